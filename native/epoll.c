@@ -1,0 +1,169 @@
+/*
+ * One edge-triggered epoll set for each environment. Its descriptor is itself readable when an event waits (epoll(7)),
+ * so one uv_poll_t watches them all: no thread, and one call into JavaScript for a whole batch of events.
+ */
+#include "addon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define BATCH 256
+
+struct epoll_set {
+  uv_poll_t poll;
+  int fd;
+  struct context *context;
+  void (*closed)(struct context *context);
+  napi_ref on_events;
+  napi_ref events;
+  napi_async_context async;
+};
+
+/* Hands one batch to JavaScript. What does not fit stays in the set, which keeps it readable for the next turn. */
+static void dispatch(struct epoll_set *set) {
+  struct epoll_event ready[BATCH];
+  napi_env env = set->context->env;
+  napi_value on_events, array, count_value, global;
+  size_t length;
+  uint32_t *triples;
+  napi_get_reference_value(env, set->events, &array);
+  napi_get_typedarray_info(env, array, NULL, &length, (void **)&triples, NULL, NULL);
+  size_t room = length / 3 < BATCH ? length / 3 : BATCH;
+  int count = epoll_wait(set->fd, ready, (int)room, 0);
+  if (count <= 0)
+    return;
+  for (int i = 0; i < count; i++) {
+    triples[3 * i] = (uint32_t)ready[i].data.u64;
+    triples[3 * i + 1] = (uint32_t)(ready[i].data.u64 >> 32);
+    triples[3 * i + 2] = ready[i].events;
+  }
+  napi_get_reference_value(env, set->on_events, &on_events);
+  napi_create_int32(env, count, &count_value);
+  napi_get_global(env, &global);
+  if (napi_make_callback(env, set->async, global, on_events, 1, &count_value, NULL) == napi_pending_exception) {
+    napi_value exception;
+    napi_get_and_clear_last_exception(env, &exception);
+    napi_fatal_exception(env, exception);
+  }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+  struct epoll_set *set = poll->data;
+  napi_handle_scope scope;
+  (void)events;
+  if (status < 0 || napi_open_handle_scope(set->context->env, &scope) != napi_ok)
+    return;
+  dispatch(set);
+  napi_close_handle_scope(set->context->env, scope);
+}
+
+static int64_t epoll_start(struct epoll_set *set, uv_loop_t *loop) {
+  set->fd = epoll_create1(EPOLL_CLOEXEC);
+  if (set->fd < 0)
+    return -errno;
+  int error = uv_poll_init(loop, &set->poll, set->fd);
+  if (error == 0) {
+    set->poll.data = set;
+    uv_poll_start(&set->poll, UV_READABLE, on_readable);
+    uv_unref((uv_handle_t *)&set->poll);
+    return 0;
+  }
+  close(set->fd);
+  return error;
+}
+
+static int64_t epoll_create_set(struct call *call) {
+  napi_env env = call->env;
+  napi_value name;
+  uv_loop_t *loop;
+  if (call->context->epoll != NULL)
+    return -EEXIST;
+  struct epoll_set *set = calloc(1, sizeof *set);
+  if (set == NULL)
+    return -ENOMEM;
+  set->context = call->context;
+  napi_create_string_utf8(env, "termshim:epoll", NAPI_AUTO_LENGTH, &name);
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
+      napi_create_reference(env, call->arguments[0], 1, &set->events) != napi_ok ||
+      napi_create_reference(env, call->arguments[1], 1, &set->on_events) != napi_ok ||
+      napi_async_init(env, NULL, name, &set->async) != napi_ok) {
+    free(set);
+    return -EINVAL;
+  }
+  int64_t started = epoll_start(set, loop);
+  if (started < 0) {
+    free(set);
+    return started;
+  }
+  call->context->epoll = set;
+  return 0;
+}
+
+static int64_t epoll_add(struct call *call) {
+  int fd = argument_int(call, 0);
+  uint32_t events = (uint32_t)argument_int(call, 1);
+  uint64_t slot = (uint32_t)argument_int(call, 2);
+  uint64_t generation = (uint32_t)argument_int(call, 3);
+  if (call->failed)
+    return 0;
+  if (call->context->epoll == NULL)
+    return -EBADF;
+  struct epoll_event event = {.events = events | EPOLLET, .data.u64 = generation << 32 | slot};
+  return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_ADD, fd, &event));
+}
+
+static int64_t epoll_remove(struct call *call) {
+  int fd = argument_int(call, 0);
+  if (call->failed)
+    return 0;
+  if (call->context->epoll == NULL)
+    return -EBADF;
+  return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_DEL, fd, NULL));
+}
+
+static int64_t epoll_ref(struct call *call) {
+  bool keep_alive = argument_bool(call, 0);
+  if (call->failed)
+    return 0;
+  if (call->context->epoll == NULL)
+    return -EBADF;
+  if (keep_alive)
+    uv_ref((uv_handle_t *)&call->context->epoll->poll);
+  else
+    uv_unref((uv_handle_t *)&call->context->epoll->poll);
+  return 0;
+}
+
+static void on_closed(uv_handle_t *handle) {
+  struct epoll_set *set = handle->data;
+  struct context *context = set->context;
+  void (*closed)(struct context *) = set->closed;
+  close(set->fd);
+  free(set);
+  closed(context);
+}
+
+void epoll_teardown(struct context *context, void (*done)(struct context *context)) {
+  struct epoll_set *set = context->epoll;
+  if (set == NULL) {
+    done(context);
+    return;
+  }
+  context->epoll = NULL;
+  set->closed = done;
+  napi_async_destroy(context->env, set->async);
+  napi_delete_reference(context->env, set->events);
+  napi_delete_reference(context->env, set->on_events);
+  uv_close((uv_handle_t *)&set->poll, on_closed);
+}
+
+const struct export epoll_exports[] = {
+    {"epoll_create", epoll_create_set},
+    {"epoll_add", epoll_add},
+    {"epoll_remove", epoll_remove},
+    {"epoll_ref", epoll_ref},
+    {NULL, NULL},
+};

@@ -1,0 +1,224 @@
+/*
+ * Moves bytes from one descriptor to another until one of them, or the budget, says stop. JavaScript decides when to
+ * run a pump and what its answer means; no byte passes through JavaScript.
+ *
+ * A read of a pty master returns at most 4095 bytes (the n_tty buffer), so a run collects up to one block before it
+ * writes: fewer writes, fewer wake-ups of the reader. What the sink refuses waits in a block of its own, taken from the
+ * pool only then; nothing more is read until it has gone, so a full sink stops the source.
+ */
+#include "addon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In the order of PumpStop in src/native/addon.ts. */
+enum stop { EMPTY, END, HANGUP, FULL, BROKEN, BUDGET, SOURCE_ERROR, SINK_ERROR };
+
+struct pump {
+  int source;
+  int sink;
+  /* The pending block: bytes from `start` to `end` wait for the sink. NULL when nothing waits. */
+  uint8_t *block;
+  uint32_t start;
+  uint32_t end;
+  int32_t last_byte;
+  int32_t next_free;
+  bool in_use;
+  uint64_t written;
+};
+
+struct outcome {
+  enum stop stop;
+  int error;
+  bool stopped;
+};
+
+static const struct outcome go_on = {.stopped = false};
+
+static struct outcome stop_with(enum stop stop, int error) {
+  return (struct outcome){.stop = stop, .error = error, .stopped = true};
+}
+
+static uint8_t *block_take(struct pump_table *table) {
+  if (table->free_block_count > 0)
+    return table->free_blocks[--table->free_block_count];
+  return malloc(BLOCK_BYTES);
+}
+
+static void block_return(struct pump_table *table, uint8_t *block) {
+  int room = sizeof table->free_blocks / sizeof *table->free_blocks;
+  if (table->free_block_count < room)
+    table->free_blocks[table->free_block_count++] = block;
+  else
+    free(block);
+}
+
+/* Reads until the block is full or the source has no more. What ended the reading goes to `*source`. */
+static size_t collect(const struct pump *pump, uint8_t *block, struct outcome *source) {
+  size_t length = 0;
+  *source = go_on;
+  while (length < BLOCK_BYTES) {
+    ssize_t got = read(pump->source, block + length, BLOCK_BYTES - length);
+    if (got > 0) {
+      length += (size_t)got;
+    } else if (got == 0) {
+      *source = stop_with(END, 0);
+      break;
+    } else if (errno != EINTR) {
+      *source = errno == EAGAIN ? stop_with(EMPTY, 0)
+                : errno == EIO  ? stop_with(HANGUP, 0)
+                                : stop_with(SOURCE_ERROR, errno);
+      break;
+    }
+  }
+  return length;
+}
+
+/* Writes bytes from `*start` up to `end`, and moves `*start` to the first that was not taken. */
+static struct outcome deliver(struct pump *pump, const uint8_t *block, uint32_t *start, uint32_t end) {
+  while (*start < end) {
+    ssize_t taken = write(pump->sink, block + *start, end - *start);
+    if (taken > 0) {
+      *start += (uint32_t)taken;
+      pump->written += (uint64_t)taken;
+      pump->last_byte = block[*start - 1];
+    } else if (taken == 0 || errno == EAGAIN) {
+      return stop_with(FULL, 0);
+    } else if (errno != EINTR) {
+      return errno == EPIPE || errno == EIO ? stop_with(BROKEN, 0) : stop_with(SINK_ERROR, errno);
+    }
+  }
+  return go_on;
+}
+
+static struct outcome deliver_pending(struct pump_table *table, struct pump *pump) {
+  if (pump->block == NULL)
+    return go_on;
+  struct outcome sink = deliver(pump, pump->block, &pump->start, pump->end);
+  if (!sink.stopped) {
+    block_return(table, pump->block);
+    pump->block = NULL;
+  }
+  return sink;
+}
+
+static struct outcome keep_pending(struct pump_table *table, struct pump *pump, uint32_t start, uint32_t end) {
+  pump->block = block_take(table);
+  if (pump->block == NULL)
+    return stop_with(SINK_ERROR, ENOMEM);
+  memcpy(pump->block, table->scratch + start, end - start);
+  pump->start = 0;
+  pump->end = end - start;
+  return go_on;
+}
+
+static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, uint64_t budget) {
+  uint64_t limit = pump->written + budget;
+  struct outcome outcome = deliver_pending(table, pump);
+  while (!outcome.stopped) {
+    if (pump->written >= limit)
+      return stop_with(BUDGET, 0);
+    uint32_t start = 0;
+    uint32_t end = (uint32_t)collect(pump, table->scratch, &outcome);
+    struct outcome sink = deliver(pump, table->scratch, &start, end);
+    if (sink.stopped) {
+      /* Why the source stopped is not lost: it says so again when it is read next. */
+      struct outcome kept = keep_pending(table, pump, start, end);
+      return kept.stopped ? kept : sink;
+    }
+  }
+  return outcome;
+}
+
+static struct pump *find(struct call *call) {
+  int32_t id = argument_int(call, 0);
+  struct pump_table *table = &call->context->pumps;
+  if (call->failed || id < 0 || id >= table->count || !table->pumps[id].in_use)
+    return NULL;
+  return &table->pumps[id];
+}
+
+static int64_t pump_create(struct call *call) {
+  struct pump_table *table = &call->context->pumps;
+  int source = argument_int(call, 0);
+  int sink = argument_int(call, 1);
+  if (call->failed)
+    return 0;
+  if (table->first_free < 0) {
+    int32_t count = table->count == 0 ? 16 : table->count * 2;
+    struct pump *pumps = realloc(table->pumps, (size_t)count * sizeof *pumps);
+    if (pumps == NULL)
+      return -ENOMEM;
+    table->pumps = pumps;
+    for (int32_t id = count - 1; id >= table->count; id--) {
+      pumps[id] = (struct pump){.next_free = table->first_free};
+      table->first_free = id;
+    }
+    table->count = count;
+  }
+  int32_t id = table->first_free;
+  table->first_free = table->pumps[id].next_free;
+  table->pumps[id] = (struct pump){.source = source, .sink = sink, .last_byte = -1, .in_use = true};
+  return id;
+}
+
+static int64_t pump_run(struct call *call) {
+  struct pump *pump = find(call);
+  int32_t budget = argument_int(call, 1);
+  if (call->failed)
+    return 0;
+  if (pump == NULL || budget <= 0)
+    return -EINVAL;
+  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, (uint64_t)budget);
+  return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
+}
+
+static int64_t pump_bytes(struct call *call) {
+  const struct pump *pump = find(call);
+  return pump == NULL ? -EINVAL : (int64_t)pump->written;
+}
+
+static int64_t pump_pending(struct call *call) {
+  const struct pump *pump = find(call);
+  if (pump == NULL)
+    return -EINVAL;
+  return pump->block == NULL ? 0 : (int64_t)(pump->end - pump->start);
+}
+
+static int64_t pump_last_byte(struct call *call) {
+  const struct pump *pump = find(call);
+  return pump == NULL ? -EINVAL : pump->last_byte;
+}
+
+static int64_t pump_destroy(struct call *call) {
+  struct pump *pump = find(call);
+  struct pump_table *table = &call->context->pumps;
+  if (pump == NULL)
+    return -EINVAL;
+  if (pump->block != NULL)
+    block_return(table, pump->block);
+  *pump = (struct pump){.next_free = table->first_free};
+  table->first_free = (int32_t)(pump - table->pumps);
+  return 0;
+}
+
+void pump_teardown(struct context *context) {
+  struct pump_table *table = &context->pumps;
+  for (int32_t id = 0; id < table->count; id++)
+    free(table->pumps[id].block);
+  for (int i = 0; i < table->free_block_count; i++)
+    free(table->free_blocks[i]);
+  free(table->pumps);
+}
+
+const struct export pump_exports[] = {
+    {"pump_create", pump_create},
+    {"pump_run", pump_run},
+    {"pump_bytes", pump_bytes},
+    {"pump_pending", pump_pending},
+    {"pump_last_byte", pump_last_byte},
+    {"pump_destroy", pump_destroy},
+    {NULL, NULL},
+};

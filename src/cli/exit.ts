@@ -1,0 +1,39 @@
+/**
+ * How a command says a line for scripts, and how it ends when something went wrong.
+ */
+import { writeSync } from 'node:fs';
+import { TermshimError, messageOf } from '../os/errors.js';
+
+/** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
+export function printJson(value: unknown): void {
+  try {
+    writeSync(1, `${JSON.stringify(value)}\n`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  }
+}
+
+/** Prints the error on one line of stderr and sets exit status 1. */
+export function exitWithError(error: unknown): void {
+  process.exitCode = 1;
+  const code = error instanceof TermshimError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'ERR_INTERNAL');
+  const line = messageOf(error).replace(/\s*\n\s*/g, '; ');
+  process.stderr.write(`termshim: ${line} [${code}]\n`);
+}
+
+/**
+ * Calls `onSignal` for the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. Returns how to stop, which
+ * must be done for the process to end by itself.
+ */
+export function onEndSignal(onSignal: (signal: NodeJS.Signals) => void): () => void {
+  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const stop = (): void => {
+    for (const name of names) process.off(name, handle);
+  };
+  const handle = (name: NodeJS.Signals): void => {
+    stop();
+    onSignal(name);
+  };
+  for (const name of names) process.on(name, handle);
+  return stop;
+}

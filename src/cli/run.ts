@@ -1,0 +1,183 @@
+/**
+ * `termshim run`: create, copy, start, attach this terminal, wait, delete; and exit as the process did.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { isatty } from 'node:tty';
+import { Command } from 'commander';
+import { attach } from '../attach/attach.js';
+import type { Size } from '../os/console.js';
+import { FifoReader, FifoWriter, createFifo } from '../os/fifo-stream.js';
+import { hostSize, watchHostSize } from '../os/host-terminal.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
+import { assertTerminal, readBundle } from '../runtime/bundle.js';
+import { parseId } from '../runtime/container-id.js';
+import { defaultSpec, writeBundle } from '../runtime/default-spec.js';
+import { findRuntime } from '../runtime/find-runtime.js';
+import { hostSpec } from '../runtime/host-spec.js';
+import { ociRuntime } from '../runtime/oci-runtime.js';
+import { type Task, type TaskOptions, createTask } from '../task/task.js';
+
+interface RunOptions {
+  interactive?: true;
+  tty?: true;
+  runtime?: string;
+  bundle?: string;
+  rootfs?: string;
+  name?: string;
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('run a process with a terminal: in a container, or right here')
+    .argument('[command...]', 'what to run (not with --bundle)')
+    .option('-i, --interactive', 'connect our stdin')
+    .option('-t, --tty', 'give it a terminal')
+    .option(
+      '--runtime <name>',
+      'runc, crun, pty (no container: the process runs on this host) or the path of a runtime',
+    )
+    .option('--bundle <dir>', 'an OCI bundle')
+    .option('--rootfs <dir>', 'a root filesystem; the rest of the bundle is made for you')
+    .option('--name <id>', 'the container id (default: a random one)')
+    .addHelpText('after', example)
+    .passThroughOptions()
+    .action(run);
+}
+
+const example = `
+Without --bundle, --rootfs and --runtime the command runs on this host, under the pty runtime: no container, no root.
+Exits with the status of the process, 128 + N if signal N ended it; 1 if it could not be run.
+
+Examples:
+  $ termshim run -it -- bash
+  $ termshim run -it --rootfs ./alpine -- sh
+  $ termshim run -t --runtime crun --bundle ./my-bundle
+`;
+
+async function run(command: string[], options: RunOptions, self: Command): Promise<void> {
+  checkUsage(command, options, self);
+  const isBundleGiven = options.bundle !== undefined || options.rootfs !== undefined;
+  const id = parseId(options.name ?? `termshim-${randomBytes(6).toString('hex')}`);
+  const runtime = ociRuntime(findRuntime(options.runtime, { isBundleGiven }));
+  const directory = createPrivateDirectory('run');
+  try {
+    const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), command, options);
+    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 10_000 };
+    process.exitCode = options.tty
+      ? await runWithTerminal(common, directory.path, size, options.interactive === true)
+      : await runPlain(common, options.interactive === true);
+  } finally {
+    directory.remove();
+  }
+}
+
+function checkUsage(command: string[], { bundle, rootfs, runtime }: RunOptions, self: Command): void {
+  const refuse = (reason: string): never => self.error(`error: ${reason}`);
+  if (bundle !== undefined && rootfs !== undefined) refuse('--bundle and --rootfs exclude each other');
+  if (bundle !== undefined && command.length > 0) refuse('with --bundle the command is the one in its config.json');
+  if (runtime === 'pty' && rootfs !== undefined)
+    refuse('the pty runtime runs on this host and has no use for --rootfs');
+  if (runtime !== undefined && runtime !== 'pty' && bundle === undefined && rootfs === undefined) {
+    refuse(`--runtime ${runtime} needs --bundle or --rootfs`);
+  }
+}
+
+interface Prepared {
+  bundle: string;
+  /** Undefined without a terminal. */
+  size: Size | undefined;
+}
+
+/** The terminal has the size of ours; without one here, what the bundle says; else what terminals have always had. */
+async function prepareBundle(path: string, command: string[], options: RunOptions): Promise<Prepared> {
+  const terminal = options.tty === true;
+  const host = hostSize();
+  if (options.bundle !== undefined) {
+    const bundle = await readBundle(options.bundle);
+    assertTerminal(bundle, terminal);
+    const { consoleSize } = bundle.spec.process;
+    const wanted = consoleSize ? { columns: consoleSize.width, rows: consoleSize.height } : defaultSize;
+    return { bundle: bundle.path, size: host ?? wanted };
+  }
+  const size = terminal ? (host ?? defaultSize) : undefined;
+  const { rootfs } = options;
+  const args = command.length > 0 ? command : [(rootfs === undefined && process.env['SHELL']) || 'sh'];
+  const rootless = process.getuid?.() !== 0;
+  const spec =
+    rootfs === undefined ? hostSpec({ args, size }) : defaultSpec({ rootfs, args, terminal, size, rootless });
+  await writeBundle(path, spec);
+  return { bundle: path, size };
+}
+
+const defaultSize: Size = { columns: 80, rows: 24 };
+
+type Common = Omit<TaskOptions, 'stdio'>;
+
+/**
+ * The copy and the attached terminal meet at two FIFOs, as they do when they are two processes. What ends the one ends
+ * the other: our stdin's end is the session's, and a reader of ours that leaves hangs up the terminal.
+ */
+async function runWithTerminal(
+  common: Common,
+  directory: string,
+  size: Size | undefined,
+  isInteractive: boolean,
+): Promise<number> {
+  const stdin = isInteractive ? join(directory, 'stdin') : undefined;
+  const stdout = join(directory, 'stdout');
+  for (const path of [stdin, stdout]) if (path !== undefined) createFifo(path);
+  const output = FifoReader.open(stdout);
+  try {
+    const stdinEnd = isatty(0) ? 'hangup' : 'veof';
+    const task = await createTask({ ...common, stdio: { stdin, stdout, size, noReader: 'hangup', stdinEnd } });
+    return await supervise(task, async () => {
+      const input = stdin === undefined ? undefined : await FifoWriter.open(stdin, { timeoutMs: 1000 });
+      const attached = attach({ input, output });
+      const stopResizing = watchHostSize((newSize) => task.resize(newSize));
+      await task.start();
+      const status = await task.exited;
+      stopResizing();
+      await attached.done;
+      return status;
+    });
+  } finally {
+    output.close();
+  }
+}
+
+async function runPlain(common: Common, isInteractive: boolean): Promise<number> {
+  const task = await createTask({ ...common, stdio: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'] });
+  return supervise(task, async () => {
+    await task.start();
+    return task.exited;
+  });
+}
+
+/** Passes signals on to the process for as long as it runs, and removes the container whatever happens. */
+async function supervise(task: Task, work: () => Promise<number>): Promise<number> {
+  const stopForwarding = forwardSignals(task);
+  try {
+    return await work();
+  } finally {
+    stopForwarding();
+    await task.delete();
+  }
+}
+
+/** A process that is the init of a container may ignore SIGTERM; whoever insists gets it killed. */
+const insistence = 3;
+
+function forwardSignals(task: Task): () => void {
+  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+  let count = 0;
+  const forward = (name: NodeJS.Signals): void => {
+    const isInsisted = name !== 'SIGUSR2' && ++count >= insistence;
+    task.signal(constants.signals[isInsisted ? 'SIGKILL' : name]);
+  };
+  for (const name of names) process.on(name, forward);
+  return () => {
+    for (const name of names) process.off(name, forward);
+  };
+}

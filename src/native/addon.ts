@@ -1,0 +1,153 @@
+/**
+ * The only place that loads the addon, and the contract of every function it exports.
+ *
+ * One rule holds for all of them: a function that asks the kernel returns its answer, or `-errno`. Nothing here throws
+ * for a kernel error (`check` in os/errors.ts turns a negative answer into an exception where it is unexpected); a
+ * TypeError means an argument of the wrong type, which is a bug of the caller.
+ *
+ * Descriptors: every function that returns one has set CLOEXEC and entered it in the environment's table of owned
+ * descriptors. `fd_close` closes only what stands in that table, and what still stands there when the environment ends
+ * (process exit, `worker.terminate()`) is closed then.
+ */
+import { createRequire } from 'node:module';
+
+export interface Addon {
+  // fd.c: plain descriptors and FIFOs
+
+  /** open(2) with O_CLOEXEC added. */
+  fd_open(path: string, flags: number, mode: number): number;
+  /** Enters a descriptor that came from elsewhere in the table and sets CLOEXEC. Returns it. */
+  fd_adopt(fd: number): number;
+  /** F_DUPFD_CLOEXEC: a second descriptor of the same open file description. */
+  fd_duplicate(fd: number): number;
+  /** close(2). -EBADF if the table does not hold `fd`. */
+  fd_close(fd: number): number;
+  fd_read(fd: number, into: Uint8Array): number;
+  fd_write(fd: number, from: Uint8Array): number;
+  /** Reads at most `maxBytes` (and at most 64 KiB) and drops them. Returns how many. */
+  fd_discard(fd: number, maxBytes: number): number;
+  /** poll(2) for POLLIN|POLLOUT that does not wait. Returns `revents`, which may be 0. */
+  fd_poll(fd: number): number;
+  /** FIONREAD: bytes that a read would find. */
+  fd_unread(fd: number): number;
+  /** Sets or clears O_NONBLOCK on the open file description. Returns 1 if it was set before, else 0. */
+  fd_set_nonblocking(fd: number, on: boolean): number;
+  /** mkfifo(3). */
+  fifo_create(path: string, mode: number): number;
+
+  // epoll.c: one edge-triggered epoll set for each environment, watched by one uv_poll_t
+
+  /**
+   * Creates the set, once. For each wake-up the addon fills `events` with triples of (slot, generation, revents), calls
+   * `onEvents` with the number of triples, then runs the microtasks.
+   */
+  epoll_create(events: Uint32Array, onEvents: (count: number) => void): number;
+  /** EPOLL_CTL_ADD with EPOLLET. -EPERM for a file that is always ready (regular file, /dev/null). */
+  epoll_add(fd: number, events: number, slot: number, generation: number): number;
+  /** EPOLL_CTL_DEL. Must come before the descriptor is closed. */
+  epoll_remove(fd: number): number;
+  /** Whether the set keeps the event loop alive. */
+  epoll_ref(keepAlive: boolean): number;
+
+  // pump.c: moves bytes from one descriptor to another
+
+  /** Returns the id of a new pump. Both descriptors stay the caller's and must be non-blocking. */
+  pump_create(source: number, sink: number): number;
+  /**
+   * Moves bytes until it must stop or has moved `budgetBytes`. Returns `stop | errno << 8`, with `stop` one of
+   * {@link PumpStop}.
+   */
+  pump_run(pump: number, budgetBytes: number): number;
+  /** Bytes written to the sink so far. */
+  pump_bytes(pump: number): number;
+  /** Bytes read from the source that wait for the sink: 0, or one block of at most 64 KiB. */
+  pump_pending(pump: number): number;
+  /** The last byte that was written, -1 before the first. */
+  pump_last_byte(pump: number): number;
+  /** Frees the pump and drops what is pending. */
+  pump_destroy(pump: number): number;
+
+  // socket.c: unix stream sockets, SCM_RIGHTS, peer credentials
+
+  /** A listening, non-blocking socket bound to `path`, whose file gets `mode`. -ENAMETOOLONG over 107 bytes. */
+  socket_listen(path: string, mode: number): number;
+  /** accept4(2), non-blocking. -EAGAIN if nobody dials. */
+  socket_accept(listener: number): number;
+  /** A connected, blocking socket. -ENAMETOOLONG over 107 bytes. */
+  socket_connect(path: string): number;
+  /** The uid of the process that connected (SO_PEERCRED). */
+  socket_peer_uid(socket: number): number;
+  /**
+   * Receives one message that carries exactly one descriptor, and returns it. The bytes beside it go to `data`, followed
+   * by a zero byte. Every other case closes whatever came: -ENODATA end of stream, -EBADMSG bytes without a
+   * descriptor, -E2BIG more than one descriptor, -EMSGSIZE a control message that was cut off.
+   */
+  socket_receive_fd(socket: number, data: Uint8Array): number;
+  /** Sends `data` (at least one byte) and, in one SCM_RIGHTS, `fds`. They stay the caller's. */
+  socket_send_fds(socket: number, data: Uint8Array, fds: readonly number[]): number;
+
+  // tty.c: window size and termios; see ioctl_tty(2), termios(3)
+
+  /** A new pty master, unlocked, non-blocking. Its slave is /dev/pts/N with N from `tty_pts_number`. */
+  tty_open_master(): number;
+  /** TIOCGPTN: the number of a master's slave. -ENOTTY for anything that is not a pty master. */
+  tty_pts_number(fd: number): number;
+  /** TIOCGWINSZ as `columns * 65536 + rows`. */
+  tty_get_size(fd: number): number;
+  /** TIOCSWINSZ. */
+  tty_set_size(fd: number, columns: number, rows: number): number;
+  /** Stores the termios into `into` (64 bytes are enough). */
+  tty_get_termios(fd: number, into: Uint8Array): number;
+  /** Sets what `tty_get_termios` stored, after pending output was sent (TCSADRAIN without the wait on a stopped tty). */
+  tty_set_termios(fd: number, from: Uint8Array): number;
+  /** cfmakeraw(3). */
+  tty_set_raw(fd: number): number;
+  /** Clears ONLCR, so that a newline stays a newline. */
+  tty_clear_onlcr(fd: number): number;
+  /** The VEOF character, plus 256 if the line discipline is in canonical mode. */
+  tty_end_of_file(fd: number): number;
+
+  // process.c: see prctl(2), pidfd_open(2), waitid(2)
+
+  /** Orphaned descendants become children of this process. */
+  process_set_subreaper(on: boolean): number;
+  pidfd_open(pid: number): number;
+  /** pidfd_send_signal(2). */
+  pidfd_signal(pidfd: number, signal: number): number;
+  /**
+   * Reaps the child. Returns `si_code << 8 | si_status` (CLD_EXITED 1, CLD_KILLED 2, CLD_DUMPED 3), -EAGAIN while it
+   * runs, -ECHILD if it is not our child.
+   */
+  process_reap(pid: number): number;
+  /** The pid of some child that has ended and was not reaped yet, 0 if there is none. Reaps nothing. */
+  process_peek(): number;
+}
+
+/** Why `pump_run` stopped. */
+export const PumpStop = {
+  /** The source has nothing now (EAGAIN). */
+  empty: 0,
+  /** The source has ended (a read of 0). */
+  end: 1,
+  /** The source is a pty master and no slave is open (EIO). */
+  hangup: 2,
+  /** The sink takes no more (EAGAIN); the rest is pending. */
+  full: 3,
+  /** The sink has no reader (EPIPE; EIO of a tty that was hung up); the rest is pending. */
+  broken: 4,
+  /** The budget is used up; there may be more. */
+  budget: 5,
+  /** Any other errno of a read. */
+  sourceError: 6,
+  /** Any other errno of a write; the rest is pending. */
+  sinkError: 7,
+} as const;
+
+export const addon: Addon = load();
+
+/** From dist/src/native/ the package's root is three levels up; TERMSHIM_ADDON names an instrumented build for tests. */
+function load(): Addon {
+  const require = createRequire(import.meta.url);
+  const path = process.env['TERMSHIM_ADDON'] ?? `../../../prebuilds/linux-${process.arch}/termshim.node`;
+  return require(path) as Addon;
+}

@@ -1,0 +1,169 @@
+/**
+ * The socket at which an OCI runtime delivers a console (`--console-socket`): the runtime dials it, and sends the pty
+ * master with SCM_RIGHTS beside the tty's name. See "terminals" in runc's documentation.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { constants } from 'node:os';
+import { addon } from '../native/addon.js';
+import { Console } from './console.js';
+import { EPOLLIN, type Watch, watch } from './epoll.js';
+import { TermshimError, check, systemError } from './errors.js';
+import { OwnedFd } from './owned-fd.js';
+import { type PrivateDirectory, createPrivateDirectory } from './private-directory.js';
+
+/** `sun_path` without its zero byte (unix(7)). The runtime has to dial the path too, so there is no way around it. */
+const longestPathBytes = 107;
+
+const { EAGAIN, EADDRINUSE, ENODATA, EBADMSG, E2BIG, EMSGSIZE, ECONNRESET } = constants.errno;
+
+/** What is wrong with a message that `socket_receive_fd` refused; it has closed all that came. */
+const faults: Readonly<Record<number, string>> = {
+  [-ENODATA]: 'the dialer left without sending a descriptor',
+  [-ECONNRESET]: 'the dialer left without sending a descriptor',
+  [-EBADMSG]: 'the message carries no descriptor',
+  [-E2BIG]: 'the message carries more than one descriptor',
+  [-EMSGSIZE]: 'the message carries more than one descriptor',
+};
+
+export interface ReceiveOptions {
+  /** 10,000 unless told otherwise; 0 waits without end. */
+  timeoutMs?: number;
+  /** Ends the wait with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Owns the socket, and the temporary directory if it made one; `close` removes both. */
+export class ConsoleSocket {
+  readonly path: string;
+  readonly #listener: OwnedFd;
+  readonly #directory: PrivateDirectory | undefined;
+  readonly #removeFile = (): void => rmSync(this.path, { force: true });
+
+  private constructor(path: string, listener: OwnedFd, directory: PrivateDirectory | undefined) {
+    this.path = path;
+    this.#listener = listener;
+    this.#directory = directory;
+    if (directory === undefined) process.on('exit', this.#removeFile);
+  }
+
+  /** Listens at `path`, or at `pty.sock` in a temporary directory of mode 0700. The socket itself has mode 0600. */
+  static listen(path?: string): ConsoleSocket {
+    if (path !== undefined) return new ConsoleSocket(path, listenAt(path), undefined);
+    const directory = createPrivateDirectory('pty');
+    const temporaryPath = join(directory.path, 'pty.sock');
+    try {
+      return new ConsoleSocket(temporaryPath, listenAt(temporaryPath), directory);
+    } catch (error) {
+      directory.remove();
+      throw error;
+    }
+  }
+
+  /**
+   * Waits for one console; it becomes the caller's. Dialers of other users are turned away (root is not); several may
+   * be connected at a time, and the first to send decides. The socket goes on listening.
+   *
+   * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE or the signal's reason.
+   */
+  receive({ timeoutMs = 10_000, signal }: ReceiveOptions = {}): Promise<Console> {
+    return new Promise((resolve, reject) => {
+      const dialers = new Set<() => void>();
+      const settle = (deliver: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        listening?.close();
+        for (const drop of dialers) drop();
+        deliver();
+      };
+      const fail = (error: unknown): void => settle(() => reject(error));
+      const abort = (): void => fail(signal?.reason);
+      const timer = timeoutMs > 0 ? setTimeout(() => fail(timeoutError(this.path, timeoutMs)), timeoutMs) : undefined;
+      let listening: Watch | undefined;
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort);
+      listening = watch(this.#listener.fd, EPOLLIN, () => {
+        acceptAll(this.#listener.fd, dialers, (console) => settle(() => resolve(console)), fail);
+      });
+    });
+  }
+
+  /** Stops listening and removes the socket and its temporary directory. Idempotent. */
+  close(): void {
+    if (!this.#listener.isOpen) return;
+    this.#listener.close();
+    process.off('exit', this.#removeFile);
+    this.#removeFile();
+    this.#directory?.remove();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function listenAt(path: string): OwnedFd {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > longestPathBytes) {
+    throw new TermshimError(
+      'ERR_SOCKET_PATH_TOO_LONG',
+      `the console socket's path has ${bytes} bytes, and a socket's path at most ${longestPathBytes}: ${path}`,
+    );
+  }
+  const fd = addon.socket_listen(path, 0o600);
+  if (fd === -EADDRINUSE) throw new TermshimError('ERR_SOCKET_IN_USE', `the console socket exists already: ${path}`);
+  return new OwnedFd(check(fd, 'bind', `listen at the console socket ${path}`), 'the console socket');
+}
+
+function timeoutError(path: string, timeoutMs: number): TermshimError {
+  return new TermshimError('ERR_CONSOLE_TIMEOUT', `no console came to ${path} within ${timeoutMs / 1000} s`);
+}
+
+function acceptAll(
+  listener: number,
+  dialers: Set<() => void>,
+  onConsole: (console: Console) => void,
+  onFault: (error: unknown) => void,
+): void {
+  for (;;) {
+    const accepted = addon.socket_accept(listener);
+    if (accepted < 0) {
+      if (accepted !== -EAGAIN) onFault(systemError(accepted, 'accept4', 'accept at the console socket'));
+      return;
+    }
+    const dialer = new OwnedFd(accepted, 'a dialer of the console socket');
+    if (!isTrusted(dialer.fd)) {
+      dialer.close();
+      continue;
+    }
+    const watching = watch(dialer.fd, EPOLLIN, () => {
+      try {
+        const console = receiveConsole(dialer.fd);
+        if (console !== undefined) onConsole(console);
+      } catch (error) {
+        onFault(error);
+      }
+    });
+    dialers.add(() => {
+      watching?.close();
+      dialer.close();
+    });
+  }
+}
+
+function isTrusted(dialer: number): boolean {
+  const uid = addon.socket_peer_uid(dialer);
+  return uid === 0 || uid === process.getuid?.();
+}
+
+function receiveConsole(dialer: number): Console | undefined {
+  const name = new Uint8Array(4096);
+  const fd = addon.socket_receive_fd(dialer, name);
+  if (fd === -EAGAIN) return undefined;
+  if (fd < 0) {
+    const fault = faults[fd];
+    if (fault === undefined) throw systemError(fd, 'recvmsg', 'receive a console');
+    throw new TermshimError('ERR_CONSOLE_MESSAGE', `no console came: ${fault}`, { syscall: 'recvmsg' });
+  }
+  return Console.adopt(fd, Buffer.from(name.subarray(0, name.indexOf(0))).toString());
+}

@@ -1,0 +1,85 @@
+/**
+ * Waits for events on descriptors: one edge-triggered epoll set for each thread, however many descriptors there are.
+ *
+ * Edge-triggered means that an event is told once. Whoever is told reads or writes until EAGAIN before it waits again
+ * (epoll(7)); a level-triggered set would spin on the EPOLLHUP of a pty master whose slave nobody holds open.
+ */
+import { constants } from 'node:os';
+import { addon } from '../native/addon.js';
+import { check, systemError } from './errors.js';
+
+/** Bits of `events`, from epoll_ctl(2). EPOLLERR and EPOLLHUP need not be asked for. */
+export const EPOLLIN = 0x001;
+export const EPOLLOUT = 0x004;
+export const EPOLLERR = 0x008;
+export const EPOLLHUP = 0x010;
+
+export interface Watch {
+  /** Stops the events. Idempotent; must come before the descriptor is closed. */
+  close(): void;
+}
+
+/**
+ * Calls `listener` with the events that come for `fd`, beginning with those that hold already. The watch keeps the
+ * process alive; the descriptor stays the caller's.
+ *
+ * @returns undefined for a file that epoll refuses because it is always ready (a regular file, /dev/null)
+ */
+export function watch(fd: number, events: number, listener: (events: number) => void): Watch | undefined {
+  if (set.events === undefined) createSet();
+  const slot = set.freeSlots.pop() ?? set.slots.length;
+  const generation = ((set.slots[slot]?.generation ?? 0) + 1) & 0x7fffffff;
+  const answer = addon.epoll_add(fd, events, slot, generation);
+  set.slots[slot] = { generation, listener: answer < 0 ? undefined : listener };
+  if (answer < 0) {
+    set.freeSlots.push(slot);
+    if (answer === -constants.errno.EPERM) return undefined;
+    throw systemError(answer, 'epoll_ctl', `watch descriptor ${fd}`);
+  }
+  if (++set.watched === 1) addon.epoll_ref(true);
+  return { close: () => forget(fd, slot, generation) };
+}
+
+/**
+ * A slot's generation makes an event that was already in the batch when its watch was closed harmless, even if the slot
+ * has been given to another descriptor since.
+ */
+interface Slot {
+  generation: number;
+  listener: ((events: number) => void) | undefined;
+}
+
+const set = {
+  events: undefined as Uint32Array | undefined,
+  slots: [] as Slot[],
+  freeSlots: [] as number[],
+  watched: 0,
+};
+
+const eventsPerWakeUp = 256;
+
+function createSet(): void {
+  const events = new Uint32Array(3 * eventsPerWakeUp);
+  check(
+    addon.epoll_create(events, (count) => dispatch(events, count)),
+    'epoll_create1',
+    'create an epoll set',
+  );
+  set.events = events;
+}
+
+function dispatch(events: Uint32Array, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const slot = set.slots[events[3 * i] as number];
+    if (slot !== undefined && slot.generation === events[3 * i + 1]) slot.listener?.(events[3 * i + 2] as number);
+  }
+}
+
+function forget(fd: number, index: number, generation: number): void {
+  const slot = set.slots[index];
+  if (slot?.generation !== generation || slot.listener === undefined) return;
+  slot.listener = undefined;
+  set.freeSlots.push(index);
+  addon.epoll_remove(fd);
+  if (--set.watched === 0) addon.epoll_ref(false);
+}

@@ -1,0 +1,70 @@
+/**
+ * The one error class of termshim's contract, and the funnel from kernel answers to it.
+ *
+ * Callers match on `code`, never on the text. docs/errors.md has a heading for each code.
+ */
+import { getSystemErrorMap } from 'node:util';
+
+export const errorCodes = [
+  'ERR_BAD_ARGUMENT',
+  'ERR_BUNDLE_INVALID',
+  'ERR_CONSOLE_CLOSED',
+  'ERR_CONSOLE_MESSAGE',
+  'ERR_CONSOLE_TIMEOUT',
+  'ERR_FIFO_INVALID',
+  'ERR_FIFO_TIMEOUT',
+  'ERR_ID_INVALID',
+  'ERR_NOT_A_CONSOLE',
+  'ERR_PROCESS_NOT_FOUND',
+  'ERR_RUNTIME_FAILED',
+  'ERR_RUNTIME_NOT_FOUND',
+  'ERR_RUNTIME_TIMEOUT',
+  'ERR_SOCKET_IN_USE',
+  'ERR_SOCKET_PATH_TOO_LONG',
+  'ERR_SYSTEM',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface TermshimErrorOptions {
+  /** The system call that failed, if one did. */
+  syscall?: string;
+  /** Its errno by name, such as `ENOENT`. */
+  errno?: string;
+  cause?: unknown;
+}
+
+export class TermshimError extends Error {
+  readonly code: ErrorCode;
+  readonly syscall: string | undefined;
+  readonly errno: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: TermshimErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : {});
+    this.name = 'TermshimError';
+    this.code = code;
+    this.syscall = options.syscall;
+    this.errno = options.errno;
+  }
+}
+
+/**
+ * Returns a kernel answer that is not negative; throws ERR_SYSTEM for `-errno`.
+ *
+ * @param attempted what was being done and to what, as in `open the stdin FIFO /run/in`
+ */
+export function check(answer: number, syscall: string, attempted: string): number {
+  if (answer >= 0) return answer;
+  throw systemError(answer, syscall, attempted);
+}
+
+/** The error for `-errno`: `cannot <attempted>: <the kernel's words> (ENOENT)`. */
+export function systemError(answer: number, syscall: string, attempted: string): TermshimError {
+  const [errno, words] = getSystemErrorMap().get(answer) ?? [`errno ${-answer}`, 'unknown error'];
+  return new TermshimError('ERR_SYSTEM', `cannot ${attempted}: ${words} (${errno})`, { syscall, errno });
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,51 @@
+/**
+ * A descriptor with one owner. There is no garbage collector for descriptors: who holds the `OwnedFd` closes it.
+ */
+import { addon } from '../native/addon.js';
+import { TermshimError, check, systemError } from './errors.js';
+
+export class OwnedFd {
+  /** What it is, for messages: `the stdin FIFO /run/in`. */
+  readonly name: string;
+  #fd: number;
+
+  /** Takes over a descriptor that a function of the addon returned. */
+  constructor(fd: number, name: string) {
+    this.#fd = fd;
+    this.name = name;
+  }
+
+  /** open(2), always close-on-exec. Every failure is an exception; see `tryOpen` where one is expected. */
+  static open(path: string, flags: number, name: string): OwnedFd {
+    return new OwnedFd(check(addon.fd_open(path, flags, 0o600), 'open', `open ${name}`), name);
+  }
+
+  /** As `open`, but the errno listed in `expected` is answered with `undefined`. */
+  static tryOpen(path: string, flags: number, name: string, expected: number): OwnedFd | undefined {
+    const fd = addon.fd_open(path, flags, 0o600);
+    if (fd === -expected) return undefined;
+    if (fd < 0) throw systemError(fd, 'open', `open ${name}`);
+    return new OwnedFd(fd, name);
+  }
+
+  /** The number. Reading it from a closed one is a bug of the caller, and throws rather than name a stranger. */
+  get fd(): number {
+    if (this.#fd < 0) throw new TermshimError('ERR_SYSTEM', `${this.name} is closed`, { errno: 'EBADF' });
+    return this.#fd;
+  }
+
+  get isOpen(): boolean {
+    return this.#fd >= 0;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) addon.fd_close(fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

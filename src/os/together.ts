@@ -1,0 +1,28 @@
+/**
+ * Two acquisitions at a time, of which both succeed or none stays.
+ */
+interface Closable {
+  close(): void;
+}
+
+/**
+ * Starts both with one signal. If either fails, or `signal` aborts, the other is aborted, what it acquired all the same
+ * is closed, and the first error is thrown.
+ */
+export async function together<A extends Closable, B extends Closable>(
+  signal: AbortSignal | undefined,
+  acquireA: (signal: AbortSignal) => Promise<A>,
+  acquireB: (signal: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const failed = new AbortController();
+  const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  const stopOther = (error: unknown): never => {
+    failed.abort(error);
+    throw error;
+  };
+  const [a, b] = await Promise.allSettled([acquireA(either).catch(stopOther), acquireB(either).catch(stopOther)]);
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
+  if (a.status === 'fulfilled') a.value.close();
+  if (b.status === 'fulfilled') b.value.close();
+  throw either.reason;
+}

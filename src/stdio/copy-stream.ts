@@ -1,0 +1,54 @@
+/**
+ * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks.
+ */
+import { EPOLLERR, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { Flow, type FlowStop } from './flow.js';
+
+export interface CopyStreamOptions {
+  /** Both stay the caller's and are non-blocking. */
+  source: number;
+  sink: number;
+  /** Called once: `end` after the last byte was written, `broken` when nobody reads the sink, or an Error. */
+  onEnd(end: 'end' | 'broken' | Error): void;
+}
+
+export interface StreamCopy {
+  readonly bytes: number;
+  /** Stops. Idempotent; `onEnd` is not called after it. Must come before a descriptor is closed. */
+  close(): void;
+}
+
+/** A source that has neither writer nor data is waited for: only an event makes a read of 0 the end. */
+export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCopy {
+  const watches: (Watch | undefined)[] = [];
+  const close = (): void => {
+    for (const watching of watches) watching?.close();
+    flow.close();
+  };
+  const end = (how: 'end' | 'broken' | Error): void => {
+    close();
+    onEnd(how);
+  };
+  const onStop = (stop: FlowStop): 'wait' => {
+    if (stop === 'end' || stop === 'hangup') end('end');
+    if (stop === 'broken') end('broken');
+    return 'wait';
+  };
+  const flow = new Flow({ source, sink, onStop, onError: end });
+  const onSink = (events: number): void => {
+    if (events & EPOLLERR) end('broken');
+    else if (flow.isFull) flow.run();
+  };
+  watches.push(watch(sink, EPOLLOUT, onSink));
+  const watchingSource = watch(source, EPOLLIN, () => {
+    if (!flow.isFull) flow.run();
+  });
+  watches.push(watchingSource);
+  if (watchingSource === undefined) setImmediate(() => flow.run());
+  return {
+    get bytes() {
+      return flow.bytes;
+    },
+    close,
+  };
+}

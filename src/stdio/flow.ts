@@ -1,0 +1,99 @@
+/**
+ * One direction of a copy: a pump of the addon, run until it must wait, and run again when its turn comes.
+ */
+import { addon, PumpStop } from '../native/addon.js';
+import { check, systemError } from '../os/errors.js';
+
+/** Why a flow waits or has ended; see PumpStop in src/native/addon.ts. */
+export type FlowStop = 'empty' | 'end' | 'hangup' | 'full' | 'broken';
+
+export interface FlowOptions {
+  /** Both stay the caller's, are non-blocking, and outlive the flow. */
+  source: number;
+  sink: number;
+  /** Told after each run. Answer `retry` to be run again in the next turn, after others had theirs. */
+  onStop(stop: FlowStop): 'wait' | 'retry';
+  /** Told of an errno that is no part of a copy's life, such as ENOSPC. The flow has ended then. */
+  onError(error: Error): void;
+}
+
+/**
+ * What one run may move before the others get their turn: about a millisecond's worth, so that a console that floods
+ * cannot be felt on another.
+ */
+const budgetBytes = 128 * 1024;
+
+const stops: Readonly<Record<number, FlowStop>> = {
+  [PumpStop.empty]: 'empty',
+  [PumpStop.end]: 'end',
+  [PumpStop.hangup]: 'hangup',
+  [PumpStop.full]: 'full',
+  [PumpStop.broken]: 'broken',
+};
+
+export class Flow {
+  readonly #pump: number;
+  readonly #options: FlowOptions;
+  #turn: NodeJS.Immediate | undefined;
+  #isFull = false;
+  #isClosed = false;
+  #finalBytes = 0;
+
+  constructor(options: FlowOptions) {
+    this.#options = options;
+    this.#pump = check(addon.pump_create(options.source, options.sink), 'malloc', 'create a pump');
+  }
+
+  /** Whether the sink took less than there was: what is left waits for the sink, and the source waits too. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Bytes that the sink took. */
+  get bytes(): number {
+    return this.#isClosed ? this.#finalBytes : addon.pump_bytes(this.#pump);
+  }
+
+  /** Bytes that were read and that the sink did not take yet. */
+  get pendingBytes(): number {
+    return addon.pump_pending(this.#pump);
+  }
+
+  /** The last byte that the sink took, -1 before the first. */
+  get lastByte(): number {
+    return addon.pump_last_byte(this.#pump);
+  }
+
+  /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
+  run(): void {
+    if (this.#isClosed) return;
+    const answer = addon.pump_run(this.#pump, budgetBytes);
+    const kind = answer & 0xff;
+    this.#isFull = kind === PumpStop.full;
+    if (kind === PumpStop.budget) return this.#runInTurn();
+    const stop = stops[kind];
+    if (stop !== undefined) {
+      if (this.#options.onStop(stop) === 'retry') this.#runInTurn();
+      return;
+    }
+    const isRead = kind === PumpStop.sourceError;
+    this.#options.onError(
+      systemError(-(answer >> 8), isRead ? 'read' : 'write', isRead ? 'read input' : 'write output'),
+    );
+  }
+
+  /** Frees the pump and drops what is pending. Idempotent. The descriptors are not touched. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#finalBytes = this.bytes;
+    this.#isClosed = true;
+    clearImmediate(this.#turn);
+    addon.pump_destroy(this.#pump);
+  }
+
+  #runInTurn(): void {
+    if (this.#isClosed) return;
+    clearImmediate(this.#turn);
+    this.#turn = setImmediate(() => this.run());
+  }
+}

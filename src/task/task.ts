@@ -1,0 +1,192 @@
+/**
+ * A container's life, from `create` to `delete`: the runtime, the console and the copy, in the order that loses nothing.
+ *
+ * The end is law: the process is reaped, then the console drained, then the sinks flushed and closed, then the exit is
+ * told.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Console, Size } from '../os/console.js';
+import { ConsoleSocket } from '../os/console-socket.js';
+import { TermshimError } from '../os/errors.js';
+import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
+import { type ProcessWatch, becomeSubreaper, watchProcess } from '../os/reaper.js';
+import { together } from '../os/together.js';
+import type { OciRuntime } from '../runtime/oci-runtime.js';
+import type { RuntimeStdio } from '../runtime/runtime-call.js';
+import { type ConsoleCopy, type StdinEnd, copyConsole } from '../stdio/copy-console.js';
+import { type NoReader, fifoSink } from '../stdio/sink.js';
+
+export interface TerminalOptions {
+  /** A FIFO, or nothing to type. */
+  stdin: string | undefined;
+  /** A FIFO. */
+  stdout: string;
+  /** Set before the process starts, so that it is right from the first byte. */
+  size: Size | undefined;
+  noReader: NoReader;
+  stdinEnd: StdinEnd;
+}
+
+export interface TaskOptions {
+  id: string;
+  runtime: OciRuntime;
+  /** The directory with config.json, whose `process.terminal` agrees with `stdio`. */
+  bundle: string;
+  /** A terminal, or descriptors that the process gets as they are. */
+  stdio: TerminalOptions | RuntimeStdio;
+  /** How long the console may take to come, and a reader of stdout. */
+  connectTimeoutMs: number;
+  /** How long the output may take to be read once the process has ended. */
+  drainTimeoutMs: number;
+  signal?: AbortSignal;
+}
+
+export interface Task {
+  readonly id: string;
+  readonly pid: number;
+  start(): Promise<void>;
+  /** The exit status as a shell says it, told when the output has been copied. */
+  readonly exited: Promise<number>;
+  /** Does nothing for a process that has ended or has no terminal. */
+  resize(size: Size): void;
+  /** Sends a signal by number to the container's init. False if it has ended. */
+  signal(number: number): boolean;
+  /** Removes the container, by force if it still runs. */
+  delete(): Promise<void>;
+}
+
+/**
+ * Creates the container; its process waits for `start`. If that fails, nothing of it stays. We become a subreaper: the
+ * runtime leaves the container's init to us.
+ */
+export async function createTask(options: TaskOptions): Promise<Task> {
+  becomeSubreaper();
+  const stdin = isTerminal(options.stdio) && options.stdio.stdin ? FifoReader.open(options.stdio.stdin) : undefined;
+  try {
+    const { pid, console } = await createContainer(options);
+    return await undoing(
+      async () => {
+        console?.close();
+        await removeContainer(options);
+      },
+      () => connectTask(options, pid, console, stdin),
+    );
+  } catch (error) {
+    stdin?.close();
+    throw error;
+  }
+}
+
+interface Created {
+  pid: number;
+  console: Console | undefined;
+}
+
+async function createContainer(options: TaskOptions): Promise<Created> {
+  const { id, runtime, bundle, stdio, signal, connectTimeoutMs: timeoutMs } = options;
+  const directory = createPrivateDirectory('task');
+  const pidFile = join(directory.path, 'pid');
+  try {
+    if (!isTerminal(stdio)) {
+      await runtime.create(id, { bundle, pidFile, stdio, signal });
+      return { pid: readPid(pidFile), console: undefined };
+    }
+    using socket = ConsoleSocket.listen();
+    const [console] = await together(
+      signal,
+      (either) => socket.receive({ timeoutMs, signal: either }),
+      async (either) => {
+        await runtime.create(id, { bundle, pidFile, consoleSocket: socket.path, signal: either });
+        return nothingToClose;
+      },
+    );
+    return { pid: readPid(pidFile), console };
+  } catch (error) {
+    if (!isRefusal(error)) await removeContainer(options);
+    throw error;
+  } finally {
+    directory.remove();
+  }
+}
+
+async function connectTask(
+  options: TaskOptions,
+  pid: number,
+  console: Console | undefined,
+  stdin: FifoReader | undefined,
+): Promise<Task> {
+  const process = watchProcess(pid);
+  return undoing(
+    () => process.close(),
+    async () => {
+      const copying = console === undefined ? undefined : await startCopy(options, console, stdin);
+      const exited = waitForExit(process, copying);
+      exited.catch(() => {});
+      return {
+        id: options.id,
+        pid,
+        start: () => options.runtime.start(options.id),
+        exited,
+        resize(size) {
+          if (console?.isOpen) console.resize(size);
+        },
+        signal: (number) => process.signal(number),
+        delete: () => options.runtime.delete(options.id, { force: true }),
+      };
+    },
+  );
+}
+
+async function startCopy(options: TaskOptions, console: Console, stdin: FifoReader | undefined): Promise<ConsoleCopy> {
+  const { size, stdout, noReader, stdinEnd } = options.stdio as TerminalOptions;
+  if (size !== undefined) console.resize(size);
+  const writer = await FifoWriter.open(stdout, { timeoutMs: options.connectTimeoutMs, signal: options.signal });
+  const { drainTimeoutMs } = options;
+  const sink = fifoSink(writer, noReader);
+  return copyConsole({ console, stdin, stdout: sink, stdinEnd, endsOnHangup: false, drainTimeoutMs });
+}
+
+async function waitForExit(process: ProcessWatch, copying: ConsoleCopy | undefined): Promise<number> {
+  const status = await process.exited;
+  copying?.processEnded();
+  await copying?.done;
+  if (status !== undefined) return status;
+  throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${process.pid} was reaped by somebody else`);
+}
+
+function isTerminal(stdio: TaskOptions['stdio']): stdio is TerminalOptions {
+  return 'stdout' in stdio;
+}
+
+const nothingToClose = { close: (): void => {} };
+
+function readPid(pidFile: string): number {
+  return Number(readFileSync(pidFile, 'utf8'));
+}
+
+/**
+ * Whether the runtime itself said no. It has cleaned up then, and a container of that id is another one: it must not be
+ * removed.
+ */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TermshimError && refusals.has(error.code);
+}
+
+const refusals = new Set<string>(['ERR_RUNTIME_FAILED', 'ERR_RUNTIME_NOT_FOUND']);
+
+/** There may be nothing to remove; the error that led here is the one to tell. */
+async function removeContainer({ runtime, id }: TaskOptions): Promise<void> {
+  await runtime.delete(id, { force: true }).catch(() => {});
+}
+
+/** Runs `work`; if it fails, runs `undo` first and then fails with the same error. */
+async function undoing<T>(undo: () => void | Promise<void>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
