@@ -1,12 +1,14 @@
-# Everything a developer does, by name. `make help` lists it.
+# Everything a developer does, by name: `make help` lists it.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export STRICT ?=
 
 ARCH    := $(shell node -p process.arch)
 ADDON   := prebuilds/linux-$(ARCH)/termshim.node
-CC      ?= cc
+ASAN    := build/asan/termshim.node
 # A Node installation has its headers beside its program.
 NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, "../../include/node")')
 CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
@@ -14,22 +16,88 @@ SOURCES := $(wildcard native/*.c)
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PREFIX  ?= /usr/local
 
-.PHONY: help build test unit e2e lint fmt bench demo clean install sanitize nodes
+# Node majors that the unit tests run on.
+MAJORS  := 20 22 24
+node_of  = build/nodes/$(1)/node_modules/node-linux-$(ARCH)/bin/node
+compiled = $(patsubst %.ts,dist/%.js,$(1))
+E2E_TESTS  := $(wildcard test/e2e/*.test.ts)
+UNIT_TESTS := $(filter-out $(E2E_TESTS),$(sort $(shell find test -name '*.test.ts')))
+# The tests that go through the addon most, for the sanitizers.
+ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
+
+.PHONY: help build test unit e2e lint fmt bench demo clean install packages nodes asan valgrind
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: node_modules $(ADDON) ## compile the addon and the TypeScript
 	tsc -p tsconfig.json
+
+test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
+
+unit: build ## run the unit tests on this Node: seconds, no root
+	node --test $(call compiled,$(UNIT_TESTS))
+
+e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
+	node --test --test-concurrency=2 $(call compiled,$(E2E_TESTS))
+
+lint: node_modules ## check formatting, lint rules and import floors
+	biome format --error-on-warnings
+	oxlint --type-aware --deny-warnings src test bench
+
+fmt: node_modules ## format the sources
+	biome format --write
+	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] bench/*.[ch]; fi
+
+bench: build $(BENCHES) ## measure termshim, its peers and the bare C limit in one run (BENCH=--quick)
+	node dist/bench/run.js $(BENCH)
+
+demo: build ## run the main job on the embedded runtime: no root, no runc
+	@./demo.sh
+
+install: ## install the commands under PREFIX (/usr/local)
+	npm pack --pack-destination build --loglevel=error
+	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error build/termshim-*.tgz
+
+clean: ## remove everything that was built or installed here
+	rm -rf build dist prebuilds node_modules
+
+# Debian's packages, for those who may install them; without them the tests that need one say so.
+packages:
+	@./test/install-packages.sh
+
+# The unit tests once on each major, each from the npm package that holds its program.
+nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
+	@for major in $(MAJORS); do \
+	  node=$(CURDIR)/build/nodes/$$major/node_modules/node-linux-$(ARCH)/bin/node; \
+	  echo "unit tests on Node $$($$node --version)"; \
+	  PATH="$$(dirname $$node):$$PATH" $$node --test $(call compiled,$(UNIT_TESTS)); \
+	done
+
+build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
+	npm install --prefix build/nodes/$* --no-save --no-audit --no-fund --loglevel=error node-linux-$(ARCH)@$*
+
+# A report of either sanitizer ends the process that made it, and so the test.
+asan: build $(ASAN)
+	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
+	node --test $(call compiled,$(ADDON_TESTS))
+
+valgrind: build
+	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
 
 $(ADDON): $(SOURCES) native/addon.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O2 -shared $(SOURCES) -o $@
 
-build/asan/termshim.node: $(SOURCES) native/addon.h Makefile
+$(ASAN): $(SOURCES) native/addon.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-		-shared $(SOURCES) -o $@
+	  -shared $(SOURCES) -o $@
+
+build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror $< -o $@
 
 node_modules: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error

@@ -16,6 +16,11 @@ export function printJson(value: unknown): void {
 /** Prints the error on one line of stderr and sets exit status 1. */
 export function exitWithError(error: unknown): void {
   process.exitCode = 1;
+  printError(error);
+}
+
+/** Prints the error, its code last, on one line of stderr. */
+export function printError(error: unknown): void {
   const code = error instanceof TermshimError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'ERR_INTERNAL');
   const line = messageOf(error).replace(/\s*\n\s*/g, '; ');
   process.stderr.write(`termshim: ${line} [${code}]\n`);

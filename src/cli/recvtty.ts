@@ -1,8 +1,7 @@
 /**
  * `termshim recvtty`: takes the place of runc's `recvtty`, with the same options and arguments.
  */
-import { writeFileSync } from 'node:fs';
-import { constants } from 'node:fs';
+import { constants, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Console } from '../os/console.js';
 import { ConsoleSocket } from '../os/console-socket.js';
@@ -10,7 +9,7 @@ import { openHostStream } from '../os/host-terminal.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { copyConsole } from '../stdio/copy-console.js';
 import { plainSink } from '../stdio/sink.js';
-import { exitWithError, onEndSignal } from './exit.js';
+import { printError, onEndSignal } from './exit.js';
 
 interface RecvttyOptions {
   mode: 'single' | 'null';
@@ -78,7 +77,7 @@ async function receiveAll(socket: ConsoleSocket, signal: AbortSignal): Promise<v
       discard(await socket.receive({ timeoutMs: 0, signal }), signal);
     } catch (error) {
       signal.throwIfAborted();
-      exitWithError(error);
+      printError(error);
     }
   }
 }
@@ -93,5 +92,5 @@ function discard(console: Console, signal: AbortSignal): void {
   });
   const shutdown = (): void => copying.shutdown();
   signal.addEventListener('abort', shutdown);
-  copying.done.catch(exitWithError).finally(() => signal.removeEventListener('abort', shutdown));
+  copying.done.catch(printError).finally(() => signal.removeEventListener('abort', shutdown));
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { Console } from './console.js';
-import { EPOLLIN, type Watch, watch } from './epoll.js';
+import { EPOLLIN, watch } from './epoll.js';
 import { TermshimError, check, systemError } from './errors.js';
 import { OwnedFd } from './owned-fd.js';
 import { type PrivateDirectory, createPrivateDirectory } from './private-directory.js';
@@ -67,6 +67,7 @@ export class ConsoleSocket {
    * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE or the signal's reason.
    */
   receive({ timeoutMs = 10_000, signal }: ReceiveOptions = {}): Promise<Console> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const dialers = new Set<() => void>();
       const settle = (deliver: () => void): void => {
@@ -78,13 +79,11 @@ export class ConsoleSocket {
       };
       const fail = (error: unknown): void => settle(() => reject(error));
       const abort = (): void => fail(signal?.reason);
-      const timer = timeoutMs > 0 ? setTimeout(() => fail(timeoutError(this.path, timeoutMs)), timeoutMs) : undefined;
-      let listening: Watch | undefined;
-      if (signal?.aborted) return abort();
-      signal?.addEventListener('abort', abort);
-      listening = watch(this.#listener.fd, EPOLLIN, () => {
+      const listening = watch(this.#listener.fd, EPOLLIN, () => {
         acceptAll(this.#listener.fd, dialers, (console) => settle(() => resolve(console)), fail);
       });
+      const timer = timeoutMs > 0 ? setTimeout(() => fail(timeoutError(this.path, timeoutMs)), timeoutMs) : undefined;
+      signal?.addEventListener('abort', abort);
     });
   }
 

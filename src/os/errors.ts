@@ -6,9 +6,7 @@
 import { getSystemErrorMap } from 'node:util';
 
 export const errorCodes = [
-  'ERR_BAD_ARGUMENT',
   'ERR_BUNDLE_INVALID',
-  'ERR_CONSOLE_CLOSED',
   'ERR_CONSOLE_MESSAGE',
   'ERR_CONSOLE_TIMEOUT',
   'ERR_FIFO_INVALID',
@@ -16,6 +14,7 @@ export const errorCodes = [
   'ERR_ID_INVALID',
   'ERR_NOT_A_CONSOLE',
   'ERR_PROCESS_NOT_FOUND',
+  'ERR_RUNTIME_DIED',
   'ERR_RUNTIME_FAILED',
   'ERR_RUNTIME_NOT_FOUND',
   'ERR_RUNTIME_TIMEOUT',

@@ -9,7 +9,7 @@ export interface CopyStreamOptions {
   source: number;
   sink: number;
   /** Called once: `end` after the last byte was written, `broken` when nobody reads the sink, or an Error. */
-  onEnd(end: 'end' | 'broken' | Error): void;
+  onEnd: (end: 'end' | 'broken' | Error) => void;
 }
 
 export interface StreamCopy {

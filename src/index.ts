@@ -1,0 +1,41 @@
+/**
+ * What a library user may import, room by room; docs/architecture.md is the map. Everything else is private.
+ */
+
+// os: kernel things as owned objects
+export { Console, type Size } from './os/console.js';
+export { ConsoleSocket, type ReceiveOptions } from './os/console-socket.js';
+export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from './os/epoll.js';
+export { type ErrorCode, errorCodes, TermshimError } from './os/errors.js';
+export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo-stream.js';
+export { becomeSubreaper, type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
+
+// stdio: where a process's bytes go
+export {
+  type ConsoleCopy,
+  type ConsoleCopyOptions,
+  type CopyEnd,
+  type CopyResult,
+  copyConsole,
+  type StdinEnd,
+} from './stdio/copy-console.js';
+export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy-stream.js';
+export { fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';
+
+// runtime: OCI runtimes as commands
+export { assertTerminal, type Bundle, readBundle } from './runtime/bundle.js';
+export { defaultSpec, type DefaultSpecOptions, writeBundle } from './runtime/default-spec.js';
+export { findRuntime, type FindRuntimeOptions, type RuntimeProgram } from './runtime/find-runtime.js';
+export {
+  type CreateOptions,
+  type ExecOptions,
+  type OciRuntime,
+  type OciRuntimeOptions,
+  ociRuntime,
+} from './runtime/oci-runtime.js';
+
+// task: a container's life
+export { createTask, type Task, type TaskOptions, type TerminalOptions } from './task/task.js';
+
+// attach: the human's face
+export { attach, type Attachment, type AttachOptions } from './attach/attach.js';

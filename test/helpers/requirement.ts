@@ -1,0 +1,28 @@
+/**
+ * What a test needs of the machine. A test that cannot run is skipped and says why; with STRICT=1 it fails instead, so
+ * that a green run means that everything was run.
+ */
+import { spawnSync } from 'node:child_process';
+
+const checks = {
+  root: () => process.getuid?.() === 0 || 'needs root',
+  runc: () => isProgram('runc') || 'needs runc (apt-get install runc)',
+  crun: () => isProgram('crun') || 'needs crun (apt-get install crun)',
+  busybox: () => isProgram('/bin/busybox') || 'needs a static busybox (apt-get install busybox-static)',
+  valgrind: () => isProgram('valgrind') || 'needs valgrind (apt-get install valgrind)',
+  tmux: () => isProgram('tmux') || 'needs tmux (apt-get install tmux)',
+} satisfies Record<string, () => true | string>;
+
+export type Requirement = keyof typeof checks;
+
+/** For the `skip` option of a test: `test('...', { skip: missing('root', 'runc') }, ...)`. */
+export function missing(...requirements: Requirement[]): string | false {
+  const reasons = requirements.map((name) => checks[name]()).filter((answer) => answer !== true);
+  if (reasons.length === 0) return false;
+  if (process.env['STRICT'] === '1') throw new Error(`STRICT=1, but a test ${reasons.join(', ')}`);
+  return reasons.join(', ');
+}
+
+function isProgram(name: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
+}
