@@ -12,14 +12,16 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 say() { printf '\n# %s\n' "$*"; }
+exec 4>&1
 show() {
-  printf '$ %s\n' "$*"
+  printf '$ %s\n' "$*" >&4
   "$@"
 }
 
 say "1. One command: a process with a terminal, its size and its exit status"
 status=0
-show termshim run -t -- sh -c 'echo "tty $(tty), size $(stty size)"; exit 7' || status=$?
+echo "$ termshim run -t -- sh -c 'echo \"tty \$(tty), size \$(stty size)\"; exit 7'"
+termshim run -t -- sh -c 'echo "tty $(tty), size $(stty size)"; exit 7' || status=$?
 echo "exit status $status"
 
 say "2. The same by hand: the daemon listens, the runtime sends it the console, it copies between FIFOs"
@@ -45,12 +47,14 @@ cat out >screen &
 reader=$!
 show termshim-runtime-pty create --bundle bundle --console-socket console.sock demo
 show termshim-runtime-pty start demo
+until grep -q size screen; do sleep 0.02; done
 exec 3>in
-echo 'hello' >&3
+echo '$ echo hello >in'
+echo hello >&3
 wait "$reader" "$daemon"
 exec 3>&-
 show termshim-runtime-pty delete demo
-say "what came out of the stdout FIFO (the typed line is the terminal's echo):"
+say "what came out of the stdout FIFO"
 cat screen
 say "what the daemon said: its socket, then bytes each way and why it ended"
 cat report.json

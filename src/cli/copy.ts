@@ -24,7 +24,7 @@ interface CopyOptions {
   pidFile?: string;
 }
 
-export function copyCommand(): Command {
+export function command(): Command {
   return new Command('copy')
     .description('copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends')
     .option('--console-socket <path>', 'listen here (default: a temporary socket)')

@@ -17,7 +17,7 @@ interface RecvttyOptions {
   stdin: boolean;
 }
 
-export function recvttyCommand(): Command {
+export function command(): Command {
   return new Command('recvtty')
     .description("receive consoles at a socket, as runc's recvtty does")
     .argument('<socket>', 'where to listen')

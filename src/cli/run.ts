@@ -28,7 +28,7 @@ interface RunOptions {
   name?: string;
 }
 
-export function runCommand(): Command {
+export function command(): Command {
   return new Command('run')
     .description('run a process with a terminal: in a container, or right here')
     .argument('[command...]', 'what to run (not with --bundle)')
@@ -56,14 +56,14 @@ Examples:
   $ termshim run -t --runtime crun --bundle ./my-bundle
 `;
 
-async function run(command: string[], options: RunOptions, self: Command): Promise<void> {
-  checkUsage(command, options, self);
+async function run(args: string[], options: RunOptions, self: Command): Promise<void> {
+  checkUsage(args, options, self);
   const isBundleGiven = options.bundle !== undefined || options.rootfs !== undefined;
   const id = parseId(options.name ?? `termshim-${randomBytes(6).toString('hex')}`);
   const runtime = ociRuntime(findRuntime(options.runtime, { isBundleGiven }));
   const directory = createPrivateDirectory('run');
   try {
-    const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), command, options);
+    const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), args, options);
     const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 10_000 };
     process.exitCode = options.tty
       ? await runWithTerminal(common, directory.path, size, options.interactive === true)
@@ -73,10 +73,10 @@ async function run(command: string[], options: RunOptions, self: Command): Promi
   }
 }
 
-function checkUsage(command: string[], { bundle, rootfs, runtime }: RunOptions, self: Command): void {
+function checkUsage(args: string[], { bundle, rootfs, runtime }: RunOptions, self: Command): void {
   const refuse = (reason: string): never => self.error(`error: ${reason}`);
   if (bundle !== undefined && rootfs !== undefined) refuse('--bundle and --rootfs exclude each other');
-  if (bundle !== undefined && command.length > 0) refuse('with --bundle the command is the one in its config.json');
+  if (bundle !== undefined && args.length > 0) refuse('with --bundle the command is the one in its config.json');
   if (runtime === 'pty' && rootfs !== undefined)
     refuse('the pty runtime runs on this host and has no use for --rootfs');
   if (runtime !== undefined && runtime !== 'pty' && bundle === undefined && rootfs === undefined) {
