@@ -9,22 +9,19 @@ static const struct export *const export_tables[] = {fd_exports,     epoll_expor
                                                      socket_exports, tty_exports,   process_exports};
 
 static void fail(struct call *call, const char *message) {
-  if (!call->failed)
-    napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);
+  if (!call->failed) napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);
   call->failed = true;
 }
 
 int32_t argument_int(struct call *call, size_t index) {
   int32_t value = 0;
-  if (napi_get_value_int32(call->env, call->arguments[index], &value) != napi_ok)
-    fail(call, "a number was expected");
+  if (napi_get_value_int32(call->env, call->arguments[index], &value) != napi_ok) fail(call, "a number was expected");
   return value;
 }
 
 bool argument_bool(struct call *call, size_t index) {
   bool value = false;
-  if (napi_get_value_bool(call->env, call->arguments[index], &value) != napi_ok)
-    fail(call, "a boolean was expected");
+  if (napi_get_value_bool(call->env, call->arguments[index], &value) != napi_ok) fail(call, "a boolean was expected");
   return value;
 }
 
@@ -52,8 +49,7 @@ bool argument_path(struct call *call, size_t index, char *into, size_t size, int
     return false;
   }
   napi_get_value_string_utf8(call->env, call->arguments[index], into, size, &length);
-  if (strlen(into) != length)
-    *error = -EINVAL;
+  if (strlen(into) != length) *error = -EINVAL;
   return *error == 0;
 }
 
@@ -64,14 +60,11 @@ static napi_value run_export(napi_env env, napi_callback_info info) {
   size_t count = MAX_ARGUMENTS;
   void *data = NULL;
   napi_value result = NULL;
-  if (napi_get_cb_info(env, info, &count, call.arguments, NULL, &data) != napi_ok)
-    return NULL;
-  if (napi_get_instance_data(env, (void **)&call.context) != napi_ok)
-    return NULL;
+  if (napi_get_cb_info(env, info, &count, call.arguments, NULL, &data) != napi_ok) return NULL;
+  if (napi_get_instance_data(env, (void **)&call.context) != napi_ok) return NULL;
   const struct export *entry = data;
   int64_t value = entry->run(&call);
-  if (call.failed || napi_create_int64(env, value, &result) != napi_ok)
-    return NULL;
+  if (call.failed || napi_create_int64(env, value, &result) != napi_ok) return NULL;
   return result;
 }
 

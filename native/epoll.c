@@ -33,8 +33,7 @@ static void dispatch(struct epoll_set *set) {
   napi_get_typedarray_info(env, array, NULL, &length, (void **)&triples, NULL, NULL);
   size_t room = length / 3 < BATCH ? length / 3 : BATCH;
   int count = epoll_wait(set->fd, ready, (int)room, 0);
-  if (count <= 0)
-    return;
+  if (count <= 0) return;
   for (int i = 0; i < count; i++) {
     triples[3 * i] = (uint32_t)ready[i].data.u64;
     triples[3 * i + 1] = (uint32_t)(ready[i].data.u64 >> 32);
@@ -54,16 +53,14 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   struct epoll_set *set = poll->data;
   napi_handle_scope scope;
   (void)events;
-  if (status < 0 || napi_open_handle_scope(set->context->env, &scope) != napi_ok)
-    return;
+  if (status < 0 || napi_open_handle_scope(set->context->env, &scope) != napi_ok) return;
   dispatch(set);
   napi_close_handle_scope(set->context->env, scope);
 }
 
 static int64_t epoll_start(struct epoll_set *set, uv_loop_t *loop) {
   set->fd = epoll_create1(EPOLL_CLOEXEC);
-  if (set->fd < 0)
-    return -errno;
+  if (set->fd < 0) return -errno;
   int error = uv_poll_init(loop, &set->poll, set->fd);
   if (error == 0) {
     set->poll.data = set;
@@ -79,11 +76,9 @@ static int64_t epoll_create_set(struct call *call) {
   napi_env env = call->env;
   napi_value name;
   uv_loop_t *loop;
-  if (call->context->epoll != NULL)
-    return -EEXIST;
+  if (call->context->epoll != NULL) return -EEXIST;
   struct epoll_set *set = calloc(1, sizeof *set);
-  if (set == NULL)
-    return -ENOMEM;
+  if (set == NULL) return -ENOMEM;
   set->context = call->context;
   napi_create_string_utf8(env, "termshim:epoll", NAPI_AUTO_LENGTH, &name);
   if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
@@ -102,34 +97,32 @@ static int64_t epoll_create_set(struct call *call) {
   return 0;
 }
 
-static int64_t epoll_add(struct call *call) {
+static int64_t epoll_control(struct call *call, int operation) {
   int fd = argument_int(call, 0);
   uint32_t events = (uint32_t)argument_int(call, 1);
   uint64_t slot = (uint32_t)argument_int(call, 2);
   uint64_t generation = (uint32_t)argument_int(call, 3);
-  if (call->failed)
-    return 0;
-  if (call->context->epoll == NULL)
-    return -EBADF;
+  if (call->failed) return 0;
+  if (call->context->epoll == NULL) return -EBADF;
   struct epoll_event event = {.events = events | EPOLLET, .data.u64 = generation << 32 | slot};
-  return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_ADD, fd, &event));
+  return answer(epoll_ctl(call->context->epoll->fd, operation, fd, &event));
 }
+
+static int64_t epoll_add(struct call *call) { return epoll_control(call, EPOLL_CTL_ADD); }
+
+static int64_t epoll_modify(struct call *call) { return epoll_control(call, EPOLL_CTL_MOD); }
 
 static int64_t epoll_remove(struct call *call) {
   int fd = argument_int(call, 0);
-  if (call->failed)
-    return 0;
-  if (call->context->epoll == NULL)
-    return -EBADF;
+  if (call->failed) return 0;
+  if (call->context->epoll == NULL) return -EBADF;
   return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_DEL, fd, NULL));
 }
 
 static int64_t epoll_ref(struct call *call) {
   bool keep_alive = argument_bool(call, 0);
-  if (call->failed)
-    return 0;
-  if (call->context->epoll == NULL)
-    return -EBADF;
+  if (call->failed) return 0;
+  if (call->context->epoll == NULL) return -EBADF;
   if (keep_alive)
     uv_ref((uv_handle_t *)&call->context->epoll->poll);
   else
@@ -161,9 +154,6 @@ void epoll_teardown(struct context *context, void (*done)(struct context *contex
 }
 
 const struct export epoll_exports[] = {
-    {"epoll_create", epoll_create_set},
-    {"epoll_add", epoll_add},
-    {"epoll_remove", epoll_remove},
-    {"epoll_ref", epoll_ref},
-    {NULL, NULL},
+    {"epoll_create", epoll_create_set}, {"epoll_add", epoll_add}, {"epoll_modify", epoll_modify},
+    {"epoll_remove", epoll_remove},     {"epoll_ref", epoll_ref}, {NULL, NULL},
 };

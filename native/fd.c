@@ -20,8 +20,7 @@ static bool table_add(struct fd_table *table, int fd) {
   size_t word = (size_t)fd / 64;
   if (word >= table->word_count) {
     uint64_t *words = realloc(table->words, (word + 1) * sizeof *words);
-    if (words == NULL)
-      return false;
+    if (words == NULL) return false;
     memset(words + table->word_count, 0, (word + 1 - table->word_count) * sizeof *words);
     table->words = words;
     table->word_count = word + 1;
@@ -31,10 +30,8 @@ static bool table_add(struct fd_table *table, int fd) {
 }
 
 int64_t fd_own(struct context *context, int fd_or_error) {
-  if (fd_or_error < 0)
-    return -errno;
-  if (table_add(&context->fds, fd_or_error))
-    return fd_or_error;
+  if (fd_or_error < 0) return -errno;
+  if (table_add(&context->fds, fd_or_error)) return fd_or_error;
   close(fd_or_error);
   return -ENOMEM;
 }
@@ -42,8 +39,7 @@ int64_t fd_own(struct context *context, int fd_or_error) {
 void fd_teardown(struct context *context) {
   for (size_t word = 0; word < context->fds.word_count; word++)
     for (int bit = 0; bit < 64; bit++)
-      if (context->fds.words[word] >> bit & 1)
-        close((int)(word * 64) + bit);
+      if (context->fds.words[word] >> bit & 1) close((int)(word * 64) + bit);
   free(context->fds.words);
 }
 
@@ -52,18 +48,15 @@ static int64_t fd_open(struct call *call) {
   int64_t error;
   int flags = argument_int(call, 1);
   int mode = argument_int(call, 2);
-  if (!argument_path(call, 0, path, sizeof path, &error) || call->failed)
-    return error;
+  if (!argument_path(call, 0, path, sizeof path, &error) || call->failed) return error;
   return fd_own(call->context, open(path, flags | O_CLOEXEC, (mode_t)mode));
 }
 
 static int64_t fd_adopt(struct call *call) {
   int fd = argument_int(call, 0);
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   int flags = fcntl(fd, F_GETFD);
-  if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0)
-    return -errno;
+  if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) return -errno;
   return table_add(&call->context->fds, fd) ? fd : -ENOMEM;
 }
 
@@ -75,10 +68,8 @@ static int64_t fd_duplicate(struct call *call) {
 /* close(2) on Linux frees the descriptor whatever it answers, so it leaves the table first and EINTR is not retried. */
 static int64_t fd_close(struct call *call) {
   int fd = argument_int(call, 0);
-  if (call->failed)
-    return 0;
-  if (!table_has(&call->context->fds, fd))
-    return -EBADF;
+  if (call->failed) return 0;
+  if (!table_has(&call->context->fds, fd)) return -EBADF;
   call->context->fds.words[fd / 64] &= ~(UINT64_C(1) << (fd % 64));
   return answer(close(fd));
 }
@@ -98,38 +89,32 @@ static int64_t fd_write(struct call *call) {
 static int64_t fd_discard(struct call *call) {
   int fd = argument_int(call, 0);
   int32_t most = argument_int(call, 1);
-  if (call->failed)
-    return 0;
-  if (most < 0)
-    return -EINVAL;
+  if (call->failed) return 0;
+  if (most < 0) return -EINVAL;
   size_t length = most < BLOCK_BYTES ? (size_t)most : BLOCK_BYTES;
   return answer(read(fd, call->context->pumps.scratch, length));
 }
 
 static int64_t fd_poll(struct call *call) {
   struct pollfd polled = {.fd = argument_int(call, 0), .events = POLLIN | POLLOUT};
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   return poll(&polled, 1, 0) < 0 ? -errno : polled.revents;
 }
 
 static int64_t fd_unread(struct call *call) {
   int fd = argument_int(call, 0);
   int count = 0;
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   return ioctl(fd, FIONREAD, &count) < 0 ? -errno : count;
 }
 
 static int64_t fd_set_nonblocking(struct call *call) {
   int fd = argument_int(call, 0);
   bool on = argument_bool(call, 1);
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   int before = fcntl(fd, F_GETFL);
   int after = on ? before | O_NONBLOCK : before & ~O_NONBLOCK;
-  if (before < 0 || (after != before && fcntl(fd, F_SETFL, after) < 0))
-    return -errno;
+  if (before < 0 || (after != before && fcntl(fd, F_SETFL, after) < 0)) return -errno;
   return (before & O_NONBLOCK) != 0;
 }
 
@@ -137,8 +122,7 @@ static int64_t fifo_create(struct call *call) {
   char path[PATH_MAX];
   int64_t error;
   int mode = argument_int(call, 1);
-  if (!argument_path(call, 0, path, sizeof path, &error) || call->failed)
-    return error;
+  if (!argument_path(call, 0, path, sizeof path, &error) || call->failed) return error;
   return answer(mkfifo(path, (mode_t)mode));
 }
 

@@ -29,20 +29,16 @@ static int64_t pidfd_signal(struct call *call) {
 static int64_t process_reap(struct call *call) {
   int pid = argument_int(call, 0);
   siginfo_t info = {.si_pid = 0};
-  if (call->failed)
-    return 0;
-  if (pid <= 0)
-    return -EINVAL;
-  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0)
-    return -errno;
+  if (call->failed) return 0;
+  if (pid <= 0) return -EINVAL;
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0) return -errno;
   return info.si_pid == 0 ? -EAGAIN : (int64_t)info.si_code << 8 | info.si_status;
 }
 
 static int64_t process_peek(struct call *call) {
   siginfo_t info = {.si_pid = 0};
   (void)call;
-  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-    return errno == ECHILD ? 0 : -errno;
+  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) return errno == ECHILD ? 0 : -errno;
   return info.si_pid;
 }
 

@@ -3,7 +3,11 @@
  * run a pump and what its answer means; no byte passes through JavaScript.
  *
  * A read of a pty master returns at most 4095 bytes (the n_tty buffer), so a run collects up to one block before it
- * writes: fewer writes, fewer wake-ups of the reader. What the sink refuses waits in a block of its own, taken from the
+ * writes: fewer writes, fewer wake-ups of the reader. A shorter read means that the source is empty, and what comes
+ * next makes a new edge, so the read that would only say EAGAIN is left out (epoll(7)); on a pty it would wait for the
+ * kernel's worker. A hang-up makes no further edge: then, and for a file without events, the caller asks for all.
+ *
+ * What the sink refuses waits in a block of its own, taken from the
  * pool only then; nothing more is read until it has gone, so a full sink stops the source.
  */
 #include "addon.h"
@@ -12,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FULL_PTY_READ 4095
 
 /* In the order of PumpStop in src/native/addon.ts. */
 enum stop { EMPTY, END, HANGUP, FULL, BROKEN, BUDGET, SOURCE_ERROR, SINK_ERROR };
@@ -42,8 +48,7 @@ static struct outcome stop_with(enum stop stop, int error) {
 }
 
 static uint8_t *block_take(struct pump_table *table) {
-  if (table->free_block_count > 0)
-    return table->free_blocks[--table->free_block_count];
+  if (table->free_block_count > 0) return table->free_blocks[--table->free_block_count];
   return malloc(BLOCK_BYTES);
 }
 
@@ -56,13 +61,17 @@ static void block_return(struct pump_table *table, uint8_t *block) {
 }
 
 /* Reads until the block is full or the source has no more. What ended the reading goes to `*source`. */
-static size_t collect(const struct pump *pump, uint8_t *block, struct outcome *source) {
+static size_t collect(const struct pump *pump, uint8_t *block, size_t size, bool to_the_end, struct outcome *source) {
   size_t length = 0;
   *source = go_on;
-  while (length < BLOCK_BYTES) {
-    ssize_t got = read(pump->source, block + length, BLOCK_BYTES - length);
+  while (length < size) {
+    ssize_t got = read(pump->source, block + length, size - length);
     if (got > 0) {
       length += (size_t)got;
+      if (got < FULL_PTY_READ && length < size && !to_the_end) {
+        *source = stop_with(EMPTY, 0);
+        break;
+      }
     } else if (got == 0) {
       *source = stop_with(END, 0);
       break;
@@ -94,8 +103,7 @@ static struct outcome deliver(struct pump *pump, const uint8_t *block, uint32_t 
 }
 
 static struct outcome deliver_pending(struct pump_table *table, struct pump *pump) {
-  if (pump->block == NULL)
-    return go_on;
+  if (pump->block == NULL) return go_on;
   struct outcome sink = deliver(pump, pump->block, &pump->start, pump->end);
   if (!sink.stopped) {
     block_return(table, pump->block);
@@ -106,22 +114,21 @@ static struct outcome deliver_pending(struct pump_table *table, struct pump *pum
 
 static struct outcome keep_pending(struct pump_table *table, struct pump *pump, uint32_t start, uint32_t end) {
   pump->block = block_take(table);
-  if (pump->block == NULL)
-    return stop_with(SINK_ERROR, ENOMEM);
+  if (pump->block == NULL) return stop_with(SINK_ERROR, ENOMEM);
   memcpy(pump->block, table->scratch + start, end - start);
   pump->start = 0;
   pump->end = end - start;
   return go_on;
 }
 
-static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, uint64_t budget) {
+static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, uint64_t budget, bool to_the_end) {
   uint64_t limit = pump->written + budget;
   struct outcome outcome = deliver_pending(table, pump);
   while (!outcome.stopped) {
-    if (pump->written >= limit)
-      return stop_with(BUDGET, 0);
+    if (pump->written >= limit) return stop_with(BUDGET, 0);
     uint32_t start = 0;
-    uint32_t end = (uint32_t)collect(pump, table->scratch, &outcome);
+    size_t size = budget < BLOCK_BYTES ? budget : BLOCK_BYTES;
+    uint32_t end = (uint32_t)collect(pump, table->scratch, size, to_the_end, &outcome);
     struct outcome sink = deliver(pump, table->scratch, &start, end);
     if (sink.stopped) {
       /* Why the source stopped is not lost: it says so again when it is read next. */
@@ -135,8 +142,7 @@ static struct outcome pump_until_stop(struct pump_table *table, struct pump *pum
 static struct pump *find(struct call *call) {
   int32_t id = argument_int(call, 0);
   struct pump_table *table = &call->context->pumps;
-  if (call->failed || id < 0 || id >= table->count || !table->pumps[id].in_use)
-    return NULL;
+  if (call->failed || id < 0 || id >= table->count || !table->pumps[id].in_use) return NULL;
   return &table->pumps[id];
 }
 
@@ -144,13 +150,11 @@ static int64_t pump_create(struct call *call) {
   struct pump_table *table = &call->context->pumps;
   int source = argument_int(call, 0);
   int sink = argument_int(call, 1);
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   if (table->first_free < 0) {
     int32_t count = table->count == 0 ? 16 : table->count * 2;
     struct pump *pumps = realloc(table->pumps, (size_t)count * sizeof *pumps);
-    if (pumps == NULL)
-      return -ENOMEM;
+    if (pumps == NULL) return -ENOMEM;
     table->pumps = pumps;
     for (int32_t id = count - 1; id >= table->count; id--) {
       pumps[id] = (struct pump){.next_free = table->first_free};
@@ -167,11 +171,10 @@ static int64_t pump_create(struct call *call) {
 static int64_t pump_run(struct call *call) {
   struct pump *pump = find(call);
   int32_t budget = argument_int(call, 1);
-  if (call->failed)
-    return 0;
-  if (pump == NULL || budget <= 0)
-    return -EINVAL;
-  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, (uint64_t)budget);
+  bool to_the_end = argument_bool(call, 2);
+  if (call->failed) return 0;
+  if (pump == NULL || budget <= 0) return -EINVAL;
+  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, (uint64_t)budget, to_the_end);
   return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
 }
 
@@ -182,8 +185,7 @@ static int64_t pump_bytes(struct call *call) {
 
 static int64_t pump_pending(struct call *call) {
   const struct pump *pump = find(call);
-  if (pump == NULL)
-    return -EINVAL;
+  if (pump == NULL) return -EINVAL;
   return pump->block == NULL ? 0 : (int64_t)(pump->end - pump->start);
 }
 
@@ -195,10 +197,8 @@ static int64_t pump_last_byte(struct call *call) {
 static int64_t pump_destroy(struct call *call) {
   struct pump *pump = find(call);
   struct pump_table *table = &call->context->pumps;
-  if (pump == NULL)
-    return -EINVAL;
-  if (pump->block != NULL)
-    block_return(table, pump->block);
+  if (pump == NULL) return -EINVAL;
+  if (pump->block != NULL) block_return(table, pump->block);
   *pump = (struct pump){.next_free = table->first_free};
   table->first_free = (int32_t)(pump - table->pumps);
   return 0;

@@ -25,11 +25,9 @@ static int64_t socket_listen(struct call *call) {
   struct sockaddr_un address;
   int64_t error;
   int mode = argument_int(call, 1);
-  if (!argument_address(call, &address, &error) || call->failed)
-    return error;
+  if (!argument_address(call, &address, &error) || call->failed) return error;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0)
-    return -errno;
+  if (fd < 0) return -errno;
   /* The mode of the socket's own inode is what bind(2) gives the file, so nobody can dial before a later chmod. */
   if (fchmod(fd, (mode_t)mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0)
     return close_with(fd, -errno);
@@ -44,13 +42,10 @@ static int64_t socket_accept(struct call *call) {
 static int64_t socket_connect(struct call *call) {
   struct sockaddr_un address;
   int64_t error;
-  if (!argument_address(call, &address, &error))
-    return error;
+  if (!argument_address(call, &address, &error)) return error;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return -errno;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-    return close_with(fd, -errno);
+  if (fd < 0) return -errno;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close_with(fd, -errno);
   return fd_own(call->context, fd);
 }
 
@@ -58,8 +53,7 @@ static int64_t socket_peer_uid(struct call *call) {
   int fd = argument_int(call, 0);
   struct ucred peer;
   socklen_t length = sizeof peer;
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? -errno : (int64_t)peer.uid;
 }
 
@@ -67,8 +61,7 @@ static int64_t socket_peer_uid(struct call *call) {
 static size_t collect_fds(struct msghdr *message, int *fds) {
   size_t count = 0;
   for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(message, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-      continue;
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     size_t here = (control->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
     memcpy(fds + count, CMSG_DATA(control), here * sizeof *fds);
     count += here;
@@ -79,10 +72,8 @@ static size_t collect_fds(struct msghdr *message, int *fds) {
 static int64_t socket_receive_fd(struct call *call) {
   int fd = argument_int(call, 0);
   struct bytes data = argument_bytes(call, 1);
-  if (call->failed)
-    return 0;
-  if (data.length < 2)
-    return -EINVAL;
+  if (call->failed) return 0;
+  if (data.length < 2) return -EINVAL;
   union {
     char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
     struct cmsghdr align;
@@ -91,19 +82,15 @@ static int64_t socket_receive_fd(struct call *call) {
   struct msghdr message = {
       .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (length < 0)
-    return -errno;
+  if (length < 0) return -errno;
   data.data[length] = 0;
   int fds[MOST_FDS];
   size_t count = collect_fds(&message, fds);
-  if (count == 1 && !(message.msg_flags & MSG_CTRUNC))
-    return fd_own(call->context, fds[0]);
+  if (count == 1 && !(message.msg_flags & MSG_CTRUNC)) return fd_own(call->context, fds[0]);
   for (size_t i = 0; i < count; i++)
     close(fds[i]);
-  if (message.msg_flags & MSG_CTRUNC)
-    return -EMSGSIZE;
-  if (count > 1)
-    return -E2BIG;
+  if (message.msg_flags & MSG_CTRUNC) return -EMSGSIZE;
+  if (count > 1) return -E2BIG;
   return length == 0 ? -ENODATA : -EBADMSG;
 }
 
@@ -127,8 +114,7 @@ static int64_t socket_send_fds(struct call *call) {
   struct bytes data = argument_bytes(call, 1);
   int fds[MOST_FDS];
   uint32_t count = 0;
-  if (call->failed || !argument_fds(call, 2, fds, &count))
-    return 0;
+  if (call->failed || !argument_fds(call, 2, fds, &count)) return 0;
   union {
     char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
     struct cmsghdr align;

@@ -15,10 +15,8 @@
 static int64_t tty_open_master(struct call *call) {
   int unlock = 0;
   int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
-  if (ioctl(fd, TIOCSPTLCK, &unlock) == 0)
-    return fd_own(call->context, fd);
+  if (fd < 0) return -errno;
+  if (ioctl(fd, TIOCSPTLCK, &unlock) == 0) return fd_own(call->context, fd);
   int error = errno;
   close(fd);
   return -error;
@@ -27,16 +25,14 @@ static int64_t tty_open_master(struct call *call) {
 static int64_t tty_pts_number(struct call *call) {
   int fd = argument_int(call, 0);
   unsigned int number = 0;
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   return ioctl(fd, TIOCGPTN, &number) < 0 ? -errno : (int64_t)number;
 }
 
 static int64_t tty_get_size(struct call *call) {
   int fd = argument_int(call, 0);
   struct winsize size;
-  if (call->failed)
-    return 0;
+  if (call->failed) return 0;
   return ioctl(fd, TIOCGWINSZ, &size) < 0 ? -errno : (int64_t)size.ws_col << 16 | size.ws_row;
 }
 
@@ -51,12 +47,9 @@ static int64_t tty_get_termios(struct call *call) {
   int fd = argument_int(call, 0);
   struct bytes into = argument_bytes(call, 1);
   struct termios state;
-  if (call->failed)
-    return 0;
-  if (into.length < sizeof state)
-    return -EINVAL;
-  if (tcgetattr(fd, &state) < 0)
-    return -errno;
+  if (call->failed) return 0;
+  if (into.length < sizeof state) return -EINVAL;
+  if (tcgetattr(fd, &state) < 0) return -errno;
   memcpy(into.data, &state, sizeof state);
   return sizeof state;
 }
@@ -67,10 +60,8 @@ static int64_t tty_set_termios(struct call *call) {
   struct bytes from = argument_bytes(call, 1);
   struct termios state;
   sigset_t ttou, before;
-  if (call->failed)
-    return 0;
-  if (from.length < sizeof state)
-    return -EINVAL;
+  if (call->failed) return 0;
+  if (from.length < sizeof state) return -EINVAL;
   memcpy(&state, from.data, sizeof state);
   sigemptyset(&ttou);
   sigaddset(&ttou, SIGTTOU);
@@ -83,10 +74,8 @@ static int64_t tty_set_termios(struct call *call) {
 static int64_t tty_set_raw(struct call *call) {
   int fd = argument_int(call, 0);
   struct termios state;
-  if (call->failed)
-    return 0;
-  if (tcgetattr(fd, &state) < 0)
-    return -errno;
+  if (call->failed) return 0;
+  if (tcgetattr(fd, &state) < 0) return -errno;
   cfmakeraw(&state);
   return answer(tcsetattr(fd, TCSANOW, &state));
 }
@@ -94,10 +83,8 @@ static int64_t tty_set_raw(struct call *call) {
 static int64_t tty_clear_onlcr(struct call *call) {
   int fd = argument_int(call, 0);
   struct termios state;
-  if (call->failed)
-    return 0;
-  if (tcgetattr(fd, &state) < 0)
-    return -errno;
+  if (call->failed) return 0;
+  if (tcgetattr(fd, &state) < 0) return -errno;
   state.c_oflag &= ~(tcflag_t)ONLCR;
   return answer(tcsetattr(fd, TCSANOW, &state));
 }
@@ -105,10 +92,8 @@ static int64_t tty_clear_onlcr(struct call *call) {
 static int64_t tty_end_of_file(struct call *call) {
   int fd = argument_int(call, 0);
   struct termios state;
-  if (call->failed)
-    return 0;
-  if (tcgetattr(fd, &state) < 0)
-    return -errno;
+  if (call->failed) return 0;
+  if (tcgetattr(fd, &state) < 0) return -errno;
   return state.c_cc[VEOF] | (state.c_lflag & ICANON ? CANONICAL : 0);
 }
 

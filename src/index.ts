@@ -11,13 +11,13 @@ export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os
 export { becomeSubreaper, type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
 
 // stdio: where a process's bytes go
+export type { StdinEnd } from './stdio/console-input.js';
 export {
   type ConsoleCopy,
   type ConsoleCopyOptions,
   type CopyEnd,
   type CopyResult,
   copyConsole,
-  type StdinEnd,
 } from './stdio/copy-console.js';
 export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy-stream.js';
 export { fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';

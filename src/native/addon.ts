@@ -44,6 +44,8 @@ export interface Addon {
   epoll_create(events: Uint32Array, onEvents: (count: number) => void): number;
   /** EPOLL_CTL_ADD with EPOLLET. -EPERM for a file that is always ready (regular file, /dev/null). */
   epoll_add(fd: number, events: number, slot: number, generation: number): number;
+  /** EPOLL_CTL_MOD: other events for the same descriptor; those that hold already are told anew. */
+  epoll_modify(fd: number, events: number, slot: number, generation: number): number;
   /** EPOLL_CTL_DEL. Must come before the descriptor is closed. */
   epoll_remove(fd: number): number;
   /** Whether the set keeps the event loop alive. */
@@ -56,8 +58,11 @@ export interface Addon {
   /**
    * Moves bytes until it must stop or has moved `budgetBytes`. Returns `stop | errno << 8`, with `stop` one of
    * {@link PumpStop}.
+   *
+   * A short read counts as the last, since what comes after it makes a new edge, unless `toTheEnd` asks for EAGAIN, the
+   * end or the hang-up itself.
    */
-  pump_run(pump: number, budgetBytes: number): number;
+  pump_run(pump: number, budgetBytes: number, toTheEnd: boolean): number;
   /** Bytes written to the sink so far. */
   pump_bytes(pump: number): number;
   /** Bytes read from the source that wait for the sink: 0, or one block of at most 64 KiB. */
@@ -125,7 +130,7 @@ export interface Addon {
 
 /** Why `pump_run` stopped. */
 export const PumpStop = {
-  /** The source has nothing now (EAGAIN). */
+  /** The source has nothing now (EAGAIN, or a short read). */
   empty: 0,
   /** The source has ended (a read of 0). */
   end: 1,

@@ -15,6 +15,8 @@ export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
 
 export interface Watch {
+  /** Asks for other events from now on. Those that hold already are told again. */
+  change(events: number): void;
   /** Stops the events. Idempotent; must come before the descriptor is closed. */
   close(): void;
 }
@@ -37,7 +39,10 @@ export function watch(fd: number, events: number, listener: (events: number) => 
     throw systemError(answer, 'epoll_ctl', `watch descriptor ${fd}`);
   }
   if (++set.watched === 1) addon.epoll_ref(true);
-  return { close: () => forget(fd, slot, generation) };
+  return {
+    change: (wanted) => void addon.epoll_modify(fd, wanted, slot, generation),
+    close: () => forget(fd, slot, generation),
+  };
 }
 
 /**

@@ -13,12 +13,12 @@ export interface PrivateDirectory {
 
 /**
  * Creates `<base>/<prefix>-XXXXXX` with mode 0700, where the base is $XDG_RUNTIME_DIR/termshim, or /run/termshim for
- * root. Neither is swept by cleaners of temporary files, as /tmp is. It is also removed when the process exits early.
+ * root: neither is swept by cleaners of temporary files, as /tmp is. Where there is no such place it is
+ * `termshim-<prefix>-XXXXXX` in the directory for temporary files, whose sticky bit keeps others from replacing it.
+ * It is also removed when the process exits early.
  */
 export function createPrivateDirectory(prefix: string): PrivateDirectory {
-  const base = runtimeBase();
-  mkdirSync(base, { recursive: true, mode: 0o700 });
-  const path = mkdtempSync(join(base, `${prefix}-`));
+  const path = mkdtempSync(`${placeFor(prefix)}-`);
   const remove = (): void => {
     process.off('exit', remove);
     rmSync(path, { recursive: true, force: true });
@@ -27,9 +27,12 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
   return { path, remove };
 }
 
-function runtimeBase(): string {
+/** The directory and the beginning of the name. */
+function placeFor(prefix: string): string {
   const { XDG_RUNTIME_DIR: runtimeDir } = process.env;
-  if (runtimeDir) return join(runtimeDir, 'termshim');
-  const uid = process.getuid?.() ?? 0;
-  return uid === 0 ? '/run/termshim' : join(tmpdir(), `termshim-${uid}`);
+  const isRoot = process.getuid?.() === 0;
+  if (!runtimeDir && !isRoot) return join(tmpdir(), `termshim-${prefix}`);
+  const base = runtimeDir ? join(runtimeDir, 'termshim') : '/run/termshim';
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  return join(base, prefix);
 }

@@ -2,21 +2,11 @@
  * The Terminal branch: copies stdin FIFO -> console -> stdout FIFO, both ways with back-pressure, until the process has
  * ended, the terminal hangs up or the pipe breaks; then drains, flushes and closes.
  */
-import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { ConsoleInput, type StdinEnd } from './console-input.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { Sink } from './sink.js';
-
-/**
- * What the end of stdin does.
- *
- * - `hangup`: as containerd does. What was typed is delivered, the output drained, then the console closed.
- * - `veof`: types the end-of-file character, ^D.
- * - `ignore`: nothing; a later writer is read.
- */
-export const stdinEndPolicies = ['hangup', 'veof', 'ignore'] as const;
-export type StdinEnd = (typeof stdinEndPolicies)[number];
 
 export interface ConsoleCopyOptions {
   console: Console;
@@ -79,8 +69,10 @@ class Copier implements ConsoleCopy {
   readonly done: Promise<CopyResult>;
   readonly #options: ConsoleCopyOptions;
   readonly #output: Flow;
-  readonly #input: Flow | undefined;
-  readonly #watches: (Watch | undefined)[] = [];
+  #input: ConsoleInput | undefined;
+  #consoleWatch: Watch | undefined;
+  #sinkWatch: Watch | undefined;
+  #wantsRoom = false;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
   #state: State = 'copying';
@@ -88,32 +80,19 @@ class Copier implements ConsoleCopy {
   #failure: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   #deadline = Number.POSITIVE_INFINITY;
-  /** End-of-file characters that the console did not take yet. */
-  #owedEof: Uint8Array | undefined;
-  #bytesAtEof = -1;
 
   constructor(options: ConsoleCopyOptions) {
-    const { console, stdin, stdout } = options;
     this.#options = options;
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const onError = (error: Error): void => this.#fail(error);
     this.#output = new Flow({
-      source: console.fd,
-      sink: stdout.fd,
+      source: options.console.fd,
+      sink: options.stdout.fd,
       onStop: (stop) => this.#outputStopped(stop),
-      onError,
+      onError: (error) => this.#fail(error),
     });
-    if (stdin !== undefined) {
-      this.#input = new Flow({
-        source: stdin.fd,
-        sink: console.fd,
-        onStop: (stop) => this.#inputStopped(stop),
-        onError,
-      });
-    }
     try {
       this.#watch();
     } catch (error) {
@@ -138,20 +117,31 @@ class Copier implements ConsoleCopy {
   }
 
   #watch(): void {
-    const { console, stdin, stdout } = this.#options;
-    this.#watches.push(watch(stdout.fd, EPOLLOUT, (events) => this.#sinkReady(events)));
-    this.#watches.push(watch(console.fd, EPOLLIN | EPOLLOUT, (events) => this.#consoleReady(events)));
+    const { console, stdin, stdout, stdinEnd } = this.#options;
+    this.#sinkWatch = watch(stdout.fd, EPOLLOUT, (events) => this.#sinkReady(events));
+    this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
     if (stdin === undefined) return;
-    const watching = watch(stdin.fd, EPOLLIN, () => this.#runInput());
-    this.#watches.push(watching);
-    if (watching === undefined) this.#input?.run();
+    this.#input = new ConsoleInput({
+      stdin,
+      console,
+      stdinEnd,
+      onWantRoom: (isWanted) => this.#wantRoom(isWanted),
+      onHangup: () => this.#drain('stdin-end'),
+      onError: (error) => this.#fail(error),
+    });
+  }
+
+  /** EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing. */
+  #wantRoom(isWanted: boolean): void {
+    if (isWanted === this.#wantsRoom) return;
+    this.#wantsRoom = isWanted;
+    this.#consoleWatch?.change(isWanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 
   #consoleReady(events: number): void {
+    if (events & EPOLLOUT) this.#input?.consoleReady();
+    if (events & (EPOLLHUP | EPOLLERR)) this.#output.expectEnd();
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !this.#output.isFull) this.#output.run();
-    if (!(events & EPOLLOUT)) return;
-    if (this.#owedEof !== undefined) this.#payEof();
-    else if (this.#input?.isFull) this.#input.run();
   }
 
   #sinkReady(events: number): void {
@@ -160,10 +150,6 @@ class Copier implements ConsoleCopy {
     } else if (this.#output.isFull) {
       this.#output.run();
     }
-  }
-
-  #runInput(): void {
-    if (this.#owedEof === undefined && !this.#input?.isFull) this.#input?.run();
   }
 
   #outputStopped(stop: FlowStop): 'wait' | 'retry' {
@@ -186,29 +172,6 @@ class Copier implements ConsoleCopy {
     }
   }
 
-  #inputStopped(stop: FlowStop): 'wait' {
-    if (stop !== 'end' && stop !== 'hangup') return 'wait';
-    if (this.#options.stdinEnd === 'hangup') this.#drain('stdin-end');
-    if (this.#options.stdinEnd === 'veof') this.#oweEof();
-    return 'wait';
-  }
-
-  /** The end of stdin can be told twice, by a read of 0 and by EPOLLHUP: it counts again only after new input. */
-  #oweEof(): void {
-    const { bytes, lastByte } = this.#input as Flow;
-    if (bytes === this.#bytesAtEof) return;
-    this.#bytesAtEof = bytes;
-    this.#owedEof = this.#options.console.endOfFile(lineEnds.has(lastByte));
-    this.#payEof();
-  }
-
-  #payEof(): void {
-    const taken = addon.fd_write(this.#options.console.fd, this.#owedEof as Uint8Array);
-    const left = (this.#owedEof as Uint8Array).subarray(Math.max(0, taken));
-    this.#owedEof = left.length > 0 ? left : undefined;
-    if (this.#owedEof === undefined) setImmediate(() => this.#runInput());
-  }
-
   /** No more input; the output ends when nothing is left in the console, or when the time is up. */
   #drain(reason: CopyEnd): void {
     if (this.#state !== 'copying') return;
@@ -216,6 +179,7 @@ class Copier implements ConsoleCopy {
     this.#reason = reason;
     this.#deadline = performance.now() + this.#options.drainTimeoutMs;
     this.#drainTimer = setTimeout(() => this.#finish(reason), this.#options.drainTimeoutMs);
+    this.#output.expectEnd();
     this.#output.run();
   }
 
@@ -237,7 +201,8 @@ class Copier implements ConsoleCopy {
       discardedBytes: this.#options.stdout.discardedBytes,
       undeliveredBytes: this.#output.pendingBytes,
     };
-    for (const watching of this.#watches) watching?.close();
+    this.#sinkWatch?.close();
+    this.#consoleWatch?.close();
     this.#input?.close();
     this.#output.close();
     this.#options.stdin?.close();
@@ -262,6 +227,3 @@ class Copier implements ConsoleCopy {
     this.#state = next;
   }
 }
-
-/** After one of these, or before anything was typed, the line is empty: LF, CR, and no byte at all. */
-const lineEnds: ReadonlySet<number> = new Set([0x0a, 0x0d, -1]);

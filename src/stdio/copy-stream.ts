@@ -1,7 +1,7 @@
 /**
  * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks.
  */
-import { EPOLLERR, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 
 export interface CopyStreamOptions {
@@ -40,11 +40,15 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
     else if (flow.isFull) flow.run();
   };
   watches.push(watch(sink, EPOLLOUT, onSink));
-  const watchingSource = watch(source, EPOLLIN, () => {
+  const watchingSource = watch(source, EPOLLIN, (events) => {
+    if (events & (EPOLLHUP | EPOLLERR)) flow.expectEnd();
     if (!flow.isFull) flow.run();
   });
   watches.push(watchingSource);
-  if (watchingSource === undefined) setImmediate(() => flow.run());
+  if (watchingSource === undefined) {
+    flow.expectEnd();
+    setImmediate(() => flow.run());
+  }
   return {
     get bytes() {
       return flow.bytes;

@@ -36,6 +36,7 @@ export class Flow {
   readonly #options: FlowOptions;
   #turn: NodeJS.Immediate | undefined;
   #isFull = false;
+  #isToTheEnd = false;
   #isClosed = false;
   #finalBytes = 0;
 
@@ -64,10 +65,18 @@ export class Flow {
     return addon.pump_last_byte(this.#pump);
   }
 
+  /**
+   * From now on the source is read until it says itself that it is empty. To be called for a hang-up, which makes no
+   * further edge, and for a source that has no events at all.
+   */
+  expectEnd(): void {
+    this.#isToTheEnd = true;
+  }
+
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
     if (this.#isClosed) return;
-    const answer = addon.pump_run(this.#pump, budgetBytes);
+    const answer = addon.pump_run(this.#pump, budgetBytes, this.#isToTheEnd);
     const kind = answer & 0xff;
     this.#isFull = kind === PumpStop.full;
     if (kind === PumpStop.budget) return this.#runInTurn();

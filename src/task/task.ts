@@ -15,7 +15,8 @@ import { type ProcessWatch, becomeSubreaper, watchProcess } from '../os/reaper.j
 import { together } from '../os/together.js';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import type { RuntimeStdio } from '../runtime/runtime-call.js';
-import { type ConsoleCopy, type StdinEnd, copyConsole } from '../stdio/copy-console.js';
+import type { StdinEnd } from '../stdio/console-input.js';
+import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
 import { type NoReader, fifoSink } from '../stdio/sink.js';
 
 export interface TerminalOptions {
