@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import type { Scope } from './leak-free.js';
 
 /** It is removed after the test. Its path is short enough for a socket in it. */
-export function temporaryDirectory(test: TestContext): string {
+export function temporaryDirectory(test: Scope): string {
   const path = mkdtempSync(join(tmpdir(), 'termshim-test-'));
   test.after(() => rmSync(path, { recursive: true, force: true }));
   return path;

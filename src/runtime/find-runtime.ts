@@ -1,0 +1,57 @@
+/** Which program runs the containers. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TermshimError } from '../os/errors.js';
+import { findProgram, isProgram } from './find-program.js';
+
+export interface RuntimeProgram {
+  /** What messages call it. */
+  name: string;
+  /** The program and its leading arguments. */
+  command: string[];
+}
+
+export interface FindRuntimeOptions {
+  /** Whether the user named a bundle or a root filesystem, and so expects to be isolated from this host. */
+  isBundleGiven: boolean;
+}
+
+/**
+ * Finds a runtime by what the user calls it: `runc` or `crun` in PATH, `pty` for the embedded one, or the path of a
+ * runtime program (anything with a slash).
+ *
+ * Without a name it is runc, else crun, where a bundle is given, and the embedded runtime elsewhere. A bundle never
+ * falls back to the embedded runtime, which isolates nothing. Throws ERR_RUNTIME_NOT_FOUND.
+ */
+export function findRuntime(name: string | undefined, { isBundleGiven }: FindRuntimeOptions): RuntimeProgram {
+  if (name === undefined) return isBundleGiven ? firstInstalled() : ptyRuntime();
+  if (name === 'pty') return ptyRuntime();
+  if (name === 'runc' || name === 'crun') {
+    return installed(name) ?? notFound(`${name} is not in PATH`);
+  }
+  if (name.includes('/')) {
+    const path = resolve(name);
+    return isProgram(path) ? { name: path, command: [path] } : notFound(`${path} is no program that can be run`);
+  }
+  return notFound(`unknown runtime ${JSON.stringify(name)}: use runc, crun, pty or the path of a runtime program`);
+}
+
+function firstInstalled(): RuntimeProgram {
+  const reason = 'neither runc nor crun is in PATH; name a runtime, or use pty to run without any isolation';
+  return installed('runc') ?? installed('crun') ?? notFound(reason);
+}
+
+function installed(name: string): RuntimeProgram | undefined {
+  const path = findProgram(name, process.env['PATH'] ?? '');
+  return path === undefined ? undefined : { name, command: [path] };
+}
+
+/** From dist/src/runtime/ the package's root is three levels up. */
+function ptyRuntime(): RuntimeProgram {
+  const script = fileURLToPath(new URL('../../../bin/termshim-runtime-pty', import.meta.url));
+  return { name: 'pty', command: [process.execPath, script] };
+}
+
+function notFound(reason: string): never {
+  throw new TermshimError('ERR_RUNTIME_NOT_FOUND', reason);
+}

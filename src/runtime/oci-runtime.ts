@@ -1,0 +1,137 @@
+/**
+ * An OCI runtime (runc, crun, the embedded pty runtime) as an object with one method for each of its commands.
+ *
+ * Each call runs the program once and settles when it has exited. All of them throw ERR_RUNTIME_NOT_FOUND if the
+ * program cannot be run, ERR_RUNTIME_FAILED with the runtime's own last words if it said no, ERR_RUNTIME_DIED if a
+ * signal ended it, and ERR_RUNTIME_TIMEOUT.
+ */
+import { basename } from 'node:path';
+import { TermshimError } from '../os/errors.js';
+import { type OciState, parseState } from './oci-state.js';
+import {
+  type CreateArguments,
+  createArguments,
+  deleteArguments,
+  type ExecArguments,
+  execArguments,
+  type GlobalOptions,
+  globalArguments,
+  killArguments,
+} from './runtime-arguments.js';
+import { callRuntime, type RuntimeAnswer, type RuntimeCall, type RuntimeStdio } from './runtime-call.js';
+
+export interface OciRuntimeOptions extends GlobalOptions {
+  /** The program and its leading arguments. */
+  command: readonly string[];
+  /** What messages call it; by default the file name of the program. */
+  name?: string | undefined;
+  /** How long the runtime may take for one command, then it is killed. 30 seconds by default. */
+  timeoutMs?: number | undefined;
+}
+
+export interface CreateOptions extends CreateArguments {
+  /**
+   * The runtime's stdin, stdout and stderr, which without a terminal become the container's. By default /dev/null, but
+   * stderr is a private file that is read if the command fails; a container without a terminal inherits that file,
+   * which then has no name and may grow as long as the container writes. Pass `stdio` for a container that should
+   * write nowhere.
+   */
+  stdio?: RuntimeStdio | undefined;
+  /** Kills the runtime and makes the call throw the signal's reason. What was created may need a forced `delete`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ExecOptions extends ExecArguments {
+  /** As in {@link CreateOptions}. */
+  stdio?: RuntimeStdio | undefined;
+  /** As in {@link CreateOptions}; the process in the container is left alone. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface OciRuntime {
+  /** What messages call it. */
+  readonly name: string;
+  create(id: string, options: CreateOptions): Promise<void>;
+  start(id: string): Promise<void>;
+  state(id: string): Promise<OciState>;
+  /** `signal` is a name such as `SIGTERM`, or a number. */
+  kill(id: string, signal: string | number, options?: { all?: boolean | undefined }): Promise<void>;
+  delete(id: string, options?: { force?: boolean | undefined }): Promise<void>;
+  /**
+   * Runs one more process. Detached, it settles when the process runs, with 0; else it waits for the process, without a
+   * time limit, and answers its exit status.
+   */
+  exec(id: string, options: ExecOptions): Promise<number>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** The pids of the container's processes, as this host sees them. */
+  ps(id: string): Promise<number[]>;
+  /** `resources` is the OCI `linux.resources` object. */
+  update(id: string, resources: object): Promise<void>;
+  /**
+   * The `data` of one `stats` event. crun (1.8.1) has no such command and the call fails with `unknown command events`;
+   * the embedded pty runtime has no resources and fails too.
+   */
+  events(id: string): Promise<Record<string, unknown>>;
+}
+
+export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
+  const name = options.name ?? basename(options.command[0] ?? '');
+  const globals = globalArguments(options);
+  const timeoutMs = options.timeoutMs ?? 30_000;
+
+  const call = (verb: string, args: string[], more: Partial<RuntimeCall> = {}): Promise<RuntimeAnswer> =>
+    callRuntime({ name, command: options.command, globals, verb, args, timeoutMs, ...more });
+
+  const run = async (verb: string, args: string[], more?: Partial<RuntimeCall>): Promise<void> => {
+    await call(verb, args, more);
+  };
+
+  /** Runs a command whose stdout is JSON that `read` understands. */
+  const ask = async <T>(verb: string, args: string[], read: (text: string) => T | undefined): Promise<T> => {
+    const { stdout } = await call(verb, args, { hasAnswer: true });
+    const answer = read(stdout);
+    if (answer !== undefined) return answer;
+    throw new TermshimError('ERR_RUNTIME_FAILED', `${name} ${verb} failed: cannot understand its answer`);
+  };
+
+  return {
+    name,
+    create: (id, { stdio, signal, ...rest }) => run('create', createArguments(id, rest), { stdio, signal }),
+    start: (id) => run('start', [id]),
+    state: (id) => ask('state', [id], parseState),
+    kill: (id, signal, { all } = {}) => run('kill', killArguments(id, signal, all)),
+    delete: (id, { force } = {}) => run('delete', deleteArguments(id, force)),
+    async exec(id, { stdio, signal, ...rest }) {
+      const wait = rest.detach === true ? {} : { timeoutMs: Number.POSITIVE_INFINITY, isStatusAnswer: true };
+      const { status } = await call('exec', execArguments(id, rest), { stdio, signal, ...wait });
+      return status;
+    },
+    pause: (id) => run('pause', [id]),
+    resume: (id) => run('resume', [id]),
+    ps: (id) => ask('ps', ['--format', 'json', id], parsePids),
+    update: (id, resources) => run('update', ['-r', '-', id], { input: JSON.stringify(resources) }),
+    events: (id) => ask('events', ['--stats', id], parseStats),
+  };
+}
+
+/** runc prints `null` for a container without processes. */
+function parsePids(text: string): number[] | undefined {
+  const pids = parseJson(text);
+  if (pids === null) return [];
+  return Array.isArray(pids) && pids.every(Number.isInteger) ? (pids as number[]) : undefined;
+}
+
+function parseStats(text: string): Record<string, unknown> | undefined {
+  const event = parseJson(text) as { data?: unknown } | null | undefined;
+  const data = event?.data;
+  return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+/** The answer of an OCI runtime's `state` command. */
+
+export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+
+export interface OciState {
+  ociVersion: string;
+  id: string;
+  status: OciStatus;
+  /** 0 when the container has stopped. */
+  pid: number;
+  bundle: string;
+  annotations: Record<string, string>;
+}
+
+const statuses: readonly string[] = ['creating', 'created', 'running', 'paused', 'stopped'] satisfies OciStatus[];
+
+/** Reads the JSON of `state`. Undefined if it is not what the OCI specification says. */
+export function parseState(text: string): OciState | undefined {
+  let answer: Partial<Record<keyof OciState, unknown>>;
+  try {
+    answer = JSON.parse(text) as Partial<Record<keyof OciState, unknown>>;
+  } catch {
+    return undefined;
+  }
+  const { ociVersion, id, status, pid = 0, bundle, annotations } = answer ?? {};
+  if (typeof ociVersion !== 'string' || typeof id !== 'string' || typeof bundle !== 'string') return undefined;
+  if (typeof status !== 'string' || !statuses.includes(status) || !Number.isInteger(pid)) return undefined;
+  return {
+    ociVersion,
+    id,
+    status: status as OciStatus,
+    pid: pid as number,
+    bundle,
+    annotations: (annotations ?? {}) as Record<string, string>,
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * What the pty runtime keeps of a container: the directory ROOT/ID (mode 0700) with
+ *
+ * - `state.json`: the record, replaced as a whole;
+ * - `exec.fifo`: there from `create` to `start`, the first process waits on it;
+ * - `exec-PID-STARTTIME`: one empty file for each process that `exec` made.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TermshimError } from '../../os/errors.js';
+import { parseId } from '../container-id.js';
+import { errnoOf, fileError } from '../file-error.js';
+import type { OciStatus } from '../oci-state.js';
+import { findLive, type ProcessIdentity } from './process-table.js';
+
+export const startFifo = 'exec.fifo';
+
+export interface ContainerRecord {
+  ociVersion: string;
+  id: string;
+  bundle: string;
+  annotations: Record<string, string>;
+  /** When `create` began, in ISO 8601. */
+  created: string;
+  /** Whether `create` has come to its end. */
+  isCreated: boolean;
+  /** The first process; absent until it was forked. */
+  init?: ProcessIdentity;
+}
+
+export interface Container {
+  directory: string;
+  record: ContainerRecord;
+}
+
+/** Makes the container's directory and its first record. Fails if the id is in use. */
+export function claimContainer(root: string, record: ContainerRecord): Container {
+  const directory = containerDirectory(root, record.id);
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    assertOwn(root);
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (error instanceof TermshimError) throw error;
+    if (errnoOf(error) === 'EEXIST') throw failure(`container with given ID already exists: ${record.id}`);
+    throw fileError(error, `make the state directory ${directory}`);
+  }
+  const container = { directory, record };
+  writeRecord(container);
+  return container;
+}
+
+/** Fails if there is no such container. */
+export function findContainer(root: string, id: string): Container {
+  const directory = containerDirectory(root, id);
+  try {
+    return { directory, record: JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8')) as ContainerRecord };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw failure(`container does not exist: ${id}`);
+    throw fileError(error, `read the state of container ${id}`);
+  }
+}
+
+export function writeRecord({ directory, record }: Container): void {
+  replaceFile(join(directory, 'state.json'), JSON.stringify(record));
+}
+
+/** Removes everything that is kept. Idempotent. */
+export function removeContainer(root: string, id: string): void {
+  rmSync(containerDirectory(root, id), { recursive: true, force: true });
+}
+
+export function statusOf({ directory, record }: Container): OciStatus {
+  if (record.init === undefined) return 'creating';
+  const entry = findLive(record.init);
+  if (entry === undefined) return 'stopped';
+  if (!record.isCreated) return 'creating';
+  if (entry.state === 'T') return 'paused';
+  return existsSync(join(directory, startFifo)) ? 'created' : 'running';
+}
+
+/** Remembers a process that `exec` made, so that `ps`, `kill --all`, `pause` and `delete` reach it. */
+export function addExec({ directory }: Container, process: ProcessIdentity): void {
+  writeFileSync(join(directory, execName(process)), '', { mode: 0o600 });
+}
+
+export function removeExec({ directory }: Container, process: ProcessIdentity): void {
+  rmSync(join(directory, execName(process)), { force: true });
+}
+
+export function listExecs({ directory }: Container): ProcessIdentity[] {
+  return readdirSync(directory).flatMap((name) => {
+    const [, pid, startTime] = /^exec-(\d+)-(\d+)$/.exec(name) ?? [];
+    return pid === undefined ? [] : [{ pid: Number(pid), startTime: Number(startTime) }];
+  });
+}
+
+/** Writes a file under another name and renames it, so that a reader finds all of it or nothing. */
+export function replaceFile(path: string, content: string): void {
+  const draft = `${path}.${process.pid}`;
+  try {
+    writeFileSync(draft, content, { mode: 0o600 });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw fileError(error, `write ${path}`);
+  }
+}
+
+/** An error of the runtime's user: a command that does not fit the container's state. */
+export function failure(message: string): TermshimError {
+  return new TermshimError('ERR_RUNTIME_FAILED', message);
+}
+
+function execName({ pid, startTime }: ProcessIdentity): string {
+  return `exec-${pid}-${startTime}`;
+}
+
+/** The default root may stand in /tmp, where somebody else can have made it first. */
+function assertOwn(root: string): void {
+  if (statSync(root).uid !== process.geteuid?.()) throw failure(`the state directory ${root} belongs to another user`);
+}
+
+function containerDirectory(root: string, id: string): string {
+  return join(root, parseId(id));
+}

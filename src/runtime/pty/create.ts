@@ -1,0 +1,41 @@
+import { parseId } from '../container-id.js';
+import { readBundle } from '../bundle.js';
+import { claimContainer, removeContainer, replaceFile, startFifo, writeRecord } from './container.js';
+import { sendConsole } from './send-console.js';
+import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
+
+export interface CreateOptions {
+  bundle: string;
+  consoleSocket?: string | undefined;
+  pidFile?: string | undefined;
+}
+
+/**
+ * Makes a container: its process is there when this settles, and waits for `start`.
+ *
+ * What can be wrong is found before anything is made, and a failure after that takes everything back.
+ */
+export async function create(root: string, id: string, options: CreateOptions): Promise<void> {
+  const { consoleSocket, pidFile } = options;
+  const created = new Date().toISOString();
+  const { path, spec } = await readBundle(options.bundle);
+  const plan = planStub(spec.process, consoleSocket, startFifo);
+  const { ociVersion, annotations } = spec;
+  const record = { ociVersion, id: parseId(id), bundle: path, annotations: annotations ?? {}, created };
+  const container = claimContainer(root, { ...record, isCreated: false });
+  let stub: Stub | undefined;
+  try {
+    stub = await forkStub(plan, container.directory);
+    // On record before anything else can go wrong: `delete --force` must find the stub of a create that was killed.
+    container.record.init = stub.identity;
+    writeRecord(container);
+    if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
+    container.record.isCreated = true;
+    writeRecord(container);
+    if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
+  } catch (error) {
+    if (stub !== undefined) await destroyStub(stub);
+    removeContainer(root, id);
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { parseId } from '../container-id.js';
+import { type Container, failure, findContainer, removeContainer, statusOf } from './container.js';
+import { listMembers, signalMembers } from './members.js';
+import { poll } from './poll.js';
+
+/**
+ * Removes a container that was not started or has stopped, and kills what is left of its processes. With `force` it
+ * kills a running one first, and a container that does not exist is no error.
+ */
+export async function deleteContainer(root: string, id: string, force: boolean): Promise<void> {
+  const container = force ? findIfThere(root, id) : findContainer(root, id);
+  if (container !== undefined) {
+    const status = statusOf(container);
+    const isFree = status === 'stopped' || status === 'created';
+    if (!force && !isFree) throw failure(`cannot delete container ${id} that is not stopped: ${status}`);
+    await killAll(container);
+  }
+  removeContainer(root, id);
+}
+
+/** A directory without a record is what a `create` leaves that was killed in its first moments. */
+function findIfThere(root: string, id: string): Container | undefined {
+  return existsSync(join(root, parseId(id), 'state.json')) ? findContainer(root, id) : undefined;
+}
+
+async function killAll(container: Container): Promise<void> {
+  const areGone = (): true | undefined => {
+    signalMembers(container, constants.signals.SIGKILL);
+    return listMembers(container).length === 0 ? true : undefined;
+  };
+  const isDone = await poll(areGone, 10_000);
+  if (isDone === undefined) throw failure(`container ${container.record.id} has processes that do not end`);
+}

@@ -1,0 +1,73 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readBundle, readProcess } from '../bundle.js';
+import type { OciProcess } from '../oci-spec.js';
+import { addExec, type Container, failure, findContainer, replaceFile, statusOf } from './container.js';
+import { forgetEndedExecs } from './members.js';
+import { signalProcess } from './process-table.js';
+import { sendConsole } from './send-console.js';
+import { parseSignal } from './signal.js';
+import { release } from './start.js';
+import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
+
+export interface ExecOptions {
+  /** A file with the OCI process as JSON. Without it the process is the bundle's, with `args` and `isTerminal`. */
+  processFile?: string | undefined;
+  args: string[];
+  isTerminal: boolean;
+  consoleSocket?: string | undefined;
+  pidFile?: string | undefined;
+  detach: boolean;
+}
+
+/** Runs one more process. Answers 0 when it runs, or, not detached, its exit status when it has ended. */
+export async function exec(root: string, id: string, options: ExecOptions): Promise<number> {
+  const container = findContainer(root, id);
+  const status = statusOf(container);
+  if (status !== 'running' && status !== 'created') throw failure(`cannot exec in a ${status} container`);
+  const fifo = `exec-${process.pid}.fifo`;
+  const plan = planStub(await processOf(container, options), options.consoleSocket, fifo);
+  const stub = await startStub(container, options, fifo, () => forkStub(plan, container.directory));
+  return options.detach ? 0 : waitForExit(stub);
+}
+
+async function processOf({ record }: Container, options: ExecOptions): Promise<OciProcess> {
+  const { processFile, args, isTerminal } = options;
+  if (processFile !== undefined) {
+    const file = await readProcess(processFile);
+    return isTerminal ? { ...file, terminal: true } : file;
+  }
+  if (args.length === 0) throw failure('exec needs a command, or --process');
+  const { spec } = await readBundle(record.bundle);
+  return { ...spec.process, args, terminal: isTerminal };
+}
+
+async function startStub(
+  container: Container,
+  { consoleSocket, pidFile }: ExecOptions,
+  fifo: string,
+  fork: () => Promise<Stub>,
+): Promise<Stub> {
+  const path = join(container.directory, fifo);
+  let stub: Stub | undefined;
+  try {
+    stub = await fork();
+    forgetEndedExecs(container);
+    addExec(container, stub.identity);
+    if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
+    if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
+    await release(path, stub.identity);
+    return stub;
+  } catch (error) {
+    if (stub !== undefined) await destroyStub(stub);
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** The process has a session of its own, so what a terminal or a supervisor sends to this program is passed on. */
+async function waitForExit(stub: Stub): Promise<number> {
+  const pass = (signal: NodeJS.Signals): void => void signalProcess(stub.identity, parseSignal(signal));
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, pass);
+  return stub.ended;
+}

@@ -1,0 +1,14 @@
+import { failure, findContainer } from './container.js';
+import { listMembers, signalMembers } from './members.js';
+import { signalProcess } from './process-table.js';
+import { parseSignal } from './signal.js';
+
+/** Sends a signal to the first process of a container, or with `all` to each of its processes. */
+export function kill(root: string, id: string, signal: string, all: boolean): void {
+  const number = parseSignal(signal);
+  const container = findContainer(root, id);
+  const { init } = container.record;
+  // As in runc: `all` is also for what a container leaves behind, so there it is no error that the container stopped.
+  if (all && listMembers(container).length > 0) return signalMembers(container, number);
+  if (!all && (init === undefined || !signalProcess(init, number))) throw failure('container not running');
+}

@@ -1,0 +1,37 @@
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, fileError } from '../file-error.js';
+import { failure, findContainer, startFifo, statusOf } from './container.js';
+import { findLive, type ProcessIdentity } from './process-table.js';
+import { poll } from './poll.js';
+
+/** Lets the first process of a created container run. */
+export async function start(root: string, id: string): Promise<void> {
+  const container = findContainer(root, id);
+  const status = statusOf(container);
+  if (status === 'stopped') throw failure('cannot start a container that has stopped');
+  if (status === 'running') throw failure('cannot start an already running container');
+  const { init } = container.record;
+  if (status !== 'created' || init === undefined) throw failure(`cannot start a container in the ${status} state`);
+  await release(join(container.directory, startFifo), init);
+}
+
+/**
+ * Opens the FIFO that a stub waits on, and removes it. A FIFO cannot be opened for writing while nobody opens it for
+ * reading: then the stub is not there yet, or not any more.
+ */
+export async function release(fifo: string, stub: ProcessIdentity): Promise<void> {
+  const attempt = (): 'open' | 'dead' | undefined => {
+    try {
+      closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK));
+      return 'open';
+    } catch (error) {
+      if (errnoOf(error) !== 'ENXIO') throw fileError(error, `open ${fifo}`);
+      return findLive(stub) === undefined ? 'dead' : undefined;
+    }
+  };
+  const outcome = await poll(attempt, 10_000);
+  if (outcome === undefined) throw failure(`the process ${stub.pid} did not come to its start within 10000 ms`);
+  if (outcome === 'dead') throw failure(`the process ${stub.pid} ended before it was started`);
+  rmSync(fifo, { force: true });
+}

@@ -1,0 +1,175 @@
+/**
+ * One run of an OCI runtime's program.
+ *
+ * The runtime gets files of its own for its log and its answers, in a private directory that is gone when the call
+ * settles. They are files and not pipes because a container inherits what its runtime had: the end of a pipe would come
+ * only with the end of the container. For the same reason a call settles when the program exits.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TermshimError } from '../os/errors.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
+import { errnoOf, fileError, wordsOf } from './file-error.js';
+import { lastErrorWords } from './runtime-words.js';
+
+/** What a runtime, and so its container, gets as stdin, stdout and stderr. Descriptors stay the caller's. */
+export type RuntimeStdio = readonly [RuntimeStream, RuntimeStream, RuntimeStream];
+
+export type RuntimeStream = number | 'ignore' | 'inherit';
+
+export interface RuntimeCall {
+  /** What messages call the runtime. */
+  name: string;
+  /** The program and its leading arguments. */
+  command: readonly string[];
+  /** Options that stand before the verb. */
+  globals: readonly string[];
+  verb: string;
+  args: readonly string[];
+  stdio?: RuntimeStdio | undefined;
+  /** The text on stdin, where `stdio` is absent. */
+  input?: string;
+  /** The program's stdout is the answer. Elsewhere it is /dev/null, where `stdio` is absent. */
+  hasAnswer?: boolean;
+  signal?: AbortSignal | undefined;
+  /** The time after which the runtime is killed. */
+  timeoutMs: number;
+  /** An exit status without an error in the log is the answer and no failure, as of `exec` in the foreground. */
+  isStatusAnswer?: boolean;
+}
+
+export interface RuntimeAnswer {
+  status: number;
+  stdout: string;
+}
+
+/**
+ * Runs the program and waits for its exit. Throws ERR_RUNTIME_NOT_FOUND if it cannot be run, ERR_RUNTIME_FAILED with
+ * its words if it said no, ERR_RUNTIME_DIED if a signal ended it, ERR_RUNTIME_TIMEOUT or the signal's reason if it was
+ * killed for that. In each case the program is not running any more.
+ */
+export async function callRuntime(call: RuntimeCall): Promise<RuntimeAnswer> {
+  call.signal?.throwIfAborted();
+  const directory = createPrivateDirectory('runtime');
+  try {
+    const files = privateFiles(directory.path);
+    const ending = await waitForEnd(call, startProgram(call, files));
+    return await judge(call, files, ending);
+  } finally {
+    directory.remove();
+  }
+}
+
+type Files = ReturnType<typeof privateFiles>;
+
+function privateFiles(directory: string) {
+  const path = (name: string): string => join(directory, name);
+  return { log: path('log'), stdin: path('stdin'), stdout: path('stdout'), stderr: path('stderr') };
+}
+
+function startProgram(call: RuntimeCall, files: Files): ChildProcess {
+  const [program = '', ...leading] = call.command;
+  const argv = [...leading, '--log', files.log, '--log-format', 'json', ...call.globals, call.verb, ...call.args];
+  const opened: number[] = [];
+  const openPrivate = (path: string, flags: string): number => {
+    const fd = openSync(path, flags, 0o600);
+    opened.push(fd);
+    return fd;
+  };
+  const openInput = (text: string): number => {
+    writeFileSync(files.stdin, text, { mode: 0o600 });
+    return openPrivate(files.stdin, 'r');
+  };
+  try {
+    const stdin = call.input === undefined ? 'ignore' : openInput(call.input);
+    const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
+    const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
+    return spawn(program, argv, { stdio: [...stdio] });
+  } catch (error) {
+    throw spawnError(call, error);
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+interface Ending {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  isTimeout: boolean;
+}
+
+/** Kills the program when the time is up or the signal comes, and settles at its exit in every case. */
+async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Ending> {
+  let isTimeout = false;
+  const kill = (): void => void child.kill('SIGKILL');
+  const onTimeout = (): void => {
+    isTimeout = true;
+    kill();
+  };
+  const timer = Number.isFinite(call.timeoutMs) ? setTimeout(onTimeout, call.timeoutMs) : undefined;
+  call.signal?.addEventListener('abort', kill);
+  try {
+    return await new Promise<Ending>((resolve, reject) => {
+      child.once('exit', (status, signal) => resolve({ status, signal, isTimeout }));
+      child.on('error', (error) => reject(spawnError(call, error)));
+    });
+  } finally {
+    clearTimeout(timer);
+    call.signal?.removeEventListener('abort', kill);
+  }
+}
+
+const notRunnable = new Set(['ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP', 'ENOEXEC']);
+
+function spawnError(call: RuntimeCall, error: unknown): TermshimError {
+  const program = call.command[0] ?? '';
+  const errno = errnoOf(error);
+  if (errno === undefined || !notRunnable.has(errno)) return fileError(error, `run the runtime ${program}`);
+  const message = `cannot run the runtime ${program}: ${wordsOf(errno)} (${errno})`;
+  return new TermshimError('ERR_RUNTIME_NOT_FOUND', message, { syscall: 'execve', errno });
+}
+
+/** A container that inherited stderr may go on writing to it; what the runtime itself said stands at the beginning. */
+const maxStderrBytes = 16_384;
+
+async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<RuntimeAnswer> {
+  const { status, signal } = ending;
+  // A runtime that said no did so before it could be killed: its words count for more than the abort.
+  if (status === 0 || signal !== null) call.signal?.throwIfAborted();
+  if (status === 0) return { status, stdout: await readIfThere(files.stdout) };
+  const words = lastErrorWords(await readIfThere(files.log), await readIfThere(files.stderr, maxStderrBytes));
+  if (status !== null && call.isStatusAnswer === true && words === '') return { status, stdout: '' };
+  throw failureOf(call, ending, words);
+}
+
+function failureOf({ name, verb, timeoutMs }: RuntimeCall, ending: Ending, words: string): TermshimError {
+  const { status, signal, isTimeout } = ending;
+  if (signal === null) {
+    const reason = words === '' ? `exit status ${status}, and it gave no reason` : words;
+    return new TermshimError('ERR_RUNTIME_FAILED', `${name} ${verb} failed: ${reason}`);
+  }
+  const said = words === '' ? 'it gave no reason' : `it said: ${words}`;
+  if (isTimeout) {
+    const message = `${name} ${verb} did not finish within ${timeoutMs} ms and was killed; ${said}`;
+    return new TermshimError('ERR_RUNTIME_TIMEOUT', message);
+  }
+  return new TermshimError('ERR_RUNTIME_DIED', `${name} ${verb} was killed by ${signal}; ${said}`);
+}
+
+/** A file of the call, or its beginning; empty if the runtime did not write it. */
+async function readIfThere(path: string, maxBytes?: number): Promise<string> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    if (maxBytes === undefined) return await file.readFile('utf8');
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw fileError(error, `read ${path}`);
+  } finally {
+    await file?.close();
+  }
+}

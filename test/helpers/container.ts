@@ -1,0 +1,62 @@
+/** A container that a runtime makes with its own commands, without `termshim run`. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { becomeSubreaper } from '../../src/os/reaper.js';
+import { type BundleOptions, makeBundle } from './bundle.js';
+import { runToEnd } from './command.js';
+import { whereCrunRuns } from './crun.js';
+import { ptyRuntimePath } from './fake-runtime.js';
+import type { RuntimeName } from './run-command.js';
+import type { Stage } from './stage.js';
+
+// The runtime leaves a container's init to us, and `delete` finds it gone at once, where the init of the machine may take
+// seconds to reap it. This comes before the first child of the test: those of before would be taken for orphans too.
+becomeSubreaper();
+
+export interface ContainerOptions {
+  args: readonly string[];
+  consoleSocket: string;
+}
+
+export interface Container {
+  readonly id: string;
+  readonly pid: number;
+}
+
+/** The runtime's command line, to be followed by its arguments. */
+export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
+  if (runtime === 'pty') return [process.execPath, ptyRuntimePath, ...args];
+  return runtime === 'crun' ? whereCrunRuns([runtime, ...args]) : [runtime, ...args];
+}
+
+/** `create` and `start`. The console goes to the socket; the container is removed at the end of the test. */
+export async function startContainer(
+  runtime: RuntimeName,
+  stage: Stage,
+  { args, consoleSocket }: ContainerOptions,
+): Promise<Container> {
+  const { id, bundle } = prepareContainer(runtime, stage, { args, terminal: true });
+  const pidFile = stage.path(`${id}.pid`);
+  const create = ['create', '--bundle', bundle, '--console-socket', consoleSocket, '--pid-file', pidFile, id];
+  await callRuntime(runtime, stage, create);
+  await callRuntime(runtime, stage, ['start', id]);
+  return { id, pid: Number(readFileSync(pidFile, 'utf8')) };
+}
+
+/** A bundle and an id; whatever is made of them is removed at the end of the test. */
+export function prepareContainer(
+  runtime: RuntimeName,
+  stage: Stage,
+  options: Omit<BundleOptions, 'isHost'>,
+): { id: string; bundle: string } {
+  const id = stage.newId();
+  stage.onEnd(() => runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: stage.env }));
+  return { id, bundle: makeBundle(stage, { ...options, isHost: runtime === 'pty' }) };
+}
+
+/** Runs one command of the runtime, which must succeed. A container inherits nothing that the test waits for. */
+export async function callRuntime(runtime: RuntimeName, stage: Stage, args: readonly string[]): Promise<void> {
+  const command = runtimeCommand(runtime, args);
+  const { status } = await runToEnd(command, { env: stage.env, stdio: ['ignore', 'inherit', 'inherit'] });
+  assert.equal(status, 0, `${command.join(' ')} failed`);
+}

@@ -1,0 +1,50 @@
+/** A test body that must leave the descriptors of this process as it found them. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { addon } from '../../src/native/addon.js';
+import { EPOLLIN, watch } from '../../src/os/epoll.js';
+import { openDescriptors } from './descriptors.js';
+import { waitFor } from './wait-for.js';
+
+/** Where a test registers how to undo what it did; a `TestContext` is one too. */
+export interface Scope {
+  after(undo: () => unknown): void;
+}
+
+/**
+ * Runs `body`, then what it registered with `after`, last first, then fails if a descriptor is open that was not
+ * before. (The `after` hooks of node:test run too late to be looked at from inside a test.)
+ */
+export function leakFree(body: (scope: Scope) => unknown): () => Promise<void> {
+  return async () => {
+    await warmUp();
+    const before = openDescriptors();
+    const undos: (() => unknown)[] = [];
+    try {
+      await body({ after: (undo) => void undos.push(undo) });
+    } finally {
+      for (const undo of undos.toReversed()) await undo();
+    }
+    await assertNoNewDescriptors(before);
+  };
+}
+
+export async function assertNoNewDescriptors(before: readonly string[]): Promise<void> {
+  const added = (): string[] => openDescriptors().filter((entry) => !before.includes(entry));
+  await waitFor(() => added().length === 0, 'every descriptor to be closed', 2000).catch(() => {});
+  assert.deepEqual(added(), [], 'descriptors were left open');
+}
+
+let warm: Promise<void> | undefined;
+
+/** What the first use leaves open for good: our epoll set, and what Node needs for child processes. */
+export function warmUp(): Promise<void> {
+  warm ??= (async () => {
+    const master = addon.tty_open_master();
+    watch(master, EPOLLIN, () => {})?.close();
+    addon.fd_close(master);
+    await once(spawn('true', { stdio: 'ignore' }), 'exit');
+  })();
+  return warm;
+}

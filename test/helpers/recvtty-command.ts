@@ -1,0 +1,45 @@
+/** Runs `termshim recvtty`. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { type CommandResult, outcomeOf } from './command.js';
+import type { Stage } from './stage.js';
+import { termshimPath } from './termshim.js';
+import { waitFor, within } from './wait-for.js';
+
+export interface RunningRecvtty {
+  readonly child: ChildProcess;
+  readonly socket: string;
+  /** What it printed on stdout so far. */
+  readonly shown: string;
+  type(text: string): void;
+  sees(text: string): Promise<void>;
+  end(): Promise<CommandResult>;
+}
+
+/** Settles when its socket is there. It is killed at the end of the test. */
+export async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
+  const socket = stage.path('console.sock');
+  const child = spawn(process.execPath, [termshimPath, 'recvtty', ...args, socket], { env: stage.env });
+  stage.onEnd(() => child.kill('SIGKILL'));
+  let shown = '';
+  child.stdout.on('data', (data: Buffer) => {
+    shown += data.toString('latin1');
+  });
+  child.stdin.on('error', () => {});
+  const outcome = outcomeOf(child);
+  await waitFor(() => existsSync(socket), 'termshim recvtty to listen');
+  return {
+    child,
+    socket,
+    get shown() {
+      return shown;
+    },
+    type: (text) => void child.stdin.write(text),
+    async sees(text) {
+      await waitFor(() => shown.includes(text), JSON.stringify(text)).catch((error: Error) => {
+        throw new Error(`${error.message}; it printed ${JSON.stringify(shown)}`);
+      });
+    },
+    end: () => within(outcome, 'the end of termshim recvtty'),
+  };
+}

@@ -1,0 +1,79 @@
+/** A place for one end-to-end test, which afterwards proves that nothing of the test stayed on this machine. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { makeRootfs } from './rootfs.js';
+import { type LivingProcess, type Marks, findProcesses, findTraces } from './traces.js';
+import { waitFor } from './wait-for.js';
+
+export interface Stage {
+  /** Removed after the test. Its path is short enough for a socket in it. */
+  readonly directory: string;
+  /** The environment for every process of the test: its own $XDG_RUNTIME_DIR, and a mark to find them by. */
+  readonly env: NodeJS.ProcessEnv;
+  /** With busybox. Made when it is first asked for. */
+  readonly rootfs: string;
+  path(name: string): string;
+  /** A container id that nobody else has. */
+  newId(): string;
+  /** Called at the end of the test, the last added first, before the proof. */
+  onEnd(work: () => unknown): void;
+  /** Processes of the test that live now. */
+  processes(): LivingProcess[];
+  /** What is there now and must be gone when the test ends. */
+  traces(): string[];
+}
+
+export function openStage(test: TestContext): Stage {
+  const name = `e2e-${randomBytes(5).toString('hex')}`;
+  const ids: string[] = [];
+  const endings: (() => unknown)[] = [];
+  const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
+  const runtimeDirectory = join(directory, 'xdg');
+  mkdirSync(runtimeDirectory, { mode: 0o700 });
+  const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids };
+  test.after(async () => {
+    try {
+      for (const work of endings.reverse()) await work();
+      await assertNothingLeft(marks);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+  let rootfs: string | undefined;
+  return {
+    directory,
+    env: { ...process.env, XDG_RUNTIME_DIR: runtimeDirectory, TERMSHIM_TEST: name },
+    get rootfs() {
+      if (rootfs === undefined) {
+        rootfs = makeRootfs(directory);
+        for (const applet of moreApplets) symlinkSync('busybox', join(rootfs, 'bin', applet));
+      }
+      return rootfs;
+    },
+    path: (file) => join(directory, file),
+    newId() {
+      const id = `${name}-${ids.length}`;
+      ids.push(id);
+      return id;
+    },
+    onEnd: (work) => void endings.push(work),
+    processes: () => findProcesses(marks),
+    traces: () => findTraces(marks),
+  };
+}
+
+const moreApplets = ['seq', 'setsid', 'sha256sum', 'yes'];
+
+/** What has ended may take a moment to be gone. What is left is removed, so that one failure does not make another. */
+async function assertNothingLeft(marks: Marks): Promise<void> {
+  await waitFor(() => findTraces(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
+  const traces = findTraces(marks);
+  for (const { pid } of findProcesses(marks)) process.kill(pid, 'SIGKILL');
+  for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
+  assert.deepEqual(traces, [], 'the test left something behind');
+}

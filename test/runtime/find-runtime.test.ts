@@ -1,0 +1,69 @@
+/**
+ * Which runtime is taken decides whether a process is isolated from the host. PATH is replaced by directories of the
+ * test's own, so that every combination of runc and crun is tried; a bundle must never end up under the pty runtime.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { findRuntime } from '../../src/runtime/find-runtime.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+
+function setPath(t: TestContext, value: string): void {
+  const before = process.env['PATH'];
+  process.env['PATH'] = value;
+  t.after(() => (process.env['PATH'] = before));
+}
+
+function installPrograms(t: TestContext, ...names: string[]): string {
+  const directory = temporaryDirectory(t);
+  for (const name of names) writeFileSync(join(directory, name), '#!/bin/sh\n', { mode: 0o755 });
+  setPath(t, `/nonexistent::relative:${directory}`);
+  return directory;
+}
+
+const inBundle = { isBundleGiven: true };
+const onHost = { isBundleGiven: false };
+const code = 'ERR_RUNTIME_NOT_FOUND';
+
+test('takes runc for a bundle, else crun', (t) => {
+  const both = installPrograms(t, 'runc', 'crun');
+  assert.deepEqual(findRuntime(undefined, inBundle), { name: 'runc', command: [join(both, 'runc')] });
+  assert.deepEqual(findRuntime('crun', inBundle), { name: 'crun', command: [join(both, 'crun')] });
+  const crun = installPrograms(t, 'crun');
+  assert.deepEqual(findRuntime(undefined, inBundle), { name: 'crun', command: [join(crun, 'crun')] });
+});
+
+test('never falls back to no isolation', (t) => {
+  installPrograms(t);
+  assert.throws(() => findRuntime(undefined, inBundle), { code, message: /neither runc nor crun is in PATH/ });
+  assert.throws(() => findRuntime('runc', inBundle), { code, message: 'runc is not in PATH' });
+});
+
+test('runs the pty runtime where no bundle is given', (t) => {
+  installPrograms(t, 'runc');
+  const { name, command } = findRuntime(undefined, onHost);
+  assert.equal(name, 'pty');
+  assert.deepEqual(findRuntime('pty', inBundle), { name, command });
+  assert.equal(command[0], process.execPath);
+  assert.ok(command[1]?.endsWith('/bin/termshim-runtime-pty') && existsSync(command[1]), command[1]);
+});
+
+test('passes by directories and files that cannot be executed', (t) => {
+  const directory = installPrograms(t);
+  mkdirSync(join(directory, 'runc'));
+  writeFileSync(join(directory, 'crun'), '', { mode: 0o644 });
+  assert.throws(() => findRuntime(undefined, inBundle), { code });
+});
+
+test('takes a path', (t) => {
+  const path = join(installPrograms(t, 'youki'), 'youki');
+  assert.deepEqual(findRuntime(path, onHost), { name: path, command: [path] });
+  assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is no program that can be run` });
+});
+
+test('says what it knows', () => {
+  const message = 'unknown runtime "yoki": use runc, crun, pty or the path of a runtime program';
+  assert.throws(() => findRuntime('yoki', onHost), { code, message });
+  assert.throws(() => findRuntime('', onHost), { code });
+});

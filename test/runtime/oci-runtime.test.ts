@@ -1,0 +1,183 @@
+/**
+ * A runtime may refuse, die, hang, be absent or leave a process behind that holds everything it inherited. Fixture
+ * programs do each of these; every call must settle with the right error, promptly, and leave neither a file nor a
+ * running program. The private files stand under XDG_RUNTIME_DIR, which is the test's own directory.
+ */
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtime.js';
+import { assertNoDescriptorLeak } from '../helpers/descriptors.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+
+/** The runtime that runs a fixture, and a directory in which the calls' private files stand. */
+function setUp(t: TestContext, name: string, args: string[] = [], options: Partial<OciRuntimeOptions> = {}) {
+  const directory = temporaryDirectory(t);
+  const before = process.env['XDG_RUNTIME_DIR'];
+  process.env['XDG_RUNTIME_DIR'] = directory;
+  t.after(() => {
+    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
+    else process.env['XDG_RUNTIME_DIR'] = before;
+  });
+  const assertNothingLeft = (): void => assert.deepEqual(readdirSync(join(directory, 'termshim')), []);
+  const runtime = ociRuntime({ command: [fixture(name), ...args], name: 'runc', ...options });
+  return { runtime, directory, assertNothingLeft };
+}
+
+const create = { bundle: '/bundle' };
+
+test('passes globals, verb and options in the order that runtimes expect', async (t) => {
+  const directory = temporaryDirectory(t);
+  const options = { root: '/root', systemdCgroup: true };
+  const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-records-its-arguments', [directory], options);
+  const recorded = (): string[] => {
+    const [log, path, ...rest] = readFileSync(join(directory, 'arguments'), 'utf8').trimEnd().split('\n');
+    assert.equal(log, '--log');
+    assert.ok(path !== undefined && !existsSync(path));
+    assert.deepEqual(rest.splice(0, 5), ['--log-format', 'json', '--root', '/root', '--systemd-cgroup']);
+    return rest;
+  };
+  await runtime.create('c', { ...create, consoleSocket: '/s' });
+  assert.deepEqual(recorded(), ['create', '--bundle', '/bundle', '--console-socket', '/s', 'c']);
+  await runtime.start('c');
+  assert.deepEqual(recorded(), ['start', 'c']);
+  await runtime.kill('c', 'SIGTERM', { all: true });
+  assert.deepEqual(recorded(), ['kill', '--all', 'c', 'SIGTERM']);
+  await runtime.delete('c', { force: true });
+  assert.deepEqual(recorded(), ['delete', '--force', 'c']);
+  assert.equal(await runtime.exec('c', { processFile: '/p', detach: true }), 0);
+  assert.deepEqual(recorded(), ['exec', '--process', '/p', '--detach', 'c']);
+  await runtime.pause('c');
+  assert.deepEqual(recorded(), ['pause', 'c']);
+  await runtime.resume('c');
+  assert.deepEqual(recorded(), ['resume', 'c']);
+  await runtime.update('c', { pids: { limit: 7 } });
+  assert.deepEqual(recorded(), ['update', '-r', '-', 'c']);
+  assert.equal(readFileSync(join(directory, 'stdin'), 'utf8'), '{"pids":{"limit":7}}');
+  assertNothingLeft();
+});
+
+test('reads the answers', async (t) => {
+  const answering = (text: string) => setUp(t, 'runtime-that-answers', [text]).runtime;
+  const state = { ociVersion: '1.0.2', id: 'c', status: 'created', pid: 7, bundle: '/b', annotations: {} };
+  assert.deepEqual(await answering(JSON.stringify(state)).state('c'), state);
+  assert.deepEqual(await answering('[7, 8]').ps('c'), [7, 8]);
+  assert.deepEqual(await answering('null').ps('c'), []);
+  assert.deepEqual(await answering('{"type":"stats","id":"c","data":{"cpu":1}}').events('c'), { cpu: 1 });
+  const unclear = { code: 'ERR_RUNTIME_FAILED', message: /^runc \w+ failed: cannot understand its answer$/ };
+  for (const text of ['', 'null', '{}', '7', '[1.5]', '{']) {
+    if (text !== 'null') await assert.rejects(answering(text).ps('c'), unclear);
+    await assert.rejects(answering(text).state('c'), unclear);
+    await assert.rejects(answering(text).events('c'), unclear);
+  }
+});
+
+const failures: [name: string, code: string, message: string][] = [
+  ['runtime-that-fails-with-json-log', 'ERR_RUNTIME_FAILED', 'runc create failed: no such kernel'],
+  ['runtime-that-fails-on-stderr', 'ERR_RUNTIME_FAILED', 'runc create failed: unknown flag: --log see --help'],
+  ['runtime-that-fails-silently', 'ERR_RUNTIME_FAILED', 'runc create failed: exit status 7, and it gave no reason'],
+  ['runtime-that-dies', 'ERR_RUNTIME_DIED', 'runc create was killed by SIGSEGV; it said: about to die'],
+];
+
+for (const [name, code, message] of failures) {
+  test(`tells of a ${name}`, async (t) => {
+    const { runtime, assertNothingLeft } = setUp(t, name);
+    await assert.rejects(runtime.create('c', create), { code, message });
+    assertNothingLeft();
+  });
+}
+
+test('takes the status of a foreground exec for an answer, but not an error in the log', async (t) => {
+  const exec = { processFile: '/p', stdio: ['ignore', 'ignore', 'ignore'] } as const;
+  const silent = setUp(t, 'runtime-that-fails-silently');
+  assert.equal(await silent.runtime.exec('c', exec), 7);
+  await assert.rejects(silent.runtime.exec('c', { ...exec, detach: true }), { code: 'ERR_RUNTIME_FAILED' });
+  const failing = setUp(t, 'runtime-that-fails-with-json-log');
+  await assert.rejects(failing.runtime.exec('c', exec), { message: 'runc exec failed: no such kernel' });
+});
+
+test('gives the caller’s descriptors to the runtime', async (t) => {
+  const { runtime, directory } = setUp(t, 'runtime-that-fails-on-stderr');
+  const path = join(directory, 'stderr');
+  const fd = openSync(path, 'w');
+  const failing = runtime.create('c', { ...create, stdio: ['ignore', 'ignore', fd] });
+  await assert.rejects(failing, { message: 'runc create failed: exit status 3, and it gave no reason' });
+  closeSync(fd);
+  assert.equal(readFileSync(path, 'utf8'), 'unknown flag: --log\nsee --help\n');
+});
+
+test('does not wait for a container that holds what it inherited', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-leaves-a-container', [file]);
+  await within(runtime.create('c', create), 'create to settle');
+  process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL');
+  assertNothingLeft();
+});
+
+const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
+
+test('kills a runtime that hangs', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 200 });
+  const message = 'runc start did not finish within 200 ms and was killed; it gave no reason';
+  await assert.rejects(runtime.start('c'), { code: 'ERR_RUNTIME_TIMEOUT', message });
+  assert.ok(isGone(Number(readFileSync(file, 'utf8'))));
+  assertNothingLeft();
+});
+
+test('kills the runtime when the signal comes, and throws its reason', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file]);
+  const abort = new AbortController();
+  const creating = runtime.create('c', { ...create, signal: abort.signal });
+  await waitFor(() => existsSync(file), 'the runtime to run');
+  const reason = new Error('enough');
+  abort.abort(reason);
+  await assert.rejects(creating, reason);
+  assert.ok(isGone(Number(readFileSync(file, 'utf8'))));
+  assertNothingLeft();
+  await assert.rejects(runtime.create('c', { ...create, signal: abort.signal }), reason);
+});
+
+test('does not limit a foreground exec in time', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const { runtime } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 1 });
+  const abort = new AbortController();
+  const exec = runtime.exec('c', { processFile: '/p', signal: abort.signal });
+  await waitFor(() => existsSync(file), 'the runtime to run');
+  abort.abort(new Error('enough'));
+  await assert.rejects(exec, /enough/);
+});
+
+test('names a program that is not there or cannot be executed', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'runtime');
+  writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });
+  const code = 'ERR_RUNTIME_NOT_FOUND';
+  const calling = (program: string) => {
+    const { runtime, assertNothingLeft } = setUp(t, 'unused', [], { command: [program] });
+    return runtime.state('c').finally(assertNothingLeft);
+  };
+  await assert.rejects(calling(`${file}2`), {
+    code,
+    message: `cannot run the runtime ${file}2: no such file or directory (ENOENT)`,
+  });
+  await assert.rejects(calling(file), { code, message: `cannot run the runtime ${file}: permission denied (EACCES)` });
+  await assert.rejects(calling(directory), { code });
+  await assert.rejects(calling(join(file, 'x')), { code, message: /ENOTDIR/ });
+});
+
+test('closes what it opens', async (t) => {
+  const good = setUp(t, 'runtime-that-answers', ['[]']);
+  const bad = setUp(t, 'runtime-that-fails-with-json-log');
+  await assertNoDescriptorLeak(async () => {
+    await good.runtime.ps('c');
+    await assert.rejects(bad.runtime.update('c', {}));
+    await assert.rejects(ociRuntime({ command: ['/nonexistent'] }).start('c'));
+  });
+});

@@ -1,0 +1,30 @@
+/**
+ * A runtime's answer decides what is done to a container next, so what is not an OCI state must not pass for one: text
+ * that is no JSON, a missing field, a status that does not exist.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseState } from '../../src/runtime/oci-state.js';
+
+const whole = { ociVersion: '1.0.2', id: 'a', status: 'running', pid: 7, bundle: '/b', annotations: { k: 'v' } };
+
+test('reads a state and drops what it does not know', () => {
+  assert.deepEqual(parseState(JSON.stringify({ ...whole, owner: 'root', rootfs: '/r' })), whole);
+});
+
+test('takes a stopped container without pid and annotations', () => {
+  const { pid: _pid, annotations: _annotations, ...rest } = whole;
+  const state = parseState(JSON.stringify({ ...rest, status: 'stopped' }));
+  assert.deepEqual(state, { ...rest, status: 'stopped', pid: 0, annotations: {} });
+});
+
+const bad = [
+  '',
+  'nothing',
+  'null',
+  '[]',
+  JSON.stringify({ ...whole, status: 'asleep' }),
+  JSON.stringify({ ...whole, pid: '7' }),
+  JSON.stringify({ ...whole, bundle: undefined }),
+];
+for (const text of bad) test(`refuses ${text.slice(0, 60)}`, () => assert.equal(parseState(text), undefined));
