@@ -36,10 +36,10 @@ build: node_modules $(ADDON) ## compile the addon and the TypeScript
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
 
 unit: build ## run the unit tests on this Node: seconds, no root
-	node --test $(call compiled,$(UNIT_TESTS))
+	node --test --test-timeout=120000 $(call compiled,$(UNIT_TESTS))
 
 e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
-	node --test --test-concurrency=2 $(call compiled,$(E2E_TESTS))
+	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
 
 lint: node_modules ## check formatting, lint rules and import floors
 	biome format --error-on-warnings
@@ -71,7 +71,7 @@ nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
 	@for major in $(MAJORS); do \
 	  node=$(CURDIR)/build/nodes/$$major/node_modules/node-linux-$(ARCH)/bin/node; \
 	  echo "unit tests on Node $$($$node --version)"; \
-	  PATH="$$(dirname $$node):$$PATH" $$node --test $(call compiled,$(UNIT_TESTS)); \
+	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 --test-timeout=120000 $(call compiled,$(UNIT_TESTS)); \
 	done
 
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
@@ -81,7 +81,7 @@ build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 asan: build $(ASAN)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
-	node --test $(call compiled,$(ADDON_TESTS))
+	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS))
 
 valgrind: build
 	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))

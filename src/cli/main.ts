@@ -23,7 +23,7 @@ const program = new Command('termshim')
 try {
   const wanted = verbs[process.argv[2] ?? ''];
   const loaded = await Promise.all((wanted === undefined ? Object.values(verbs) : [wanted]).map((load) => load()));
-  for (const { command } of loaded) program.addCommand(command().copyInheritedSettings(program));
+  for (const verb of loaded) program.addCommand(verb.command().copyInheritedSettings(program));
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;

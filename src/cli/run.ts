@@ -91,7 +91,7 @@ interface Prepared {
 }
 
 /** The terminal has the size of ours; without one here, what the bundle says; else what terminals have always had. */
-async function prepareBundle(path: string, command: string[], options: RunOptions): Promise<Prepared> {
+async function prepareBundle(path: string, args: string[], options: RunOptions): Promise<Prepared> {
   const terminal = options.tty === true;
   const host = hostSize();
   if (options.bundle !== undefined) {
@@ -103,10 +103,12 @@ async function prepareBundle(path: string, command: string[], options: RunOption
   }
   const size = terminal ? (host ?? defaultSize) : undefined;
   const { rootfs } = options;
-  const args = command.length > 0 ? command : [(rootfs === undefined && process.env['SHELL']) || 'sh'];
+  const argv = args.length > 0 ? args : [(rootfs === undefined && process.env['SHELL']) || 'sh'];
   const rootless = process.getuid?.() !== 0;
   const spec =
-    rootfs === undefined ? hostSpec({ args, size }) : defaultSpec({ rootfs, args, terminal, size, rootless });
+    rootfs === undefined
+      ? hostSpec({ args: argv, size })
+      : defaultSpec({ rootfs, args: argv, terminal, size, rootless });
   await writeBundle(path, spec);
   return { bundle: path, size };
 }

@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
+import { atExit } from './at-exit.js';
 import { Console } from './console.js';
 import { EPOLLIN, watch } from './epoll.js';
 import { TermshimError, check, systemError } from './errors.js';
@@ -38,13 +39,13 @@ export class ConsoleSocket {
   readonly path: string;
   readonly #listener: OwnedFd;
   readonly #directory: PrivateDirectory | undefined;
-  readonly #removeFile = (): void => rmSync(this.path, { force: true });
+  readonly #forgetAtExit: () => void;
 
   private constructor(path: string, listener: OwnedFd, directory: PrivateDirectory | undefined) {
     this.path = path;
     this.#listener = listener;
     this.#directory = directory;
-    if (directory === undefined) process.on('exit', this.#removeFile);
+    this.#forgetAtExit = atExit(() => this.#removeFile());
   }
 
   /** Listens at `path`, or at `pty.sock` in a temporary directory of mode 0700. The socket itself has mode 0600. */
@@ -91,13 +92,17 @@ export class ConsoleSocket {
   close(): void {
     if (!this.#listener.isOpen) return;
     this.#listener.close();
-    process.off('exit', this.#removeFile);
+    this.#forgetAtExit();
     this.#removeFile();
     this.#directory?.remove();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #removeFile(): void {
+    rmSync(this.path, { force: true });
   }
 }
 

@@ -5,6 +5,7 @@ import { constants, fstatSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { isatty } from 'node:tty';
 import { addon } from '../native/addon.js';
+import { atExit } from './at-exit.js';
 import type { Size } from './console.js';
 import { check } from './errors.js';
 import { OwnedFd } from './owned-fd.js';
@@ -84,10 +85,12 @@ export function enterRawMode(): (() => void) | undefined {
     cook();
     process.kill(process.pid, os.signals.SIGSTOP);
   };
-  process.on('exit', cook).on('SIGTSTP', stop).on('SIGCONT', raw);
+  const forgetAtExit = atExit(cook);
+  process.on('SIGTSTP', stop).on('SIGCONT', raw);
   raw();
   return () => {
-    process.off('exit', cook).off('SIGTSTP', stop).off('SIGCONT', raw);
+    forgetAtExit();
+    process.off('SIGTSTP', stop).off('SIGCONT', raw);
     cook();
   };
 }

@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atExit } from './at-exit.js';
 
 export interface PrivateDirectory {
   readonly path: string;
@@ -19,12 +20,15 @@ export interface PrivateDirectory {
  */
 export function createPrivateDirectory(prefix: string): PrivateDirectory {
   const path = mkdtempSync(`${placeFor(prefix)}-`);
-  const remove = (): void => {
-    process.off('exit', remove);
-    rmSync(path, { recursive: true, force: true });
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  const forget = atExit(remove);
+  return {
+    path,
+    remove() {
+      forget();
+      remove();
+    },
   };
-  process.on('exit', remove);
-  return { path, remove };
 }
 
 /** The directory and the beginning of the name. */

@@ -7,7 +7,7 @@ interface Closable {
 
 /**
  * Starts both with one signal. If either fails, or `signal` aborts, the other is aborted, what it acquired all the same
- * is closed, and the first error is thrown.
+ * is closed, and the first error is thrown; or one whose `cause` it is, if the other had something to add to it.
  */
 export async function together<A extends Closable, B extends Closable>(
   signal: AbortSignal | undefined,
@@ -24,5 +24,8 @@ export async function together<A extends Closable, B extends Closable>(
   if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
   if (a.status === 'fulfilled') a.value.close();
   if (b.status === 'fulfilled') b.value.close();
-  throw either.reason;
+  const added = [a, b].find(({ status, reason }: { status: string; reason?: unknown }) => {
+    return status === 'rejected' && reason instanceof Error && reason.cause === either.reason;
+  }) as PromiseRejectedResult | undefined;
+  throw added?.reason ?? either.reason;
 }

@@ -136,12 +136,20 @@ const maxStderrBytes = 16_384;
 
 async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<RuntimeAnswer> {
   const { status, signal } = ending;
+  const words =
+    status === 0 ? '' : lastErrorWords(await readIfThere(files.log), await readIfThere(files.stderr, maxStderrBytes));
   // A runtime that said no did so before it could be killed: its words count for more than the abort.
-  if (status === 0 || signal !== null) call.signal?.throwIfAborted();
+  if (call.signal?.aborted && (status === 0 || signal !== null))
+    throw abortedWith(call.signal.reason, call.name, words);
   if (status === 0) return { status, stdout: await readIfThere(files.stdout) };
-  const words = lastErrorWords(await readIfThere(files.log), await readIfThere(files.stderr, maxStderrBytes));
   if (status !== null && call.isStatusAnswer === true && words === '') return { status, stdout: '' };
   throw failureOf(call, ending, words);
+}
+
+/** Why the wait was given up, and what the runtime had said until then. */
+function abortedWith(reason: unknown, name: string, words: string): unknown {
+  if (words === '' || !(reason instanceof TermshimError)) return reason;
+  return new TermshimError(reason.code, `${reason.message}; ${name} said: ${words}`, { cause: reason });
 }
 
 function failureOf({ name, verb, timeoutMs }: RuntimeCall, ending: Ending, words: string): TermshimError {

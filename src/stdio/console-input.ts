@@ -25,7 +25,7 @@ export interface ConsoleInputOptions {
   onWantRoom(isWanted: boolean): void;
   /** The end has come, by the policy `hangup`. */
   onHangup(): void;
-  onError(error: Error): void;
+  onError: (error: Error) => void;
 }
 
 export class ConsoleInput {

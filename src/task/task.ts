@@ -6,8 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Console, Size } from '../os/console.js';
-import { ConsoleSocket } from '../os/console-socket.js';
+import { ConsoleSocket, type ReceiveOptions } from '../os/console-socket.js';
 import { TermshimError } from '../os/errors.js';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
@@ -95,11 +96,13 @@ async function createContainer(options: TaskOptions): Promise<Created> {
       return { pid: readPid(pidFile), console: undefined };
     }
     using socket = ConsoleSocket.listen();
+    const created = new AbortController();
     const [console] = await together(
       signal,
-      (either) => socket.receive({ timeoutMs, signal: either }),
+      (either) => receiveConsole(socket, { timeoutMs, signal: either }, created.signal),
       async (either) => {
-        await runtime.create(id, { bundle, pidFile, consoleSocket: socket.path, signal: either });
+        const consoleSocket = socket.path;
+        await runtime.create(id, { bundle, pidFile, consoleSocket, signal: either }).finally(() => created.abort());
         return nothingToClose;
       },
     );
@@ -109,6 +112,21 @@ async function createContainer(options: TaskOptions): Promise<Created> {
     throw error;
   } finally {
     directory.remove();
+  }
+}
+
+/**
+ * A runtime that fails may drop its connection before it has said why (crun does): what came amiss at the socket is told
+ * only when the runtime has ended, or has not for a second.
+ */
+async function receiveConsole(socket: ConsoleSocket, options: ReceiveOptions, created: AbortSignal): Promise<Console> {
+  try {
+    return await socket.receive(options);
+  } catch (error) {
+    if (error instanceof TermshimError && error.code === 'ERR_CONSOLE_MESSAGE' && !created.aborted) {
+      await delay(1000, undefined, { signal: created }).catch(() => {});
+    }
+    throw error;
   }
 }
 
