@@ -71,7 +71,7 @@ nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
 	@for major in $(MAJORS); do \
 	  node=$(CURDIR)/build/nodes/$$major/node_modules/node-linux-$(ARCH)/bin/node; \
 	  echo "unit tests on Node $$($$node --version)"; \
-	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 --test-timeout=120000 $(call compiled,$(UNIT_TESTS)); \
+	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 $(call compiled,$(UNIT_TESTS)); \
 	done
 
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:

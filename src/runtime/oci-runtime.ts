@@ -56,7 +56,8 @@ export interface OciRuntime {
   state(id: string): Promise<OciState>;
   /** `signal` is a name such as `SIGTERM`, or a number. */
   kill(id: string, signal: string | number, options?: { all?: boolean | undefined }): Promise<void>;
-  delete(id: string, options?: { force?: boolean | undefined }): Promise<void>;
+  /** An aborted `signal` kills the runtime and makes the call throw its reason. */
+  delete(id: string, options?: { force?: boolean | undefined; signal?: AbortSignal | undefined }): Promise<void>;
   /**
    * Runs one more process. Detached, it settles when the process runs, with 0; else it waits for the process, without a
    * time limit, and answers its exit status.
@@ -101,7 +102,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     start: (id) => run('start', [id]),
     state: (id) => ask('state', [id], parseState),
     kill: (id, signal, { all } = {}) => run('kill', killArguments(id, signal, all)),
-    delete: (id, { force } = {}) => run('delete', deleteArguments(id, force)),
+    delete: (id, { force, signal } = {}) => run('delete', deleteArguments(id, force), { signal }),
     async exec(id, { stdio, signal, ...rest }) {
       const wait = rest.detach === true ? {} : { timeoutMs: Number.POSITIVE_INFINITY, isStatusAnswer: true };
       const { status } = await call('exec', execArguments(id, rest), { stdio, signal, ...wait });

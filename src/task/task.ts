@@ -195,9 +195,12 @@ function isRefusal(error: unknown): boolean {
 
 const refusals = new Set<string>(['ERR_RUNTIME_FAILED', 'ERR_RUNTIME_NOT_FOUND']);
 
-/** There may be nothing to remove; the error that led here is the one to tell. */
+/**
+ * There may be nothing to remove, and a runtime that hung once hangs again: the error that led here is the one to tell,
+ * and soon.
+ */
 async function removeContainer({ runtime, id }: TaskOptions): Promise<void> {
-  await runtime.delete(id, { force: true }).catch(() => {});
+  await runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(() => {});
 }
 
 /** Runs `work`; if it fails, runs `undo` first and then fails with the same error. */
