@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FULL_PTY_READ 4095
@@ -33,6 +34,12 @@ struct pump {
   int32_t next_free;
   bool in_use;
   uint64_t written;
+};
+
+/* When a run must end, on CLOCK_MONOTONIC. */
+struct turn {
+  uint64_t deadline_ns;
+  bool to_the_end;
 };
 
 struct outcome {
@@ -60,26 +67,31 @@ static void block_return(struct pump_table *table, uint8_t *block) {
     free(block);
 }
 
-/* Reads until the block is full or the source has no more. What ended the reading goes to `*source`. */
-static size_t collect(const struct pump *pump, uint8_t *block, size_t size, bool to_the_end, struct outcome *source) {
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Reads until the block is full, the source has no more or the turn is over. What ended the reading goes to `*source`.
+ * A read that was cut short by the end of the block says nothing about the source. */
+static size_t collect(const struct pump *pump, const struct turn *turn, uint8_t *block, struct outcome *source) {
   size_t length = 0;
   *source = go_on;
-  while (length < size) {
-    ssize_t got = read(pump->source, block + length, size - length);
+  while (length < BLOCK_BYTES && !source->stopped) {
+    ssize_t got = read(pump->source, block + length, BLOCK_BYTES - length);
     if (got > 0) {
       length += (size_t)got;
-      if (got < FULL_PTY_READ && length < size && !to_the_end) {
+      if (got < FULL_PTY_READ && length < BLOCK_BYTES && !turn->to_the_end)
         *source = stop_with(EMPTY, 0);
-        break;
-      }
+      else if (now_ns() >= turn->deadline_ns)
+        *source = stop_with(BUDGET, 0);
     } else if (got == 0) {
       *source = stop_with(END, 0);
-      break;
     } else if (errno != EINTR) {
       *source = errno == EAGAIN ? stop_with(EMPTY, 0)
                 : errno == EIO  ? stop_with(HANGUP, 0)
                                 : stop_with(SOURCE_ERROR, errno);
-      break;
     }
   }
   return length;
@@ -121,14 +133,11 @@ static struct outcome keep_pending(struct pump_table *table, struct pump *pump, 
   return go_on;
 }
 
-static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, uint64_t budget, bool to_the_end) {
-  uint64_t limit = pump->written + budget;
+static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, const struct turn *turn) {
   struct outcome outcome = deliver_pending(table, pump);
   while (!outcome.stopped) {
-    if (pump->written >= limit) return stop_with(BUDGET, 0);
     uint32_t start = 0;
-    size_t size = budget < BLOCK_BYTES ? budget : BLOCK_BYTES;
-    uint32_t end = (uint32_t)collect(pump, table->scratch, size, to_the_end, &outcome);
+    uint32_t end = (uint32_t)collect(pump, turn, table->scratch, &outcome);
     struct outcome sink = deliver(pump, table->scratch, &start, end);
     if (sink.stopped) {
       /* Why the source stopped is not lost: it says so again when it is read next. */
@@ -170,11 +179,12 @@ static int64_t pump_create(struct call *call) {
 
 static int64_t pump_run(struct call *call) {
   struct pump *pump = find(call);
-  int32_t budget = argument_int(call, 1);
+  int32_t budget_us = argument_int(call, 1);
   bool to_the_end = argument_bool(call, 2);
   if (call->failed) return 0;
-  if (pump == NULL || budget <= 0) return -EINVAL;
-  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, (uint64_t)budget, to_the_end);
+  if (pump == NULL || budget_us <= 0) return -EINVAL;
+  struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
+  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, &turn);
   return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
 }
 

@@ -56,13 +56,13 @@ export interface Addon {
   /** Returns the id of a new pump. Both descriptors stay the caller's and must be non-blocking. */
   pump_create(source: number, sink: number): number;
   /**
-   * Moves bytes until it must stop or has moved `budgetBytes`. Returns `stop | errno << 8`, with `stop` one of
+   * Moves bytes until it must stop, or has for `budgetUs` microseconds. Returns `stop | errno << 8`, with `stop` one of
    * {@link PumpStop}.
    *
    * A short read counts as the last, since what comes after it makes a new edge, unless `toTheEnd` asks for EAGAIN, the
    * end or the hang-up itself.
    */
-  pump_run(pump: number, budgetBytes: number, toTheEnd: boolean): number;
+  pump_run(pump: number, budgetUs: number, toTheEnd: boolean): number;
   /** Bytes written to the sink so far. */
   pump_bytes(pump: number): number;
   /** Bytes read from the source that wait for the sink: 0, or one block of at most 64 KiB. */
