@@ -56,8 +56,9 @@ demo: build ## run the main job on the embedded runtime: no root, no runc
 	@./demo.sh
 
 install: ## install the commands under PREFIX (/usr/local)
+	@mkdir -p build && rm -f build/termshim-*.tgz
 	npm pack --pack-destination build --loglevel=error
-	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error build/termshim-*.tgz
+	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error ./build/termshim-*.tgz
 
 clean: ## remove everything that was built or installed here
 	rm -rf build dist prebuilds node_modules

@@ -18,6 +18,8 @@ export interface Attachment {
    * The terminal is restored and everything closed by then. Rejects if our stdout fails, a full disk for one.
    */
   readonly done: Promise<void>;
+  /** Stops at once, restores the terminal and closes everything. Idempotent; `done` does not settle for it. */
+  close(): void;
 }
 
 /**
@@ -25,24 +27,26 @@ export interface Attachment {
  * session's to say.
  */
 export function attach({ input, output }: AttachOptions): Attachment {
-  const restore = input === undefined ? undefined : enterRawMode();
-  const stopInput = input === undefined ? undefined : copyInput(input);
   const stdout = openHostStream(1);
+  const stopInput = input === undefined ? undefined : copyInput(input);
+  const restore = input === undefined ? undefined : enterRawMode();
+  let settle: (end: 'end' | 'broken' | Error) => void;
+  const copying = copyStream({ source: output.fd, sink: stdout.fd, onEnd: (end) => settle(end) });
+  const close = (): void => {
+    copying.close();
+    stopInput?.();
+    output.close();
+    stdout.close();
+    restore?.();
+  };
   const done = new Promise<void>((resolve, reject) => {
-    copyStream({
-      source: output.fd,
-      sink: stdout.fd,
-      onEnd(end) {
-        stopInput?.();
-        output.close();
-        stdout.close();
-        restore?.();
-        if (end instanceof Error) reject(end);
-        else resolve();
-      },
-    });
+    settle = (end) => {
+      close();
+      if (end instanceof Error) reject(end);
+      else resolve();
+    };
   });
-  return { done };
+  return { done, close };
 }
 
 /** Returns how to stop; idempotent. */

@@ -138,11 +138,15 @@ async function runWithTerminal(
       const input = stdin === undefined ? undefined : await FifoWriter.open(stdin, { timeoutMs: 1000 });
       const attached = attach({ input, output });
       const stopResizing = watchHostSize((newSize) => task.resize(newSize));
-      await task.start();
-      const status = await task.exited;
-      stopResizing();
-      await attached.done;
-      return status;
+      try {
+        await task.start();
+        const status = await task.exited;
+        await attached.done;
+        return status;
+      } finally {
+        stopResizing();
+        attached.close();
+      }
     });
   } finally {
     output.close();
