@@ -64,7 +64,8 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
   const directory = createPrivateDirectory('run');
   try {
     const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), args, options);
-    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 10_000 };
+    // Whoever reads our stdout may take their time: when they leave, the copy ends by itself.
+    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 0 };
     process.exitCode = options.tty
       ? await runWithTerminal(common, directory.path, size, options.interactive === true)
       : await runPlain(common, options.interactive === true);

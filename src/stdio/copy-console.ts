@@ -19,7 +19,7 @@ export interface ConsoleCopyOptions {
    * again, and `processEnded` says when it is over.
    */
   endsOnHangup: boolean;
-  /** How long the output has to drain and to be read, once the end has come. */
+  /** How long the output has to drain and to be read, once the end has come; 0 waits without end. */
   drainTimeoutMs: number;
 }
 
@@ -177,10 +177,17 @@ class Copier implements ConsoleCopy {
     if (this.#state !== 'copying') return;
     this.#enter('draining');
     this.#reason = reason;
-    this.#deadline = performance.now() + this.#options.drainTimeoutMs;
-    this.#drainTimer = setTimeout(() => this.#finish(reason), this.#options.drainTimeoutMs);
+    this.#limitTime();
     this.#output.expectEnd();
     this.#output.run();
+  }
+
+  /** Draining and flushing share one time. */
+  #limitTime(): void {
+    const { drainTimeoutMs } = this.#options;
+    if (drainTimeoutMs === 0 || this.#drainTimer !== undefined) return;
+    this.#deadline = performance.now() + drainTimeoutMs;
+    this.#drainTimer = setTimeout(() => this.#finish(this.#reason), drainTimeoutMs);
   }
 
   #fail(error: Error): void {
@@ -192,8 +199,8 @@ class Copier implements ConsoleCopy {
   #finish(reason: CopyEnd): void {
     if (this.#state === 'flushing' || this.#state === 'closed') return;
     this.#enter('flushing');
+    this.#limitTime();
     clearTimeout(this.#drainTimer);
-    if (this.#deadline === Number.POSITIVE_INFINITY) this.#deadline = performance.now() + this.#options.drainTimeoutMs;
     const result: CopyResult = {
       reason,
       stdinBytes: this.stdinBytes,

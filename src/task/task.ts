@@ -40,7 +40,7 @@ export interface TaskOptions {
   stdio: TerminalOptions | RuntimeStdio;
   /** How long the console may take to come, and a reader of stdout. */
   connectTimeoutMs: number;
-  /** How long the output may take to be read once the process has ended. */
+  /** How long the output may take to be read once the process has ended; 0 waits without end. */
   drainTimeoutMs: number;
   signal?: AbortSignal;
 }
