@@ -8,20 +8,25 @@
 static const struct export *const export_tables[] = {fd_exports,     epoll_exports, pump_exports,
                                                      socket_exports, tty_exports,   process_exports};
 
-static void fail(struct call *call, const char *message) {
+void argument_fail(struct call *call, const char *message) {
   if (!call->failed) napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);
   call->failed = true;
 }
 
 int32_t argument_int(struct call *call, size_t index) {
-  int32_t value = 0;
-  if (napi_get_value_int32(call->env, call->arguments[index], &value) != napi_ok) fail(call, "a number was expected");
-  return value;
+  double value = 0;
+  if (napi_get_value_double(call->env, call->arguments[index], &value) != napi_ok || !(value >= INT32_MIN) ||
+      value > INT32_MAX || value != (double)(int32_t)value) {
+    argument_fail(call, "a 32-bit integer was expected");
+    return 0;
+  }
+  return (int32_t)value;
 }
 
 bool argument_bool(struct call *call, size_t index) {
   bool value = false;
-  if (napi_get_value_bool(call->env, call->arguments[index], &value) != napi_ok) fail(call, "a boolean was expected");
+  if (napi_get_value_bool(call->env, call->arguments[index], &value) != napi_ok)
+    argument_fail(call, "a boolean was expected");
   return value;
 }
 
@@ -31,7 +36,7 @@ struct bytes argument_bytes(struct call *call, size_t index) {
   size_t length = 0;
   if (napi_get_typedarray_info(call->env, call->arguments[index], &type, &length, &data, NULL, NULL) != napi_ok ||
       type != napi_uint8_array) {
-    fail(call, "a Uint8Array was expected");
+    argument_fail(call, "a Uint8Array was expected");
     return (struct bytes){NULL, 0};
   }
   return (struct bytes){data, length};
@@ -41,7 +46,7 @@ bool argument_path(struct call *call, size_t index, char *into, size_t size, int
   size_t length = 0;
   *error = 0;
   if (napi_get_value_string_utf8(call->env, call->arguments[index], NULL, 0, &length) != napi_ok) {
-    fail(call, "a string was expected");
+    argument_fail(call, "a string was expected");
     return false;
   }
   if (length >= size) {

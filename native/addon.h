@@ -72,6 +72,8 @@ extern const struct export socket_exports[];
 extern const struct export tty_exports[];
 extern const struct export process_exports[];
 
+/* Throws a TypeError, unless one is pending already, and sets `failed`. */
+void argument_fail(struct call *call, const char *message);
 /* Arguments by index. A wrong type throws a TypeError, sets `failed` and gives a zero value. */
 int32_t argument_int(struct call *call, size_t index);
 bool argument_bool(struct call *call, size_t index);

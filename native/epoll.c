@@ -72,10 +72,21 @@ static int64_t epoll_start(struct epoll_set *set, uv_loop_t *loop) {
   return error;
 }
 
+static void check_create_arguments(struct call *call) {
+  napi_typedarray_type array_type = napi_uint8_array;
+  napi_valuetype type = napi_undefined;
+  napi_get_typedarray_info(call->env, call->arguments[0], &array_type, NULL, NULL, NULL, NULL);
+  if (array_type != napi_uint32_array) argument_fail(call, "a Uint32Array was expected");
+  napi_typeof(call->env, call->arguments[1], &type);
+  if (type != napi_function) argument_fail(call, "a function was expected");
+}
+
 static int64_t epoll_create_set(struct call *call) {
   napi_env env = call->env;
   napi_value name;
   uv_loop_t *loop;
+  check_create_arguments(call);
+  if (call->failed) return 0;
   if (call->context->epoll != NULL) return -EEXIST;
   struct epoll_set *set = calloc(1, sizeof *set);
   if (set == NULL) return -ENOMEM;

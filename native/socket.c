@@ -13,7 +13,10 @@
 
 static bool argument_address(struct call *call, struct sockaddr_un *address, int64_t *error) {
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  return argument_path(call, 0, address->sun_path, sizeof address->sun_path, error);
+  if (!argument_path(call, 0, address->sun_path, sizeof address->sun_path, error)) return false;
+  /* An empty path would bind a name in the abstract namespace, which has no owner and no mode. */
+  if (address->sun_path[0] == 0) *error = -EINVAL;
+  return *error == 0;
 }
 
 static int64_t close_with(int fd, int64_t error) {
@@ -94,27 +97,28 @@ static int64_t socket_receive_fd(struct call *call) {
   return length == 0 ? -ENODATA : -EBADMSG;
 }
 
-static bool argument_fds(struct call *call, size_t index, int *fds, uint32_t *count) {
+static uint32_t argument_fds(struct call *call, size_t index, int *fds) {
   napi_env env = call->env;
   napi_value array = call->arguments[index];
-  if (napi_get_array_length(env, array, count) != napi_ok || *count > MOST_FDS) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "an array of at most 253 descriptors was expected");
-    return call->failed = true, false;
+  uint32_t count = 0;
+  if (napi_get_array_length(env, array, &count) != napi_ok || count > MOST_FDS) {
+    argument_fail(call, "an array of at most 253 descriptors was expected");
+    return 0;
   }
-  for (uint32_t i = 0; i < *count; i++) {
+  for (uint32_t i = 0; i < count; i++) {
     napi_value element;
     if (napi_get_element(env, array, i, &element) != napi_ok || napi_get_value_int32(env, element, &fds[i]) != napi_ok)
-      return call->failed = true, false;
+      argument_fail(call, "each descriptor must be a number");
   }
-  return true;
+  return count;
 }
 
 static int64_t socket_send_fds(struct call *call) {
   int socket = argument_int(call, 0);
   struct bytes data = argument_bytes(call, 1);
   int fds[MOST_FDS];
-  uint32_t count = 0;
-  if (call->failed || !argument_fds(call, 2, fds, &count)) return 0;
+  uint32_t count = argument_fds(call, 2, fds);
+  if (call->failed) return 0;
   union {
     char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
     struct cmsghdr align;

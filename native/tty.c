@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,10 +98,30 @@ static int64_t tty_end_of_file(struct call *call) {
   return state.c_cc[VEOF] | (state.c_lflag & ICANON ? CANONICAL : 0);
 }
 
+/* The other side is opened for a moment by TIOCGPTPEER, which needs no path and so works for a tty in a container too.
+ * poll(2) first brings in what the kernel's worker still holds; FIONREAD alone would not count it. */
+static int64_t tty_unread_input(struct call *call) {
+  int master = argument_int(call, 0);
+  if (call->failed) return 0;
+  int tty = ioctl(master, TIOCGPTPEER, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (tty < 0) return -errno;
+  struct pollfd polled = {.fd = tty, .events = POLLIN};
+  int count = 0;
+  if (poll(&polled, 1, 0) > 0 && polled.revents & POLLIN && ioctl(tty, FIONREAD, &count) == 0 && count == 0) count = 1;
+  close(tty);
+  return count;
+}
+
 const struct export tty_exports[] = {
-    {"tty_open_master", tty_open_master}, {"tty_pts_number", tty_pts_number},
-    {"tty_get_size", tty_get_size},       {"tty_set_size", tty_set_size},
-    {"tty_get_termios", tty_get_termios}, {"tty_set_termios", tty_set_termios},
-    {"tty_set_raw", tty_set_raw},         {"tty_clear_onlcr", tty_clear_onlcr},
-    {"tty_end_of_file", tty_end_of_file}, {NULL, NULL},
+    {"tty_open_master", tty_open_master},
+    {"tty_pts_number", tty_pts_number},
+    {"tty_get_size", tty_get_size},
+    {"tty_set_size", tty_set_size},
+    {"tty_get_termios", tty_get_termios},
+    {"tty_set_termios", tty_set_termios},
+    {"tty_set_raw", tty_set_raw},
+    {"tty_clear_onlcr", tty_clear_onlcr},
+    {"tty_end_of_file", tty_end_of_file},
+    {"tty_unread_input", tty_unread_input},
+    {NULL, NULL},
 };

@@ -74,7 +74,7 @@ export interface Addon {
 
   // socket.c: unix stream sockets, SCM_RIGHTS, peer credentials
 
-  /** A listening, non-blocking socket bound to `path`, whose file gets `mode`. -ENAMETOOLONG over 107 bytes. */
+  /** A listening, non-blocking socket bound to `path`, whose file gets `mode`. -ENAMETOOLONG over 107 bytes, -EINVAL for none. */
   socket_listen(path: string, mode: number): number;
   /** accept4(2), non-blocking. -EAGAIN if nobody dials. */
   socket_accept(listener: number): number;
@@ -103,7 +103,7 @@ export interface Addon {
   tty_set_size(fd: number, columns: number, rows: number): number;
   /** Stores the termios into `into` (64 bytes are enough). */
   tty_get_termios(fd: number, into: Uint8Array): number;
-  /** Sets what `tty_get_termios` stored, after pending output was sent (TCSADRAIN without the wait on a stopped tty). */
+  /** Sets what `tty_get_termios` stored, at once, and from the background too. */
   tty_set_termios(fd: number, from: Uint8Array): number;
   /** cfmakeraw(3). */
   tty_set_raw(fd: number): number;
@@ -111,6 +111,8 @@ export interface Addon {
   tty_clear_onlcr(fd: number): number;
   /** The VEOF character, plus 256 if the line discipline is in canonical mode. */
   tty_end_of_file(fd: number): number;
+  /** How much of what was written to a master its tty's readers could read now. 0 if they have read all of it. */
+  tty_unread_input(master: number): number;
 
   // process.c: see prctl(2), pidfd_open(2), waitid(2)
 

@@ -17,5 +17,13 @@ export function atExit(undo: () => void): () => void {
 const pending = new Set<() => void>();
 
 function undoAll(): void {
-  for (const undo of pending) undo();
+  const errors: unknown[] = [];
+  for (const undo of pending) {
+    try {
+      undo();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

@@ -40,6 +40,7 @@ export class ConsoleSocket {
   readonly #listener: OwnedFd;
   readonly #directory: PrivateDirectory | undefined;
   readonly #forgetAtExit: () => void;
+  readonly #closing = new AbortController();
 
   private constructor(path: string, listener: OwnedFd, directory: PrivateDirectory | undefined) {
     this.path = path;
@@ -65,32 +66,35 @@ export class ConsoleSocket {
    * Waits for one console; it becomes the caller's. Dialers of other users are turned away (root is not); several may
    * be connected at a time, and the first to send decides. The socket goes on listening.
    *
-   * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE or the signal's reason.
+   * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE, ERR_CONSOLE_CLOSED or the signal's reason.
    */
-  receive({ timeoutMs = 10_000, signal }: ReceiveOptions = {}): Promise<Console> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
+  receive({ timeoutMs = 10_000, signal: outer }: ReceiveOptions = {}): Promise<Console> {
+    const closed = this.#closing.signal;
+    const signal = outer === undefined ? closed : AbortSignal.any([outer, closed]);
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const dialers = new Set<() => void>();
       const settle = (deliver: () => void): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        signal.removeEventListener('abort', abort);
         listening?.close();
         for (const drop of dialers) drop();
         deliver();
       };
       const fail = (error: unknown): void => settle(() => reject(error));
-      const abort = (): void => fail(signal?.reason);
+      const abort = (): void => fail(signal.reason);
       const listening = watch(this.#listener.fd, EPOLLIN, () => {
         acceptAll(this.#listener.fd, dialers, (console) => settle(() => resolve(console)), fail);
       });
       const timer = timeoutMs > 0 ? setTimeout(() => fail(timeoutError(this.path, timeoutMs)), timeoutMs) : undefined;
-      signal?.addEventListener('abort', abort);
+      signal.addEventListener('abort', abort);
     });
   }
 
   /** Stops listening and removes the socket and its temporary directory. Idempotent. */
   close(): void {
     if (!this.#listener.isOpen) return;
+    this.#closing.abort(new TermshimError('ERR_CONSOLE_CLOSED', `the console socket ${this.path} was closed`));
     this.#listener.close();
     this.#forgetAtExit();
     this.#removeFile();

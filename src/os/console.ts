@@ -37,7 +37,7 @@ export class Console {
    * a pty master is closed and refused with ERR_NOT_A_CONSOLE; TIOCGPTN is what only a master answers.
    */
   static adopt(fd: number, name: string): Console {
-    const master = new OwnedFd(fd, 'the console');
+    const master = new OwnedFd(check(addon.fd_adopt(fd), 'fcntl', 'take over a console'), 'the console');
     const number = addon.tty_pts_number(fd);
     if (number < 0) {
       master.close();
@@ -81,6 +81,11 @@ export class Console {
     const answer = check(addon.tty_end_of_file(this.fd), 'tcgetattr', 'read the VEOF character of the console');
     const isCanonical = answer >= 256;
     return new Uint8Array(isCanonical && !isLineEmpty ? 2 : 1).fill(answer & 0xff);
+  }
+
+  /** Bytes that were typed and that the process could read, and has not. */
+  get unreadInputBytes(): number {
+    return Math.max(0, addon.tty_unread_input(this.fd));
   }
 
   /** Closes the master: the processes of the terminal get SIGHUP and read end of file. Idempotent. */

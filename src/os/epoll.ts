@@ -40,7 +40,9 @@ export function watch(fd: number, events: number, listener: (events: number) => 
   }
   if (++set.watched === 1) addon.epoll_ref(true);
   return {
-    change: (wanted) => void addon.epoll_modify(fd, wanted, slot, generation),
+    change: (wanted) => {
+      if (isWatched(slot, generation)) addon.epoll_modify(fd, wanted, slot, generation);
+    },
     close: () => forget(fd, slot, generation),
   };
 }
@@ -73,16 +75,29 @@ function createSet(): void {
   set.events = events;
 }
 
+/** A listener that throws is an uncaught exception, but the others of the batch are told all the same: an edge comes once. */
 function dispatch(events: Uint32Array, count: number): void {
   for (let i = 0; i < count; i++) {
     const slot = set.slots[events[3 * i] as number];
-    if (slot !== undefined && slot.generation === events[3 * i + 1]) slot.listener?.(events[3 * i + 2] as number);
+    if (slot === undefined || slot.generation !== events[3 * i + 1]) continue;
+    try {
+      slot.listener?.(events[3 * i + 2] as number);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
+}
+
+function isWatched(index: number, generation: number): boolean {
+  const slot = set.slots[index];
+  return slot?.generation === generation && slot.listener !== undefined;
 }
 
 function forget(fd: number, index: number, generation: number): void {
   const slot = set.slots[index];
-  if (slot?.generation !== generation || slot.listener === undefined) return;
+  if (slot === undefined || !isWatched(index, generation)) return;
   slot.listener = undefined;
   set.freeSlots.push(index);
   addon.epoll_remove(fd);

@@ -7,6 +7,7 @@ import { getSystemErrorMap } from 'node:util';
 
 export const errorCodes = [
   'ERR_BUNDLE_INVALID',
+  'ERR_CONSOLE_CLOSED',
   'ERR_CONSOLE_MESSAGE',
   'ERR_CONSOLE_TIMEOUT',
   'ERR_FIFO_INVALID',

@@ -4,12 +4,13 @@
  * An open of a FIFO waits for the other side. Neither end waits here in open(2), where it would park a thread: a reader
  * opens at once, and a writer is told ENXIO until somebody reads, and tries again.
  */
-import { constants, fstatSync, statSync } from 'node:fs';
+import { constants, fstatSync, type Stats, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../native/addon.js';
 import { EPOLLERR } from './epoll.js';
 import { TermshimError, check } from './errors.js';
+import { fileError } from './file-error.js';
 import { OwnedFd } from './owned-fd.js';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
@@ -144,9 +145,17 @@ export class FifoWriter {
 }
 
 function assertFifo(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = lookAt(path);
   if (found === undefined) throw new TermshimError('ERR_FIFO_INVALID', `there is no FIFO at ${path}`);
   if (!found.isFIFO()) throw new TermshimError('ERR_FIFO_INVALID', `${path} is not a FIFO`);
+}
+
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, `open the FIFO ${path}`);
+  }
 }
 
 /** The path may have been given to another file since it was looked at. */

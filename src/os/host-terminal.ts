@@ -72,11 +72,11 @@ export function enterRawMode(): (() => void) | undefined {
   if (!isatty(0)) return undefined;
   const saved = new Uint8Array(64);
   check(addon.tty_get_termios(0, saved), 'tcgetattr', 'read the modes of the terminal');
-  let isRaw = false;
-  const raw = (): void => {
-    isRaw = check(addon.tty_set_raw(0), 'tcsetattr', 'put the terminal into raw mode') === 0;
+  let isRaw = true;
+  /* SIGCONT also comes with the SIGHUP of a terminal that was closed: what that answers no longer matters. */
+  const rawAgain = (): void => {
+    isRaw = addon.tty_set_raw(0) === 0;
   };
-  /* A terminal that was closed cannot be restored, and need not be. */
   const cook = (): void => {
     if (isRaw) addon.tty_set_termios(0, saved);
     isRaw = false;
@@ -85,12 +85,12 @@ export function enterRawMode(): (() => void) | undefined {
     cook();
     process.kill(process.pid, os.signals.SIGSTOP);
   };
+  check(addon.tty_set_raw(0), 'tcsetattr', 'put the terminal into raw mode');
   const forgetAtExit = atExit(cook);
-  process.on('SIGTSTP', stop).on('SIGCONT', raw);
-  raw();
+  process.on('SIGTSTP', stop).on('SIGCONT', rawAgain);
   return () => {
     forgetAtExit();
-    process.off('SIGTSTP', stop).off('SIGCONT', raw);
+    process.off('SIGTSTP', stop).off('SIGCONT', rawAgain);
     cook();
   };
 }

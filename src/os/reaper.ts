@@ -4,8 +4,9 @@
  * libuv waits for the children it made, by pid, and expects no thief: a pid is reaped here only if it was asked for or
  * is certainly no child of Node's.
  */
-import { subscribe } from 'node:diagnostics_channel';
 import type { ChildProcess } from 'node:child_process';
+import { subscribe } from 'node:diagnostics_channel';
+import { type EventEmitter, errorMonitor } from 'node:events';
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { EPOLLIN, watch } from './epoll.js';
@@ -35,7 +36,11 @@ export function becomeSubreaper(): void {
   subscribe('child_process', (message) => {
     const { process: child } = message as { process: ChildProcess };
     ownChildren.add(child);
-    child.once('exit', () => forgetChild(child)).once('error', () => forgetChild(child));
+    // An error is an end only for a child that never was; errorMonitor leaves it uncaught if nobody else listens.
+    child.once('exit', () => forgetChild(child));
+    (child as EventEmitter).on(errorMonitor, () => {
+      if (child.pid === undefined) forgetChild(child);
+    });
   });
   process.on('SIGCHLD', reapOrphans);
 }

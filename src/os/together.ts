@@ -16,11 +16,15 @@ export async function together<A extends Closable, B extends Closable>(
 ): Promise<[A, B]> {
   const failed = new AbortController();
   const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-  const stopOther = (error: unknown): never => {
-    failed.abort(error);
-    throw error;
+  const acquire = async <T>(start: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    try {
+      return await start(either);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
   };
-  const [a, b] = await Promise.allSettled([acquireA(either).catch(stopOther), acquireB(either).catch(stopOther)]);
+  const [a, b] = await Promise.allSettled([acquire(acquireA), acquire(acquireB)]);
   if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
   if (a.status === 'fulfilled') a.value.close();
   if (b.status === 'fulfilled') b.value.close();

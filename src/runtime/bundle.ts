@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../os/errors.js';
-import { errnoOf, fileError } from './file-error.js';
+import { errnoOf, fileError } from '../os/file-error.js';
 import { locateJsonError } from './json-error.js';
 import { type OciProcess, type OciSpec, processSchema, specSchema } from './oci-spec.js';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { capabilities, maskedPaths, readonlyPaths, standardMounts } from './default-isolation.js';
-import { fileError } from './file-error.js';
+import { fileError } from '../os/file-error.js';
 import type { OciSpec } from './oci-spec.js';
 
 export interface DefaultSpecOptions {

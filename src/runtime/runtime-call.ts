@@ -11,7 +11,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
-import { errnoOf, fileError, wordsOf } from './file-error.js';
+import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
 import { lastErrorWords } from './runtime-words.js';
 
 /** What a runtime, and so its container, gets as stdin, stdout and stderr. Descriptors stay the caller's. */

@@ -23,8 +23,10 @@ export interface ConsoleInputOptions {
   stdinEnd: StdinEnd;
   /** Whether `consoleReady` is to be called when the console takes more. */
   onWantRoom(isWanted: boolean): void;
-  /** The end has come, by the policy `hangup`. */
-  onHangup(): void;
+  /** The end has come, by the policy `hangup`, and the process has read what was typed, or does not read. */
+  onHangup: () => void;
+  /** How long the process may take to read what was typed before a hang-up; 0: as long as it goes on reading. */
+  readTimeoutMs: number;
   onError: (error: Error) => void;
 }
 
@@ -35,6 +37,7 @@ export class ConsoleInput {
   /** End-of-file characters that the console did not take yet. */
   #owedEof: Uint8Array | undefined;
   #bytesAtEof = -1;
+  #readingTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConsoleInputOptions) {
     const { stdin, console, onError } = options;
@@ -59,6 +62,7 @@ export class ConsoleInput {
 
   /** Idempotent. */
   close(): void {
+    clearInterval(this.#readingTimer);
     this.#watch?.close();
     this.#flow.close();
   }
@@ -71,9 +75,31 @@ export class ConsoleInput {
   #stopped(stop: FlowStop): 'wait' {
     this.#options.onWantRoom(stop === 'full');
     if (stop !== 'end' && stop !== 'hangup') return 'wait';
-    if (this.#options.stdinEnd === 'hangup') this.#options.onHangup();
+    if (this.#options.stdinEnd === 'hangup') this.#hangUpWhenRead();
     if (this.#options.stdinEnd === 'veof') this.#oweEof();
     return 'wait';
+  }
+
+  /** A hang-up throws away what is in the terminal and was not read. No event tells that it was, so this looks often. */
+  #hangUpWhenRead(): void {
+    this.#watch?.close();
+    const { console, onHangup, readTimeoutMs } = this.#options;
+    const start = performance.now();
+    let unread = console.unreadInputBytes;
+    let lastRead = start;
+    const look = (): void => {
+      const now = performance.now();
+      const left = console.unreadInputBytes;
+      if (left !== unread) lastRead = now;
+      unread = left;
+      const isLate = now - lastRead >= quietMs || (readTimeoutMs > 0 && now - start >= readTimeoutMs);
+      if (left > 0 && !isLate) return;
+      clearInterval(this.#readingTimer);
+      onHangup();
+    };
+    clearInterval(this.#readingTimer);
+    this.#readingTimer = setInterval(look, 5);
+    look();
   }
 
   /** The end of stdin can be told twice, by a read of 0 and by EPOLLHUP: it counts again only after new input. */
@@ -94,6 +120,9 @@ export class ConsoleInput {
     if (isPaid) setImmediate(() => this.#flow.run());
   }
 }
+
+/** A process that has not read for so long does something else. */
+const quietMs = 1000;
 
 /** After one of these, or before anything was typed, the line is empty: LF, CR, and no byte at all. */
 const lineEnds: ReadonlySet<number> = new Set([0x0a, 0x0d, -1]);

@@ -117,7 +117,7 @@ class Copier implements ConsoleCopy {
   }
 
   #watch(): void {
-    const { console, stdin, stdout, stdinEnd } = this.#options;
+    const { console, stdin, stdout, stdinEnd, drainTimeoutMs } = this.#options;
     this.#sinkWatch = watch(stdout.fd, EPOLLOUT, (events) => this.#sinkReady(events));
     this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
     if (stdin === undefined) return;
@@ -127,6 +127,7 @@ class Copier implements ConsoleCopy {
       stdinEnd,
       onWantRoom: (isWanted) => this.#wantRoom(isWanted),
       onHangup: () => this.#drain('stdin-end'),
+      readTimeoutMs: drainTimeoutMs,
       onError: (error) => this.#fail(error),
     });
   }

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { TermshimError } from '../../os/errors.js';
 import { parseId } from '../container-id.js';
-import { errnoOf, fileError } from '../file-error.js';
+import { errnoOf, fileError } from '../../os/file-error.js';
 import type { OciStatus } from '../oci-state.js';
 import { findLive, type ProcessIdentity } from './process-table.js';
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, fileError } from '../file-error.js';
+import { errnoOf, fileError } from '../../os/file-error.js';
 import { failure, findContainer, startFifo, statusOf } from './container.js';
 import { findLive, type ProcessIdentity } from './process-table.js';
 import { poll } from './poll.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { check } from '../../os/errors.js';
 import { OwnedFd } from '../../os/owned-fd.js';
-import { errnoOf, fileError, wordsOf } from '../file-error.js';
+import { errnoOf, fileError, wordsOf } from '../../os/file-error.js';
 import type { OciProcess } from '../oci-spec.js';
 import { failure } from './container.js';
 import { forkPty } from './fork-pty.js';

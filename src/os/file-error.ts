@@ -1,6 +1,6 @@
 /** The funnel from what node:fs throws to the error class of termshim. */
 import { getSystemErrorMap } from 'node:util';
-import { systemError, TermshimError } from '../os/errors.js';
+import { systemError, TermshimError } from './errors.js';
 
 /**
  * The ERR_SYSTEM for something that node:fs or node:child_process threw.

@@ -1,0 +1,248 @@
+/*
+ * What the addon's functions answer for right arguments: the kernel's answer or -errno. The callers tell an expected
+ * answer from a failure by these numbers alone, so each is forced here with the kernel object that gives it.
+ */
+import assert from 'node:assert/strict';
+import { constants as fs, statSync, symlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { fdFlags } from '../helpers/fd-flags.js';
+import { fifoPair } from '../helpers/fifo-pair.js';
+import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+
+const { EAGAIN, EBADF, ECHILD, EEXIST, EINVAL, EIO, ENAMETOOLONG, ENOENT, ENOTTY, ENXIO, EPIPE, ESRCH } = constants.errno;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_NOCTTY } = fs;
+const POLLIN = 1;
+const POLLOUT = 4;
+const POLLERR = 8;
+const POLLHUP = 16;
+
+function own(scope: Scope, fd: number): OwnedFd {
+  assert.ok(fd >= 0, `a descriptor was expected, not ${fd}`);
+  const owned = new OwnedFd(fd, 'of a test');
+  scope.after(() => owned.close());
+  return owned;
+}
+
+/** A master, and its tty held open so that a read of the master is EAGAIN rather than EIO. */
+function openPty(scope: Scope): { master: number; tty: OwnedFd } {
+  const master = own(scope, addon.tty_open_master()).fd;
+  const path = `/dev/pts/${addon.tty_pts_number(master)}`;
+  return { master, tty: own(scope, addon.fd_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK, 0)) };
+}
+
+describe('fd', () => {
+  test('open: the errors of open(2), and the path that is too long or has a zero in it', leakFree((scope) => {
+    const directory = temporaryDirectory(scope);
+    const fifo = join(directory, 'fifo');
+    assert.equal(addon.fifo_create(fifo, 0o600), 0);
+    symlinkSync('loop', join(directory, 'loop'));
+    assert.equal(addon.fd_open(join(directory, 'none'), O_RDONLY, 0), -ENOENT);
+    assert.equal(addon.fd_open(fifo, O_WRONLY | O_NONBLOCK, 0), -ENXIO);
+    assert.equal(addon.fd_open(join(directory, 'loop'), O_RDONLY, 0), -constants.errno.ELOOP);
+    assert.equal(addon.fd_open('x'.repeat(4096), O_RDONLY, 0), -ENAMETOOLONG);
+    assert.equal(addon.fd_open('x'.repeat(5000), O_RDONLY, 0), -ENAMETOOLONG);
+    assert.equal(addon.fd_open('/dev/null\0x', O_RDONLY, 0), -EINVAL);
+    assert.equal(addon.fd_open('', O_RDONLY, 0), -ENOENT);
+  }));
+
+  test('open creates a file with the mode, and takes a name that is not ASCII', leakFree((scope) => {
+    const path = join(temporaryDirectory(scope), 'döner ☃');
+    own(scope, addon.fd_open(path, O_WRONLY | fs.O_CREAT | fs.O_EXCL, 0o640));
+    assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
+  }));
+
+  test('fifo_create: the mode, EEXIST, ENOENT', leakFree((scope) => {
+    const directory = temporaryDirectory(scope);
+    const path = join(directory, 'fifo');
+    assert.equal(addon.fifo_create(path, 0o600), 0);
+    assert.ok(statSync(path).isFIFO());
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(addon.fifo_create(path, 0o600), -EEXIST);
+    assert.equal(addon.fifo_create(join(directory, 'none/fifo'), 0o600), -ENOENT);
+  }));
+
+  test('read and write: bytes, EAGAIN, the end, EPIPE, a view into a buffer', leakFree((scope) => {
+    const { reader, writer } = fifoPair(scope);
+    const into = Buffer.alloc(8);
+    assert.equal(addon.fd_read(reader.fd, into), -EAGAIN);
+    assert.equal(addon.fd_write(writer.fd, Buffer.from('xxhelloxx').subarray(2, 7)), 5);
+    assert.equal(addon.fd_unread(reader.fd), 5);
+    assert.equal(addon.fd_read(reader.fd, into.subarray(2, 4)), 2);
+    assert.equal(into.toString('latin1'), '\0\0he\0\0\0\0');
+    assert.equal(addon.fd_read(reader.fd, new Uint8Array(0)), 0);
+    assert.equal(addon.fd_read(reader.fd, into), 3);
+    writer.close();
+    assert.equal(addon.fd_read(reader.fd, into), 0);
+  }));
+
+  test('write: EAGAIN on a full FIFO, EPIPE without a reader, no SIGPIPE', leakFree((scope) => {
+    const { reader, writer } = fifoPair(scope);
+    const block = new Uint8Array(65536);
+    assert.equal(addon.fd_write(writer.fd, block), 65536);
+    assert.equal(addon.fd_write(writer.fd, block), -EAGAIN);
+    reader.close();
+    assert.equal(addon.fd_write(writer.fd, block), -EPIPE);
+  }));
+
+  test('discard: at most what is asked, at most 64 KiB, and nothing for 0', leakFree((scope) => {
+    const { reader, writer } = fifoPair(scope);
+    addon.fd_write(writer.fd, Buffer.from('abcdef'));
+    assert.equal(addon.fd_discard(reader.fd, 0), 0);
+    assert.equal(addon.fd_discard(reader.fd, 2), 2);
+    const into = Buffer.alloc(2);
+    addon.fd_read(reader.fd, into);
+    assert.equal(into.toString(), 'cd');
+    assert.equal(addon.fd_discard(reader.fd, 2 ** 31 - 1), 2);
+    assert.equal(addon.fd_discard(reader.fd, 10), -EAGAIN);
+    assert.equal(addon.fd_discard(reader.fd, -1), -EINVAL);
+  }));
+
+  test('poll: what a FIFO is ready for, and 0 for nothing', leakFree((scope) => {
+    const { reader, writer } = fifoPair(scope);
+    assert.equal(addon.fd_poll(reader.fd), 0);
+    assert.equal(addon.fd_poll(writer.fd), POLLOUT);
+    addon.fd_write(writer.fd, Buffer.from('x'));
+    assert.equal(addon.fd_poll(reader.fd), POLLIN);
+    writer.close();
+    assert.equal(addon.fd_poll(reader.fd), POLLIN | POLLHUP);
+  }));
+
+  test('poll: POLLERR for a writer without a reader', leakFree((scope) => {
+    const { reader, writer } = fifoPair(scope);
+    reader.close();
+    assert.equal(addon.fd_poll(writer.fd), POLLOUT | POLLERR);
+  }));
+
+  test('set_nonblocking: tells what it was, and changes the description that duplicates share', leakFree((scope) => {
+    const { reader } = fifoPair(scope);
+    const twin = own(scope, addon.fd_duplicate(reader.fd));
+    assert.equal(addon.fd_set_nonblocking(reader.fd, false), 1);
+    assert.equal(fdFlags(twin.fd) & O_NONBLOCK, 0);
+    assert.equal(addon.fd_set_nonblocking(reader.fd, false), 0);
+    assert.equal(addon.fd_set_nonblocking(twin.fd, true), 0);
+    assert.equal(fdFlags(reader.fd) & O_NONBLOCK, O_NONBLOCK);
+    assert.equal(addon.fd_set_nonblocking(twin.fd, true), 1);
+  }));
+
+  test('a descriptor that is not open is EBADF for everything', () => {
+    const bytes = new Uint8Array(64);
+    const answers = {
+      fd_adopt: addon.fd_adopt(-1),
+      fd_duplicate: addon.fd_duplicate(-1),
+      fd_close: addon.fd_close(-1),
+      fd_close_high: addon.fd_close(2 ** 31 - 1),
+      fd_read: addon.fd_read(-1, bytes),
+      fd_write: addon.fd_write(-1, bytes),
+      fd_discard: addon.fd_discard(-1, 1),
+      fd_unread: addon.fd_unread(-1),
+      fd_set_nonblocking: addon.fd_set_nonblocking(-1, true),
+      socket_accept: addon.socket_accept(-1),
+      socket_peer_uid: addon.socket_peer_uid(-1),
+      socket_receive_fd: addon.socket_receive_fd(-1, bytes),
+      socket_send_fds: addon.socket_send_fds(-1, bytes, []),
+      tty_pts_number: addon.tty_pts_number(-1),
+      tty_get_size: addon.tty_get_size(-1),
+      tty_set_size: addon.tty_set_size(-1, 1, 1),
+      tty_get_termios: addon.tty_get_termios(-1, bytes),
+      tty_set_termios: addon.tty_set_termios(-1, bytes),
+      tty_set_raw: addon.tty_set_raw(-1),
+      tty_clear_onlcr: addon.tty_clear_onlcr(-1),
+      tty_end_of_file: addon.tty_end_of_file(-1),
+      pidfd_signal: addon.pidfd_signal(-1, 0),
+    };
+    for (const [name, answer] of Object.entries(answers)) assert.equal(answer, -EBADF, name);
+  });
+});
+
+describe('tty', () => {
+  test('a master knows its number, is non-blocking, and reads EIO until a tty was opened', leakFree((scope) => {
+    const master = own(scope, addon.tty_open_master()).fd;
+    const number = addon.tty_pts_number(master);
+    assert.ok(statSync(`/dev/pts/${number}`).isCharacterDevice());
+    assert.equal(fdFlags(master) & O_NONBLOCK, O_NONBLOCK);
+    const tty = own(scope, addon.fd_open(`/dev/pts/${number}`, O_RDWR | O_NOCTTY, 0));
+    assert.equal(addon.fd_read(master, new Uint8Array(1)), -EAGAIN);
+    tty.close();
+    assert.equal(addon.fd_read(master, new Uint8Array(1)), -EIO);
+  }));
+
+  test('only a master has a number', leakFree((scope) => {
+    const { tty } = openPty(scope);
+    const { reader } = fifoPair(scope);
+    const file = own(scope, addon.fd_open('/proc/self/stat', O_RDONLY, 0));
+    for (const { fd } of [tty, reader, file]) assert.equal(addon.tty_pts_number(fd), -ENOTTY);
+  }));
+
+  test('the size has the columns first, and both sides share it', leakFree((scope) => {
+    const { master, tty } = openPty(scope);
+    assert.equal(addon.tty_get_size(master), 0);
+    assert.equal(addon.tty_set_size(master, 132, 43), 0);
+    assert.equal(addon.tty_get_size(tty.fd), 132 * 65536 + 43);
+    assert.equal(addon.tty_set_size(master, 65535, 65535), 0);
+    assert.equal(addon.tty_get_size(master), 0xffffffff);
+  }));
+
+  test('termios: stored and set again; a buffer that is too small is refused', leakFree((scope) => {
+    const { master, tty } = openPty(scope);
+    const before = new Uint8Array(64);
+    const size = addon.tty_get_termios(tty.fd, before);
+    assert.ok(size > 0 && size <= 64);
+    assert.equal(addon.tty_get_termios(tty.fd, new Uint8Array(size - 1)), -EINVAL);
+    assert.equal(addon.tty_set_termios(tty.fd, new Uint8Array(size - 1)), -EINVAL);
+    assert.equal(addon.tty_set_raw(tty.fd), 0);
+    assert.equal(addon.tty_end_of_file(master), 4);
+    assert.equal(addon.tty_set_termios(tty.fd, before), 0);
+    assert.equal(addon.tty_end_of_file(master), 4 + 256);
+    const after = new Uint8Array(64);
+    addon.tty_get_termios(tty.fd, after);
+    assert.deepEqual(after, before);
+  }));
+
+  test('clear_onlcr leaves newlines as they are', leakFree((scope) => {
+    const { master, tty } = openPty(scope);
+    const into = Buffer.alloc(8);
+    addon.fd_write(tty.fd, Buffer.from('a\n'));
+    assert.equal(into.toString('latin1', 0, addon.fd_read(master, into)), 'a\r\n');
+    assert.equal(addon.tty_clear_onlcr(master), 0);
+    addon.fd_write(tty.fd, Buffer.from('b\n'));
+    assert.equal(into.toString('latin1', 0, addon.fd_read(master, into)), 'b\n');
+  }));
+
+  test('what is no tty is ENOTTY', leakFree((scope) => {
+    const { fd } = fifoPair(scope).reader;
+    const bytes = new Uint8Array(64);
+    assert.equal(addon.tty_get_size(fd), -ENOTTY);
+    assert.equal(addon.tty_set_size(fd, 80, 24), -ENOTTY);
+    assert.equal(addon.tty_get_termios(fd, bytes), -ENOTTY);
+    assert.equal(addon.tty_set_termios(fd, bytes), -ENOTTY);
+    assert.equal(addon.tty_set_raw(fd), -ENOTTY);
+    assert.equal(addon.tty_clear_onlcr(fd), -ENOTTY);
+    assert.equal(addon.tty_end_of_file(fd), -ENOTTY);
+  }));
+});
+
+describe('process', () => {
+  test('pidfd_open: this process, none, and no pid at all', leakFree((scope) => {
+    const pidfd = own(scope, addon.pidfd_open(process.pid));
+    assert.equal(addon.pidfd_signal(pidfd.fd, 0), 0);
+    assert.equal(addon.pidfd_signal(pidfd.fd, 12345), -EINVAL);
+    assert.equal(addon.pidfd_open(2 ** 22 + 1), -ESRCH);
+    assert.equal(addon.pidfd_open(0), -EINVAL);
+    assert.equal(addon.pidfd_open(-1), -EINVAL);
+  }));
+
+  test('process_reap asks for one pid, never for any child', () => {
+    assert.equal(addon.process_reap(process.ppid), -ECHILD);
+    assert.equal(addon.process_reap(0), -EINVAL);
+    assert.equal(addon.process_reap(-1), -EINVAL);
+  });
+
+  test('process_peek is 0 while no child has ended', () => {
+    assert.equal(addon.process_peek(), 0);
+  });
+});

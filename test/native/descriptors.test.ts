@@ -1,0 +1,126 @@
+/*
+ * Descriptors are numbers, and a number that is closed twice closes a stranger. The addon therefore closes only what
+ * stands in its table, and hands out nothing that a child process would inherit: a runtime that inherits the master of
+ * another container's console keeps that console open for ever.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants as fs, fstatSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { once } from 'node:events';
+import { addon } from '../../src/native/addon.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
+import { fifoPair } from '../helpers/fifo-pair.js';
+import { fixturePath } from '../helpers/fixture.js';
+import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+
+const { EBADF } = constants.errno;
+
+describe('the table of owned descriptors', () => {
+  test('fd_close refuses a stranger, and leaves it open', () => {
+    const stranger = openSync('/dev/null', 'r');
+    assert.equal(addon.fd_close(stranger), -EBADF);
+    fstatSync(stranger);
+    closeSync(stranger);
+  });
+
+  test('standard input is a stranger too', () => {
+    assert.equal(addon.fd_close(0), -EBADF);
+    fstatSync(0);
+  });
+
+  test('fd_close closes once: the number may be a stranger afterwards', leakFree(() => {
+    const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
+    assert.equal(addon.fd_close(fd), 0);
+    const stranger = openSync('/dev/null', 'r');
+    assert.equal(stranger, fd, 'the kernel gives the lowest free number');
+    assert.equal(addon.fd_close(fd), -EBADF);
+    fstatSync(stranger);
+    closeSync(stranger);
+  }));
+
+  test('fd_adopt makes a stranger ours', leakFree(() => {
+    const fd = openSync('/dev/null', 'r');
+    assert.equal(addon.fd_adopt(fd), fd);
+    assert.equal(addon.fd_adopt(fd), fd, 'once more changes nothing');
+    assert.equal(addon.fd_close(fd), 0);
+    assert.equal(addon.fd_close(fd), -EBADF);
+    assert.throws(() => fstatSync(fd), { code: 'EBADF' });
+  }));
+
+  test('it grows: descriptors beyond 64 and beyond 640', leakFree(() => {
+    const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
+    assert.ok(fds.every((fd) => fd >= 0));
+    for (const fd of fds) assert.equal(addon.fd_close(fd), 0, `descriptor ${fd}`);
+    for (const fd of fds) assert.equal(addon.fd_close(fd), -EBADF, `descriptor ${fd}`);
+  }));
+
+  test('each environment has its own: a worker cannot close what the main thread owns', leakFree(async (scope) => {
+    const { reader } = fifoPair(scope);
+    const worker = new Worker(fixturePath('worker-that-closes'), { workerData: reader.fd });
+    assert.deepEqual(await once(worker, 'message'), [-EBADF]);
+    await once(worker, 'exit');
+    fstatSync(reader.fd);
+  }));
+});
+
+describe('CLOEXEC from birth', () => {
+  const makers: Readonly<Record<string, (scope: Scope) => number>> = {
+    fd_open: () => addon.fd_open('/dev/null', fs.O_RDONLY, 0),
+    fd_adopt: () => addon.fd_adopt(openSync('/dev/null', 'r')),
+    fd_duplicate: () => addon.fd_duplicate(0),
+    socket_listen: (scope) => addon.socket_listen(join(temporaryDirectory(scope), 'socket'), 0o600),
+    socket_connect: (scope) => dialled(scope).dialer,
+    socket_accept: (scope) => dialled(scope).accepted,
+    socket_receive_fd: received,
+    tty_open_master: () => addon.tty_open_master(),
+    pidfd_open: () => addon.pidfd_open(process.pid),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    test(name, leakFree((scope) => {
+      const fd = make(scope);
+      assert.ok(fd >= 0, `${name} answered ${fd}`);
+      scope.after(() => addon.fd_close(fd));
+      assert.ok(fdFlags(fd) & O_CLOEXEC, `descriptor ${fd} would be inherited`);
+      const { stdout } = spawnSync('sh', ['-c', `test -e /proc/self/fd/${fd}; echo $?`], { encoding: 'utf8' });
+      assert.equal(stdout.trim(), '1', `descriptor ${fd} was inherited`);
+    }));
+  }
+
+  /** node-pty's masters are born without CLOEXEC, so this is a descriptor that needs fd_adopt to set it. */
+  test('fd_adopt sets it where it was not', async () => {
+    const { open } = (await import('node-pty')) as unknown as { open(options: object): OpenedPty };
+    const pty = open({});
+    assert.equal(fdFlags(pty.fd) & O_CLOEXEC, 0, 'node-pty has changed: this proves nothing any more');
+    assert.equal(addon.fd_adopt(pty.fd), pty.fd);
+    assert.ok(fdFlags(pty.fd) & O_CLOEXEC);
+    pty.master.destroy();
+    pty.slave.destroy();
+  });
+});
+
+/** What node-pty gives and its types leave out. */
+interface OpenedPty {
+  readonly fd: number;
+  readonly master: { destroy(): void };
+  readonly slave: { destroy(): void };
+}
+
+function dialled(scope: Scope): { dialer: number; accepted: number } {
+  const path = join(temporaryDirectory(scope), 'socket');
+  const listener = addon.socket_listen(path, 0o600);
+  const dialer = addon.socket_connect(path);
+  const accepted = addon.socket_accept(listener);
+  scope.after(() => [listener, dialer, accepted].map((fd) => addon.fd_close(fd)));
+  return { dialer, accepted };
+}
+
+function received(scope: Scope): number {
+  const { dialer, accepted } = dialled(scope);
+  assert.equal(addon.socket_send_fds(dialer, Buffer.from('x'), [0]), 1);
+  return addon.socket_receive_fd(accepted, new Uint8Array(16));
+}

@@ -1,0 +1,162 @@
+/*
+ * The raw epoll functions, before os/epoll.ts gives them an owner. A set that could be created twice, or that told an
+ * event a second time, or that called JavaScript once for each event, would still pass most tests of the rooms above.
+ * This process uses the addon alone, so that the one set of its environment is the test's.
+ */
+import assert from 'node:assert/strict';
+import { constants as fs, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { openDescriptors } from '../helpers/descriptors.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
+import { type FifoPair, fifoPair } from '../helpers/fifo-pair.js';
+import type { Scope } from '../helpers/leak-free.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+const { EBADF, EEXIST, ENOENT, EPERM } = constants.errno;
+const EPOLLIN = 1;
+const EPOLLOUT = 4;
+const EPOLLHUP = 16;
+const room = 8;
+const events = new Uint32Array(3 * room);
+let batches: number[][][] = [];
+
+function onEvents(count: number): void {
+  batches.push(Array.from({ length: count }, (_, i) => [...events.subarray(3 * i, 3 * i + 3)]));
+}
+
+before(() => {
+  assert.equal(addon.epoll_add(0, EPOLLIN, 0, 0), -EBADF, 'there is no set yet');
+  assert.equal(addon.epoll_modify(0, EPOLLIN, 0, 0), -EBADF);
+  assert.equal(addon.epoll_remove(0), -EBADF);
+  assert.equal(addon.epoll_ref(true), -EBADF);
+  const old = openDescriptors();
+  assert.equal(addon.epoll_create(events, onEvents), 0);
+  const made = openDescriptors().filter((entry) => !old.includes(entry));
+  assert.match(made.join(), /^\d+ -> anon_inode:\[eventpoll\]$/);
+  assert.ok(fdFlags(Number.parseInt(made.join(), 10)) & O_CLOEXEC, 'the set itself must not be inherited');
+  addon.epoll_ref(true);
+});
+
+after(() => {
+  addon.epoll_ref(false);
+});
+
+afterEach(() => {
+  batches = [];
+});
+
+/** The set forgets the descriptor when it is closed after the test: it has no duplicate. */
+function watched(scope: Scope, slot: number, generation: number): FifoPair {
+  const pair = fifoPair(scope);
+  assert.equal(addon.epoll_add(pair.reader.fd, EPOLLIN, slot, generation), 0);
+  return pair;
+}
+
+function put(pair: FifoPair): void {
+  assert.equal(addon.fd_write(pair.writer.fd, Buffer.from('x')), 1);
+}
+
+const told = (): number[][] => batches.flat();
+
+test('a second set is EEXIST', () => {
+  assert.equal(addon.epoll_create(new Uint32Array(3), () => {}), -EEXIST);
+});
+
+test('a file and a directory are EPERM, the same descriptor twice EEXIST, a stranger ENOENT', (scope) => {
+  const { reader, writer } = fifoPair(scope);
+  const directory = temporaryDirectory(scope);
+  writeFileSync(join(directory, 'file'), '');
+  mkdirSync(join(directory, 'directory'));
+  for (const path of [join(directory, 'file'), join(directory, 'directory'), '/dev/null']) {
+    const file = OwnedFd.open(path, fs.O_RDONLY, path);
+    assert.equal(addon.epoll_add(file.fd, EPOLLIN, 0, 0), -EPERM, path);
+    file.close();
+  }
+  assert.equal(addon.epoll_add(reader.fd, EPOLLIN, 0, 0), 0);
+  assert.equal(addon.epoll_add(reader.fd, EPOLLIN, 0, 0), -EEXIST);
+  assert.equal(addon.epoll_remove(writer.fd), -ENOENT);
+  assert.equal(addon.epoll_modify(writer.fd, EPOLLIN, 0, 0), -ENOENT);
+  assert.equal(addon.epoll_remove(reader.fd), 0);
+  assert.equal(addon.epoll_remove(reader.fd), -ENOENT);
+  assert.equal(addon.epoll_add(-1, EPOLLIN, 0, 0), -EBADF);
+});
+
+test('an event carries slot and generation, even the greatest, and is told once', async (scope) => {
+  const greatest = 0x7fffffff;
+  const pair = watched(scope, greatest, greatest);
+  put(pair);
+  await waitFor(() => batches.length > 0, 'the event');
+  const other = watched(scope, 1, 2);
+  put(other);
+  await waitFor(() => told().length > 1, 'the event of the other');
+  assert.deepEqual(told(), [
+    [greatest, greatest, EPOLLIN],
+    [1, 2, EPOLLIN],
+  ]);
+  put(pair);
+  await waitFor(() => told().length > 2, 'the next edge');
+});
+
+test('modify asks for other events and tells what holds already once more', async (scope) => {
+  const pair = watched(scope, 5, 6);
+  put(pair);
+  await waitFor(() => told().length === 1, 'the event');
+  assert.equal(addon.epoll_modify(pair.reader.fd, EPOLLIN, 7, 8), 0);
+  await waitFor(() => told().length === 2, 'the event again');
+  assert.deepEqual(told()[1], [7, 8, EPOLLIN]);
+  assert.equal(addon.epoll_modify(pair.reader.fd, EPOLLOUT, 7, 8), 0);
+  pair.writer.close();
+  await waitFor(() => told().length === 3, 'the hang-up, which need not be asked for');
+  assert.deepEqual(told()[2], [7, 8, EPOLLHUP]);
+});
+
+test('what does not fit into one batch comes in the next, and none comes twice', async (scope) => {
+  const pairs = Array.from({ length: 3 * room + 2 }, (_, slot) => watched(scope, slot, 1));
+  for (const pair of pairs) put(pair);
+  await waitFor(() => told().length >= pairs.length, 'all events');
+  assert.deepEqual(
+    batches.map((batch) => batch.length),
+    [room, room, room, 2],
+  );
+  assert.deepEqual(
+    told()
+      .map(([slot]) => slot as number)
+      .toSorted((a, b) => a - b),
+    pairs.map((_, slot) => slot),
+  );
+});
+
+test('microtasks of one batch run before the next', async (scope) => {
+  const pairs = Array.from({ length: room + 1 }, (_, slot) => watched(scope, slot, 1));
+  const order: string[] = [];
+  const known = batches;
+  known.push = (batch: number[][]) => {
+    order.push(`batch of ${batch.length}`);
+    queueMicrotask(() => order.push('microtask'));
+    process.nextTick(() => order.push('tick'));
+    return Array.prototype.push.call(known, batch) as number;
+  };
+  for (const pair of pairs) put(pair);
+  await waitFor(() => order.length === 6, 'both batches');
+  assert.deepEqual(order, [`batch of ${room}`, 'tick', 'microtask', 'batch of 1', 'tick', 'microtask']);
+});
+
+test('nobody is woken while nothing happens', async (scope) => {
+  const pair = watched(scope, 0, 1);
+  put(pair);
+  await waitFor(() => batches.length === 1, 'the event, which is then left unread');
+  const switchesBefore = voluntarySwitches();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(voluntarySwitches() - switchesBefore < 20, 'the event loop spins');
+  assert.equal(batches.length, 1);
+});
+
+function voluntarySwitches(): number {
+  const status = readFileSync(`/proc/self/task/${process.pid}/status`, 'utf8');
+  return Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1]);
+}
