@@ -8,7 +8,8 @@ export { ConsoleSocket, type ReceiveOptions } from './os/console-socket.js';
 export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from './os/epoll.js';
 export { type ErrorCode, errorCodes, TermshimError } from './os/errors.js';
 export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo-stream.js';
-export { becomeSubreaper, type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
+export { type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
+export { becomeSubreaper } from './os/subreaper.js';
 
 // stdio: where a process's bytes go
 export type { StdinEnd } from './stdio/console-input.js';

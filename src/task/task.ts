@@ -12,7 +12,8 @@ import { ConsoleSocket, type ReceiveOptions } from '../os/console-socket.js';
 import { TermshimError } from '../os/errors.js';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
-import { type ProcessWatch, becomeSubreaper, watchProcess } from '../os/reaper.js';
+import { type ProcessWatch, watchProcess } from '../os/reaper.js';
+import { becomeSubreaper, holdOrphans } from '../os/subreaper.js';
 import { together } from '../os/together.js';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import type { RuntimeStdio } from '../runtime/runtime-call.js';
@@ -65,54 +66,62 @@ export interface Task {
  */
 export async function createTask(options: TaskOptions): Promise<Task> {
   becomeSubreaper();
-  const stdin = isTerminal(options.stdio) && options.stdio.stdin ? FifoReader.open(options.stdio.stdin) : undefined;
+  const { stdio } = options;
+  const stdin = isTerminal(stdio) && stdio.stdin ? FifoReader.open(stdio.stdin) : undefined;
+  let created: Created | undefined;
   try {
-    const { pid, console } = await createContainer(options);
-    return await undoing(
-      async () => {
-        console?.close();
-        await removeContainer(options);
-      },
-      () => connectTask(options, pid, console, stdin),
-    );
+    created = await createContainer(options);
+    return await connectTask(options, created, stdin);
   } catch (error) {
     stdin?.close();
+    created?.console?.close();
+    created?.process.close();
+    if (!isRefusal(error)) await removeContainer(options);
     throw error;
   }
 }
 
 interface Created {
-  pid: number;
+  process: ProcessWatch;
   console: Console | undefined;
 }
 
+/** The process may end before its pid is known: no orphan is reaped until it is watched. */
 async function createContainer(options: TaskOptions): Promise<Created> {
-  const { id, runtime, bundle, stdio, signal, connectTimeoutMs: timeoutMs } = options;
   const directory = createPrivateDirectory('task');
-  const pidFile = join(directory.path, 'pid');
+  const releaseOrphans = holdOrphans();
+  let console: Console | undefined;
   try {
-    if (!isTerminal(stdio)) {
-      await runtime.create(id, { bundle, pidFile, stdio, signal });
-      return { pid: readPid(pidFile), console: undefined };
-    }
-    using socket = ConsoleSocket.listen();
-    const created = new AbortController();
-    const [console] = await together(
-      signal,
-      (either) => receiveConsole(socket, { timeoutMs, signal: either }, created.signal),
-      async (either) => {
-        const consoleSocket = socket.path;
-        await runtime.create(id, { bundle, pidFile, consoleSocket, signal: either }).finally(() => created.abort());
-        return nothingToClose;
-      },
-    );
-    return { pid: readPid(pidFile), console };
+    const pidFile = join(directory.path, 'pid');
+    console = await callCreate(options, pidFile);
+    return { process: watchProcess(Number(readFileSync(pidFile, 'utf8'))), console };
   } catch (error) {
-    if (!isRefusal(error)) await removeContainer(options);
+    console?.close();
     throw error;
   } finally {
+    releaseOrphans();
     directory.remove();
   }
+}
+
+async function callCreate(options: TaskOptions, pidFile: string): Promise<Console | undefined> {
+  const { id, runtime, bundle, stdio, signal, connectTimeoutMs: timeoutMs } = options;
+  if (!isTerminal(stdio)) {
+    await runtime.create(id, { bundle, pidFile, stdio, signal });
+    return undefined;
+  }
+  using socket = ConsoleSocket.listen();
+  const created = new AbortController();
+  const [console] = await together(
+    signal,
+    (either) => receiveConsole(socket, { timeoutMs, signal: either }, created.signal),
+    async (either) => {
+      const consoleSocket = socket.path;
+      await runtime.create(id, { bundle, pidFile, consoleSocket, signal: either }).finally(() => created.abort());
+      return nothingToClose;
+    },
+  );
+  return console;
 }
 
 /**
@@ -130,35 +139,24 @@ async function receiveConsole(socket: ConsoleSocket, options: ReceiveOptions, cr
   }
 }
 
-async function connectTask(
-  options: TaskOptions,
-  pid: number,
-  console: Console | undefined,
-  stdin: FifoReader | undefined,
-): Promise<Task> {
-  const process = watchProcess(pid);
-  return undoing(
-    () => process.close(),
-    async () => {
-      const copying = console === undefined ? undefined : await startCopy(options, console, stdin);
-      const exited = waitForExit(process, copying);
-      exited.catch(() => {});
-      return {
-        id: options.id,
-        pid,
-        start: () => options.runtime.start(options.id),
-        exited,
-        resize(size) {
-          if (console?.isOpen) console.resize(size);
-        },
-        signal: (number) => process.signal(number),
-        delete: () => options.runtime.delete(options.id, { force: true }),
-      };
+async function connectTask(options: TaskOptions, { process, console }: Created, stdin?: FifoReader): Promise<Task> {
+  const copying = console === undefined ? undefined : await startCopy(options, console, stdin);
+  const exited = waitForExit(process, copying);
+  exited.catch(() => {});
+  return {
+    id: options.id,
+    pid: process.pid,
+    start: () => options.runtime.start(options.id),
+    exited,
+    resize(size) {
+      if (console?.isOpen) console.resize(size);
     },
-  );
+    signal: (number) => process.signal(number),
+    delete: () => options.runtime.delete(options.id, { force: true }),
+  };
 }
 
-async function startCopy(options: TaskOptions, console: Console, stdin: FifoReader | undefined): Promise<ConsoleCopy> {
+async function startCopy(options: TaskOptions, console: Console, stdin?: FifoReader): Promise<ConsoleCopy> {
   const { size, stdout, noReader, stdinEnd } = options.stdio as TerminalOptions;
   if (size !== undefined) console.resize(size);
   const writer = await FifoWriter.open(stdout, { timeoutMs: options.connectTimeoutMs, signal: options.signal });
@@ -181,10 +179,6 @@ function isTerminal(stdio: TaskOptions['stdio']): stdio is TerminalOptions {
 
 const nothingToClose = { close: (): void => {} };
 
-function readPid(pidFile: string): number {
-  return Number(readFileSync(pidFile, 'utf8'));
-}
-
 /**
  * Whether the runtime itself said no. It has cleaned up then, and a container of that id is another one: it must not be
  * removed.
@@ -201,14 +195,4 @@ const refusals = new Set<string>(['ERR_RUNTIME_FAILED', 'ERR_RUNTIME_NOT_FOUND']
  */
 async function removeContainer({ runtime, id }: TaskOptions): Promise<void> {
   await runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(() => {});
-}
-
-/** Runs `work`; if it fails, runs `undo` first and then fails with the same error. */
-async function undoing<T>(undo: () => void | Promise<void>, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    await undo();
-    throw error;
-  }
 }

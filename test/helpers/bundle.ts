@@ -14,7 +14,10 @@ export interface BundleOptions {
 export function makeBundle(stage: Stage, options: BundleOptions): string {
   const directory = stage.path(`bundle-${stage.newId()}`);
   mkdirSync(directory);
-  writeFileSync(join(directory, 'config.json'), JSON.stringify(minimalSpec(options.isHost ? '/' : stage.rootfs, options)));
+  writeFileSync(
+    join(directory, 'config.json'),
+    JSON.stringify(minimalSpec(options.isHost ? '/' : stage.rootfs, options)),
+  );
   return directory;
 }
 

@@ -1,12 +1,10 @@
 /** A container that a runtime makes with its own commands, without `termshim run`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { becomeSubreaper } from '../../src/os/reaper.js';
+import { becomeSubreaper } from '../../src/os/subreaper.js';
 import { type BundleOptions, makeBundle } from './bundle.js';
 import { runToEnd } from './command.js';
-import { whereCrunRuns } from './crun.js';
-import { ptyRuntimePath } from './fake-runtime.js';
-import type { RuntimeName } from './run-command.js';
+import { type RuntimeName, runtimeCommand } from './run-command.js';
 import type { Stage } from './stage.js';
 
 // The runtime leaves a container's init to us, and `delete` finds it gone at once, where the init of the machine may take
@@ -21,12 +19,6 @@ export interface ContainerOptions {
 export interface Container {
   readonly id: string;
   readonly pid: number;
-}
-
-/** The runtime's command line, to be followed by its arguments. */
-export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
-  if (runtime === 'pty') return [process.execPath, ptyRuntimePath, ...args];
-  return runtime === 'crun' ? whereCrunRuns([runtime, ...args]) : [runtime, ...args];
 }
 
 /** `create` and `start`. The console goes to the socket; the container is removed at the end of the test. */

@@ -21,11 +21,17 @@ export function leakFree(body: (scope: Scope) => unknown): () => Promise<void> {
     await warmUp();
     const before = openDescriptors();
     const undos: (() => unknown)[] = [];
-    try {
-      await body({ after: (undo) => void undos.push(undo) });
-    } finally {
-      for (const undo of undos.toReversed()) await undo();
-    }
+    const failures: unknown[] = [];
+    const attempt = async (step: () => unknown): Promise<void> => {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    await attempt(() => body({ after: (undo) => void undos.push(undo) }));
+    while (undos.length > 0) await attempt(undos.pop() as () => unknown);
+    if (failures.length > 0) throw failures[0];
     await assertNoNewDescriptors(before);
   };
 }

@@ -1,5 +1,6 @@
-/** The command line of `termshim run` on each runtime, so that one test can be run on all of them. */
+/** The command lines of each runtime, and of `termshim run` on it, so that one test can be run on all of them. */
 import { whereCrunRuns } from './crun.js';
+import { ptyRuntimePath } from './fake-runtime.js';
 import { missing } from './requirement.js';
 import type { Stage } from './stage.js';
 import { termshimPath } from './termshim.js';
@@ -30,4 +31,10 @@ export function runCommand(runtime: RuntimeName, stage: Stage, options: RunComma
   const termshim = [process.execPath, termshimPath, 'run', ...flags, '--runtime', runtime, '--name', id, ...place];
   const all = [...termshim, '--', ...command];
   return runtime === 'crun' ? whereCrunRuns(all) : all;
+}
+
+/** A call of the runtime itself. */
+export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
+  if (runtime === 'pty') return [process.execPath, ptyRuntimePath, ...args];
+  return runtime === 'crun' ? whereCrunRuns([runtime, ...args]) : [runtime, ...args];
 }

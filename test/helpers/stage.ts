@@ -38,7 +38,7 @@ export function openStage(test: TestContext): Stage {
   const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids };
   test.after(async () => {
     try {
-      for (const work of endings.reverse()) await work();
+      for (const work of endings.toReversed()) await work();
       await assertNothingLeft(marks);
     } finally {
       rmSync(directory, { recursive: true, force: true });

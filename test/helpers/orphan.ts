@@ -1,0 +1,30 @@
+/** Processes that belong to nobody in this program: grandchildren whose parent has left. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+
+/**
+ * Runs a shell script as a grandchild whose parent ends at once, as `runc create` leaves an init behind. Answers with
+ * its pid as soon as it is an orphan.
+ */
+export async function startOrphan(script: string): Promise<number> {
+  const middle = spawn('sh', ['-c', 'sh -c "$0" >/dev/null 2>&1 </dev/null & echo $!', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [printed] = await Promise.all([text(middle.stdout), once(middle, 'exit')]);
+  return Number(printed);
+}
+
+/** One letter as ps shows it, `Z` for a zombie; undefined if there is no such process. */
+export function processState(pid: number): string | undefined {
+  try {
+    return /^State:\s*(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}

@@ -1,0 +1,190 @@
+/*
+ * A console decides what a process's terminal does: its size, its end of file, its hang-up. Each is asked of a real
+ * process on the other side. And what comes from outside may be no console at all, so `adopt` gets every other kind of
+ * descriptor and must close it.
+ */
+import assert from 'node:assert/strict';
+import { constants, fstatSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import { Console, type Size } from '../../src/os/console.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { fdFlags } from '../helpers/fd-flags.js';
+import { fifoPair } from '../helpers/fifo-pair.js';
+import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Reader, readFrom } from '../helpers/reader.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { type TtyProcess, startOnTty } from '../helpers/tty-process.js';
+import { within } from '../helpers/wait-for.js';
+
+const { O_RDONLY, O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+
+function openConsole(scope: Scope, size?: Size): Console {
+  const console = Console.open(size);
+  scope.after(() => console.close());
+  return console;
+}
+
+function startOn(scope: Scope, console: Console, script: string): { shown: Reader; leader: TtyProcess } {
+  const leader = startOnTty(scope, console.name, script);
+  const shown = readFrom(console.fd);
+  scope.after(() => shown.close());
+  return { shown, leader };
+}
+
+const type = (console: Console, text: string | Uint8Array): void => {
+  const bytes = Buffer.from(text);
+  assert.equal(addon.fd_write(console.fd, bytes), bytes.length);
+};
+
+describe('open', () => {
+  test('the name is the path of its tty', leakFree((scope) => {
+    const console = openConsole(scope);
+    assert.match(console.name, /^\/dev\/pts\/\d+$/);
+    const tty = OwnedFd.open(console.name, O_RDWR | O_NOCTTY, console.name);
+    type(console, 'x\n');
+    assert.equal(addon.fd_read(tty.fd, new Uint8Array(8)), 2);
+    tty.close();
+  }));
+
+  test('the size: none, given, changed', leakFree((scope) => {
+    assert.deepEqual(openConsole(scope).size, { columns: 0, rows: 0 });
+    const console = openConsole(scope, { columns: 132, rows: 43 });
+    assert.deepEqual(console.size, { columns: 132, rows: 43 });
+    console.resize({ columns: 65535, rows: 1 });
+    assert.deepEqual(console.size, { columns: 65535, rows: 1 });
+  }));
+});
+
+describe('adopt', () => {
+  const strangers: Readonly<Record<string, (scope: Scope) => number>> = {
+    'the tty of a pty': (scope) => addon.fd_open(openConsole(scope).name, O_RDWR | O_NOCTTY, 0),
+    'a regular file': (scope) => {
+      const path = join(temporaryDirectory(scope), 'file');
+      writeFileSync(path, '');
+      return addon.fd_open(path, O_RDONLY, 0);
+    },
+    'a FIFO': (scope) => addon.fd_duplicate(fifoPair(scope).reader.fd),
+    'a socket': (scope) => addon.socket_listen(join(temporaryDirectory(scope), 'socket'), 0o600),
+    '/dev/null': () => addon.fd_open('/dev/null', O_RDWR, 0),
+  };
+  for (const [what, make] of Object.entries(strangers)) {
+    test(`refuses ${what}, and closes it`, leakFree((scope) => {
+      const fd = make(scope);
+      assert.ok(fd >= 0);
+      const expected = { name: 'TermshimError', code: 'ERR_NOT_A_CONSOLE', syscall: 'ioctl' };
+      assert.throws(() => Console.adopt(fd, '/dev/pts/0'), expected);
+      assert.throws(() => fstatSync(fd), { code: 'EBADF' });
+    }));
+  }
+
+  test('takes a master, makes it non-blocking, keeps the name as a label', leakFree(() => {
+    const fd = addon.tty_open_master();
+    addon.fd_set_nonblocking(fd, false);
+    const console = Console.adopt(fd, 'orphan-pts-master');
+    assert.ok(fdFlags(fd) & O_NONBLOCK);
+    assert.equal(console.name, 'orphan-pts-master');
+    assert.equal(console.fd, fd);
+    console.close();
+    assert.equal(console.isOpen, false);
+  }));
+
+  test('a master without a name gets that of its tty here', leakFree(() => {
+    const fd = addon.tty_open_master();
+    using console = Console.adopt(fd, '');
+    assert.equal(console.name, `/dev/pts/${addon.tty_pts_number(fd)}`);
+  }));
+
+  test('a master that the addon did not open is owned from then on: close closes it', leakFree(() => {
+    const fd = openSync('/dev/ptmx', O_RDWR | O_NOCTTY);
+    const console = Console.adopt(fd, '');
+    console.close();
+    assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the master is still open, and its process never hung up');
+  }));
+
+  test('a stranger that the addon did not open is closed too', leakFree(() => {
+    const fd = openSync('/dev/null', O_RDWR);
+    assert.throws(() => Console.adopt(fd, ''), { code: 'ERR_NOT_A_CONSOLE' });
+    assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the refused descriptor is still open');
+  }));
+});
+
+describe('what the process notices', () => {
+  test('resize: SIGWINCH and the new size; the same size again: nothing', leakFree(async (scope) => {
+    const console = openConsole(scope, { columns: 80, rows: 24 });
+    const script = "trap 'echo winch; stty size' WINCH; stty size; echo ready; while :; do read line && echo got; done";
+    const { shown } = startOn(scope, console, script);
+    await shown.sees('24 80\r\nready');
+    console.resize({ columns: 100, rows: 30 });
+    await shown.sees('winch\r\n30 100');
+    console.resize({ columns: 100, rows: 30 });
+    type(console, '\n');
+    await shown.sees('got');
+    assert.equal(shown.text().match(/winch/g)?.length, 1);
+  }));
+
+  test('clearOnlcr: a newline comes as it is', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    console.clearOnlcr();
+    const { shown } = startOn(scope, console, "printf 'a\\nb\\n'");
+    assert.equal((await shown.all()).toString(), 'a\nb\n');
+  }));
+
+  test('close: SIGHUP', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    const directory = temporaryDirectory(scope);
+    const { shown, leader } = startOn(scope, console, `trap 'exit 7' HUP; echo ready; cd ${directory}; sleep 60 & wait`);
+    await shown.sees('ready');
+    shown.close();
+    console.close();
+    console.close();
+    assert.equal(await within(leader.exited, 'the hang-up'), 7);
+  }));
+});
+
+describe('endOfFile', () => {
+  test('on an empty line: one VEOF ends cat', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    const { shown, leader } = startOn(scope, console, 'echo ready; cat');
+    await shown.sees('ready');
+    assert.deepEqual([...console.endOfFile(true)], [4]);
+    type(console, console.endOfFile(true));
+    assert.equal(await within(leader.exited, 'the end of cat'), 0);
+  }));
+
+  test('after half a line: two, and the half line arrives', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    const { shown, leader } = startOn(scope, console, 'stty -echo; echo ready; cat');
+    await shown.sees('ready\r\n');
+    assert.deepEqual([...console.endOfFile(false)], [4, 4]);
+    type(console, 'half');
+    type(console, console.endOfFile(false));
+    assert.equal(await within(leader.exited, 'the end of cat'), 0);
+    assert.equal((await shown.all()).toString(), 'ready\r\nhalf');
+  }));
+
+  test('the process may have chosen another character', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    const { shown } = startOn(scope, console, "stty eof '^X'; echo ready; read line");
+    await shown.sees('ready');
+    assert.deepEqual([...console.endOfFile(true)], [0x18]);
+  }));
+
+  test('in raw mode it is a key like any other: one, whatever the line', leakFree(async (scope) => {
+    const console = openConsole(scope);
+    const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null | od -An -tx1');
+    await shown.sees('ready');
+    assert.deepEqual([...console.endOfFile(false)], [4]);
+    type(console, console.endOfFile(false));
+    await shown.sees('04');
+  }));
+});
+
+test('a closed console is closed for everything', leakFree(() => {
+  const console = Console.open();
+  console.close();
+  assert.throws(() => console.fd, { code: 'ERR_SYSTEM', errno: 'EBADF' });
+  assert.throws(() => console.resize({ columns: 1, rows: 1 }), { errno: 'EBADF' });
+  assert.throws(() => console.size, { errno: 'EBADF' });
+}));

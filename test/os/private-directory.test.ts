@@ -1,0 +1,75 @@
+/*
+ * Sockets and FIFOs lie in directories that nobody else may enter, and that must not stay: not when the owner is done,
+ * not when the process ends early. Where they lie depends on who runs us and on $XDG_RUNTIME_DIR.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { atExit } from '../../src/os/at-exit.js';
+import { createPrivateDirectory } from '../../src/os/private-directory.js';
+import { runFixture } from '../helpers/fixture.js';
+import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+
+function useRuntimeDirectory(scope: Scope, path: string): void {
+  const before = process.env['XDG_RUNTIME_DIR'];
+  process.env['XDG_RUNTIME_DIR'] = path;
+  scope.after(() => {
+    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
+    else process.env['XDG_RUNTIME_DIR'] = before;
+  });
+}
+
+describe('createPrivateDirectory', () => {
+  test('below $XDG_RUNTIME_DIR, for this user alone whatever the umask, each one new', leakFree((scope) => {
+    const base = temporaryDirectory(scope);
+    useRuntimeDirectory(scope, base);
+    const umask = process.umask(0);
+    scope.after(() => process.umask(umask));
+    const [first, second] = [createPrivateDirectory('pty'), createPrivateDirectory('pty')];
+    assert.match(first.path.slice(base.length), /^\/termshim\/pty-\w{6}$/);
+    assert.notEqual(first.path, second.path);
+    for (const path of [join(base, 'termshim'), first.path]) assert.equal(statSync(path).mode & 0o777, 0o700, path);
+    first.remove();
+    assert.equal(existsSync(first.path), false);
+    assert.ok(existsSync(second.path));
+    second.remove();
+  }));
+
+  test('remove takes along what is in it, and can be called twice', leakFree((scope) => {
+    useRuntimeDirectory(scope, temporaryDirectory(scope));
+    const { path, remove } = createPrivateDirectory('run');
+    mkdirSync(join(path, 'bundle'));
+    writeFileSync(join(path, 'bundle/config.json'), '{}');
+    remove();
+    remove();
+    assert.equal(existsSync(path), false);
+  }));
+
+  for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
+    test(`it is gone after ${ending}, with forty others`, async (scope) => {
+      const base = temporaryDirectory(scope);
+      const env = { ...process.env, XDG_RUNTIME_DIR: base };
+      const { stdout, stderr } = await runFixture('private-directories-at-exit', [ending], { env });
+      assert.equal(stdout, '40 directories\n');
+      assert.doesNotMatch(stderr, /Warning/);
+      assert.deepEqual(readdirSync(join(base, 'termshim')), []);
+    });
+  }
+});
+
+describe('atExit', () => {
+  test('leaves no listener behind when all is forgotten', () => {
+    const before = process.listenerCount('exit');
+    const forgets = [atExit(() => {}), atExit(() => {})];
+    assert.equal(process.listenerCount('exit'), before + 1);
+    for (const forget of [...forgets, ...forgets]) forget();
+    assert.equal(process.listenerCount('exit'), before);
+  });
+
+  test('one that fails does not keep the others from being undone', async () => {
+    const { stdout } = await runFixture('at-exit-with-a-failure');
+    assert.equal(stdout, 'first\nthird\n');
+  });
+});
