@@ -74,9 +74,11 @@ export async function createTask(options: TaskOptions): Promise<Task> {
     return await connectTask(options, created, stdin);
   } catch (error) {
     stdin?.close();
-    created?.console?.close();
-    created?.process.close();
-    if (!isRefusal(error)) await removeContainer(options);
+    if (created !== undefined) {
+      created.console?.close();
+      created.process.close();
+      await removeContainer(options);
+    }
     throw error;
   }
 }
@@ -88,15 +90,18 @@ interface Created {
 
 /** The process may end before its pid is known: no orphan is reaped until it is watched. */
 async function createContainer(options: TaskOptions): Promise<Created> {
+  using socket = isTerminal(options.stdio) ? ConsoleSocket.listen() : undefined;
   const directory = createPrivateDirectory('task');
   const releaseOrphans = holdOrphans();
   let console: Console | undefined;
   try {
     const pidFile = join(directory.path, 'pid');
-    console = await callCreate(options, pidFile);
+    console = await callCreate(options, pidFile, socket);
     return { process: watchProcess(Number(readFileSync(pidFile, 'utf8'))), console };
   } catch (error) {
+    releaseOrphans();
     console?.close();
+    if (!isRefusal(error)) await removeContainer(options);
     throw error;
   } finally {
     releaseOrphans();
@@ -104,24 +109,26 @@ async function createContainer(options: TaskOptions): Promise<Created> {
   }
 }
 
-async function callCreate(options: TaskOptions, pidFile: string): Promise<Console | undefined> {
-  const { id, runtime, bundle, stdio, signal, connectTimeoutMs: timeoutMs } = options;
-  if (!isTerminal(stdio)) {
-    await runtime.create(id, { bundle, pidFile, stdio, signal });
-    return undefined;
+async function callCreate(
+  { id, runtime, bundle, stdio, signal, connectTimeoutMs: timeoutMs }: TaskOptions,
+  pidFile: string,
+  socket: ConsoleSocket | undefined,
+): Promise<Console | undefined> {
+  if (isTerminal(stdio) && socket !== undefined) {
+    const created = new AbortController();
+    const [console] = await together(
+      signal,
+      (either) => receiveConsole(socket, { timeoutMs, signal: either }, created.signal),
+      async (either) => {
+        const consoleSocket = socket.path;
+        await runtime.create(id, { bundle, pidFile, consoleSocket, signal: either }).finally(() => created.abort());
+        return nothingToClose;
+      },
+    );
+    return console;
   }
-  using socket = ConsoleSocket.listen();
-  const created = new AbortController();
-  const [console] = await together(
-    signal,
-    (either) => receiveConsole(socket, { timeoutMs, signal: either }, created.signal),
-    async (either) => {
-      const consoleSocket = socket.path;
-      await runtime.create(id, { bundle, pidFile, consoleSocket, signal: either }).finally(() => created.abort());
-      return nothingToClose;
-    },
-  );
-  return console;
+  await runtime.create(id, { bundle, pidFile, stdio: stdio as RuntimeStdio, signal });
+  return undefined;
 }
 
 /**
