@@ -19,7 +19,8 @@ interface CopyOptions {
   stdin: string;
   stdout: string;
   connectTimeout: number;
-  noReader: NoReader;
+  /** Of `--no-reader`: commander takes the `no-` of any name for a negation, and leaves it out. */
+  reader: NoReader;
   stdinEof: StdinEnd;
   pid?: number;
   pidFile?: string;
@@ -81,7 +82,7 @@ async function copy(options: CopyOptions): Promise<void> {
       const copying = copyConsole({
         console,
         stdin,
-        stdout: fifoSink(stdout, options.noReader),
+        stdout: fifoSink(stdout, options.reader),
         stdinEnd: options.stdinEof,
         endsOnHangup: watchedProcess === undefined,
         drainTimeoutMs: 10_000,

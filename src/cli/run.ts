@@ -2,7 +2,6 @@
  * `termshim run`: create, copy, start, attach this terminal, wait, delete; and exit as the process did.
  */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
 import { Command } from 'commander';
@@ -18,6 +17,7 @@ import { findRuntime } from '../runtime/find-runtime.js';
 import { hostSpec } from '../runtime/host-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
 import { type Task, type TaskOptions, createTask } from '../task/task.js';
+import { type CaughtSignals, catchSignals } from './catch-signals.js';
 
 interface RunOptions {
   interactive?: true;
@@ -61,16 +61,21 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
   const isBundleGiven = options.bundle !== undefined || options.rootfs !== undefined;
   const id = parseId(options.name ?? `termshim-${randomBytes(6).toString('hex')}`);
   const runtime = ociRuntime(findRuntime(options.runtime, { isBundleGiven }));
+  const signals = catchSignals();
   const directory = createPrivateDirectory('run');
   try {
     const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), args, options);
     // Whoever reads our stdout may take their time: when they leave, the copy ends by itself.
-    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 0 };
+    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 0, signal: signals.aborted };
     process.exitCode = options.tty
-      ? await runWithTerminal(common, directory.path, size, options.interactive === true)
-      : await runPlain(common, options.interactive === true);
+      ? await runWithTerminal(common, signals, directory.path, size, options.interactive === true)
+      : await runPlain(common, signals, options.interactive === true);
+  } catch (error) {
+    if (signals.status === undefined) throw error;
+    process.exitCode = signals.status;
   } finally {
     directory.remove();
+    signals.stop();
   }
 }
 
@@ -124,6 +129,7 @@ type Common = Omit<TaskOptions, 'stdio'>;
  */
 async function runWithTerminal(
   common: Common,
+  signals: CaughtSignals,
   directory: string,
   size: Size | undefined,
   isInteractive: boolean,
@@ -135,7 +141,7 @@ async function runWithTerminal(
   try {
     const stdinEnd = isatty(0) ? 'hangup' : 'veof';
     const task = await createTask({ ...common, stdio: { stdin, stdout, size, noReader: 'hangup', stdinEnd } });
-    return await supervise(task, async () => {
+    return await supervise(task, signals, async () => {
       const input = stdin === undefined ? undefined : await FifoWriter.open(stdin, { timeoutMs: 1000 });
       const attached = attach({ input, output });
       const stopResizing = watchHostSize((newSize) => task.resize(newSize));
@@ -154,37 +160,20 @@ async function runWithTerminal(
   }
 }
 
-async function runPlain(common: Common, isInteractive: boolean): Promise<number> {
+async function runPlain(common: Common, signals: CaughtSignals, isInteractive: boolean): Promise<number> {
   const task = await createTask({ ...common, stdio: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'] });
-  return supervise(task, async () => {
+  return supervise(task, signals, async () => {
     await task.start();
     return task.exited;
   });
 }
 
 /** Passes signals on to the process for as long as it runs, and removes the container whatever happens. */
-async function supervise(task: Task, work: () => Promise<number>): Promise<number> {
-  const stopForwarding = forwardSignals(task);
+async function supervise(task: Task, signals: CaughtSignals, work: () => Promise<number>): Promise<number> {
   try {
+    signals.forwardTo(task);
     return await work();
   } finally {
-    stopForwarding();
     await task.delete();
   }
-}
-
-/** A process that is the init of a container may ignore SIGTERM; whoever insists gets it killed. */
-const insistence = 3;
-
-function forwardSignals(task: Task): () => void {
-  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
-  let count = 0;
-  const forward = (name: NodeJS.Signals): void => {
-    const isInsisted = name !== 'SIGUSR2' && ++count >= insistence;
-    task.signal(constants.signals[isInsisted ? 'SIGKILL' : name]);
-  };
-  for (const name of names) process.on(name, forward);
-  return () => {
-    for (const name of names) process.off(name, forward);
-  };
 }

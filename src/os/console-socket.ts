@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { atExit } from './at-exit.js';
 import { Console } from './console.js';
-import { EPOLLIN, watch } from './epoll.js';
+import { EPOLLIN, type Watch, watch } from './epoll.js';
 import { TermshimError, check, systemError } from './errors.js';
 import { OwnedFd } from './owned-fd.js';
 import { type PrivateDirectory, createPrivateDirectory } from './private-directory.js';
@@ -41,6 +41,8 @@ export class ConsoleSocket {
   readonly #directory: PrivateDirectory | undefined;
   readonly #forgetAtExit: () => void;
   readonly #closing = new AbortController();
+  /** Those that are connected and have not sent yet. */
+  readonly #dialers = new Set<OwnedFd>();
 
   private constructor(path: string, listener: OwnedFd, directory: PrivateDirectory | undefined) {
     this.path = path;
@@ -64,7 +66,8 @@ export class ConsoleSocket {
 
   /**
    * Waits for one console; it becomes the caller's. Dialers of other users are turned away (root is not); several may
-   * be connected at a time, and the first to send decides. The socket goes on listening.
+   * be connected at a time, and the first to send decides. The socket goes on listening, and keeps the others for the
+   * next call.
    *
    * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE, ERR_CONSOLE_CLOSED or the signal's reason.
    */
@@ -73,21 +76,33 @@ export class ConsoleSocket {
     const signal = outer === undefined ? closed : AbortSignal.any([outer, closed]);
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      const dialers = new Set<() => void>();
+      const watches: (Watch | undefined)[] = [];
       const settle = (deliver: () => void): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', abort);
-        listening?.close();
-        for (const drop of dialers) drop();
+        for (const watching of watches) watching?.close();
         deliver();
       };
       const fail = (error: unknown): void => settle(() => reject(error));
       const abort = (): void => fail(signal.reason);
-      const listening = watch(this.#listener.fd, EPOLLIN, () => {
-        acceptAll(this.#listener.fd, dialers, (console) => settle(() => resolve(console)), fail);
-      });
+      const listen = (dialer: OwnedFd): void => {
+        const hear = (): void => this.#hear(dialer, (console) => settle(() => resolve(console)), fail);
+        watches.push(watch(dialer.fd, EPOLLIN, hear));
+      };
+      const welcome = (): void => {
+        try {
+          for (const dialer of acceptAll(this.#listener.fd)) {
+            this.#dialers.add(dialer);
+            listen(dialer);
+          }
+        } catch (error) {
+          fail(error);
+        }
+      };
       const timer = timeoutMs > 0 ? setTimeout(() => fail(timeoutError(this.path, timeoutMs)), timeoutMs) : undefined;
       signal.addEventListener('abort', abort);
+      for (const dialer of this.#dialers) listen(dialer);
+      watches.push(watch(this.#listener.fd, EPOLLIN, welcome));
     });
   }
 
@@ -95,6 +110,7 @@ export class ConsoleSocket {
   close(): void {
     if (!this.#listener.isOpen) return;
     this.#closing.abort(new TermshimError('ERR_CONSOLE_CLOSED', `the console socket ${this.path} was closed`));
+    for (const dialer of this.#dialers) dialer.close();
     this.#listener.close();
     this.#forgetAtExit();
     this.#removeFile();
@@ -103,6 +119,19 @@ export class ConsoleSocket {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** A dialer has one try. */
+  #hear(dialer: OwnedFd, onConsole: (console: Console) => void, onFault: (error: unknown) => void): void {
+    try {
+      const console = receiveConsole(dialer.fd);
+      if (console === undefined) return;
+      onConsole(console);
+    } catch (error) {
+      onFault(error);
+    }
+    this.#dialers.delete(dialer);
+    dialer.close();
   }
 
   #removeFile(): void {
@@ -127,35 +156,14 @@ function timeoutError(path: string, timeoutMs: number): TermshimError {
   return new TermshimError('ERR_CONSOLE_TIMEOUT', `no console came to ${path} within ${timeoutMs / 1000} s`);
 }
 
-function acceptAll(
-  listener: number,
-  dialers: Set<() => void>,
-  onConsole: (console: Console) => void,
-  onFault: (error: unknown) => void,
-): void {
+function acceptAll(listener: number): OwnedFd[] {
+  const dialers: OwnedFd[] = [];
   for (;;) {
     const accepted = addon.socket_accept(listener);
-    if (accepted < 0) {
-      if (accepted !== -EAGAIN) onFault(systemError(accepted, 'accept4', 'accept at the console socket'));
-      return;
-    }
-    const dialer = new OwnedFd(accepted, 'a dialer of the console socket');
-    if (!isTrusted(dialer.fd)) {
-      dialer.close();
-      continue;
-    }
-    const watching = watch(dialer.fd, EPOLLIN, () => {
-      try {
-        const console = receiveConsole(dialer.fd);
-        if (console !== undefined) onConsole(console);
-      } catch (error) {
-        onFault(error);
-      }
-    });
-    dialers.add(() => {
-      watching?.close();
-      dialer.close();
-    });
+    if (accepted === -EAGAIN) return dialers;
+    const dialer = new OwnedFd(check(accepted, 'accept4', 'accept at the console socket'), 'a dialer');
+    if (isTrusted(dialer.fd)) dialers.push(dialer);
+    else dialer.close();
   }
 }
 
