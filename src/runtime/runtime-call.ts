@@ -100,7 +100,13 @@ interface Ending {
   isTimeout: boolean;
 }
 
-/** Kills the program when the time is up or the signal comes, and settles at its exit in every case. */
+/**
+ * How long a runtime has to finish after the signal: most commands take less, and one that is killed half-way leaves
+ * what nobody can find again, a control group for one.
+ */
+const abortGraceMs = 1000;
+
+/** Kills the program when the time is up, or soon after the signal, and settles at its exit in every case. */
 async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Ending> {
   let isTimeout = false;
   const kill = (): void => void child.kill('SIGKILL');
@@ -108,8 +114,13 @@ async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Endin
     isTimeout = true;
     kill();
   };
-  const timer = Number.isFinite(call.timeoutMs) ? setTimeout(onTimeout, call.timeoutMs) : undefined;
-  call.signal?.addEventListener('abort', kill);
+  const isLimited = Number.isFinite(call.timeoutMs);
+  const timer = isLimited ? setTimeout(onTimeout, call.timeoutMs) : undefined;
+  let grace: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    grace = setTimeout(kill, isLimited ? abortGraceMs : 0);
+  };
+  call.signal?.addEventListener('abort', onAbort);
   try {
     return await new Promise<Ending>((resolve, reject) => {
       child.once('exit', (status, signal) => resolve({ status, signal, isTimeout }));
@@ -117,7 +128,8 @@ async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Endin
     });
   } finally {
     clearTimeout(timer);
-    call.signal?.removeEventListener('abort', kill);
+    clearTimeout(grace);
+    call.signal?.removeEventListener('abort', onAbort);
   }
 }
 

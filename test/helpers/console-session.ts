@@ -13,7 +13,8 @@ import { type TtyProcess, startOnTty } from './tty-process.js';
 import { within } from './wait-for.js';
 import { writeAll } from './write-all.js';
 
-export interface SessionOptions extends Partial<Pick<ConsoleCopyOptions, 'stdinEnd' | 'endsOnHangup' | 'drainTimeoutMs'>> {
+export interface SessionOptions
+  extends Partial<Pick<ConsoleCopyOptions, 'stdinEnd' | 'endsOnHangup' | 'drainTimeoutMs'>> {
   noReader?: NoReader;
   /** Whether the copy is told when the process has ended; true by default. */
   tellsEnd?: boolean;

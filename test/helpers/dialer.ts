@@ -1,32 +1,76 @@
-/** Dials a console socket as a runtime does, or as one that is wrong would. */
+/** Both sides of a console socket: one that listens, and a dialer such as a runtime is. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { addon } from '../../src/native/addon.js';
-import { check } from '../../src/os/errors.js';
-import type { Stage } from './stage.js';
+import type { Console } from '../../src/os/console.js';
+import { ConsoleSocket, type ReceiveOptions } from '../../src/os/console-socket.js';
+import type { TermshimError } from '../../src/os/errors.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import type { Scope } from './leak-free.js';
+import { temporaryDirectory } from './temporary-directory.js';
+import { within } from './wait-for.js';
+
+/** For the rest of the test, $XDG_RUNTIME_DIR is a directory of its own, or the one given. */
+export function useRuntimeDirectory(scope: Scope, path = temporaryDirectory(scope)): string {
+  const before = process.env['XDG_RUNTIME_DIR'];
+  process.env['XDG_RUNTIME_DIR'] = path;
+  scope.after(() => {
+    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
+    else process.env['XDG_RUNTIME_DIR'] = before;
+  });
+  return path;
+}
+
+/** Closed after the test, when nothing of it may be left; without a path it listens in a temporary directory. */
+export function listen(scope: Scope, path?: string): ConsoleSocket {
+  if (path === undefined) useRuntimeDirectory(scope);
+  const socket = ConsoleSocket.listen(path);
+  scope.after(() => {
+    socket.close();
+    assert.equal(existsSync(path ?? dirname(socket.path)), false);
+  });
+  return socket;
+}
 
 export interface Dialer {
-  /** One message: the bytes and, if there are any, the descriptors, which stay the caller's. */
-  send(text: string, ...descriptors: number[]): void;
-  /** Whether the other side has closed the connection. */
-  isRefused(): boolean;
-  /** Idempotent. */
-  hangUp(): void;
+  send(data: Uint8Array | string, fds: readonly number[]): void;
+  leave(): void;
 }
 
-/** Connects; hangs up at the end of the test. */
-export function dial(stage: Stage, path: string): Dialer {
-  const socket = check(addon.socket_connect(path), 'connect', `dial ${path}`);
-  let isOpen = true;
-  const hangUp = (): void => {
-    if (isOpen) addon.fd_close(socket);
-    isOpen = false;
-  };
-  stage.onEnd(hangUp);
+/** It holds its end of the connection until it leaves, or the test is over. */
+export function dial(scope: Scope, socket: ConsoleSocket): Dialer {
+  const dialer = new OwnedFd(addon.socket_connect(socket.path), 'the dialer of a test');
+  scope.after(() => dialer.close());
   return {
-    send: (text, ...descriptors) =>
-      void check(addon.socket_send_fds(socket, Buffer.from(text), descriptors), 'sendmsg', 'send'),
-    isRefused: () => (addon.fd_poll(socket) & pollHup) !== 0,
-    hangUp,
+    send(data, fds) {
+      const bytes = Buffer.from(data);
+      assert.equal(addon.socket_send_fds(dialer.fd, bytes, fds), bytes.length);
+    },
+    leave: () => dialer.close(),
   };
 }
 
-const pollHup = 0x010;
+/** A pty master to send. */
+export function openMaster(scope: Scope): number {
+  const master = new OwnedFd(addon.tty_open_master(), 'the master of a test');
+  scope.after(() => master.close());
+  return master.fd;
+}
+
+/** The console is closed after the test. */
+export async function receive(scope: Scope, socket: ConsoleSocket, options: ReceiveOptions = {}): Promise<Console> {
+  const console = await within(socket.receive({ timeoutMs: 5000, ...options }), 'a console');
+  scope.after(() => console.close());
+  return console;
+}
+
+/** For `assert.rejects` and `assert.throws`. */
+export function isError(code: string, words: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    const { code: got, message } = error as TermshimError;
+    assert.equal(got, code);
+    assert.match(message, words);
+    return true;
+  };
+}

@@ -1,7 +1,8 @@
-/** A test body that must leave the descriptors of this process as it found them. */
+/** A test that must leave the descriptors of this process as it found them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { EPOLLIN, watch } from '../../src/os/epoll.js';
 import { openDescriptors } from './descriptors.js';
@@ -16,26 +17,33 @@ export interface Scope {
  * Runs `body`, then what it registered with `after`, last first, then fails if a descriptor is open that was not
  * before. (The `after` hooks of node:test run too late to be looked at from inside a test.)
  */
-export function leakFree(body: (scope: Scope) => unknown): () => Promise<void> {
-  return async () => {
-    await warmUp();
-    const before = openDescriptors();
-    const undos: (() => unknown)[] = [];
-    const failures: unknown[] = [];
-    const attempt = async (step: () => unknown): Promise<void> => {
-      try {
-        await step();
-      } catch (error) {
-        failures.push(error);
-      }
-    };
-    await attempt(() => body({ after: (undo) => void undos.push(undo) }));
-    while (undos.length > 0) await attempt(undos.pop() as () => unknown);
-    if (failures.length > 0) throw failures[0];
-    await assertNoNewDescriptors(before);
-  };
+export function leakTest(
+  name: string,
+  body: (scope: Scope) => unknown,
+  { skip = false }: { skip?: string | false } = {},
+): void {
+  void test(name, { skip }, () => runLeakFree(body));
 }
 
+async function runLeakFree(body: (scope: Scope) => unknown): Promise<void> {
+  await warmUp();
+  const before = openDescriptors();
+  const undos: (() => unknown)[] = [];
+  const failures: unknown[] = [];
+  const attempt = async (step: () => unknown): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await attempt(() => body({ after: (undo) => void undos.push(undo) }));
+  while (undos.length > 0) await attempt(undos.pop() as () => unknown);
+  if (failures.length > 0) throw failures[0];
+  await assertNoNewDescriptors(before);
+}
+
+/** Waits for those that Node closes a turn later. */
 export async function assertNoNewDescriptors(before: readonly string[]): Promise<void> {
   const added = (): string[] => openDescriptors().filter((entry) => !before.includes(entry));
   await waitFor(() => added().length === 0, 'every descriptor to be closed', 2000).catch(() => {});

@@ -59,7 +59,7 @@ export function readFrom(fd: number): Reader {
       waiting.add(check);
       check();
     });
-    return within(arrived, what).catch((error: Error) => {
+    return within(arrived, what, 5000).catch((error: Error) => {
       throw new Error(`${error.message}; ${byteCount} bytes came: ${JSON.stringify(text().slice(-300))}`);
     });
   };

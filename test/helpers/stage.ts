@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeRootfs } from './rootfs.js';
-import { type LivingProcess, type Marks, findProcesses, findTraces } from './traces.js';
+import { type LivingProcess, type Marks, findControlGroups, findProcesses, findTraces } from './traces.js';
 import { waitFor } from './wait-for.js';
 
 export interface Stage {
@@ -75,5 +75,6 @@ async function assertNothingLeft(marks: Marks): Promise<void> {
   const traces = findTraces(marks);
   for (const { pid } of findProcesses(marks)) process.kill(pid, 'SIGKILL');
   for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
+  for (const path of marks.ids.flatMap(findControlGroups)) spawnSync('rmdir', [path]);
   assert.deepEqual(traces, [], 'the test left something behind');
 }

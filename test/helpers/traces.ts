@@ -23,7 +23,8 @@ export function findTraces(marks: Marks): string[] {
     ...findProcesses(marks).map(({ pid, commandLine }) => `process ${pid}: ${commandLine}`),
     ...findRuntimeFiles(marks.runtimeDirectory),
     ...findMounts(marks),
-    ...marks.ids.flatMap((id) => [...findContainers(id), ...findControlGroups(id)]),
+    ...marks.ids.flatMap(findContainers),
+    ...marks.ids.flatMap(findControlGroups).map((path) => `control group ${path}`),
   ];
 }
 
@@ -51,15 +52,15 @@ function findMounts({ directory, ids }: Marks): string[] {
 }
 
 function findContainers(id: string): string[] {
-  return [`/run/runc/${id}`, `/run/crun/${id}`, `/run/termshim-runtime-pty/${id}`].filter(existsSync);
+  return [`/run/runc/${id}`, `/run/crun/${id}`, `/run/termshim-runtime-pty/${id}`].filter((path) => existsSync(path));
 }
 
 /** runc and crun make them at the top of each hierarchy. */
-function findControlGroups(id: string): string[] {
+export function findControlGroups(id: string): string[] {
   const top = '/sys/fs/cgroup';
   const hierarchies = existsSync(top) ? readdirSync(top, { withFileTypes: true }) : [];
   const paths = [join(top, id), ...hierarchies.filter((it) => it.isDirectory()).map((it) => join(top, it.name, id))];
-  return paths.filter(existsSync).map((path) => `control group ${path}`);
+  return paths.filter((path) => existsSync(path));
 }
 
 /** Empty for a process that has ended meanwhile, and for a zombie. */

@@ -11,10 +11,11 @@ import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fdFlags } from '../helpers/fd-flags.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
-const { EAGAIN, EBADF, ECHILD, EEXIST, EINVAL, EIO, ENAMETOOLONG, ENOENT, ENOTTY, ENXIO, EPIPE, ESRCH } = constants.errno;
+const { EAGAIN, EBADF, ECHILD, EEXIST, EINVAL, EIO, ENAMETOOLONG, ENOENT, ENOTTY, ENXIO, EPIPE, ESRCH } =
+  constants.errno;
 const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_NOCTTY } = fs;
 const POLLIN = 1;
 const POLLOUT = 4;
@@ -36,7 +37,7 @@ function openPty(scope: Scope): { master: number; tty: OwnedFd } {
 }
 
 describe('fd', () => {
-  test('open: the errors of open(2), and the path that is too long or has a zero in it', leakFree((scope) => {
+  leakTest('open: the errors of open(2), and the path that is too long or has a zero in it', (scope) => {
     const directory = temporaryDirectory(scope);
     const fifo = join(directory, 'fifo');
     assert.equal(addon.fifo_create(fifo, 0o600), 0);
@@ -48,15 +49,15 @@ describe('fd', () => {
     assert.equal(addon.fd_open('x'.repeat(5000), O_RDONLY, 0), -ENAMETOOLONG);
     assert.equal(addon.fd_open('/dev/null\0x', O_RDONLY, 0), -EINVAL);
     assert.equal(addon.fd_open('', O_RDONLY, 0), -ENOENT);
-  }));
+  });
 
-  test('open creates a file with the mode, and takes a name that is not ASCII', leakFree((scope) => {
+  leakTest('open creates a file with the mode, and takes a name that is not ASCII', (scope) => {
     const path = join(temporaryDirectory(scope), 'döner ☃');
     own(scope, addon.fd_open(path, O_WRONLY | fs.O_CREAT | fs.O_EXCL, 0o640));
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
-  }));
+  });
 
-  test('fifo_create: the mode, EEXIST, ENOENT', leakFree((scope) => {
+  leakTest('fifo_create: the mode, EEXIST, ENOENT', (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'fifo');
     assert.equal(addon.fifo_create(path, 0o600), 0);
@@ -64,9 +65,9 @@ describe('fd', () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.equal(addon.fifo_create(path, 0o600), -EEXIST);
     assert.equal(addon.fifo_create(join(directory, 'none/fifo'), 0o600), -ENOENT);
-  }));
+  });
 
-  test('read and write: bytes, EAGAIN, the end, EPIPE, a view into a buffer', leakFree((scope) => {
+  leakTest('read and write: bytes, EAGAIN, the end, EPIPE, a view into a buffer', (scope) => {
     const { reader, writer } = fifoPair(scope);
     const into = Buffer.alloc(8);
     assert.equal(addon.fd_read(reader.fd, into), -EAGAIN);
@@ -78,18 +79,18 @@ describe('fd', () => {
     assert.equal(addon.fd_read(reader.fd, into), 3);
     writer.close();
     assert.equal(addon.fd_read(reader.fd, into), 0);
-  }));
+  });
 
-  test('write: EAGAIN on a full FIFO, EPIPE without a reader, no SIGPIPE', leakFree((scope) => {
+  leakTest('write: EAGAIN on a full FIFO, EPIPE without a reader, no SIGPIPE', (scope) => {
     const { reader, writer } = fifoPair(scope);
     const block = new Uint8Array(65536);
     assert.equal(addon.fd_write(writer.fd, block), 65536);
     assert.equal(addon.fd_write(writer.fd, block), -EAGAIN);
     reader.close();
     assert.equal(addon.fd_write(writer.fd, block), -EPIPE);
-  }));
+  });
 
-  test('discard: at most what is asked, at most 64 KiB, and nothing for 0', leakFree((scope) => {
+  leakTest('discard: at most what is asked, at most 64 KiB, and nothing for 0', (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, Buffer.from('abcdef'));
     assert.equal(addon.fd_discard(reader.fd, 0), 0);
@@ -100,9 +101,9 @@ describe('fd', () => {
     assert.equal(addon.fd_discard(reader.fd, 2 ** 31 - 1), 2);
     assert.equal(addon.fd_discard(reader.fd, 10), -EAGAIN);
     assert.equal(addon.fd_discard(reader.fd, -1), -EINVAL);
-  }));
+  });
 
-  test('poll: what a FIFO is ready for, and 0 for nothing', leakFree((scope) => {
+  leakTest('poll: what a FIFO is ready for, and 0 for nothing', (scope) => {
     const { reader, writer } = fifoPair(scope);
     assert.equal(addon.fd_poll(reader.fd), 0);
     assert.equal(addon.fd_poll(writer.fd), POLLOUT);
@@ -110,15 +111,15 @@ describe('fd', () => {
     assert.equal(addon.fd_poll(reader.fd), POLLIN);
     writer.close();
     assert.equal(addon.fd_poll(reader.fd), POLLIN | POLLHUP);
-  }));
+  });
 
-  test('poll: POLLERR for a writer without a reader', leakFree((scope) => {
+  leakTest('poll: POLLERR for a writer without a reader', (scope) => {
     const { reader, writer } = fifoPair(scope);
     reader.close();
     assert.equal(addon.fd_poll(writer.fd), POLLOUT | POLLERR);
-  }));
+  });
 
-  test('set_nonblocking: tells what it was, and changes the description that duplicates share', leakFree((scope) => {
+  leakTest('set_nonblocking: tells what it was, and changes the description that duplicates share', (scope) => {
     const { reader } = fifoPair(scope);
     const twin = own(scope, addon.fd_duplicate(reader.fd));
     assert.equal(addon.fd_set_nonblocking(reader.fd, false), 1);
@@ -127,7 +128,7 @@ describe('fd', () => {
     assert.equal(addon.fd_set_nonblocking(twin.fd, true), 0);
     assert.equal(fdFlags(reader.fd) & O_NONBLOCK, O_NONBLOCK);
     assert.equal(addon.fd_set_nonblocking(twin.fd, true), 1);
-  }));
+  });
 
   test('a descriptor that is not open is EBADF for everything', () => {
     const bytes = new Uint8Array(64);
@@ -160,7 +161,7 @@ describe('fd', () => {
 });
 
 describe('tty', () => {
-  test('a master knows its number, is non-blocking, and reads EIO until a tty was opened', leakFree((scope) => {
+  leakTest('a master knows its number, is non-blocking, and reads EIO until a tty was opened', (scope) => {
     const master = own(scope, addon.tty_open_master()).fd;
     const number = addon.tty_pts_number(master);
     assert.ok(statSync(`/dev/pts/${number}`).isCharacterDevice());
@@ -169,25 +170,25 @@ describe('tty', () => {
     assert.equal(addon.fd_read(master, new Uint8Array(1)), -EAGAIN);
     tty.close();
     assert.equal(addon.fd_read(master, new Uint8Array(1)), -EIO);
-  }));
+  });
 
-  test('only a master has a number', leakFree((scope) => {
+  leakTest('only a master has a number', (scope) => {
     const { tty } = openPty(scope);
     const { reader } = fifoPair(scope);
     const file = own(scope, addon.fd_open('/proc/self/stat', O_RDONLY, 0));
     for (const { fd } of [tty, reader, file]) assert.equal(addon.tty_pts_number(fd), -ENOTTY);
-  }));
+  });
 
-  test('the size has the columns first, and both sides share it', leakFree((scope) => {
+  leakTest('the size has the columns first, and both sides share it', (scope) => {
     const { master, tty } = openPty(scope);
     assert.equal(addon.tty_get_size(master), 0);
     assert.equal(addon.tty_set_size(master, 132, 43), 0);
     assert.equal(addon.tty_get_size(tty.fd), 132 * 65536 + 43);
     assert.equal(addon.tty_set_size(master, 65535, 65535), 0);
     assert.equal(addon.tty_get_size(master), 0xffffffff);
-  }));
+  });
 
-  test('termios: stored and set again; a buffer that is too small is refused', leakFree((scope) => {
+  leakTest('termios: stored and set again; a buffer that is too small is refused', (scope) => {
     const { master, tty } = openPty(scope);
     const before = new Uint8Array(64);
     const size = addon.tty_get_termios(tty.fd, before);
@@ -201,9 +202,9 @@ describe('tty', () => {
     const after = new Uint8Array(64);
     addon.tty_get_termios(tty.fd, after);
     assert.deepEqual(after, before);
-  }));
+  });
 
-  test('clear_onlcr leaves newlines as they are', leakFree((scope) => {
+  leakTest('clear_onlcr leaves newlines as they are', (scope) => {
     const { master, tty } = openPty(scope);
     const into = Buffer.alloc(8);
     addon.fd_write(tty.fd, Buffer.from('a\n'));
@@ -211,9 +212,9 @@ describe('tty', () => {
     assert.equal(addon.tty_clear_onlcr(master), 0);
     addon.fd_write(tty.fd, Buffer.from('b\n'));
     assert.equal(into.toString('latin1', 0, addon.fd_read(master, into)), 'b\n');
-  }));
+  });
 
-  test('what is no tty is ENOTTY', leakFree((scope) => {
+  leakTest('what is no tty is ENOTTY', (scope) => {
     const { fd } = fifoPair(scope).reader;
     const bytes = new Uint8Array(64);
     assert.equal(addon.tty_get_size(fd), -ENOTTY);
@@ -223,18 +224,18 @@ describe('tty', () => {
     assert.equal(addon.tty_set_raw(fd), -ENOTTY);
     assert.equal(addon.tty_clear_onlcr(fd), -ENOTTY);
     assert.equal(addon.tty_end_of_file(fd), -ENOTTY);
-  }));
+  });
 });
 
 describe('process', () => {
-  test('pidfd_open: this process, none, and no pid at all', leakFree((scope) => {
+  leakTest('pidfd_open: this process, none, and no pid at all', (scope) => {
     const pidfd = own(scope, addon.pidfd_open(process.pid));
     assert.equal(addon.pidfd_signal(pidfd.fd, 0), 0);
     assert.equal(addon.pidfd_signal(pidfd.fd, 12345), -EINVAL);
     assert.equal(addon.pidfd_open(2 ** 22 + 1), -ESRCH);
     assert.equal(addon.pidfd_open(0), -EINVAL);
     assert.equal(addon.pidfd_open(-1), -EINVAL);
-  }));
+  });
 
   test('process_reap asks for one pid, never for any child', () => {
     assert.equal(addon.process_reap(process.ppid), -ECHILD);

@@ -68,9 +68,27 @@ const right: Readonly<Record<Kind, unknown>> = {
 const wrong: Readonly<Record<Kind, readonly unknown[]>> = {
   int: [undefined, null, '1', true, 1n, {}, []],
   bool: [undefined, null, 0, 'true', {}],
-  bytes: [undefined, null, 'bytes', [1, 2], new Uint16Array(64), new ArrayBuffer(64), new DataView(new ArrayBuffer(64))],
+  bytes: [
+    undefined,
+    null,
+    'bytes',
+    [1, 2],
+    new Uint16Array(64),
+    new ArrayBuffer(64),
+    new DataView(new ArrayBuffer(64)),
+  ],
   path: [undefined, null, 5, Buffer.from('/tmp'), ['/tmp']],
-  fds: [undefined, null, 3, 'fds', { length: 1 }, new Array(254).fill(-1), ['3'], [undefined], [-1, null]],
+  fds: [
+    undefined,
+    null,
+    3,
+    'fds',
+    { length: 1 },
+    Array.from({ length: 254 }, () => -1),
+    ['3'],
+    [undefined],
+    [-1, null],
+  ],
 };
 
 test('the table names every export', () => {

@@ -15,7 +15,7 @@ import { addon } from '../../src/native/addon.js';
 import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
 import { fixturePath } from '../helpers/fixture.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
 const { EBADF } = constants.errno;
@@ -33,7 +33,7 @@ describe('the table of owned descriptors', () => {
     fstatSync(0);
   });
 
-  test('fd_close closes once: the number may be a stranger afterwards', leakFree(() => {
+  leakTest('fd_close closes once: the number may be a stranger afterwards', () => {
     const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
     assert.equal(addon.fd_close(fd), 0);
     const stranger = openSync('/dev/null', 'r');
@@ -41,31 +41,31 @@ describe('the table of owned descriptors', () => {
     assert.equal(addon.fd_close(fd), -EBADF);
     fstatSync(stranger);
     closeSync(stranger);
-  }));
+  });
 
-  test('fd_adopt makes a stranger ours', leakFree(() => {
+  leakTest('fd_adopt makes a stranger ours', () => {
     const fd = openSync('/dev/null', 'r');
     assert.equal(addon.fd_adopt(fd), fd);
     assert.equal(addon.fd_adopt(fd), fd, 'once more changes nothing');
     assert.equal(addon.fd_close(fd), 0);
     assert.equal(addon.fd_close(fd), -EBADF);
     assert.throws(() => fstatSync(fd), { code: 'EBADF' });
-  }));
+  });
 
-  test('it grows: descriptors beyond 64 and beyond 640', leakFree(() => {
+  leakTest('it grows: descriptors beyond 64 and beyond 640', () => {
     const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
     assert.ok(fds.every((fd) => fd >= 0));
     for (const fd of fds) assert.equal(addon.fd_close(fd), 0, `descriptor ${fd}`);
     for (const fd of fds) assert.equal(addon.fd_close(fd), -EBADF, `descriptor ${fd}`);
-  }));
+  });
 
-  test('each environment has its own: a worker cannot close what the main thread owns', leakFree(async (scope) => {
+  leakTest('each environment has its own: a worker cannot close what the main thread owns', async (scope) => {
     const { reader } = fifoPair(scope);
     const worker = new Worker(fixturePath('worker-that-closes'), { workerData: reader.fd });
     assert.deepEqual(await once(worker, 'message'), [-EBADF]);
     await once(worker, 'exit');
     fstatSync(reader.fd);
-  }));
+  });
 });
 
 describe('CLOEXEC from birth', () => {
@@ -81,14 +81,14 @@ describe('CLOEXEC from birth', () => {
     pidfd_open: () => addon.pidfd_open(process.pid),
   };
   for (const [name, make] of Object.entries(makers)) {
-    test(name, leakFree((scope) => {
+    leakTest(name, (scope) => {
       const fd = make(scope);
       assert.ok(fd >= 0, `${name} answered ${fd}`);
       scope.after(() => addon.fd_close(fd));
       assert.ok(fdFlags(fd) & O_CLOEXEC, `descriptor ${fd} would be inherited`);
       const { stdout } = spawnSync('sh', ['-c', `test -e /proc/self/fd/${fd}; echo $?`], { encoding: 'utf8' });
       assert.equal(stdout.trim(), '1', `descriptor ${fd} was inherited`);
-    }));
+    });
   }
 
   /** node-pty's masters are born without CLOEXEC, so this is a descriptor that needs fd_adopt to set it. */

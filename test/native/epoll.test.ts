@@ -64,7 +64,10 @@ function put(pair: FifoPair): void {
 const told = (): number[][] => batches.flat();
 
 test('a second set is EEXIST', () => {
-  assert.equal(addon.epoll_create(new Uint32Array(3), () => {}), -EEXIST);
+  assert.equal(
+    addon.epoll_create(new Uint32Array(3), () => {}),
+    -EEXIST,
+  );
 });
 
 test('a file and a directory are EPERM, the same descriptor twice EEXIST, a stranger ENOENT', (scope) => {

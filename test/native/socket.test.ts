@@ -12,11 +12,23 @@ import { addon } from '../../src/native/addon.js';
 import { openDescriptors } from '../helpers/descriptors.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
 import { runFixture } from '../helpers/fixture.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
-const { E2BIG, EADDRINUSE, EAGAIN, EBADF, EBADMSG, ECONNREFUSED, EINVAL, EMSGSIZE, ENAMETOOLONG, ENODATA, ENOENT, ENOTSOCK } =
-  constants.errno;
+const {
+  E2BIG,
+  EADDRINUSE,
+  EAGAIN,
+  EBADF,
+  EBADMSG,
+  ECONNREFUSED,
+  EINVAL,
+  EMSGSIZE,
+  ENAMETOOLONG,
+  ENODATA,
+  ENOENT,
+  ENOTSOCK,
+} = constants.errno;
 
 interface Pair {
   readonly dialer: number;
@@ -44,7 +56,7 @@ function connected(scope: Scope): Pair {
 }
 
 describe('listen, connect and accept', () => {
-  test('the file of the socket has the mode at once, whatever the umask', leakFree((scope) => {
+  leakTest('the file of the socket has the mode at once, whatever the umask', (scope) => {
     const directory = temporaryDirectory(scope);
     const umask = process.umask(0);
     scope.after(() => process.umask(umask));
@@ -55,9 +67,9 @@ describe('listen, connect and accept', () => {
       assert.ok(statSync(path).isSocket());
       assert.equal(statSync(path).mode & 0o777, mode);
     }
-  }));
+  });
 
-  test('a path of 107 bytes is the longest', leakFree((scope) => {
+  leakTest('a path of 107 bytes is the longest', (scope) => {
     const directory = temporaryDirectory(scope);
     const longest = join(directory, 'x'.repeat(107 - directory.length - 1));
     assert.equal(Buffer.byteLength(longest), 107);
@@ -70,26 +82,26 @@ describe('listen, connect and accept', () => {
     assert.equal(addon.socket_listen(`${longest}x`, 0o600), -ENAMETOOLONG);
     assert.equal(addon.socket_connect(`${longest}x`), -ENAMETOOLONG);
     assert.equal(addon.socket_connect('x'.repeat(5000)), -ENAMETOOLONG);
-  }));
+  });
 
-  test('the limit counts bytes, not characters', leakFree((scope) => {
+  leakTest('the limit counts bytes, not characters', (scope) => {
     const path = join(temporaryDirectory(scope), '☃'.repeat(30));
     assert.ok(path.length <= 107);
     assert.equal(addon.socket_listen(path, 0o600), -ENAMETOOLONG);
-  }));
+  });
 
   test('a path with a zero in it is EINVAL', () => {
     assert.equal(addon.socket_listen('/tmp/a\0b', 0o600), -EINVAL);
     assert.equal(addon.socket_connect('/tmp/a\0b'), -EINVAL);
   });
 
-  test('an empty path is refused: it would name the abstract socket that anybody may dial', leakFree(() => {
+  leakTest('an empty path is refused: it would name the abstract socket that anybody may dial', () => {
     const listener = addon.socket_listen('', 0o600);
     if (listener >= 0) addon.fd_close(listener);
     assert.ok(listener < 0, 'a socket without a file listens');
-  }));
+  });
 
-  test('what is in the way: a file, no directory, nobody listening', leakFree((scope) => {
+  leakTest('what is in the way: a file, no directory, nobody listening', (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'socket');
     const listener = addon.socket_listen(path, 0o600);
@@ -99,9 +111,9 @@ describe('listen, connect and accept', () => {
     addon.fd_close(listener);
     assert.equal(addon.socket_connect(path), -ECONNREFUSED);
     assert.equal(addon.socket_listen(path, 0o600), -EADDRINUSE);
-  }));
+  });
 
-  test('accept does not wait, and the peer is who we are', leakFree((scope) => {
+  leakTest('accept does not wait, and the peer is who we are', (scope) => {
     const path = join(temporaryDirectory(scope), 'socket');
     const listener = addon.socket_listen(path, 0o600);
     scope.after(() => addon.fd_close(listener));
@@ -111,11 +123,11 @@ describe('listen, connect and accept', () => {
     const { reader } = fifoPair(scope);
     assert.equal(addon.socket_peer_uid(reader.fd), -ENOTSOCK);
     assert.equal(addon.socket_accept(reader.fd), -ENOTSOCK);
-  }));
+  });
 });
 
 describe('receive_fd', () => {
-  test('exactly one descriptor: it is another one of the same file, and the bytes are there', leakFree((scope) => {
+  leakTest('exactly one descriptor: it is another one of the same file, and the bytes are there', (scope) => {
     const { dialer, receiver } = connected(scope);
     const data = Buffer.alloc(32, 0xff);
     assert.equal(addon.socket_send_fds(dialer, Buffer.from('/dev/pts/3'), [receiver]), 10);
@@ -124,16 +136,16 @@ describe('receive_fd', () => {
     assert.equal(fstatSync(fd).ino, fstatSync(receiver).ino);
     assert.equal(data.subarray(0, 11).toString('latin1'), '/dev/pts/3\0');
     assert.equal(addon.fd_close(fd), 0, 'it is owned');
-  }));
+  });
 
-  test('a name that fills the buffer still gets its zero', leakFree((scope) => {
+  leakTest('a name that fills the buffer still gets its zero', (scope) => {
     const { dialer, receiver } = connected(scope);
     const data = Buffer.alloc(8, 0xff);
     addon.socket_send_fds(dialer, Buffer.from('0123456789'), [0]);
     const fd = addon.socket_receive_fd(receiver, data);
     assert.equal(addon.fd_close(fd), 0);
     assert.equal(data.toString('latin1'), '0123456\0');
-  }));
+  });
 
   const faults: readonly (readonly [string, Uint8Array, number, number])[] = [
     ['a name without a descriptor', Buffer.from('/dev/pts/3'), 0, -EBADMSG],
@@ -143,36 +155,37 @@ describe('receive_fd', () => {
     ['as many descriptors as a message holds', Buffer.from('x'), 253, -E2BIG],
   ];
   for (const [what, data, count, answer] of faults) {
-    test(`${what}: everything that came is closed`, leakFree((scope) => {
+    leakTest(`${what}: everything that came is closed`, (scope) => {
       const { dialer, receiver } = connected(scope);
       const before = openDescriptors();
-      assert.equal(addon.socket_send_fds(dialer, data, new Array<number>(count).fill(0)), data.length);
+      const fds = Array.from({ length: count }, () => 0);
+      assert.equal(addon.socket_send_fds(dialer, data, fds), data.length);
       assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(4096)), answer);
       assert.deepEqual(openDescriptors(), before);
-    }));
+    });
   }
 
-  test('nothing yet is EAGAIN, the end of the stream ENODATA', leakFree((scope) => {
+  leakTest('nothing yet is EAGAIN, the end of the stream ENODATA', (scope) => {
     const { receiver, hangUp } = connected(scope);
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(16)), -EAGAIN);
     hangUp();
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(16)), -ENODATA);
-  }));
+  });
 
-  test('what was sent and never received dies with the socket', leakFree((scope) => {
+  leakTest('what was sent and never received dies with the socket', (scope) => {
     const { dialer } = connected(scope);
     const master = addon.tty_open_master();
     addon.socket_send_fds(dialer, Buffer.from('x'), [master]);
     addon.fd_close(master);
-  }));
+  });
 
-  test('a buffer without room for one byte and the zero, and what is no socket', leakFree((scope) => {
+  leakTest('a buffer without room for one byte and the zero, and what is no socket', (scope) => {
     const { receiver } = connected(scope);
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(1)), -EINVAL);
     const { reader } = fifoPair(scope);
     assert.equal(addon.socket_receive_fd(reader.fd, new Uint8Array(2)), -ENOTSOCK);
     assert.equal(addon.socket_send_fds(reader.fd, new Uint8Array(2), []), -ENOTSOCK);
-  }));
+  });
 
   test('no room in the descriptor table is EMSGSIZE, and nothing is kept', async () => {
     const { code, signal, stdout, stderr } = await runFixture('native-receive-with-full-table');
@@ -182,15 +195,15 @@ describe('receive_fd', () => {
 });
 
 describe('send_fds', () => {
-  test('to a peer that left is EPIPE, of a descriptor that is not open EBADF', leakFree((scope) => {
+  leakTest('to a peer that left is EPIPE, of a descriptor that is not open EBADF', (scope) => {
     const { dialer, receiver, hangUp } = connected(scope);
     assert.equal(addon.socket_send_fds(receiver, Buffer.from('x'), [-1]), -EBADF);
     assert.ok(dialer >= 0);
     hangUp();
     assert.equal(addon.socket_send_fds(receiver, Buffer.from('x'), []), -constants.errno.EPIPE);
-  }));
+  });
 
-  test('what was sent stays the caller’s', leakFree((scope) => {
+  leakTest('what was sent stays the caller’s', (scope) => {
     const { dialer, receiver } = connected(scope);
     const master = addon.tty_open_master();
     addon.socket_send_fds(dialer, Buffer.from('x'), [master]);
@@ -198,5 +211,5 @@ describe('send_fds', () => {
     assert.equal(addon.tty_pts_number(twin), addon.tty_pts_number(master));
     assert.equal(addon.fd_close(master), 0);
     assert.equal(addon.fd_close(twin), 0);
-  }));
+  });
 });

@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { Ending, Life } from '../fixtures/native-life.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
 import { fixturePath, runFixture } from '../helpers/fixture.js';
-import { leakFree } from '../helpers/leak-free.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 import { addon } from '../../src/native/addon.js';
@@ -59,9 +59,9 @@ describe('a worker ends, and this process has the descriptors it had before', ()
     ...[...quietStages, ...busyStages].map((stage) => [stage, 'terminated', 1] as const),
   ];
   for (const [stage, ending, code] of rows) {
-    test(`${stage}: ${ending}`, leakFree(async (scope) => {
+    leakTest(`${stage}: ${ending}`, async (scope) => {
       assert.equal(await runWorker({ stage, ending, directory: temporaryDirectory(scope) }), code);
-    }));
+    });
   }
 });
 
@@ -78,16 +78,16 @@ describe('a process ends with 0', { concurrency: 2 }, () => {
   }
 });
 
-test('the process of a console loses its terminal when the worker that owns it is terminated', leakFree(async (scope) => {
+leakTest('the process of a console loses its terminal when the worker that owns it is terminated', async (scope) => {
   const worker = new Worker(fixturePath('worker-with-a-console'));
   const [pid] = (await within(once(worker, 'message'), 'the pid')) as [number];
   scope.after(() => isAlive(pid) && process.kill(pid, 'SIGKILL'));
   assert.ok(isAlive(pid));
   await worker.terminate();
   await waitFor(() => !isAlive(pid), 'the hang-up of the console');
-}));
+});
 
-test('two workers and the main thread wait for events at once, each gets its own', leakFree(async (scope) => {
+leakTest('two workers and the main thread wait for events at once, each gets its own', async (scope) => {
   const names = ['first', 'second'];
   const pairs = names.map(() => fifoPair(scope));
   const workers = pairs.map(({ path }) => new Worker(fixturePath('worker-that-reads'), { workerData: path }));
@@ -95,18 +95,25 @@ test('two workers and the main thread wait for events at once, each gets its own
   for (let round = 0; round < 20; round++) {
     const answers = workers.map((worker) => once(worker, 'message'));
     pairs.forEach(({ writer }, i) => addon.fd_write(writer.fd, Buffer.from(`${names[i]} ${round}`)));
-    assert.deepEqual((await within(Promise.all(answers), 'both answers')).flat(), [`first ${round}`, `second ${round}`]);
+    assert.deepEqual((await within(Promise.all(answers), 'both answers')).flat(), [
+      `first ${round}`,
+      `second ${round}`,
+    ]);
   }
   await Promise.all(workers.map((worker) => worker.terminate()));
-}));
+});
 
-test('workers come and go, four at a time', leakFree(async (scope) => {
+leakTest('workers come and go, four at a time', async (scope) => {
   const stages = ['descriptor watched', 'event waiting', 'watch closed', 'console open'];
   for (let round = 0; round < 5; round++) {
-    const lives = stages.map((stage) => ({ stage, ending: 'by itself' as const, directory: temporaryDirectory(scope) }));
+    const lives = stages.map((stage) => ({
+      stage,
+      ending: 'by itself' as const,
+      directory: temporaryDirectory(scope),
+    }));
     assert.deepEqual(await Promise.all(lives.map(runWorker)), [0, 0, 0, 0]);
   }
-}));
+});
 
 /** Not a zombie either. */
 function isAlive(pid: number): boolean {

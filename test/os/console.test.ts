@@ -6,13 +6,13 @@
 import assert from 'node:assert/strict';
 import { constants, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fdFlags } from '../helpers/fd-flags.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { type Reader, readFrom } from '../helpers/reader.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { type TtyProcess, startOnTty } from '../helpers/tty-process.js';
@@ -39,22 +39,22 @@ const type = (console: Console, text: string | Uint8Array): void => {
 };
 
 describe('open', () => {
-  test('the name is the path of its tty', leakFree((scope) => {
+  leakTest('the name is the path of its tty', (scope) => {
     const console = openConsole(scope);
     assert.match(console.name, /^\/dev\/pts\/\d+$/);
     const tty = OwnedFd.open(console.name, O_RDWR | O_NOCTTY, console.name);
     type(console, 'x\n');
     assert.equal(addon.fd_read(tty.fd, new Uint8Array(8)), 2);
     tty.close();
-  }));
+  });
 
-  test('the size: none, given, changed', leakFree((scope) => {
+  leakTest('the size: none, given, changed', (scope) => {
     assert.deepEqual(openConsole(scope).size, { columns: 0, rows: 0 });
     const console = openConsole(scope, { columns: 132, rows: 43 });
     assert.deepEqual(console.size, { columns: 132, rows: 43 });
     console.resize({ columns: 65535, rows: 1 });
     assert.deepEqual(console.size, { columns: 65535, rows: 1 });
-  }));
+  });
 });
 
 describe('adopt', () => {
@@ -70,16 +70,16 @@ describe('adopt', () => {
     '/dev/null': () => addon.fd_open('/dev/null', O_RDWR, 0),
   };
   for (const [what, make] of Object.entries(strangers)) {
-    test(`refuses ${what}, and closes it`, leakFree((scope) => {
+    leakTest(`refuses ${what}, and closes it`, (scope) => {
       const fd = make(scope);
       assert.ok(fd >= 0);
       const expected = { name: 'TermshimError', code: 'ERR_NOT_A_CONSOLE', syscall: 'ioctl' };
       assert.throws(() => Console.adopt(fd, '/dev/pts/0'), expected);
       assert.throws(() => fstatSync(fd), { code: 'EBADF' });
-    }));
+    });
   }
 
-  test('takes a master, makes it non-blocking, keeps the name as a label', leakFree(() => {
+  leakTest('takes a master, makes it non-blocking, keeps the name as a label', () => {
     const fd = addon.tty_open_master();
     addon.fd_set_nonblocking(fd, false);
     const console = Console.adopt(fd, 'orphan-pts-master');
@@ -88,30 +88,30 @@ describe('adopt', () => {
     assert.equal(console.fd, fd);
     console.close();
     assert.equal(console.isOpen, false);
-  }));
+  });
 
-  test('a master without a name gets that of its tty here', leakFree(() => {
+  leakTest('a master without a name gets that of its tty here', () => {
     const fd = addon.tty_open_master();
     using console = Console.adopt(fd, '');
     assert.equal(console.name, `/dev/pts/${addon.tty_pts_number(fd)}`);
-  }));
+  });
 
-  test('a master that the addon did not open is owned from then on: close closes it', leakFree(() => {
+  leakTest('a master that the addon did not open is owned from then on: close closes it', () => {
     const fd = openSync('/dev/ptmx', O_RDWR | O_NOCTTY);
     const console = Console.adopt(fd, '');
     console.close();
     assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the master is still open, and its process never hung up');
-  }));
+  });
 
-  test('a stranger that the addon did not open is closed too', leakFree(() => {
+  leakTest('a stranger that the addon did not open is closed too', () => {
     const fd = openSync('/dev/null', O_RDWR);
     assert.throws(() => Console.adopt(fd, ''), { code: 'ERR_NOT_A_CONSOLE' });
     assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the refused descriptor is still open');
-  }));
+  });
 });
 
 describe('what the process notices', () => {
-  test('resize: SIGWINCH and the new size; the same size again: nothing', leakFree(async (scope) => {
+  leakTest('resize: SIGWINCH and the new size; the same size again: nothing', async (scope) => {
     const console = openConsole(scope, { columns: 80, rows: 24 });
     const script = "trap 'echo winch; stty size' WINCH; stty size; echo ready; while :; do read line && echo got; done";
     const { shown } = startOn(scope, console, script);
@@ -122,38 +122,42 @@ describe('what the process notices', () => {
     type(console, '\n');
     await shown.sees('got');
     assert.equal(shown.text().match(/winch/g)?.length, 1);
-  }));
+  });
 
-  test('clearOnlcr: a newline comes as it is', leakFree(async (scope) => {
+  leakTest('clearOnlcr: a newline comes as it is', async (scope) => {
     const console = openConsole(scope);
     console.clearOnlcr();
     const { shown } = startOn(scope, console, "printf 'a\\nb\\n'");
     assert.equal((await shown.all()).toString(), 'a\nb\n');
-  }));
+  });
 
-  test('close: SIGHUP', leakFree(async (scope) => {
+  leakTest('close: SIGHUP', async (scope) => {
     const console = openConsole(scope);
     const directory = temporaryDirectory(scope);
-    const { shown, leader } = startOn(scope, console, `trap 'exit 7' HUP; echo ready; cd ${directory}; sleep 60 & wait`);
+    const { shown, leader } = startOn(
+      scope,
+      console,
+      `trap 'exit 7' HUP; echo ready; cd ${directory}; sleep 60 & wait`,
+    );
     await shown.sees('ready');
     shown.close();
     console.close();
     console.close();
     assert.equal(await within(leader.exited, 'the hang-up'), 7);
-  }));
+  });
 });
 
 describe('endOfFile', () => {
-  test('on an empty line: one VEOF ends cat', leakFree(async (scope) => {
+  leakTest('on an empty line: one VEOF ends cat', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'echo ready; cat');
     await shown.sees('ready');
     assert.deepEqual([...console.endOfFile(true)], [4]);
     type(console, console.endOfFile(true));
     assert.equal(await within(leader.exited, 'the end of cat'), 0);
-  }));
+  });
 
-  test('after half a line: two, and the half line arrives', leakFree(async (scope) => {
+  leakTest('after half a line: two, and the half line arrives', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'stty -echo; echo ready; cat');
     await shown.sees('ready\r\n');
@@ -162,29 +166,29 @@ describe('endOfFile', () => {
     type(console, console.endOfFile(false));
     assert.equal(await within(leader.exited, 'the end of cat'), 0);
     assert.equal((await shown.all()).toString(), 'ready\r\nhalf');
-  }));
+  });
 
-  test('the process may have chosen another character', leakFree(async (scope) => {
+  leakTest('the process may have chosen another character', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, "stty eof '^X'; echo ready; read line");
     await shown.sees('ready');
     assert.deepEqual([...console.endOfFile(true)], [0x18]);
-  }));
+  });
 
-  test('in raw mode it is a key like any other: one, whatever the line', leakFree(async (scope) => {
+  leakTest('in raw mode it is a key like any other: one, whatever the line', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null | od -An -tx1');
     await shown.sees('ready');
     assert.deepEqual([...console.endOfFile(false)], [4]);
     type(console, console.endOfFile(false));
     await shown.sees('04');
-  }));
+  });
 });
 
-test('a closed console is closed for everything', leakFree(() => {
+leakTest('a closed console is closed for everything', () => {
   const console = Console.open();
   console.close();
   assert.throws(() => console.fd, { code: 'ERR_SYSTEM', errno: 'EBADF' });
   assert.throws(() => console.resize({ columns: 1, rows: 1 }), { errno: 'EBADF' });
   assert.throws(() => console.size, { errno: 'EBADF' });
-}));
+});

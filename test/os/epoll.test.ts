@@ -12,7 +12,7 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
 import { runFixture } from '../helpers/fixture.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
@@ -34,7 +34,7 @@ async function settled(): Promise<void> {
 }
 
 describe('events', () => {
-  test('those that hold already are told first, then each new edge', leakFree(async (scope) => {
+  leakTest('those that hold already are told first, then each new edge', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     const { told } = record(scope, reader.fd, EPOLLIN);
@@ -46,9 +46,9 @@ describe('events', () => {
     writer.close();
     await waitFor(() => told.length === 3, 'the hang-up');
     assert.deepEqual(told, [EPOLLIN, EPOLLIN, EPOLLIN | EPOLLHUP]);
-  }));
+  });
 
-  test('a writer is told of room, and of a reader that leaves', leakFree(async (scope) => {
+  leakTest('a writer is told of room, and of a reader that leaves', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
     await waitFor(() => told.length === 1, 'room');
@@ -58,15 +58,15 @@ describe('events', () => {
     reader.close();
     await waitFor(() => told.length === 3, 'the error');
     assert.deepEqual(told, [EPOLLOUT, EPOLLOUT, EPOLLOUT | EPOLLERR]);
-  }));
+  });
 
-  test('nothing is told synchronously', leakFree((scope) => {
+  leakTest('nothing is told synchronously', (scope) => {
     const { writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
     assert.deepEqual(told, []);
-  }));
+  });
 
-  test('change asks for others, and tells again what holds', leakFree(async (scope) => {
+  leakTest('change asks for others, and tells again what holds', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     const { told, watching } = record(scope, reader.fd, EPOLLOUT);
@@ -76,9 +76,9 @@ describe('events', () => {
     await waitFor(() => told.length === 1, 'what holds');
     watching.change(EPOLLIN);
     await waitFor(() => told.length === 2, 'the same again');
-  }));
+  });
 
-  test('three hundred at once, more than one batch: each is told once', leakFree(async (scope) => {
+  leakTest('three hundred at once, more than one batch: each is told once', async (scope) => {
     const counts = new Map<number, number>();
     for (let i = 0; i < 300; i++) {
       const { reader, writer } = fifoPair(scope);
@@ -89,11 +89,11 @@ describe('events', () => {
     await waitFor(() => counts.size === 300, 'all of them');
     await settled();
     assert.deepEqual(new Set(counts.values()), new Set([1]));
-  }));
+  });
 });
 
 describe('the end of a watch', () => {
-  test('closed twice, and in the listener itself', leakFree(async (scope) => {
+  leakTest('closed twice, and in the listener itself', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     let count = 0;
     const watching = watch(reader.fd, EPOLLIN, () => {
@@ -109,9 +109,9 @@ describe('the end of a watch', () => {
     const { told } = record(scope, reader.fd, EPOLLIN);
     watching?.close();
     await waitFor(() => told.length === 1, 'the event of the next watch, which the closed one must not end');
-  }));
+  });
 
-  test('change after close does nothing to the next watch of that descriptor', leakFree(async (scope) => {
+  leakTest('change after close does nothing to the next watch of that descriptor', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     const first = record(scope, reader.fd, EPOLLIN);
     first.watching.close();
@@ -120,9 +120,10 @@ describe('the end of a watch', () => {
     addon.fd_write(writer.fd, x);
     await waitFor(() => second.told.length === 1, 'the event of the second', 1000);
     assert.deepEqual(first.told, []);
-  }));
+  });
 
-  test('an event of the same batch reaches neither a closed watch nor the next user of its number', leakFree(
+  leakTest(
+    'an event of the same batch reaches neither a closed watch nor the next user of its number',
     async (scope) => {
       const pairs = [fifoPair(scope), fifoPair(scope)];
       const log: string[] = [];
@@ -147,9 +148,9 @@ describe('the end of a watch', () => {
       await settled();
       assert.equal(log.length, 1, log.join(', '));
     },
-  ));
+  );
 
-  test('a slot that is used again a thousand times', leakFree(async (scope) => {
+  leakTest('a slot that is used again a thousand times', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     let strays = 0;
@@ -157,40 +158,46 @@ describe('the end of a watch', () => {
     const { told } = record(scope, reader.fd, EPOLLIN);
     await waitFor(() => told.length === 1, 'the event of the last');
     assert.equal(strays, 0);
-  }));
+  });
 });
 
 describe('what cannot be watched', () => {
-  test('a regular file, a directory and /dev/null are always ready: undefined', leakFree((scope) => {
+  leakTest('a regular file, a directory and /dev/null are always ready: undefined', (scope) => {
     const directory = temporaryDirectory(scope);
     writeFileSync(join(directory, 'file'), '');
     for (const path of [directory, join(directory, 'file'), '/dev/null']) {
       const file = OwnedFd.open(path, constants.O_RDONLY, path);
-      assert.equal(watch(file.fd, EPOLLIN, () => {}), undefined);
+      assert.equal(
+        watch(file.fd, EPOLLIN, () => {}),
+        undefined,
+      );
       file.close();
     }
-  }));
+  });
 
-  test('a closed descriptor, and one that is watched already, are exceptions that say so', leakFree((scope) => {
+  leakTest('a closed descriptor, and one that is watched already, are exceptions that say so', (scope) => {
     const { reader } = fifoPair(scope);
     record(scope, reader.fd, EPOLLIN);
     const attempted = { name: 'TermshimError', code: 'ERR_SYSTEM', syscall: 'epoll_ctl' };
     assert.throws(() => watch(reader.fd, EPOLLIN, () => {}), { ...attempted, errno: 'EEXIST' });
     assert.throws(() => watch(1_000_000, EPOLLIN, () => {}), { ...attempted, errno: 'EBADF' });
-  }));
+  });
 
-  test('a watch that failed leaves its slot to the next', leakFree(async (scope) => {
+  leakTest('a watch that failed leaves its slot to the next', async (scope) => {
     for (let i = 0; i < 10; i++) assert.throws(() => watch(1_000_000, EPOLLIN, () => {}));
     const { writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
     await waitFor(() => told.length === 1, 'the event');
-  }));
+  });
 });
 
 describe('a listener that throws', () => {
   test('is an uncaught exception, and later batches come all the same', async () => {
     const { code, signal, stdout, stderr } = await runFixture('epoll-listener-throws', ['next batch']);
-    assert.deepEqual({ code, signal, stdout, stderr }, { code: 0, signal: null, stdout: 'caught oops\nlater\n', stderr: '' });
+    assert.deepEqual(
+      { code, signal, stdout, stderr },
+      { code: 0, signal: null, stdout: 'caught oops\nlater\n', stderr: '' },
+    );
   });
 
   test('does not take the others of its batch along: an edge is told only once', async () => {

@@ -6,16 +6,16 @@ import assert from 'node:assert/strict';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
-import { leakFree } from '../helpers/leak-free.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
 
 describe('OwnedFd', () => {
-  test('open, close, close again', leakFree(() => {
+  leakTest('open, close, close again', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'nothing');
     assert.ok(owned.isOpen);
     assert.ok(fdFlags(owned.fd) & O_CLOEXEC);
@@ -27,16 +27,16 @@ describe('OwnedFd', () => {
     owned.close();
     fstatSync(stranger);
     closeSync(stranger);
-  }));
+  });
 
-  test('the number of a closed one is an exception that names it', leakFree(() => {
+  leakTest('the number of a closed one is an exception that names it', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the stdin FIFO /run/in');
     owned.close();
     const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'EBADF' };
     assert.throws(() => owned.fd, { ...expected, message: /the stdin FIFO \/run\/in/ });
-  }));
+  });
 
-  test('open fails with what was attempted and the kernel’s words', leakFree((scope) => {
+  leakTest('open fails with what was attempted and the kernel’s words', (scope) => {
     const path = join(temporaryDirectory(scope), 'none');
     assert.throws(() => OwnedFd.open(path, O_RDONLY, `the FIFO ${path}`), {
       name: 'TermshimError',
@@ -45,12 +45,12 @@ describe('OwnedFd', () => {
       errno: 'ENOENT',
       message: `cannot open the FIFO ${path}: no such file or directory (ENOENT)`,
     });
-  }));
+  });
 
-  test('tryOpen answers the expected errno, and only that, with undefined', leakFree((scope) => {
+  leakTest('tryOpen answers the expected errno, and only that, with undefined', (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     assert.equal(OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENOENT), undefined);
     assert.throws(() => OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENXIO), { errno: 'ENOENT' });
     OwnedFd.tryOpen(path, O_WRONLY | O_CREAT | O_NONBLOCK, path, os.errno.ENXIO)?.close();
-  }));
+  });
 });

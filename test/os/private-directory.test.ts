@@ -8,21 +8,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { atExit } from '../../src/os/at-exit.js';
 import { createPrivateDirectory } from '../../src/os/private-directory.js';
+import { useRuntimeDirectory } from '../helpers/dialer.js';
 import { runFixture } from '../helpers/fixture.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
-function useRuntimeDirectory(scope: Scope, path: string): void {
-  const before = process.env['XDG_RUNTIME_DIR'];
-  process.env['XDG_RUNTIME_DIR'] = path;
-  scope.after(() => {
-    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
-    else process.env['XDG_RUNTIME_DIR'] = before;
-  });
-}
-
 describe('createPrivateDirectory', () => {
-  test('below $XDG_RUNTIME_DIR, for this user alone whatever the umask, each one new', leakFree((scope) => {
+  leakTest('below $XDG_RUNTIME_DIR, for this user alone whatever the umask, each one new', (scope) => {
     const base = temporaryDirectory(scope);
     useRuntimeDirectory(scope, base);
     const umask = process.umask(0);
@@ -35,9 +27,9 @@ describe('createPrivateDirectory', () => {
     assert.equal(existsSync(first.path), false);
     assert.ok(existsSync(second.path));
     second.remove();
-  }));
+  });
 
-  test('remove takes along what is in it, and can be called twice', leakFree((scope) => {
+  leakTest('remove takes along what is in it, and can be called twice', (scope) => {
     useRuntimeDirectory(scope, temporaryDirectory(scope));
     const { path, remove } = createPrivateDirectory('run');
     mkdirSync(join(path, 'bundle'));
@@ -45,7 +37,7 @@ describe('createPrivateDirectory', () => {
     remove();
     remove();
     assert.equal(existsSync(path), false);
-  }));
+  });
 
   for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
     test(`it is gone after ${ending}, with forty others`, async (scope) => {

@@ -12,7 +12,7 @@ import { addon } from '../../src/native/addon.js';
 import { watchProcess } from '../../src/os/reaper.js';
 import { runFixture } from '../helpers/fixture.js';
 import { makeGate } from '../helpers/gate.js';
-import { type Scope, leakFree } from '../helpers/leak-free.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { parentOf, processState, startOrphan } from '../helpers/orphan.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -41,25 +41,25 @@ describe('the exit status of a child that a runtime left to us', () => {
     ['a signal that dumps core', 'ulimit -c 0; kill -SEGV $$', 128 + 11],
   ];
   for (const [what, script, status] of rows) {
-    test(`${what}, watched while it runs`, leakFree(async () => {
+    leakTest(`${what}, watched while it runs`, async () => {
       const pid = await startOrphan(`sleep 0.05; ${script}`);
       assert.equal(parentOf(pid), process.pid);
       const watching = watchProcess(pid);
       assert.equal(watching.pid, pid);
       assert.equal(await within(watching.exited, 'the exit'), status);
       assert.equal(processState(pid), undefined, 'it was reaped');
-    }));
+    });
 
-    test(`${what}, watched when it has ended`, leakFree(async () => {
+    leakTest(`${what}, watched when it has ended`, async () => {
       const pid = await startOrphan(`sleep 0.05; ${script}`);
       await waitFor(() => processState(pid) === 'Z', 'a zombie');
       assert.equal(await within(watchProcess(pid).exited, 'the exit'), status);
       assert.equal(processState(pid), undefined, 'it was reaped');
-    }));
+    });
   }
 });
 
-test('signal: delivered while it runs, false afterwards', leakFree(async () => {
+leakTest('signal: delivered while it runs, false afterwards', async () => {
   const pid = await startOrphan('exec sleep 60');
   const watching = watchProcess(pid);
   assert.equal(watching.signal(0), true);
@@ -67,33 +67,33 @@ test('signal: delivered while it runs, false afterwards', leakFree(async () => {
   assert.equal(await within(watching.exited, 'the exit'), 128 + SIGTERM);
   assert.equal(watching.signal(0), false);
   watching.close();
-}));
+});
 
-test('a pid that does not exist', leakFree(() => {
+leakTest('a pid that does not exist', () => {
   const message = `there is no process ${2 ** 22 + 1}`;
   assert.throws(() => watchProcess(2 ** 22 + 1), { name: 'TermshimError', code: 'ERR_PROCESS_NOT_FOUND', message });
-}));
+});
 
-test('what is no pid is an error that says so', leakFree(() => {
+leakTest('what is no pid is an error that says so', () => {
   for (const pid of [0, -1]) assert.throws(() => watchProcess(pid), { name: 'TermshimError', errno: 'EINVAL' });
-}));
+});
 
 describe('a process that is not our child', () => {
-  test('its end is told, its status is not ours to ask, and its parent gets it', leakFree(async (scope) => {
+  leakTest('its end is told, its status is not ours to ask, and its parent gets it', async (scope) => {
     const pid = await startGrandchild(scope, 'sleep 0.05; exit 7');
     assert.notEqual(parentOf(pid), process.pid);
     assert.equal(await within(watchProcess(pid).exited, 'the exit'), undefined);
-  }));
+  });
 
-  test('it can be sent signals', leakFree(async (scope) => {
+  leakTest('it can be sent signals', async (scope) => {
     const pid = await startGrandchild(scope, 'exec sleep 60');
     const watching = watchProcess(pid);
     assert.equal(watching.signal(SIGTERM), true);
     assert.equal(await within(watching.exited, 'the exit'), undefined);
-  }));
+  });
 });
 
-test('close before the end: nothing is told, nothing is reaped, twice is once', leakFree(async () => {
+leakTest('close before the end: nothing is told, nothing is reaped, twice is once', async () => {
   const pid = await startOrphan('sleep 0.05');
   const watching = watchProcess(pid);
   let isTold = false;
@@ -104,16 +104,16 @@ test('close before the end: nothing is told, nothing is reaped, twice is once', 
   await waitFor(() => processState(pid) === 'Z', 'a zombie');
   assert.equal(isTold, false);
   assert.equal(await within(watchProcess(pid).exited, 'the next watch'), 0);
-}));
+});
 
-test('a hundred at once, each with a status of its own', leakFree(async (scope) => {
+leakTest('a hundred at once, each with a status of its own', async (scope) => {
   const gate = makeGate(scope);
   const codes = Array.from({ length: 100 }, (_, code) => code);
   const pids = await Promise.all(codes.map((code) => startOrphan(`${gate.wait}; exit ${code}`)));
   const exits = Promise.all(pids.map((pid) => watchProcess(pid).exited));
   gate.open();
   assert.deepEqual(await within(exits, 'all exits'), codes);
-}));
+});
 
 test('a watch keeps the process alive, a closed one does not', async () => {
   const outcome = await runFixture('process-watch-lets-go', [], { timeout: 5000 });

@@ -12,7 +12,7 @@ import { watchProcess } from '../../src/os/reaper.js';
 import { becomeSubreaper } from '../../src/os/subreaper.js';
 import { fixturePath, runFixture } from '../helpers/fixture.js';
 import { makeGate } from '../helpers/gate.js';
-import { leakFree } from '../helpers/leak-free.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { parentOf, processState, startOrphan } from '../helpers/orphan.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -39,7 +39,12 @@ function statusOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
 /** Of all our threads, and orphans that have become ours. */
 function childPids(): number[] {
   const lists = readdirSync('/proc/self/task').map((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8'));
-  return lists.flatMap((list) => list.split(' ').filter((pid) => pid !== '').map(Number));
+  return lists.flatMap((list) =>
+    list
+      .split(' ')
+      .filter((pid) => pid !== '')
+      .map(Number),
+  );
 }
 
 function noZombieStays(): Promise<unknown> {
@@ -48,34 +53,34 @@ function noZombieStays(): Promise<unknown> {
 }
 
 describe('orphans', () => {
-  test('become our children, and are reaped when nobody asks', leakFree(async () => {
+  leakTest('become our children, and are reaped when nobody asks', async () => {
     const pids = await Promise.all(Array.from({ length: 30 }, (_, i) => startOrphan(`sleep 0.0${i % 10}`)));
     await waitFor(() => pids.every((pid) => processState(pid) === undefined), 'all to be reaped');
     await noZombieStays();
-  }));
+  });
 
-  test('one that is watched tells its status', leakFree(async () => {
+  leakTest('one that is watched tells its status', async () => {
     const pid = await startOrphan('sleep 0.05; exit 9');
     assert.equal(parentOf(pid), process.pid);
     assert.equal(await within(watchProcess(pid).exited, 'the exit'), 9);
     await noZombieStays();
-  }));
+  });
 
-  test('one whose watch was closed is reaped like any other', leakFree(async () => {
+  leakTest('one whose watch was closed is reaped like any other', async () => {
     const pid = await startOrphan('sleep 0.05');
     watchProcess(pid).close();
     await waitFor(() => processState(pid) === undefined, 'it to be reaped');
-  }));
+  });
 
-  test('the grandchild of a grandchild', leakFree(async () => {
+  leakTest('the grandchild of a grandchild', async () => {
     const pid = await startOrphan('(sh -c "sleep 0.05" &) ; sleep 0.02');
     await waitFor(() => processState(pid) === undefined, 'the first');
     await noZombieStays();
-  }));
+  });
 });
 
 describe('Node’s own children', () => {
-  test('fifty, fifty orphans and fifty that are watched end at once: every status is right', leakFree(async (scope) => {
+  leakTest('fifty, fifty orphans and fifty that are watched end at once: every status is right', async (scope) => {
     const gate = makeGate(scope);
     const codes = Array.from({ length: 50 }, (_, code) => code);
     const watchedPids = await Promise.all(codes.map((code) => startOrphan(`${gate.wait}; exit ${100 + code}`)));
@@ -91,13 +96,16 @@ describe('Node’s own children', () => {
     );
     await waitFor(() => orphans.every((pid) => processState(pid) === undefined), 'the orphans');
     await noZombieStays();
-  }));
-
-  test('those from before the process became a subreaper', async () => {
-    assert.deepEqual(await within(earlyStatuses, 'the children', 3000), early.map((_, code) => code));
   });
 
-  test('of every kind: signals, spawnSync, execFileSync, exec, fork', leakFree(async () => {
+  test('those from before the process became a subreaper', async () => {
+    assert.deepEqual(
+      await within(earlyStatuses, 'the children', 3000),
+      early.map((_, code) => code),
+    );
+  });
+
+  leakTest('of every kind: signals, spawnSync, execFileSync, exec, fork', async () => {
     const killed = startChild('exec sleep 60');
     const status = statusOf(killed);
     killed.kill('SIGKILL');
@@ -107,9 +115,9 @@ describe('Node’s own children', () => {
     await assert.rejects(promisify(exec)('exit 6'), { code: 6 });
     assert.equal(await within(statusOf(fork(fixturePath('process-watch-lets-go'))), 'the forked'), 0);
     await noZombieStays();
-  }));
+  });
 
-  test('one that is aborted: the error does not end the care for it', leakFree(async () => {
+  leakTest('one that is aborted: the error does not end the care for it', async () => {
     const codes = Array.from({ length: 20 }, (_, code) => code);
     const statuses = codes.map((code) => {
       const aborting = new AbortController();
@@ -120,7 +128,7 @@ describe('Node’s own children', () => {
       return statusOf(child);
     });
     assert.deepEqual(await within(Promise.all(statuses), 'the aborted', 3000), codes);
-  }));
+  });
 
   test('one that cannot be started is still an uncaught exception if nobody listens', async () => {
     const { stdout } = await runFixture('subreaper-with-failing-spawn');

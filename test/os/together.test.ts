@@ -57,7 +57,10 @@ describe('together', () => {
       await untilAborted(signal).catch(() => {});
       return late;
     };
-    await assert.rejects(together(undefined, async () => early, failLater), (error) => error === failure);
+    await assert.rejects(
+      together(undefined, async () => early, failLater),
+      (error) => error === failure,
+    );
     await assert.rejects(together(undefined, comeAnyway, failLater), (error) => error === failure);
     assert.deepEqual([early.isClosed, late.isClosed], [true, true]);
   });
@@ -68,7 +71,10 @@ describe('together', () => {
       await new Promise((resolve) => setImmediate(resolve));
       throw second;
     };
-    await assert.rejects(together(undefined, failSecond, () => Promise.reject(first)), (error) => error === first);
+    await assert.rejects(
+      together(undefined, failSecond, () => Promise.reject(first)),
+      (error) => error === first,
+    );
   });
 
   test('the signal aborts both, before and while they wait', async () => {
