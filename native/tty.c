@@ -50,6 +50,8 @@ static int64_t tty_get_termios(struct call *call) {
   struct termios state;
   if (call->failed) return 0;
   if (into.length < sizeof state) return -EINVAL;
+  /* The padding goes out too: what was on the stack must not. */
+  memset(&state, 0, sizeof state);
   if (tcgetattr(fd, &state) < 0) return -errno;
   memcpy(into.data, &state, sizeof state);
   return sizeof state;

@@ -7,6 +7,7 @@ import { isatty } from 'node:tty';
 import { addon } from '../native/addon.js';
 import { atExit } from './at-exit.js';
 import type { Size } from './console.js';
+import { EPOLLHUP } from './epoll.js';
 import { check } from './errors.js';
 import { OwnedFd } from './owned-fd.js';
 
@@ -41,15 +42,17 @@ export interface HostStream {
 /**
  * O_NONBLOCK belongs to the open file description, which we share with the shell that started us, and which a kill -9
  * would leave changed. So the file is opened anew, with two exceptions: a regular file, whose offset we must share, and
- * which never blocks; and what cannot be opened (a socket has no path, a tty may be another user's), where the shared
- * description is changed, and changed back on close.
+ * which never blocks; and what cannot be opened (a socket has no path, a tty may be another user's) or would not tell
+ * its end anew (a FIFO whose last writer has left), where the shared description is changed, and changed back on close.
  */
 export function openHostStream(standard: 0 | 1): HostStream {
   const name = standard === 0 ? 'stdin' : 'stdout';
   const isFile = fstatSync(standard).isFile();
   const access = standard === 0 ? O_RDONLY : O_WRONLY;
   const fd = isFile ? -1 : addon.fd_open(`/proc/self/fd/${standard}`, access | O_NONBLOCK | O_NOCTTY, 0);
-  if (fd >= 0) return new OwnedFd(fd, name);
+  const own = fd >= 0 ? new OwnedFd(fd, name) : undefined;
+  if (own !== undefined && (addon.fd_poll(standard) & EPOLLHUP) === 0) return own;
+  own?.close();
   const shared = new OwnedFd(check(addon.fd_duplicate(standard), 'fcntl', `duplicate ${name}`), name);
   if (isFile || addon.fd_set_nonblocking(shared.fd, true) === 1) return shared;
   return {

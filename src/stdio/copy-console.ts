@@ -2,6 +2,7 @@
  * The Terminal branch: copies stdin FIFO -> console -> stdout FIFO, both ways with back-pressure, until the process has
  * ended, the terminal hangs up or the pipe breaks; then drains, flushes and closes.
  */
+import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
 import { ConsoleInput, type StdinEnd } from './console-input.js';
@@ -80,6 +81,7 @@ class Copier implements ConsoleCopy {
   #failure: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   #deadline = Number.POSITIVE_INFINITY;
+  #leftBytes = 0;
 
   constructor(options: ConsoleCopyOptions) {
     this.#options = options;
@@ -188,7 +190,17 @@ class Copier implements ConsoleCopy {
     const { drainTimeoutMs } = this.#options;
     if (drainTimeoutMs === 0 || this.#drainTimer !== undefined) return;
     this.#deadline = performance.now() + drainTimeoutMs;
-    this.#drainTimer = setTimeout(() => this.#finish(this.#reason), drainTimeoutMs);
+    this.#drainTimer = setTimeout(() => this.#giveUp(), drainTimeoutMs);
+  }
+
+  /** The time is up. What the console still holds is counted, as far as it goes, and dies with it. */
+  #giveUp(): void {
+    for (let blocks = 0; blocks < 16; blocks++) {
+      const dropped = addon.fd_discard(this.#options.console.fd, 64 * 1024);
+      if (dropped <= 0) break;
+      this.#leftBytes += dropped;
+    }
+    this.#finish(this.#reason);
   }
 
   #fail(error: Error): void {
@@ -207,7 +219,7 @@ class Copier implements ConsoleCopy {
       stdinBytes: this.stdinBytes,
       stdoutBytes: this.stdoutBytes,
       discardedBytes: this.#options.stdout.discardedBytes,
-      undeliveredBytes: this.#output.pendingBytes,
+      undeliveredBytes: this.#output.pendingBytes + this.#leftBytes,
     };
     this.#sinkWatch?.close();
     this.#consoleWatch?.close();

@@ -1,6 +1,7 @@
 /**
  * One direction of a copy: a pump of the addon, run until it must wait, and run again when its turn comes.
  */
+import { isatty } from 'node:tty';
 import { addon, PumpStop } from '../native/addon.js';
 import { check, systemError } from '../os/errors.js';
 
@@ -42,6 +43,7 @@ export class Flow {
 
   constructor(options: FlowOptions) {
     this.#options = options;
+    this.#isToTheEnd = isLineByLine(options.source);
     this.#pump = check(addon.pump_create(options.source, options.sink), 'malloc', 'create a pump');
   }
 
@@ -105,4 +107,9 @@ export class Flow {
     clearImmediate(this.#turn);
     this.#turn = setImmediate(() => this.run());
   }
+}
+
+/** A read of a tty that is not raw stops at the end of a line, and says nothing of the next. A master's does not. */
+function isLineByLine(source: number): boolean {
+  return isatty(source) && addon.tty_pts_number(source) < 0;
 }
