@@ -20,10 +20,10 @@ export function becomeSubreaper(): void {
   subscribe('child_process', (message) => {
     const { process: child } = message as { process: ChildProcess };
     nodeChildren.add(child);
-    child.once('exit', () => forgetChild(child));
+    child.once('exit', () => nodeChildren.delete(child));
     // An error is an end only for a child that never was; errorMonitor leaves it uncaught if nobody else listens.
     (child as EventEmitter).on(errorMonitor, () => {
-      if (child.pid === undefined) forgetChild(child);
+      if (child.pid === undefined) nodeChildren.delete(child);
     });
   });
   process.on('SIGCHLD', reapOrphans);
@@ -57,21 +57,12 @@ const earlierChildren = new Set<number>();
 let isSubreaper = false;
 const holds = new Set<object>();
 
-/** How soon to look again, when a zombie that somebody else will take stands in the way. */
-const lookAgainMs = 20;
-
-function forgetChild(child: ChildProcess): void {
-  nodeChildren.delete(child);
-  reapOrphans();
-}
-
-/** waitid(2) shows one zombie at a time: if that one has an owner, the others wait until it was taken. */
+/** waitid(2) would show one zombie at a time, and always the same while its owner lets it wait: so each is asked for. */
 function reapOrphans(): void {
-  if (holds.size > 0) return;
-  for (let pid = addon.process_peek(); pid > 0; pid = addon.process_peek()) {
-    if (claimed.has(pid) || isNodeChild(pid)) return;
-    if (earlierChildren.has(pid)) return void setTimeout(reapOrphans, lookAgainMs).unref();
-    if (addon.process_reap(pid) < 0) return;
+  if (holds.size > 0 || addon.process_peek() <= 0) return;
+  for (const pid of childPids()) {
+    const hasOwner = claimed.has(pid) || earlierChildren.has(pid) || isNodeChild(pid);
+    if (!hasOwner) addon.process_reap(pid);
   }
 }
 
@@ -86,7 +77,7 @@ function childPids(): number[] {
     const lists = readdirSync('/proc/self/task').map((task) =>
       readFileSync(`/proc/self/task/${task}/children`, 'utf8'),
     );
-    return lists.flatMap((list) => list.trim().split(' ')).map(Number);
+    return lists.flatMap((list) => list.split(' ')).flatMap((pid) => (Number(pid) > 0 ? [Number(pid)] : []));
   } catch {
     return [];
   }

@@ -7,10 +7,6 @@ import { runToEnd } from './command.js';
 import { type RuntimeName, runtimeCommand } from './run-command.js';
 import type { Stage } from './stage.js';
 
-// The runtime leaves a container's init to us, and `delete` finds it gone at once, where the init of the machine may take
-// seconds to reap it. This comes before the first child of the test: those of before would be taken for orphans too.
-becomeSubreaper();
-
 export interface ContainerOptions {
   args: readonly string[];
   consoleSocket: string;
@@ -35,14 +31,18 @@ export async function startContainer(
   return { id, pid: Number(readFileSync(pidFile, 'utf8')) };
 }
 
-/** A bundle and an id; whatever is made of them is removed at the end of the test. */
+/**
+ * A bundle and an id; whatever is made of them is removed at the end of the test. The runtime leaves the container's init
+ * to us, so that `delete` finds it gone at once: the init of the machine may take seconds to reap it.
+ */
 export function prepareContainer(
   runtime: RuntimeName,
   stage: Stage,
   options: Omit<BundleOptions, 'isHost'>,
 ): { id: string; bundle: string } {
+  becomeSubreaper();
   const id = stage.newId();
-  stage.onEnd(() => runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: stage.env }));
+  stage.after(() => runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: stage.env }));
   return { id, bundle: makeBundle(stage, { ...options, isHost: runtime === 'pty' }) };
 }
 

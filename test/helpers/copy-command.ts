@@ -33,7 +33,7 @@ export async function startCopy(stage: Stage, args: readonly string[] = [], env 
   spawnSync('mkfifo', [stdin, stdout]);
   const all = [termshimPath, 'copy', '--stdin', stdin, '--stdout', stdout, ...args];
   const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  stage.onEnd(() => child.kill('SIGKILL'));
+  stage.after(() => child.kill('SIGKILL'));
   let printed = '';
   child.stdout.on('data', (data: Buffer) => {
     printed += data.toString();
@@ -83,7 +83,7 @@ export function startClient(stage: Stage, { stdin, stdout }: { stdin: string; st
   writer.stdin.on('error', () => {});
   const readerEnd = once(reader, 'close');
   const ends = [readerEnd, once(writer, 'close')];
-  stage.onEnd(() => {
+  stage.after(() => {
     for (const child of children) child.kill('SIGKILL');
   });
   return {

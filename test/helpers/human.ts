@@ -50,7 +50,7 @@ export function sitAt(stage: Stage, command: readonly string[], size: WindowSize
   const exited = new Promise<number>((resolve) => {
     pty.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode));
   });
-  stage.onEnd(() => leave(pty, exited));
+  stage.after(() => leave(pty, exited));
   const sees: Human['sees'] = async (text, timeoutMs = 10_000) => {
     const match = (): number | undefined => endOfMatch(shown.slice(seen), text);
     const end = await waitFor(match, `${String(text)} on the terminal`, timeoutMs).catch((error: Error) => {

@@ -33,7 +33,8 @@ export function readFrom(fd: number): Reader {
   let watching: Watch | undefined;
 
   const take = (): void => {
-    while (!isPaused && !hasEnded && watching !== undefined) {
+    if (isPaused || watching === undefined) return;
+    while (!hasEnded) {
       const got = addon.fd_read(fd, block);
       if (got === -11) break;
       if (got <= 0) {

@@ -20,7 +20,7 @@ export interface RunningRecvtty {
 export async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
   const socket = stage.path('console.sock');
   const child = spawn(process.execPath, [termshimPath, 'recvtty', ...args, socket], { env: stage.env });
-  stage.onEnd(() => child.kill('SIGKILL'));
+  stage.after(() => child.kill('SIGKILL'));
   let shown = '';
   child.stdout.on('data', (data: Buffer) => {
     shown += data.toString('latin1');

@@ -20,8 +20,8 @@ export interface Stage {
   path(name: string): string;
   /** A container id that nobody else has. */
   newId(): string;
-  /** Called at the end of the test, the last added first, before the proof. */
-  onEnd(work: () => unknown): void;
+  /** Undoes something at the end of the test, the last first, before the proof. */
+  after(undo: () => unknown): void;
   /** Processes of the test that live now. */
   processes(): LivingProcess[];
   /** What is there now and must be gone when the test ends. */
@@ -31,14 +31,14 @@ export interface Stage {
 export function openStage(test: TestContext): Stage {
   const name = `e2e-${randomBytes(5).toString('hex')}`;
   const ids: string[] = [];
-  const endings: (() => unknown)[] = [];
+  const undos: (() => unknown)[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
   const runtimeDirectory = join(directory, 'xdg');
   mkdirSync(runtimeDirectory, { mode: 0o700 });
   const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids };
   test.after(async () => {
     try {
-      for (const work of endings.toReversed()) await work();
+      for (const undo of undos.toReversed()) await undo();
       await assertNothingLeft(marks);
     } finally {
       rmSync(directory, { recursive: true, force: true });
@@ -61,7 +61,7 @@ export function openStage(test: TestContext): Stage {
       ids.push(id);
       return id;
     },
-    onEnd: (work) => void endings.push(work),
+    after: (undo) => void undos.push(undo),
     processes: () => findProcesses(marks),
     traces: () => findTraces(marks),
   };
@@ -73,7 +73,7 @@ const moreApplets = ['seq', 'setsid', 'sha256sum', 'yes'];
 async function assertNothingLeft(marks: Marks): Promise<void> {
   await waitFor(() => findTraces(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
   const traces = findTraces(marks);
-  for (const { pid } of findProcesses(marks)) process.kill(pid, 'SIGKILL');
+  spawnSync('kill', ['-KILL', ...findProcesses(marks).map(({ pid }) => String(pid))]);
   for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
   for (const path of marks.ids.flatMap(findControlGroups)) spawnSync('rmdir', [path]);
   assert.deepEqual(traces, [], 'the test left something behind');

@@ -27,7 +27,7 @@ export async function startTmux(stage: Stage): Promise<Tmux> {
     assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  stage.onEnd(() => call('kill-server').catch(() => {}));
+  stage.after(() => call('kill-server').catch(() => {}));
   await call('new-session', '-d', '-x', '100', '-y', '30', shellLine(['env', `PS1=${prompt}`, 'sh', '-i']));
   const screen = async (): Promise<string> => (await call('capture-pane', '-p')).replace(/\s+$/, '');
   const shows = async (text: RegExp): Promise<string> => {

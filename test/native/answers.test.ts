@@ -204,6 +204,19 @@ describe('tty', () => {
     assert.deepEqual(after, before);
   });
 
+  leakTest('unread_input: what the tty could read now, in raw mode and by whole lines', (scope) => {
+    const { master, tty } = openPty(scope);
+    const { reader } = fifoPair(scope);
+    addon.fd_write(master, Buffer.from('one\ntw'));
+    assert.equal(addon.tty_unread_input(master), 4);
+    addon.fd_read(tty.fd, new Uint8Array(16));
+    assert.equal(addon.tty_unread_input(master), 0, 'half a line cannot be read');
+    addon.tty_set_raw(tty.fd);
+    assert.equal(addon.tty_unread_input(master), 2);
+    assert.ok(addon.tty_unread_input(tty.fd) < 0);
+    assert.equal(addon.tty_unread_input(reader.fd), -ENOTTY);
+  });
+
   leakTest('clear_onlcr leaves newlines as they are', (scope) => {
     const { master, tty } = openPty(scope);
     const into = Buffer.alloc(8);

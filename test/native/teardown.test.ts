@@ -1,8 +1,8 @@
 /*
  * An environment can end at any moment of the addon's life: a worker is terminated, a process exits. An open libuv
- * handle aborts the process then, a freed callback crashes it, and a forgotten descriptor stays open in the process that
- * goes on. So one row for each prefix of a life, and each is ended in every way that it can end: as a worker of this
- * process, which must have the descriptors it had before, and as a process of its own, which must exit with 0.
+ * handle aborts the process then, a freed callback crashes it, and a forgotten descriptor stays open in the process
+ * that goes on. So one row for each prefix of a life, and each is ended in every way that it can end: as a worker of
+ * this process, which must have the descriptors it had before, and as a process of its own, which must exit with 0.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -112,7 +112,8 @@ describe('the end of waiting', () => {
     const receiving = socket.receive({ timeoutMs: 1500 });
     const start = performance.now();
     socket.close();
-    await assert.rejects(within(receiving, 'the end'), { name: 'TermshimError' });
+    await assert.rejects(within(receiving, 'the end'), { code: 'ERR_CONSOLE_CLOSED' });
+    await assert.rejects(socket.receive(), { code: 'ERR_CONSOLE_CLOSED' });
     assert.ok(performance.now() - start < 1000, 'the wait went on after close, until its timeout');
   });
 

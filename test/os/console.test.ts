@@ -12,6 +12,7 @@ import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fdFlags } from '../helpers/fd-flags.js';
 import { fifoPair } from '../helpers/fifo-pair.js';
+import { makeGate } from '../helpers/gate.js';
 import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { type Reader, readFrom } from '../helpers/reader.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
@@ -144,6 +145,33 @@ describe('what the process notices', () => {
     console.close();
     console.close();
     assert.equal(await within(leader.exited, 'the hang-up'), 7);
+  });
+});
+
+describe('unreadInputBytes', () => {
+  leakTest('what was typed until it is read', async (scope) => {
+    const console = openConsole(scope);
+    const gate = makeGate(scope);
+    const script = `stty -echo; echo ready; ${gate.wait}; read line; echo "got $line"; sleep 60`;
+    const { shown } = startOn(scope, console, script);
+    await shown.sees('ready');
+    assert.equal(console.unreadInputBytes, 0);
+    type(console, 'hello\n');
+    assert.equal(console.unreadInputBytes, 6);
+    gate.open();
+    await shown.sees('got hello');
+    assert.equal(console.unreadInputBytes, 0);
+  });
+
+  leakTest('asking does not end the copy of an output, nor make the tty ours', async (scope) => {
+    const console = openConsole(scope);
+    const { shown, leader } = startOn(scope, console, 'echo ready; exec cat');
+    await shown.sees('ready');
+    for (let i = 0; i < 10; i++) assert.equal(console.unreadInputBytes, 0);
+    type(console, 'x\n');
+    await shown.sees('x\r\nx\r\n');
+    assert.equal(shown.hasEnded, false);
+    assert.equal(leader.hasExited, false);
   });
 });
 

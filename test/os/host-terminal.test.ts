@@ -1,7 +1,8 @@
 /*
- * The standard descriptors that we were started with belong to somebody else, who goes on using them when we have ended,
- * however we end. O_NONBLOCK left on a shared description makes the shell's next `cat` fail, and a file that is read
- * through an offset of its own is read twice. Each kind of descriptor is handed to a program as a shell would do it.
+ * The standard descriptors that we were started with belong to somebody else, who goes on using them when we have
+ * ended, however we end. O_NONBLOCK left on a shared description makes the shell's next `cat` fail, and a file that is
+ * read through an offset of its own is read twice. Each kind of descriptor is handed to a program as a shell would do
+ * it.
  */
 import assert from 'node:assert/strict';
 import { type SpawnOptions, spawn } from 'node:child_process';
@@ -158,6 +159,6 @@ describe('hostSize', () => {
     human.resize({ columns: 120, rows: 40 });
     await human.sees('{"columns":120,"rows":40}');
     process.kill(Number(/pid (\d+)\./.exec(said)?.[1]), 'SIGTERM');
-    await human.sees('0 listeners');
+    await human.sees('0 listeners left');
   });
 });

@@ -1,6 +1,6 @@
 /*
- * Who waits for a process must learn its end whenever it comes: before the watch, during it, or never because nobody has
- * such a pid. A process that is another's child must not be reaped, nor be waited for in vain. This process has no
+ * Who waits for a process must learn its end whenever it comes: before the watch, during it, or never because nobody
+ * has such a pid. A process that is another's child must not be reaped, nor be waited for in vain. This process has no
  * handler of SIGCHLD, so that a zombie stays one until it is watched; the whole subreaper is in subreaper.test.ts.
  */
 import assert from 'node:assert/strict';

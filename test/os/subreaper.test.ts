@@ -9,7 +9,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { watchProcess } from '../../src/os/reaper.js';
-import { becomeSubreaper } from '../../src/os/subreaper.js';
+import { becomeSubreaper, holdOrphans } from '../../src/os/subreaper.js';
 import { fixturePath, runFixture } from '../helpers/fixture.js';
 import { makeGate } from '../helpers/gate.js';
 import { leakTest } from '../helpers/leak-free.js';
@@ -70,6 +70,32 @@ describe('orphans', () => {
     const pid = await startOrphan('sleep 0.05');
     watchProcess(pid).close();
     await waitFor(() => processState(pid) === undefined, 'it to be reaped');
+  });
+
+  leakTest('one that ends while orphans are held can be watched afterwards', async () => {
+    const release = holdOrphans();
+    const pid = await startOrphan('sleep 0.03; exit 9');
+    await waitFor(() => processState(pid) === 'Z', 'a zombie');
+    const { exited } = watchProcess(pid);
+    release();
+    release();
+    assert.equal(await within(exited, 'the exit'), 9);
+  });
+
+  leakTest('those that end while orphans are held are reaped at the release of the last hold', async () => {
+    const releases = [holdOrphans(), holdOrphans()];
+    const pids = await Promise.all([1, 2, 3].map(() => startOrphan('sleep 0.03')));
+    await waitFor(() => pids.every((pid) => processState(pid) === 'Z'), 'zombies');
+    releases[0]?.();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(pids.every((pid) => processState(pid) === 'Z'));
+    releases[1]?.();
+    await noZombieStays();
+  });
+
+  test('a zombie from before, for which nobody waits, does not stand in their way', async () => {
+    const { code, stdout } = await runFixture('subreaper-with-a-zombie-from-before');
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'all orphans were reaped\n' });
   });
 
   leakTest('the grandchild of a grandchild', async () => {

@@ -1,7 +1,7 @@
 /*
  * Two things are acquired at a time: a console from the runtime and a reader of stdout. If one fails, the other may
- * still be waiting, or have come in the very moment; it must be stopped or closed, and the first error be told. Both are
- * played by promises here, since only their order matters.
+ * still be waiting, or have come in the very moment; it must be stopped or closed, and the first error be told. Both
+ * are played by promises here, since only their order matters.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
