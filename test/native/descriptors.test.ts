@@ -62,8 +62,8 @@ describe('the table of owned descriptors', () => {
   leakTest('each environment has its own: a worker cannot close what the main thread owns', async (scope) => {
     const { reader } = fifoPair(scope);
     const worker = new Worker(fixturePath('worker-that-closes'), { workerData: reader.fd });
-    assert.deepEqual(await once(worker, 'message'), [-EBADF]);
-    await once(worker, 'exit');
+    const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+    assert.deepEqual(message, [-EBADF]);
     fstatSync(reader.fd);
   });
 });

@@ -25,7 +25,8 @@ before(() => {
 /** A grandchild that stays one: its parent waits for it, until the test is over. */
 async function startGrandchild(scope: Scope, script: string): Promise<number> {
   const middle = spawn('sh', ['-c', 'sh -c "$0" & echo $!; wait', script], { stdio: ['ignore', 'pipe', 'ignore'] });
-  scope.after(() => once(middle, 'exit'));
+  const exited = once(middle, 'exit');
+  scope.after(() => exited);
   const [line] = (await once(middle.stdout, 'data')) as [Buffer];
   middle.stdout.destroy();
   return Number(String(line));

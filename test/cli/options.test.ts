@@ -1,0 +1,85 @@
+/*
+ * What a user types as a duration or a pid reaches timers and system calls as a number. A text that is half a number, a
+ * pid that another pid is made of by cutting bits off, a time that setTimeout takes for one millisecond: each must be
+ * refused as wrong usage, in words that show what is right.
+ */
+import assert from 'node:assert/strict';
+import { InvalidArgumentError } from 'commander';
+import { describe, test } from 'node:test';
+import { parseDuration, parsePid } from '../../src/cli/options.js';
+
+const longestTimerMs = 2 ** 31 - 1;
+
+describe('parseDuration', () => {
+  const good: readonly (readonly [string, number])[] = [
+    ['0', 0],
+    ['0s', 0],
+    ['1ms', 1],
+    ['500ms', 500],
+    ['10s', 10_000],
+    ['1.5s', 1500],
+    ['.5s', 500],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['10 s', 10_000],
+    ['10S', 10_000],
+    ['10 seconds', 10_000],
+    ['24d', 24 * 86_400_000],
+  ];
+  for (const [text, ms] of good) test(`${text} is ${ms} ms`, () => assert.equal(parseDuration(text), ms));
+
+  const bad = [
+    '',
+    ' ',
+    '10',
+    '1.5',
+    '-5s',
+    '+5s',
+    '-0',
+    '00',
+    's',
+    'ms',
+    '10x',
+    '10s5',
+    '10s 5m',
+    '1..5s',
+    '1,5s',
+    '5.s',
+  ];
+  for (const text of [...bad, 'ten s', 'Infinitys', 'NaN', '1e3s', '0x10s', '10\n', '１０s', `${'9'.repeat(120)}s`]) {
+    test(`${JSON.stringify(text)} is refused`, () => {
+      const isTold = (error: Error): boolean => error instanceof InvalidArgumentError && /10s/.test(error.message);
+      assert.throws(() => parseDuration(text), isTold);
+    });
+  }
+
+  for (const text of ['25d', '5w', '1y', '999999999999h']) {
+    test(`${text} is longer than a timer can wait: refused, not taken for one millisecond`, () => {
+      let ms: number;
+      try {
+        ms = parseDuration(text);
+      } catch (error) {
+        assert.ok(error instanceof InvalidArgumentError);
+        return;
+      }
+      assert.ok(ms <= longestTimerMs, `${ms} ms overflows setTimeout`);
+    });
+  }
+});
+
+describe('parsePid', () => {
+  for (const [text, pid] of [
+    ['1', 1],
+    ['4194304', 4_194_304],
+  ] as const) {
+    test(`${text} is ${pid}`, () => assert.equal(parsePid(text), pid));
+  }
+
+  const bad = ['', ' ', '0', '-1', '1.5', 'x', '12x', 'NaN', 'Infinity', '1 2', '9'.repeat(30)];
+  for (const text of [...bad, '2147483648', '4294967297']) {
+    test(`${JSON.stringify(text)} is refused`, () => {
+      const isTold = (error: Error): boolean => error instanceof InvalidArgumentError && /pid/.test(error.message);
+      assert.throws(() => parsePid(text), isTold);
+    });
+  }
+});

@@ -1,0 +1,55 @@
+/**
+ * Wrong command lines. What could break: a mistake is taken for something else, or is told with a stack trace, on stdout,
+ * or with a status that scripts take for that of the process. Each command line is one that a human could type.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runToEnd } from '../helpers/command.js';
+import { openStage } from '../helpers/stage.js';
+import { termshimPath } from '../helpers/termshim.js';
+
+/** Command lines that make no sense, with a word that the message must have. */
+const usageErrors: [args: string[], words: RegExp][] = [
+  [['fly'], /unknown command 'fly'/],
+  [['--fly'], /unknown option '--fly'/],
+  [['run', '--fly'], /unknown option '--fly'/],
+  [['run', '--runtime'], /--runtime <name>.*argument missing/],
+  [['run', '--bundle', 'a', '--rootfs', 'b'], /--bundle and --rootfs/],
+  [['run', '--bundle', 'a', 'sh'], /--bundle.*config\.json/],
+  [['run', '--runtime', 'pty', '--rootfs', 'a'], /pty.*--rootfs/],
+  [['run', '--runtime', 'runc', 'sh'], /runc needs --bundle or --rootfs/],
+  [['copy'], /--stdin <fifo>.*not specified/],
+  [['copy', '--stdin', 'a'], /--stdout <fifo>.*not specified/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', 'c'], /too many arguments/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--connect-timeout', 'soon'], /soon.*10s, 500ms/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--connect-timeout', '-5s'], /-5s.*10s, 500ms/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--connect-timeout', '5'], /'5'.*10s, 500ms/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--no-reader', 'panic'], /panic.*block, discard, hangup/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--stdin-eof', 'panic'], /panic.*hangup, veof, ignore/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--pid', 'init'], /init.*positive number/],
+  [['copy', '--stdin', 'a', '--stdout', 'b', '--pid', '0'], /'0'.*positive number/],
+  [['recvtty'], /missing required argument 'socket'/],
+  [['recvtty', 'a', 'b'], /too many arguments/],
+  [['recvtty', '--mode', 'double', 'a'], /double.*single, null/],
+];
+
+test('a wrong command line is refused with status 2', { concurrency: 2 }, async (t) => {
+  const stage = openStage(t);
+  for (const [args, words] of usageErrors) {
+    await t.test(`termshim ${args.join(' ')}`, async () => {
+      const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+      assert.match(stderr, /^error: [^\n]*\n$/);
+      assert.match(stderr, words);
+      assert.deepEqual({ stdout, status }, { stdout: '', status: 2 });
+    });
+  }
+});
+
+test('--help and --version are no errors', async (t) => {
+  const stage = openStage(t);
+  for (const args of [['--help'], ['--version'], ['run', '--help'], ['copy', '--help'], ['recvtty', '--help']]) {
+    const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+    assert.ok(stdout.length > 0);
+    assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  }
+});

@@ -1,0 +1,113 @@
+/**
+ * `termshim run -it` as a human uses it, at a terminal that node-pty plays. What could break: typed keys do not arrive
+ * or are handled by the wrong terminal, ^C ends termshim and not the process at work, a resize is not seen, the end of
+ * either side leaves the other. The human types, and waits for what must be shown, with a bound.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { prompt, shellLine, sitAt, sitAtShell } from '../helpers/human.js';
+import { runToEnd } from '../helpers/command.js';
+import { missingFor, runCommand, runtimeNames } from '../helpers/run-command.js';
+import { openStage } from '../helpers/stage.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+for (const runtime of runtimeNames) {
+  const skip = missingFor(runtime);
+  /** A shell in the container, whose prompt no other shell has. */
+  const shell = ['env', 'PS1=inside$ ', 'sh'];
+
+  test(`${runtime}: a shell takes what is typed, and exits as told`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: shell }));
+    await human.sees('inside$ ');
+    human.type('echo $((6 * 7)) "a""b"\r');
+    await human.sees('42 ab\r\n');
+    await human.sees('inside$ ');
+    human.type('exit 9\r');
+    assert.equal(await within(human.exited, 'the end of the run'), 9);
+  });
+
+  test(`${runtime}: each key arrives as it is`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const script = 'stty raw -echo; echo ready; head -c 6 | od -An -tx1';
+    const command = ['sh', '-c', script.replace('od', runtime === 'pty' ? 'od' : 'busybox od')];
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command }));
+    await human.sees('ready');
+    // ^C, ^D, ^Z, ^\, CR and ^S: each of them means something to a terminal that is not raw.
+    human.type('\x03\x04\x1a\x1c\r\x13');
+    await human.sees('03 04 1a 1c 0d 13');
+    assert.equal(await within(human.exited, 'the end of the run'), 0);
+  });
+
+  test(`${runtime}: a resize of the window arrives, with SIGWINCH`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const script = 'trap "stty size" WINCH; stty size; while :; do sleep 0.02; done';
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: ['sh', '-c', script] }));
+    await human.sees('24 80\r\n');
+    human.resize({ columns: 132, rows: 50 });
+    await human.sees('50 132\r\n');
+    human.resize({ columns: 20, rows: 5 });
+    await human.sees('5 20\r\n');
+    human.type('\x03');
+    assert.equal(await within(human.exited, 'the end of the run'), 130);
+  });
+
+  test(`${runtime}: ^C interrupts what runs in the foreground, and the shell goes on`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: shell }));
+    await human.sees('inside$ ');
+    human.type('sleep 1000\r');
+    await waitFor(() => stage.processes().some((it) => it.commandLine === 'sleep 1000'), 'sleep to run');
+    human.type('\x03');
+    await human.sees('inside$ ');
+    human.type('echo status $?\r');
+    await human.sees('status 130\r\n');
+    human.type('exit\r');
+    await within(human.exited, 'the end of the run');
+  });
+
+  test(`${runtime}: ^C without -i is a signal to the process`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const script = 'trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.02; done';
+    const command = runCommand(runtime, stage, { flags: ['-t'], command: ['sh', '-c', script] });
+    const human = sitAt(stage, command);
+    await human.sees('ready');
+    human.type('\x03');
+    await human.sees('interrupted');
+    assert.equal(await within(human.exited, 'the end of the run'), 9);
+  });
+
+  test(`${runtime}: ^D at the prompt ends the shell`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: shell }));
+    await human.sees('inside$ ');
+    human.type('\x04');
+    assert.equal(await within(human.exited, 'the end of the run'), 0);
+  });
+
+  test(`${runtime}: closing the window hangs the process up`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const script = 'trap "echo hung up >/tmp/hup-$ID; exit 1" HUP; echo ready; while :; do sleep 0.02; done';
+    const id = stage.newId();
+    const where = runtime === 'pty' ? stage.path('hup') : `${stage.rootfs}/tmp/hup-${id}`;
+    const command = ['sh', '-c', script.replace('/tmp/hup-$ID', runtime === 'pty' ? where : `/tmp/hup-${id}`)];
+    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], id, command }));
+    await human.sees('ready');
+    human.leave();
+    await within(human.exited, 'the end of the run');
+    assert.equal((await runToEnd(['cat', where])).stdout, 'hung up\n');
+  });
+
+  test(`${runtime}: two runs after each other in one terminal`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const human = await sitAtShell(stage);
+    for (const word of ['first', 'second']) {
+      human.type(`${shellLine(runCommand(runtime, stage, { flags: ['-it'], command: shell }))}\r`);
+      await human.sees('inside$ ');
+      human.type(`echo the "${word}"; exit 3\r`);
+      await human.sees(`the ${word}\r\n`);
+      await human.sees(prompt);
+      assert.equal(await human.asks('echo $?'), '3\n');
+    }
+  });
+}

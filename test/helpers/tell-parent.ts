@@ -1,0 +1,8 @@
+/** How a fixture that runs as a worker says something to the test. */
+import { parentPort } from 'node:worker_threads';
+
+/** Does nothing in a main thread. */
+export function tellParent(message: unknown): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port is no window, and has no origin
+  parentPort?.postMessage(message);
+}

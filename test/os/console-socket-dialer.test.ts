@@ -1,0 +1,169 @@
+/*
+ * The console socket is a door that anybody of our user may knock at, in any way: with no descriptor, with two, with a
+ * file, with garbage, saying nothing at all. A wrong dialer must be told from a good one, must cost no descriptor, and
+ * a silent one must not hold up the runtime that comes after it. Whatever happened, the next console can be received.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmodSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import type { ConsoleSocket } from '../../src/os/console-socket.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { dial, isError, listen, openMaster, receive } from '../helpers/dialer.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
+import { missing } from '../helpers/requirement.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { within } from '../helpers/wait-for.js';
+
+const { O_RDONLY, O_RDWR, O_NOCTTY } = constants;
+
+describe('a good dialer', () => {
+  leakTest('sends a master: the console is the same pty, its name the one that was sent', async (scope) => {
+    const socket = listen(scope);
+    const sent = openMaster(scope);
+    dial(scope, socket).send('/dev/pts/3', [sent]);
+    const console = await receive(scope, socket);
+    assert.equal(console.name, '/dev/pts/3');
+    assert.notEqual(console.fd, sent);
+    assert.equal(addon.tty_pts_number(console.fd), addon.tty_pts_number(sent));
+  });
+
+  const names: readonly (readonly [string, Uint8Array | string, RegExp])[] = [
+    ['with a zero at its end', '/dev/pts/3\0', /^\/dev\/pts\/3$/],
+    ['of one zero byte', new Uint8Array(1), /^\/dev\/pts\/\d+$/],
+    ['that is no path', 'orphan-pts-master', /^orphan-pts-master$/],
+    ['of 5000 bytes', 'n'.repeat(5000), /^n{4095}$/],
+    ['that is not UTF-8', Buffer.from([0xff, 0xfe, 0x41]), /A$/],
+  ];
+  for (const [what, name, expected] of names) {
+    leakTest(`sends a name ${what}`, async (scope) => {
+      const socket = listen(scope);
+      dial(scope, socket).send(name, [openMaster(scope)]);
+      assert.match((await receive(scope, socket)).name, expected);
+    });
+  }
+
+  leakTest('may come before receive, after it, and send late', async (scope) => {
+    const socket = listen(scope);
+    dial(scope, socket).send('early', [openMaster(scope)]);
+    assert.equal((await receive(scope, socket)).name, 'early');
+    const receiving = receive(scope, socket);
+    dial(scope, socket).send('after', [openMaster(scope)]);
+    assert.equal((await receiving).name, 'after');
+    const slow = dial(scope, socket);
+    setTimeout(() => slow.send('late', [openMaster(scope)]), 30);
+    assert.equal((await receive(scope, socket)).name, 'late');
+  });
+
+  leakTest('leaves at once after sending', async (scope) => {
+    const socket = listen(scope);
+    const dialer = dial(scope, socket);
+    dialer.send('x', [openMaster(scope)]);
+    dialer.leave();
+    await receive(scope, socket);
+  });
+
+  leakTest('wins over silent dialers before it, whose connections are dropped', async (scope) => {
+    const socket = listen(scope);
+    for (let i = 0; i < 5; i++) dial(scope, socket);
+    const receiving = receive(scope, socket);
+    dial(scope, socket);
+    dial(scope, socket).send('good', [openMaster(scope)]);
+    assert.equal((await receiving).name, 'good');
+  });
+
+  leakTest('two at once: one console is received, nothing of the other stays', async (scope) => {
+    const socket = listen(scope);
+    for (const name of ['first', 'second']) dial(scope, socket).send(name, [openMaster(scope)]);
+    assert.equal((await receive(scope, socket)).name, 'first');
+  });
+});
+
+interface Misdeed {
+  readonly what: string;
+  act(scope: Scope, socket: ConsoleSocket): void;
+  readonly code: string;
+  readonly words: RegExp;
+}
+
+const message = 'ERR_CONSOLE_MESSAGE';
+const stranger = { code: 'ERR_NOT_A_CONSOLE', words: /not a pty master/ };
+const silence = { code: 'ERR_CONSOLE_TIMEOUT', words: /within 0\.1 s/ };
+
+const misdeeds: readonly Misdeed[] = [
+  {
+    what: 'sends no descriptor',
+    act: (scope, socket) => dial(scope, socket).send('/dev/pts/3', []),
+    code: message,
+    words: /carries no descriptor/,
+  },
+  { what: 'sends two', act: sendMany(2), code: message, words: /more than one descriptor/ },
+  { what: 'sends 253', act: sendMany(253), code: message, words: /more than one descriptor/ },
+  { what: 'sends a file', act: (scope, socket) => sendOpened(scope, socket, '/proc/self/stat'), ...stranger },
+  { what: 'sends /dev/null', act: (scope, socket) => sendOpened(scope, socket, '/dev/null'), ...stranger },
+  {
+    what: 'sends the tty',
+    act: (scope, socket) => sendOpened(scope, socket, `/dev/pts/${addon.tty_pts_number(openMaster(scope))}`),
+    ...stranger,
+  },
+  {
+    what: 'sends garbage',
+    act: (scope, socket) => dial(scope, socket).send(Buffer.alloc(50_000, 0xa5), []),
+    code: message,
+    words: /carries no descriptor/,
+  },
+  {
+    what: 'leaves at once',
+    act: (scope, socket) => dial(scope, socket).leave(),
+    code: message,
+    words: /left without/,
+  },
+  { what: 'is silent', act: (scope, socket) => void dial(scope, socket), ...silence },
+  { what: 'does not come', act: () => {}, ...silence },
+];
+
+describe('a bad dialer', () => {
+  for (const { what, act, code, words } of misdeeds) {
+    for (const isEarly of [true, false]) {
+      leakTest(`${what} (${isEarly ? 'before' : 'after'} receive)`, async (scope) => {
+        const socket = listen(scope);
+        if (isEarly) act(scope, socket);
+        const receiving = socket.receive({ timeoutMs: code === silence.code ? 100 : 5000 });
+        if (!isEarly) act(scope, socket);
+        await assert.rejects(within(receiving, 'the fault'), isError(code, words));
+        dial(scope, socket).send('good', [openMaster(scope)]);
+        assert.equal((await receive(scope, socket)).name, 'good', 'the socket goes on listening');
+      });
+    }
+  }
+
+  const turnedAway = async (scope: Scope): Promise<void> => {
+    const place = temporaryDirectory(scope);
+    const socket = listen(scope, join(place, 'socket'));
+    for (const path of [place, socket.path]) chmodSync(path, 0o777);
+    const receiving = receive(scope, socket);
+    const script = "require('net').connect(process.argv[1]).on('end', () => console.log('turned away')).resume()";
+    const other = spawn(process.execPath, ['-e', script, socket.path], { uid: 65534, gid: 65534 });
+    assert.equal(await within(text(other.stdout), 'the other user'), 'turned away\n');
+    dial(scope, socket).send('good', [openMaster(scope)]);
+    assert.equal((await receiving).name, 'good');
+  };
+  leakTest('of another user is turned away, and the good one after it wins', turnedAway, { skip: missing('root') });
+});
+
+function sendMany(count: number): Misdeed['act'] {
+  return (scope, socket) => {
+    const master = openMaster(scope);
+    const masters = Array.from({ length: count }, () => master);
+    dial(scope, socket).send('x', masters);
+  };
+}
+
+function sendOpened(scope: Scope, socket: ConsoleSocket, path: string): void {
+  const file = OwnedFd.open(path, path.startsWith('/dev') ? O_RDWR | O_NOCTTY : O_RDONLY, path);
+  scope.after(() => file.close());
+  dial(scope, socket).send('/dev/pts/3', [file.fd]);
+}

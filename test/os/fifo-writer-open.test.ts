@@ -1,0 +1,105 @@
+/*
+ * A writer that opened a FIFO without a reader would lose what a short process wrote, and one that waited for the
+ * reader in open(2) would park a thread of libuv's pool: four of them freeze all file access. So it is opened against
+ * readers that are there, that wait in open(2) themselves, that come late, or never, and against paths that change
+ * meanwhile.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { describe } from 'node:test';
+import { FifoWriter } from '../../src/os/fifo-stream.js';
+import { newFifo, openReader, openWriter, readOnce, writeOnce } from '../helpers/fifo-ends.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { within } from '../helpers/wait-for.js';
+
+const invalid = { name: 'TermshimError', code: 'ERR_FIFO_INVALID' };
+
+describe('FifoWriter.open', () => {
+  leakTest('finds a reader that is there', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    writeOnce(await openWriter(scope, reader.path), 'hello');
+    assert.equal(readOnce(reader), 'hello');
+  });
+
+  leakTest('finds a reader that waits in open(2)', async (scope) => {
+    const path = newFifo(scope);
+    const child = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const writer = await openWriter(scope, path);
+    writeOnce(writer, 'hello');
+    writer.close();
+    assert.equal(await within(text(child.stdout), 'the reader'), 'hello');
+  });
+
+  leakTest('waits for a reader that opens late', async (scope) => {
+    const path = newFifo(scope);
+    const opening = FifoWriter.open(path, { timeoutMs: 0 });
+    let isOpen = false;
+    void opening.then(() => (isOpen = true));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.equal(isOpen, false);
+    const child = spawn('sh', ['-c', 'sleep 0.05; cat "$0"', path], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const writer = await within(opening, 'the late reader');
+    writeOnce(writer, 'hello');
+    writer.close();
+    assert.equal(await within(text(child.stdout), 'the reader'), 'hello');
+  });
+
+  leakTest('gives up after the time, and names the path and the time', async (scope) => {
+    const path = newFifo(scope);
+    const start = performance.now();
+    await assert.rejects(FifoWriter.open(path, { timeoutMs: 120 }), (error: Error & { code: string }) => {
+      assert.equal(error.code, 'ERR_FIFO_TIMEOUT');
+      assert.ok(error.message.includes(path) && error.message.includes('0.12 s'), error.message);
+      return true;
+    });
+    const elapsed = performance.now() - start;
+    assert.ok(elapsed >= 119 && elapsed < 1000, `${elapsed} ms`);
+  });
+
+  leakTest('a signal that aborts while it waits ends it with the reason', async (scope) => {
+    const path = newFifo(scope);
+    const aborting = new AbortController();
+    const reason = new Error('enough');
+    const opening = FifoWriter.open(path, { timeoutMs: 0, signal: aborting.signal });
+    setTimeout(() => aborting.abort(reason), 30);
+    await assert.rejects(within(opening, 'the abort'), (error) => error === reason);
+  });
+
+  leakTest('a signal that has aborted already opens nothing, not even where a reader is', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const reason = new Error('enough');
+    const opening = FifoWriter.open(reader.path, { timeoutMs: 0, signal: AbortSignal.abort(reason) });
+    await assert.rejects(opening, (error) => error === reason);
+  });
+
+  leakTest('a path that becomes another file while it waits is refused', async (scope) => {
+    const path = newFifo(scope);
+    const opening = FifoWriter.open(path, { timeoutMs: 5000 });
+    opening.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rmSync(path);
+    writeFileSync(path, '');
+    await assert.rejects(within(opening, 'the refusal'), invalid);
+    assert.equal(statSync(path).size, 0);
+  });
+
+  leakTest('a path that vanishes while it waits is refused', async (scope) => {
+    const path = newFifo(scope);
+    const opening = FifoWriter.open(path, { timeoutMs: 5000 });
+    opening.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rmSync(path);
+    await assert.rejects(within(opening, 'the refusal'), invalid);
+  });
+
+  leakTest('twenty wait at once, and no thread is parked: the file system still answers', async (scope) => {
+    const abortings = Array.from({ length: 20 }, () => new AbortController());
+    const openings = abortings.map(({ signal }) => FifoWriter.open(newFifo(scope), { timeoutMs: 0, signal }));
+    await within(readFile('/proc/self/stat'), 'the file system', 2000);
+    for (const aborting of abortings) aborting.abort();
+    for (const outcome of await Promise.allSettled(openings)) assert.equal(outcome.status, 'rejected');
+  });
+});

@@ -1,0 +1,117 @@
+/*
+ * A terminal left raw is dead to its human. So a human sits at a real shell in a real terminal, starts a program that
+ * takes the terminal over, and the program ends in every way it can: by itself, by a signal, by an exception, by a stop
+ * in between, and by the closing of the window, when the terminal answers EIO to everything.
+ */
+import assert from 'node:assert/strict';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, describe, test } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import { Console } from '../../src/os/console.js';
+import { fixturePath, runFixture } from '../helpers/fixture.js';
+import { type Human, shellLine, sitAtShell } from '../helpers/human.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { processState } from '../helpers/orphan.js';
+import { readFrom } from '../helpers/reader.js';
+import { openStage } from '../helpers/stage.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { startOnTty } from '../helpers/tty-process.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
+
+describe('raw mode, at a shell', () => {
+  test('is entered, and restored on demand; once is enough', async (scope) => {
+    const { human, pid, modes } = await sitAtRawProgram(scope, 'restores');
+    assert.equal(modes(), 'raw');
+    process.kill(pid, 'SIGUSR2');
+    await human.sees('restored');
+    assert.equal(modes(), 'cooked');
+    process.kill(pid, 'SIGTERM');
+    await human.sees('[ready]$ ');
+  });
+
+  const endings: readonly (readonly [string, NodeJS.Signals, string, number])[] = [
+    ['by itself, restored', 'SIGUSR2', 'ends', 0],
+    ['by SIGTERM, which the program handles, not restored', 'SIGTERM', '', 3],
+    ['by an uncaught exception, not restored', 'SIGUSR2', 'throws', 7],
+  ];
+  for (const [what, signal, scene, status] of endings) {
+    test(`the program ends ${what}: the shell has its terminal as it was`, async (scope) => {
+      const { human, pid, modes } = await sitAtRawProgram(scope, scene);
+      assert.equal(modes(), 'raw');
+      process.kill(pid, signal);
+      await human.sees('[ready]$ ');
+      assert.equal(modes(), 'cooked');
+      const shown = await human.asks('echo status $?');
+      assert.match(shown, status === 7 ? /status [17]/ : new RegExp(`status ${status}`));
+    });
+  }
+
+  test('a stop gives the terminal back for its duration; fg takes it again', async (scope) => {
+    const { human, pid, modes } = await sitAtRawProgram(scope, 'restores');
+    for (let round = 0; round < 2; round++) {
+      process.kill(pid, 'SIGTSTP');
+      await human.sees('[ready]$ ');
+      assert.equal(processState(pid), 'T');
+      assert.equal(modes(), 'cooked');
+      assert.match(await human.asks('echo here'), /here/);
+      human.type('fg\r');
+      await waitFor(() => modes() === 'raw', 'raw mode again');
+    }
+    process.kill(pid, 'SIGTERM');
+    await human.sees('[ready]$ ');
+    assert.equal(modes(), 'cooked');
+  });
+
+  /* The kernel sends SIGCONT along with SIGHUP, and the terminal answers EIO to everything from then on. */
+  for (const isStopped of [false, true]) {
+    leakTest(
+      `the window is closed${isStopped ? ' while it is stopped' : ''}: it ends as it wants to`,
+      async (scope) => {
+        const logPath = join(temporaryDirectory(scope), 'log');
+        writeFileSync(logPath, '');
+        const console = Console.open();
+        scope.after(() => console.close());
+        const program = [process.execPath, fixturePath('raw-mode'), 'hangs up', logPath];
+        const { exited, pid } = startOnTty(scope, console.name, `exec ${shellLine(program)}`);
+        const shown = readFrom(console.fd);
+        await shown.sees(`raw in ${pid}.`);
+        if (isStopped) {
+          process.kill(pid, 'SIGTSTP');
+          await waitFor(() => processState(pid) === 'T', 'the stop');
+        }
+        shown.close();
+        console.close();
+        await within(exited, 'its end');
+        assert.equal(readFileSync(logPath, 'utf8'), 'SIGHUP\nends cleanly\n');
+      },
+    );
+  }
+
+  test('without a terminal at stdin there is nothing to do', async () => {
+    assert.equal((await runFixture('raw-mode', ['restores'])).stdout, 'no terminal\r\n');
+  });
+});
+
+async function sitAtRawProgram(
+  scope: TestContext,
+  scene: string,
+): Promise<{ human: Human; pid: number; modes(): 'raw' | 'cooked' }> {
+  const human = await sitAtShell(openStage(scope));
+  const tty = (await human.asks('tty')).trim();
+  const modes = (): 'raw' | 'cooked' => (isCanonical(tty) ? 'cooked' : 'raw');
+  assert.equal(modes(), 'cooked');
+  human.type(`${shellLine([process.execPath, fixturePath('raw-mode'), scene])} 2>/dev/null\r`);
+  const said = await human.sees(/raw in \d+\./);
+  return { human, pid: Number(/raw in (\d+)\./.exec(said)?.[1]), modes };
+}
+
+function isCanonical(tty: string): boolean {
+  const fd = openSync(tty, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  const answer = addon.tty_end_of_file(fd);
+  closeSync(fd);
+  assert.ok(answer >= 0);
+  return answer >= 256;
+}
