@@ -25,7 +25,7 @@ export function writeAll(fd: number, data: Uint8Array | string): Promise<void> {
         resolve();
       } catch (error) {
         watching?.close();
-        reject(error as Error);
+        reject(error);
       }
     });
   });

@@ -142,7 +142,7 @@ test('microtasks of one batch run before the next', async (scope) => {
     order.push(`batch of ${batch.length}`);
     queueMicrotask(() => order.push('microtask'));
     process.nextTick(() => order.push('tick'));
-    return Array.prototype.push.call(known, batch) as number;
+    return Array.prototype.push.call<unknown[], [unknown], number>(known, batch);
   };
   for (const pair of pairs) put(pair);
   await waitFor(() => order.length === 6, 'both batches');
