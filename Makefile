@@ -78,9 +78,10 @@ nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 	npm install --prefix build/nodes/$* --no-save --no-audit --no-fund --loglevel=error node-linux-$(ARCH)@$*
 
-# A report of either sanitizer ends the process that made it, and so the test.
+# A report of either sanitizer ends the process that made it, and so the test. The programs that tests run inherit ASan:
+# they may die of a signal as ever (handle_segv=0).
 asan: build $(ASAN)
-	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 \
+	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
 	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS))
 

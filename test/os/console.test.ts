@@ -205,7 +205,7 @@ describe('endOfFile', () => {
 
   leakTest('in raw mode it is a key like any other: one, whatever the line', async (scope) => {
     const console = openConsole(scope);
-    const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null | od -An -tx1');
+    const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; head -c 1 | od -An -tx1');
     await shown.sees('ready');
     assert.deepEqual([...console.endOfFile(false)], [4]);
     type(console, console.endOfFile(false));
