@@ -42,7 +42,7 @@ JSON
 show mkfifo in out
 show termshim copy --console-socket console.sock --stdin in --stdout out --pid-file pid >report.json &
 daemon=$!
-until [ -S console.sock ]; do sleep 0.02; done
+until grep -q consoleSocket report.json; do sleep 0.02; done
 cat out >screen &
 reader=$!
 show termshim-runtime-pty create --bundle bundle --console-socket console.sock demo

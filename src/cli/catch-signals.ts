@@ -9,6 +9,8 @@ export interface CaughtSignals {
   readonly aborted: AbortSignal;
   /** The exit status that a shell expects after such a signal; undefined if none came. */
   readonly status: number | undefined;
+  /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
+  readonly insisted: Promise<void>;
   /** From now on they go to the task. Throws if one came before. */
   forwardTo(task: Task): void;
   /** From now on they end this process. */
@@ -18,6 +20,9 @@ export interface CaughtSignals {
 /** The init of a container may ignore SIGTERM; whoever insists gets it killed. */
 const insistence = 3;
 
+/** A process that outlives its terminal for so long is out of everybody's reach: an init may ignore SIGHUP. */
+const hangupGraceMs = 10_000;
+
 const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 export function catchSignals(): CaughtSignals {
@@ -25,19 +30,30 @@ export function catchSignals(): CaughtSignals {
   let status: number | undefined;
   let task: Task | undefined;
   let count = 0;
+  let hangupTimer: NodeJS.Timeout | undefined;
+  let insist: () => void;
+  const insisted = new Promise<void>((resolve) => {
+    insist = resolve;
+  });
+  const kill = (): void => {
+    task?.signal(constants.signals.SIGKILL);
+    insist();
+  };
   const handle = (name: NodeJS.Signals): void => {
     const number = constants.signals[name];
     if (task === undefined) {
       status ??= 128 + number;
       aborting.abort(new Error(`interrupted by ${name}`));
     } else {
-      const isInsisted = name !== 'SIGUSR2' && ++count >= insistence;
-      task.signal(isInsisted ? constants.signals.SIGKILL : number);
+      task.signal(number);
+      if (name !== 'SIGUSR2' && ++count >= insistence) kill();
+      if (name === 'SIGHUP') hangupTimer ??= setTimeout(kill, hangupGraceMs);
     }
   };
   for (const name of names) process.on(name, handle);
   return {
     aborted: aborting.signal,
+    insisted,
     get status() {
       return status;
     },
@@ -46,6 +62,7 @@ export function catchSignals(): CaughtSignals {
       task = running;
     },
     stop() {
+      clearTimeout(hangupTimer);
       for (const name of names) process.off(name, handle);
     },
   };

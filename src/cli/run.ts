@@ -146,9 +146,11 @@ async function runWithTerminal(
       const attached = attach({ input, output });
       const stopResizing = watchHostSize((newSize) => task.resize(newSize));
       try {
+        // Whoever stopped reading keeps the copy waiting; closing our end of the FIFO is what ends it.
+        void signals.insisted.then(() => attached.close());
         await task.start();
         const status = await task.exited;
-        await attached.done;
+        await Promise.race([attached.done, signals.insisted]);
         return status;
       } finally {
         stopResizing();

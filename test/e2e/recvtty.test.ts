@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { runToEnd } from '../helpers/command.js';
 import { type Connection, connectTo, offerConsole } from '../helpers/console-offer.js';
 import { callRuntime, prepareContainer, startContainer } from '../helpers/container.js';
-import { startRecvtty } from '../helpers/recvtty-command.js';
+import { isListening, startRecvtty } from '../helpers/recvtty-command.js';
 import { missingFor, runtimeNames } from '../helpers/run-command.js';
 import { openStage } from '../helpers/stage.js';
 import { termshimPath } from '../helpers/termshim.js';
@@ -91,11 +91,11 @@ test("works as runc's own tests use it", { skip: missingFor('runc') }, async (t)
   const stage = openStage(t);
   const script = `
     dir=$0; mkdir "$dir"
-    ("$1" "$2" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &
-    while [ ! -e "$dir/sock" ]; do sleep 0.01; done`;
+    ("$1" "$2" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &`;
   const directory = stage.path('tty');
   const start = ['bash', '-c', script, directory, process.execPath, termshimPath];
   assert.equal((await runToEnd(start, { env: stage.env, stdio: 'ignore' })).status, 0);
+  await waitFor(() => isListening(`${directory}/sock`), 'termshim recvtty to listen');
   const { id, bundle } = prepareContainer('runc', stage, { args: ['sh'], terminal: true });
   await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', `${directory}/sock`, id]);
   assert.match((await runToEnd(['runc', 'state', id])).stdout, /"status": "running"/);

@@ -1,6 +1,6 @@
 /** Runs `termshim recvtty`. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type CommandResult, outcomeOf } from './command.js';
 import type { Stage } from './stage.js';
 import { termshimPath } from './termshim.js';
@@ -16,7 +16,7 @@ export interface RunningRecvtty {
   end(): Promise<CommandResult>;
 }
 
-/** Settles when its socket is there. It is killed at the end of the test. */
+/** Settles when it listens. It is killed at the end of the test. */
 export async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
   const socket = stage.path('console.sock');
   const child = spawn(process.execPath, [termshimPath, 'recvtty', ...args, socket], { env: stage.env });
@@ -27,7 +27,7 @@ export async function startRecvtty(stage: Stage, args: readonly string[] = []): 
   });
   child.stdin.on('error', () => {});
   const outcome = outcomeOf(child);
-  await waitFor(() => existsSync(socket), 'termshim recvtty to listen');
+  await waitFor(() => isListening(socket), 'termshim recvtty to listen');
   return {
     child,
     socket,
@@ -43,3 +43,11 @@ export async function startRecvtty(stage: Stage, args: readonly string[] = []): 
     end: () => within(outcome, 'the end of termshim recvtty'),
   };
 }
+
+/** A socket's file is there a moment before anybody can dial it; the flag in proc(5) says when. */
+export function isListening(path: string): boolean {
+  const sockets = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return sockets.some((line) => line.endsWith(` ${path}`) && line.split(' ')[3] === acceptsConnections);
+}
+
+const acceptsConnections = '00010000';
