@@ -13,14 +13,19 @@ void argument_fail(struct call *call, const char *message) {
   call->failed = true;
 }
 
+bool value_to_int(napi_env env, napi_value value, int32_t *result) {
+  double number = 0;
+  if (napi_get_value_double(env, value, &number) != napi_ok) return false;
+  if (!(number >= INT32_MIN && number <= INT32_MAX)) return false;
+  *result = (int32_t)number;
+  return number == (double)*result;
+}
+
 int32_t argument_int(struct call *call, size_t index) {
-  double value = 0;
-  if (napi_get_value_double(call->env, call->arguments[index], &value) != napi_ok || !(value >= INT32_MIN) ||
-      value > INT32_MAX || value != (double)(int32_t)value) {
-    argument_fail(call, "a 32-bit integer was expected");
-    return 0;
-  }
-  return (int32_t)value;
+  int32_t value = 0;
+  if (value_to_int(call->env, call->arguments[index], &value)) return value;
+  argument_fail(call, "a 32-bit integer was expected");
+  return 0;
 }
 
 bool argument_bool(struct call *call, size_t index) {

@@ -74,6 +74,8 @@ extern const struct export process_exports[];
 
 /* Throws a TypeError, unless one is pending already, and sets `failed`. */
 void argument_fail(struct call *call, const char *message);
+/* False for anything but a number that is a 32-bit integer. */
+bool value_to_int(napi_env env, napi_value value, int32_t *result);
 /* Arguments by index. A wrong type throws a TypeError, sets `failed` and gives a zero value. */
 int32_t argument_int(struct call *call, size_t index);
 bool argument_bool(struct call *call, size_t index);

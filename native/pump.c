@@ -34,6 +34,8 @@ struct pump {
   int32_t next_free;
   bool in_use;
   uint64_t written;
+  /* How many more bytes may be read. */
+  uint64_t allowance;
 };
 
 /* When a run must end, on CLOCK_MONOTONIC. */
@@ -75,13 +77,17 @@ static uint64_t now_ns(void) {
 
 /* Reads until the block is full, the source has no more or the turn is over. What ended the reading goes to `*source`.
  * A read that was cut short by the end of the block says nothing about the source. */
-static size_t collect(const struct pump *pump, const struct turn *turn, uint8_t *block, struct outcome *source) {
+static size_t collect(struct pump *pump, const struct turn *turn, uint8_t *block, struct outcome *source) {
   size_t length = 0;
   *source = go_on;
   while (length < BLOCK_BYTES && !source->stopped) {
-    ssize_t got = read(pump->source, block + length, BLOCK_BYTES - length);
-    if (got > 0) {
+    size_t room = BLOCK_BYTES - length < pump->allowance ? BLOCK_BYTES - length : (size_t)pump->allowance;
+    ssize_t got = room == 0 ? -1 : read(pump->source, block + length, room);
+    if (room == 0) {
+      *source = stop_with(EMPTY, 0);
+    } else if (got > 0) {
       length += (size_t)got;
+      pump->allowance -= (uint64_t)got;
       if (got < FULL_PTY_READ && length < BLOCK_BYTES && !turn->to_the_end)
         *source = stop_with(EMPTY, 0);
       else if (now_ns() >= turn->deadline_ns)
@@ -173,7 +179,8 @@ static int64_t pump_create(struct call *call) {
   }
   int32_t id = table->first_free;
   table->first_free = table->pumps[id].next_free;
-  table->pumps[id] = (struct pump){.source = source, .sink = sink, .last_byte = -1, .in_use = true};
+  table->pumps[id] =
+      (struct pump){.source = source, .sink = sink, .last_byte = -1, .in_use = true, .allowance = UINT64_MAX};
   return id;
 }
 
@@ -186,6 +193,15 @@ static int64_t pump_run(struct call *call) {
   struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
   struct outcome outcome = pump_until_stop(&call->context->pumps, pump, &turn);
   return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
+}
+
+static int64_t pump_limit(struct call *call) {
+  struct pump *pump = find(call);
+  int32_t most = argument_int(call, 1);
+  if (call->failed) return 0;
+  if (pump == NULL || most < 0) return -EINVAL;
+  pump->allowance = (uint64_t)most;
+  return 0;
 }
 
 static int64_t pump_bytes(struct call *call) {
@@ -224,11 +240,8 @@ void pump_teardown(struct context *context) {
 }
 
 const struct export pump_exports[] = {
-    {"pump_create", pump_create},
-    {"pump_run", pump_run},
-    {"pump_bytes", pump_bytes},
-    {"pump_pending", pump_pending},
-    {"pump_last_byte", pump_last_byte},
-    {"pump_destroy", pump_destroy},
-    {NULL, NULL},
+    {"pump_create", pump_create},   {"pump_run", pump_run},
+    {"pump_limit", pump_limit},     {"pump_bytes", pump_bytes},
+    {"pump_pending", pump_pending}, {"pump_last_byte", pump_last_byte},
+    {"pump_destroy", pump_destroy}, {NULL, NULL},
 };

@@ -107,7 +107,7 @@ static uint32_t argument_fds(struct call *call, size_t index, int *fds) {
   }
   for (uint32_t i = 0; i < count; i++) {
     napi_value element;
-    if (napi_get_element(env, array, i, &element) != napi_ok || napi_get_value_int32(env, element, &fds[i]) != napi_ok)
+    if (napi_get_element(env, array, i, &element) != napi_ok || !value_to_int(env, element, &fds[i]))
       argument_fail(call, "each descriptor must be a number");
   }
   return count;

@@ -63,6 +63,8 @@ export interface Addon {
    * end or the hang-up itself.
    */
   pump_run(pump: number, budgetUs: number, toTheEnd: boolean): number;
+  /** From now on at most `maxBytes` more are read; then the source counts as empty. */
+  pump_limit(pump: number, maxBytes: number): number;
   /** Bytes written to the sink so far. */
   pump_bytes(pump: number): number;
   /** Bytes read from the source that wait for the sink: 0, or one block of at most 64 KiB. */

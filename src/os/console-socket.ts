@@ -24,7 +24,7 @@ const faults: Readonly<Record<number, string>> = {
   [-ECONNRESET]: 'the dialer left without sending a descriptor',
   [-EBADMSG]: 'the message carries no descriptor',
   [-E2BIG]: 'the message carries more than one descriptor',
-  [-EMSGSIZE]: 'the message carries more than one descriptor',
+  [-EMSGSIZE]: 'a descriptor was lost on the way: this process has too many open',
 };
 
 export interface ReceiveOptions {

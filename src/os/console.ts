@@ -75,11 +75,13 @@ export class Console {
 
   /**
    * What has to be typed for end of file. In canonical mode VEOF ends the line that is being typed, and is end of file
-   * only on an empty one, so after half a line it takes two; see termios(3).
+   * only on an empty one, so after half a line it takes two; see termios(3). Nothing, if the terminal has none.
    */
   endOfFile(isLineEmpty: boolean): Uint8Array {
     const answer = check(addon.tty_end_of_file(this.fd), 'tcgetattr', 'read the VEOF character of the console');
     const isCanonical = answer >= 256;
+    const isUndefined = (answer & 0xff) === 0;
+    if (isUndefined) return new Uint8Array();
     return new Uint8Array(isCanonical && !isLineEmpty ? 2 : 1).fill(answer & 0xff);
   }
 

@@ -61,6 +61,12 @@ const transitions: Readonly<Record<State, readonly State[]>> = {
   closed: [],
 };
 
+/**
+ * More than a pty holds, which is some 20 KiB (measured; pty.c limits its buffers). What a process wrote before it ended
+ * lies within: whatever comes later is of others, who may write for ever.
+ */
+const heldByKernel = 128 * 1024;
+
 /** Starts to copy. Takes over the console, stdin and stdout: they are closed when `done` settles. */
 export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
   return new Copier(options);
@@ -182,6 +188,7 @@ class Copier implements ConsoleCopy {
     this.#reason = reason;
     this.#limitTime();
     this.#output.expectEnd();
+    this.#output.limit(heldByKernel);
     this.#output.run();
   }
 

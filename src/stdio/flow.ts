@@ -75,6 +75,11 @@ export class Flow {
     this.#isToTheEnd = true;
   }
 
+  /** From now on at most `maxBytes` more are read; then the source counts as empty. */
+  limit(maxBytes: number): void {
+    addon.pump_limit(this.#pump, maxBytes);
+  }
+
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
     if (this.#isClosed) return;

@@ -29,6 +29,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   epoll_ref: ['bool'],
   pump_create: ['int', 'int'],
   pump_run: ['int', 'int', 'bool'],
+  pump_limit: ['int', 'int'],
   pump_bytes: ['int'],
   pump_pending: ['int'],
   pump_last_byte: ['int'],

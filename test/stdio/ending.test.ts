@@ -83,6 +83,24 @@ describe('the time to drain', () => {
   );
 });
 
+describe('a drain while others go on writing', () => {
+  leakTest(
+    'ends when what the leader can have written was read, without a chance pause of the others',
+    async (scope) => {
+      const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
+      const leader = session.run(
+        'stty -opost; trap "" HUP; (yes & yes & yes &); while :; do echo leader; done & sleep 0.2',
+      );
+      await within(leader.exited, 'the leader');
+      const before = session.copy.stdoutBytes;
+      session.copy.processEnded();
+      const { reason, stdoutBytes } = await within(session.copy.done, 'the end', 2000);
+      assert.equal(reason, 'exit');
+      assert.ok(stdoutBytes - before <= 192 * 1024, `${stdoutBytes - before} bytes came after the end`);
+    },
+  );
+});
+
 describe('shutdown', () => {
   leakTest('of an idle session: at once, with SIGHUP for the process', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false });
