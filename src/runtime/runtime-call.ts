@@ -86,7 +86,8 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     const stdin = call.input === undefined ? 'ignore' : openInput(call.input);
     const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
     const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
-    return spawn(program, argv, { stdio: [...stdio] });
+    // A session of its own: a ^C at our terminal, or its end, would kill it half-way through what it does for us.
+    return spawn(program, argv, { stdio: [...stdio], detached: true });
   } catch (error) {
     throw spawnError(call, error);
   } finally {

@@ -119,6 +119,15 @@ test('does not wait for a container that holds what it inherited', async (t) => 
   assertNothingLeft();
 });
 
+test('runs a runtime out of reach of what our terminal sends: a ^C or a hang-up must not kill it half-way', async (t) => {
+  const file = join(temporaryDirectory(t), 'session');
+  const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-records-its-session', [file]);
+  await runtime.start('c');
+  const ownSession = readFileSync('/proc/self/stat', 'utf8').split(' ')[5];
+  assert.notEqual(readFileSync(file, 'utf8').trim(), ownSession);
+  assertNothingLeft();
+});
+
 const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
 
 test('kills a runtime that hangs', async (t) => {
