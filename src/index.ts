@@ -9,7 +9,7 @@ export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from './os/e
 export { type ErrorCode, errorCodes, TermshimError } from './os/errors.js';
 export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo-stream.js';
 export { type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
-export { becomeSubreaper } from './os/subreaper.js';
+export { becomeSubreaper, claimProcess } from './os/subreaper.js';
 
 // stdio: where a process's bytes go
 export type { StdinEnd } from './stdio/console-input.js';
