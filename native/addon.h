@@ -88,6 +88,11 @@ int64_t fd_own(struct context *context, int fd_or_error);
 /* `fd` if it is not negative, else -errno. */
 int64_t answer(int64_t result);
 
+/* The stop of a pump whose source has nothing now. */
+#define PUMP_EMPTY 0
+/* Runs a pump whose source is ready, unless its sink has to take something first. Returns what `pump_run` does. */
+int64_t pump_serve(struct pump_table *table, int32_t id, int32_t budget_us);
+
 void fd_teardown(struct context *context);
 void pump_teardown(struct context *context);
 /* Closes the set, then calls `done`: at once when there is none, else when libuv has let go of its handle. */

@@ -1,6 +1,9 @@
 /*
  * One edge-triggered epoll set for each environment. Its descriptor is itself readable when an event waits (epoll(7)),
  * so one uv_poll_t watches them all: no thread, and one call into JavaScript for a whole batch of events.
+ *
+ * A descriptor may be served by a pump: then it is run here, and JavaScript hears of it only if the pump stopped for
+ * another reason than an empty source. A key that is typed and echoed never gets there.
  */
 #include "addon.h"
 
@@ -16,6 +19,20 @@
  * its own, would cost more than the copying. The rest of the loop still gets its turn soon. */
 #define MOST_ROUNDS 8
 
+/* Numbers of one event as JavaScript gets it: slot, generation, events, answer of the pump. */
+#define FIELDS 4
+#define NOT_SERVED UINT32_MAX
+
+/* No process has as many descriptors (fs.nr_open). */
+#define MOST_SLOTS (1 << 30)
+
+/* The pump that serves a slot. */
+struct service {
+  int32_t pump;
+  int32_t budget_us;
+  bool is_on;
+};
+
 struct epoll_set {
   uv_poll_t poll;
   int fd;
@@ -24,25 +41,48 @@ struct epoll_set {
   napi_ref on_events;
   napi_ref events;
   napi_async_context async;
+  /* By slot; shorter than the highest slot where no later one was ever served. */
+  struct service *services;
+  uint32_t service_count;
 };
 
-/* Hands one batch to JavaScript. What does not fit stays in the set. False if there was nothing, or no more may run. */
+/* The answer of the pump that serves the event's slot, or NOT_SERVED. More than EPOLLIN is JavaScript's to judge. */
+static uint32_t serve(struct epoll_set *set, const struct epoll_event *event) {
+  uint32_t slot = (uint32_t)event->data.u64;
+  if (event->events != EPOLLIN || slot >= set->service_count || !set->services[slot].is_on) return NOT_SERVED;
+  const struct service *service = &set->services[slot];
+  return (uint32_t)pump_serve(&set->context->pumps, service->pump, service->budget_us);
+}
+
+/* Serves what a pump can serve, and enters the rest in the array. Returns how many those are. */
+static int sort_out(struct epoll_set *set, const struct epoll_event *ready, int count, uint32_t *fields) {
+  int told = 0;
+  for (int i = 0; i < count; i++) {
+    uint32_t answer = serve(set, &ready[i]);
+    if (answer == PUMP_EMPTY) continue;
+    uint32_t *entry = fields + FIELDS * told++;
+    entry[0] = (uint32_t)ready[i].data.u64;
+    entry[1] = (uint32_t)(ready[i].data.u64 >> 32);
+    entry[2] = ready[i].events;
+    entry[3] = answer;
+  }
+  return told;
+}
+
+/* Handles one batch. What does not fit stays in the set. False if there was nothing, or no more may run. */
 static bool dispatch(struct epoll_set *set) {
   struct epoll_event ready[BATCH];
   napi_env env = set->context->env;
   napi_value on_events, array, count_value, global;
   size_t length;
-  uint32_t *triples;
+  uint32_t *fields;
   napi_get_reference_value(env, set->events, &array);
-  napi_get_typedarray_info(env, array, NULL, &length, (void **)&triples, NULL, NULL);
-  size_t room = length / 3 < BATCH ? length / 3 : BATCH;
+  napi_get_typedarray_info(env, array, NULL, &length, (void **)&fields, NULL, NULL);
+  size_t room = length / FIELDS < BATCH ? length / FIELDS : BATCH;
   int count = epoll_wait(set->fd, ready, (int)room, 0);
   if (count <= 0) return false;
-  for (int i = 0; i < count; i++) {
-    triples[3 * i] = (uint32_t)ready[i].data.u64;
-    triples[3 * i + 1] = (uint32_t)(ready[i].data.u64 >> 32);
-    triples[3 * i + 2] = ready[i].events;
-  }
+  count = sort_out(set, ready, count, fields);
+  if (count == 0) return true;
   napi_get_reference_value(env, set->on_events, &on_events);
   napi_create_int32(env, count, &count_value);
   napi_get_global(env, &global);
@@ -137,6 +177,33 @@ static int64_t epoll_remove(struct call *call) {
   return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_DEL, fd, NULL));
 }
 
+static bool make_room(struct epoll_set *set, uint32_t slot) {
+  if (slot < set->service_count) return true;
+  uint32_t count = set->service_count == 0 ? 16 : set->service_count;
+  while (count <= slot)
+    count *= 2;
+  struct service *services = realloc(set->services, count * sizeof *services);
+  if (services == NULL) return false;
+  for (uint32_t i = set->service_count; i < count; i++)
+    services[i].is_on = false;
+  set->services = services;
+  set->service_count = count;
+  return true;
+}
+
+static int64_t epoll_serve(struct call *call) {
+  int32_t slot = argument_int(call, 0);
+  int32_t pump = argument_int(call, 1);
+  int32_t budget_us = argument_int(call, 2);
+  if (call->failed) return 0;
+  struct epoll_set *set = call->context->epoll;
+  if (set == NULL) return -EBADF;
+  if (slot < 0 || slot > MOST_SLOTS || budget_us <= 0) return -EINVAL;
+  if (!make_room(set, (uint32_t)slot)) return -ENOMEM;
+  set->services[slot] = (struct service){.pump = pump, .budget_us = budget_us, .is_on = pump >= 0};
+  return 0;
+}
+
 static int64_t epoll_ref(struct call *call) {
   bool keep_alive = argument_bool(call, 0);
   if (call->failed) return 0;
@@ -153,6 +220,7 @@ static void on_closed(uv_handle_t *handle) {
   struct context *context = set->context;
   void (*closed)(struct context *) = set->closed;
   close(set->fd);
+  free(set->services);
   free(set);
   closed(context);
 }
@@ -173,5 +241,5 @@ void epoll_teardown(struct context *context, void (*done)(struct context *contex
 
 const struct export epoll_exports[] = {
     {"epoll_create", epoll_create_set}, {"epoll_add", epoll_add}, {"epoll_modify", epoll_modify},
-    {"epoll_remove", epoll_remove},     {"epoll_ref", epoll_ref}, {NULL, NULL},
+    {"epoll_remove", epoll_remove}, {"epoll_serve", epoll_serve}, {"epoll_ref", epoll_ref}, {NULL, NULL},
 };

@@ -7,8 +7,8 @@
  * next makes a new edge, so the read that would only say EAGAIN is left out (epoll(7)); on a pty it would wait for the
  * kernel's worker. A hang-up makes no further edge: then, and for a file without events, the caller asks for all.
  *
- * What the sink refuses waits in a block of its own, taken from the
- * pool only then; nothing more is read until it has gone, so a full sink stops the source.
+ * What the sink refuses waits in a block of its own, taken from the pool only then; nothing more is read until it has
+ * gone, so a full sink stops the source.
  */
 #include "addon.h"
 
@@ -20,8 +20,8 @@
 
 #define FULL_PTY_READ 4095
 
-/* In the order of PumpStop in src/native/addon.ts. */
-enum stop { EMPTY, END, HANGUP, FULL, BROKEN, BUDGET, SOURCE_ERROR, SINK_ERROR };
+/* In the order of PumpStop in src/native/addon.ts; addon.h knows the first. */
+enum stop { EMPTY = PUMP_EMPTY, END, HANGUP, FULL, BROKEN, BUDGET, SOURCE_ERROR, SINK_ERROR };
 
 struct pump {
   int source;
@@ -154,11 +154,24 @@ static struct outcome pump_until_stop(struct pump_table *table, struct pump *pum
   return outcome;
 }
 
+static struct pump *lookup(struct pump_table *table, int32_t id) {
+  return id < 0 || id >= table->count || !table->pumps[id].in_use ? NULL : &table->pumps[id];
+}
+
 static struct pump *find(struct call *call) {
   int32_t id = argument_int(call, 0);
-  struct pump_table *table = &call->context->pumps;
-  if (call->failed || id < 0 || id >= table->count || !table->pumps[id].in_use) return NULL;
-  return &table->pumps[id];
+  return call->failed ? NULL : lookup(&call->context->pumps, id);
+}
+
+static int64_t run(struct pump_table *table, struct pump *pump, int32_t budget_us, bool to_the_end) {
+  struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
+  struct outcome outcome = pump_until_stop(table, pump, &turn);
+  return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
+}
+
+int64_t pump_serve(struct pump_table *table, int32_t id, int32_t budget_us) {
+  struct pump *pump = lookup(table, id);
+  return pump == NULL || pump->block != NULL ? PUMP_EMPTY : run(table, pump, budget_us, false);
 }
 
 static int64_t pump_create(struct call *call) {
@@ -190,9 +203,7 @@ static int64_t pump_run(struct call *call) {
   bool to_the_end = argument_bool(call, 2);
   if (call->failed) return 0;
   if (pump == NULL || budget_us <= 0) return -EINVAL;
-  struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
-  struct outcome outcome = pump_until_stop(&call->context->pumps, pump, &turn);
-  return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
+  return run(&call->context->pumps, pump, budget_us, to_the_end);
 }
 
 static int64_t pump_limit(struct call *call) {

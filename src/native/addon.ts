@@ -38,8 +38,9 @@ export interface Addon {
   // epoll.c: one edge-triggered epoll set for each environment, watched by one uv_poll_t
 
   /**
-   * Creates the set, once. For each wake-up the addon fills `events` with triples of (slot, generation, revents), calls
-   * `onEvents` with the number of triples, then runs the microtasks.
+   * Creates the set, once. For each wake-up the addon fills `events` with entries of four numbers (slot, generation,
+   * revents, the answer of the pump that served it or 2^32 - 1), calls `onEvents` with the number of entries, then runs
+   * the microtasks.
    */
   epoll_create(events: Uint32Array, onEvents: (count: number) => void): number;
   /** EPOLL_CTL_ADD with EPOLLET. -EPERM for a file that is always ready (regular file, /dev/null). */
@@ -48,6 +49,13 @@ export interface Addon {
   epoll_modify(fd: number, events: number, slot: number, generation: number): number;
   /** EPOLL_CTL_DEL. Must come before the descriptor is closed. */
   epoll_remove(fd: number): number;
+  /**
+   * From now on the slot's descriptor is served by a pump whose source it is: when it is readable and nothing else, the
+   * pump is run as by `pump_run(pump, budgetUs, false)`, and `onEvents` hears of it only if it stopped for another
+   * reason than an empty source. A pump that waits for its sink is left alone. -1 in place of a pump ends this; it must
+   * end before the pump is destroyed or the slot is given to another descriptor.
+   */
+  epoll_serve(slot: number, pump: number, budgetUs: number): number;
   /** Whether the set keeps the event loop alive. */
   epoll_ref(keepAlive: boolean): number;
 

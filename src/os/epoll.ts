@@ -17,6 +17,14 @@ export const EPOLLHUP = 0x010;
 export interface Watch {
   /** Asks for other events from now on. Those that hold already are told again. */
   change(events: number): void;
+  /**
+   * Lets a pump of the addon, whose source the descriptor is, serve it: while only EPOLLIN comes, the pump is run at
+   * once, for at most `budgetUs`. Only if it stops for another reason than an empty source, `onAnswer` is told, in
+   * place of the listener, what `pump_run` would have returned. Must end before the pump is destroyed.
+   */
+  serve(pump: number, budgetUs: number, onAnswer: (answer: number) => void): void;
+  /** The listener is told of everything again. Idempotent. */
+  stopServing(): void;
   /** Stops the events. Idempotent; must come before the descriptor is closed. */
   close(): void;
 }
@@ -32,7 +40,7 @@ export function watch(fd: number, events: number, listener: (events: number) => 
   const slot = set.freeSlots.pop() ?? set.slots.length;
   const generation = ((set.slots[slot]?.generation ?? 0) + 1) & 0x7fffffff;
   const answer = addon.epoll_add(fd, events, slot, generation);
-  set.slots[slot] = { generation, listener: answer < 0 ? undefined : listener };
+  set.slots[slot] = { generation, listener: answer < 0 ? undefined : listener, onAnswer: undefined };
   if (answer < 0) {
     set.freeSlots.push(slot);
     if (answer === -constants.errno.EPERM) return undefined;
@@ -42,6 +50,15 @@ export function watch(fd: number, events: number, listener: (events: number) => 
   return {
     change: (wanted) => {
       if (isWatched(slot, generation)) addon.epoll_modify(fd, wanted, slot, generation);
+    },
+    serve(pump, budgetUs, onAnswer) {
+      const served = set.slots[slot];
+      if (served === undefined || !isWatched(slot, generation)) return;
+      check(addon.epoll_serve(slot, pump, budgetUs), 'malloc', `serve descriptor ${fd}`);
+      served.onAnswer = onAnswer;
+    },
+    stopServing() {
+      if (isWatched(slot, generation)) stopServing(slot);
     },
     close: () => forget(fd, slot, generation),
   };
@@ -54,6 +71,8 @@ export function watch(fd: number, events: number, listener: (events: number) => 
 interface Slot {
   generation: number;
   listener: ((events: number) => void) | undefined;
+  /** Only while a pump serves the descriptor. */
+  onAnswer: ((answer: number) => void) | undefined;
 }
 
 const set = {
@@ -64,9 +83,11 @@ const set = {
 };
 
 const eventsPerWakeUp = 256;
+const fieldsPerEvent = 4;
+const notServed = 2 ** 32 - 1;
 
 function createSet(): void {
-  const events = new Uint32Array(3 * eventsPerWakeUp);
+  const events = new Uint32Array(fieldsPerEvent * eventsPerWakeUp);
   check(
     addon.epoll_create(events, (count) => dispatch(events, count)),
     'epoll_create1',
@@ -77,11 +98,13 @@ function createSet(): void {
 
 /** A listener that throws is an uncaught exception, but the others of the batch are told all the same: an edge comes once. */
 function dispatch(events: Uint32Array, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const slot = set.slots[events[3 * i] as number];
-    if (slot === undefined || slot.generation !== events[3 * i + 1]) continue;
+  for (let i = 0; i < fieldsPerEvent * count; i += fieldsPerEvent) {
+    const slot = set.slots[events[i] as number];
+    if (slot === undefined || slot.generation !== events[i + 1]) continue;
+    const answer = events[i + 3] as number;
     try {
-      slot.listener?.(events[3 * i + 2] as number);
+      if (answer === notServed) slot.listener?.(events[i + 2] as number);
+      else slot.onAnswer?.(answer);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -98,8 +121,16 @@ function isWatched(index: number, generation: number): boolean {
 function forget(fd: number, index: number, generation: number): void {
   const slot = set.slots[index];
   if (slot === undefined || !isWatched(index, generation)) return;
+  stopServing(index);
   slot.listener = undefined;
   set.freeSlots.push(index);
   addon.epoll_remove(fd);
   if (--set.watched === 0) addon.epoll_ref(false);
+}
+
+function stopServing(index: number): void {
+  const slot = set.slots[index];
+  if (slot?.onAnswer === undefined) return;
+  addon.epoll_serve(index, -1, 1);
+  slot.onAnswer = undefined;
 }

@@ -40,10 +40,12 @@ export class ConsoleInput {
   #readingTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConsoleInputOptions) {
-    const { stdin, console, onError } = options;
+    const { stdin, console, stdinEnd, onError } = options;
     this.#options = options;
     this.#flow = new Flow({ source: stdin.fd, sink: console.fd, onStop: (stop) => this.#stopped(stop), onError });
     this.#watch = watch(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
+    // What is owed for an end of file must come before what is typed next, and only we know of it.
+    if (stdinEnd !== 'veof') this.#flow.serve(this.#watch);
     if (this.#watch !== undefined) return;
     this.#flow.expectEnd();
     setImmediate(() => this.#flow.run());

@@ -128,6 +128,7 @@ class Copier implements ConsoleCopy {
     const { console, stdin, stdout, stdinEnd, drainTimeoutMs } = this.#options;
     this.#sinkWatch = watch(stdout.fd, EPOLLOUT, (events) => this.#sinkReady(events));
     this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
+    this.#output.serve(this.#consoleWatch);
     if (stdin === undefined) return;
     this.#input = new ConsoleInput({
       stdin,

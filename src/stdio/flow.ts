@@ -3,6 +3,7 @@
  */
 import { isatty } from 'node:tty';
 import { addon, PumpStop } from '../native/addon.js';
+import type { Watch } from '../os/epoll.js';
 import { check, systemError } from '../os/errors.js';
 
 /** Why a flow waits or has ended; see PumpStop in src/native/addon.ts. */
@@ -36,7 +37,7 @@ export class Flow {
   readonly #pump: number;
   readonly #options: FlowOptions;
   #turn: NodeJS.Immediate | undefined;
-  #isFull = false;
+  #served: Watch | undefined;
   #isToTheEnd = false;
   #isClosed = false;
   #finalBytes = 0;
@@ -49,7 +50,7 @@ export class Flow {
 
   /** Whether the sink took less than there was: what is left waits for the sink, and the source waits too. */
   get isFull(): boolean {
-    return this.#isFull;
+    return !this.#isClosed && addon.pump_pending(this.#pump) > 0;
   }
 
   /** Bytes that the sink took. */
@@ -73,6 +74,18 @@ export class Flow {
    */
   expectEnd(): void {
     this.#isToTheEnd = true;
+    this.#served?.stopServing();
+  }
+
+  /**
+   * Lets the addon run this flow whenever `watch`, which is the source's, sees that there is something to read: no turn
+   * of JavaScript for what flows through. `onStop` is not told of an empty source then. For a source that has to be
+   * read to its end this does nothing.
+   */
+  serve(watch: Watch | undefined): void {
+    if (this.#isToTheEnd || this.#isClosed) return;
+    this.#served = watch;
+    watch?.serve(this.#pump, budgetUs, (answer) => this.#stopped(answer));
   }
 
   /** From now on at most `maxBytes` more are read; then the source counts as empty. */
@@ -82,10 +95,21 @@ export class Flow {
 
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
+    if (!this.#isClosed) this.#stopped(addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd));
+  }
+
+  /** Frees the pump and drops what is pending. Idempotent. The descriptors are not touched. */
+  close(): void {
     if (this.#isClosed) return;
-    const answer = addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd);
+    this.#finalBytes = this.bytes;
+    this.#isClosed = true;
+    clearImmediate(this.#turn);
+    this.#served?.stopServing();
+    addon.pump_destroy(this.#pump);
+  }
+
+  #stopped(answer: number): void {
     const kind = answer & 0xff;
-    this.#isFull = kind === PumpStop.full;
     if (kind === PumpStop.budget) return this.#runInTurn();
     const stop = stops[kind];
     if (stop !== undefined) {
@@ -96,15 +120,6 @@ export class Flow {
     this.#options.onError(
       systemError(-(answer >> 8), isRead ? 'read' : 'write', isRead ? 'read input' : 'write output'),
     );
-  }
-
-  /** Frees the pump and drops what is pending. Idempotent. The descriptors are not touched. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#finalBytes = this.bytes;
-    this.#isClosed = true;
-    clearImmediate(this.#turn);
-    addon.pump_destroy(this.#pump);
   }
 
   #runInTurn(): void {

@@ -26,6 +26,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   epoll_add: ['int', 'int', 'int', 'int'],
   epoll_modify: ['int', 'int', 'int', 'int'],
   epoll_remove: ['int'],
+  epoll_serve: ['int', 'int', 'int'],
   epoll_ref: ['bool'],
   pump_create: ['int', 'int'],
   pump_run: ['int', 'int', 'bool'],

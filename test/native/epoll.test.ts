@@ -8,31 +8,36 @@ import { constants as fs, mkdirSync, readFileSync, writeFileSync } from 'node:fs
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { addon } from '../../src/native/addon.js';
+import { addon, PumpStop } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { openDescriptors } from '../helpers/descriptors.js';
 import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
 import { type FifoPair, fifoPair } from '../helpers/fifo-pair.js';
 import type { Scope } from '../helpers/leak-free.js';
+import { createPump, fifoBytes, readAll, runPump } from '../helpers/pump.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
-const { EBADF, EEXIST, ENOENT, EPERM } = constants.errno;
+const { EBADF, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
 const EPOLLIN = 1;
 const EPOLLOUT = 4;
 const EPOLLHUP = 16;
 const room = 8;
-const events = new Uint32Array(3 * room);
+const plentyUs = 1_000_000;
+const events = new Uint32Array(4 * room);
+/** Each event as (slot, generation, events), with the pump's answer behind if one served it. */
 let batches: number[][][] = [];
 
 function onEvents(count: number): void {
-  batches.push(Array.from({ length: count }, (_, i) => [...events.subarray(3 * i, 3 * i + 3)]));
+  const entry = (i: number): number[] => [...events.subarray(4 * i, 4 * i + 4)];
+  batches.push(Array.from({ length: count }, (_, i) => entry(i).filter((value) => value !== 2 ** 32 - 1)));
 }
 
 before(() => {
   assert.equal(addon.epoll_add(0, EPOLLIN, 0, 0), -EBADF, 'there is no set yet');
   assert.equal(addon.epoll_modify(0, EPOLLIN, 0, 0), -EBADF);
   assert.equal(addon.epoll_remove(0), -EBADF);
+  assert.equal(addon.epoll_serve(0, 0, 1), -EBADF);
   assert.equal(addon.epoll_ref(true), -EBADF);
   const old = openDescriptors();
   assert.equal(addon.epoll_create(events, onEvents), 0);
@@ -65,7 +70,7 @@ const told = (): number[][] => batches.flat();
 
 test('a second set is EEXIST', () => {
   assert.equal(
-    addon.epoll_create(new Uint32Array(3), () => {}),
+    addon.epoll_create(new Uint32Array(4), () => {}),
     -EEXIST,
   );
 });
@@ -158,6 +163,61 @@ test('nobody is woken while nothing happens', async (scope) => {
   assert.ok(voluntarySwitches() - switchesBefore < 20, 'the event loop spins');
   assert.equal(batches.length, 1);
 });
+
+test('a pump serves its source: nobody is told while the source is emptied', async (scope) => {
+  const from = watched(scope, 40, 1);
+  const to = fifoPair(scope);
+  const pump = createPump(scope, from.reader.fd, to.writer.fd);
+  assert.equal(addon.epoll_serve(40, pump, plentyUs), 0);
+  for (const text of ['one', 'two']) {
+    addon.fd_write(from.writer.fd, Buffer.from(text));
+    await waitFor(() => addon.fd_unread(to.reader.fd) === text.length, 'the bytes at the other end');
+    assert.equal(readAll(to.reader.fd).toString(), text);
+  }
+  assert.deepEqual(batches, []);
+  assert.equal(addon.epoll_serve(40, -1, 1), 0);
+  put(from);
+  await waitFor(() => batches.length === 1, 'the event of a source that is not served any more');
+  assert.deepEqual(told(), [[40, 1, EPOLLIN]]);
+  assert.equal(addon.fd_unread(to.reader.fd), 0);
+});
+
+test('a pump that stops for another reason than an empty source tells its answer', async (scope) => {
+  const from = watched(scope, 41, 1);
+  const to = fifoPair(scope);
+  const pump = createPump(scope, from.reader.fd, to.writer.fd);
+  addon.epoll_serve(41, pump, plentyUs);
+  addon.fd_write(to.writer.fd, Buffer.alloc(fifoBytes));
+  put(from);
+  await waitFor(() => batches.length === 1, 'the full sink');
+  assert.deepEqual(told(), [[41, 1, EPOLLIN, PumpStop.full]]);
+  put(from);
+  await watchedTurn(scope);
+  assert.equal(addon.fd_unread(from.reader.fd), 1, 'a source is left alone while the sink is full');
+  to.reader.close();
+  assert.equal(runPump(pump).stop, PumpStop.broken);
+  from.writer.close();
+  await waitFor(() => told().length > 2, 'the hang-up, which no pump serves');
+  assert.deepEqual(told().at(-1), [41, 1, EPOLLIN | EPOLLHUP]);
+});
+
+test('a service without a budget, or of a slot that cannot be, is EINVAL; a pump that is gone serves nothing', async (scope) => {
+  assert.equal(addon.epoll_serve(42, 0, 0), -EINVAL);
+  assert.equal(addon.epoll_serve(-1, 0, 1), -EINVAL);
+  assert.equal(addon.epoll_serve(0x7fffffff, 0, 1), -EINVAL);
+  const from = watched(scope, 42, 1);
+  assert.equal(addon.epoll_serve(42, 12345, 1), 0);
+  put(from);
+  await watchedTurn(scope);
+  assert.equal(addon.fd_unread(from.reader.fd), 1);
+  assert.equal(addon.epoll_serve(42, -1, 1), 0);
+});
+
+/** Until an event that comes after all that wait already has been told. */
+async function watchedTurn(scope: Scope): Promise<void> {
+  put(watched(scope, 50, 1));
+  await waitFor(() => told().some(([slot]) => slot === 50), 'the event of a later descriptor');
+}
 
 function voluntarySwitches(): number {
   const status = readFileSync(`/proc/self/task/${process.pid}/status`, 'utf8');
