@@ -14,18 +14,25 @@ NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, 
 CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
 SOURCES := $(wildcard native/*.c)
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
+PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
 
 # Node majors that the unit tests run on.
 MAJORS  := 20 22 24
 node_of  = build/nodes/$(1)/node_modules/node-linux-$(ARCH)/bin/node
 compiled = $(patsubst %.ts,dist/%.js,$(1))
+# Messages alone: no JSON, no classes. 64-bit numbers are bigint, and a Timestamp keeps its nanoseconds.
+generate = protoc --proto_path=proto --plugin=node_modules/.bin/protoc-gen-ts_proto --ts_proto_out=$(1) \
+  --ts_proto_opt=esModuleInterop=true,importSuffix=.js,exportCommonSymbols=false,annotateFilesWithVersion=false \
+  --ts_proto_opt=forceLong=bigint,useDate=false,enumsAsLiterals=true,unrecognizedEnum=false \
+  --ts_proto_opt=outputServices=generic-definitions,outputTypeAnnotations=static-only \
+  --ts_proto_opt=outputJsonMethods=false,outputPartialMethods=false $(PROTOS)
 E2E_TESTS  := $(wildcard test/e2e/*.test.ts)
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(sort $(shell find test -name '*.test.ts')))
 # The tests that go through the addon most, for the sanitizers.
 ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 
-.PHONY: help build test unit e2e lint fmt bench demo clean install packages nodes asan valgrind
+.PHONY: help build test unit e2e lint fmt proto bench demo clean install packages nodes asan valgrind
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +51,20 @@ e2e: build ## run the end-to-end tests with real runc, crun and terminals: minut
 lint: node_modules ## check formatting, lint rules and import floors
 	biome format --error-on-warnings
 	oxlint --type-aware --deny-warnings src test bench
+	@if ! command -v protoc >/dev/null; then \
+	  echo 'not checked: src/ttrpc/gen against proto (protoc is missing)' >&2; [ "$$STRICT" != 1 ]; \
+	else \
+	  rm -rf build/gen && mkdir -p build/gen && $(call generate,build/gen) && diff -r src/ttrpc/gen build/gen \
+	    || { echo 'src/ttrpc/gen is not what proto says: make proto' >&2; exit 1; }; \
+	fi
 
 fmt: node_modules ## format the sources
 	biome format --write
 	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] bench/*.[ch]; fi
+
+proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
+	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
+	$(call generate,src/ttrpc/gen)
 
 bench: build $(BENCHES) ## measure termshim, its peers and the bare C limit in one run (BENCH=--quick)
 	node dist/bench/run.js $(BENCH)
