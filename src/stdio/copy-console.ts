@@ -40,8 +40,12 @@ export interface CopyResult {
 export interface ConsoleCopy {
   /** Settles when everything is closed. Rejects for an errno that is no part of a copy's life. */
   readonly done: Promise<CopyResult>;
+  /** Settles when nothing is left in the console, or nothing more is read from it. Its reader may have to catch up. */
+  readonly drained: Promise<void>;
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
+  /** Whether somebody is there to read the output. */
+  readonly hasReader: boolean;
   /**
    * The session leader has been reaped: all it wrote is in the console, and the copy ends when that is read. Must not
    * be called before, or the last output may be missed.
@@ -49,6 +53,8 @@ export interface ConsoleCopy {
   processEnded(): void;
   /** Ends the copy: drains what is there now, then closes. */
   shutdown(): void;
+  /** Closes everything now. What nobody took is counted and lost. */
+  close(): void;
 }
 
 type State = 'copying' | 'draining' | 'flushing' | 'closed';
@@ -74,6 +80,7 @@ export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
 
 class Copier implements ConsoleCopy {
   readonly done: Promise<CopyResult>;
+  readonly drained: Promise<void>;
   readonly #options: ConsoleCopyOptions;
   readonly #output: Flow;
   #input: ConsoleInput | undefined;
@@ -82,11 +89,12 @@ class Copier implements ConsoleCopy {
   #wantsRoom = false;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
+  #resolveDrained!: () => void;
   #state: State = 'copying';
   #reason: CopyEnd = 'exit';
   #failure: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
-  #deadline = Number.POSITIVE_INFINITY;
+  readonly #givingUp = new AbortController();
   #leftBytes = 0;
 
   constructor(options: ConsoleCopyOptions) {
@@ -94,6 +102,9 @@ class Copier implements ConsoleCopy {
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
+    });
+    this.drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
     });
     this.#output = new Flow({
       source: options.console.fd,
@@ -116,12 +127,21 @@ class Copier implements ConsoleCopy {
     return this.#output.bytes;
   }
 
+  get hasReader(): boolean {
+    return this.#state !== 'closed' && this.#options.stdout.hasReader();
+  }
+
   processEnded(): void {
     this.#drain('exit');
   }
 
   shutdown(): void {
     this.#drain('shutdown');
+  }
+
+  close(): void {
+    if (this.#state === 'copying') this.#reason = 'shutdown';
+    this.#giveUp();
   }
 
   #watch(): void {
@@ -197,12 +217,13 @@ class Copier implements ConsoleCopy {
   #limitTime(): void {
     const { drainTimeoutMs } = this.#options;
     if (drainTimeoutMs === 0 || this.#drainTimer !== undefined) return;
-    this.#deadline = performance.now() + drainTimeoutMs;
     this.#drainTimer = setTimeout(() => this.#giveUp(), drainTimeoutMs);
   }
 
   /** The time is up. What the console still holds is counted, as far as it goes, and dies with it. */
   #giveUp(): void {
+    this.#givingUp.abort();
+    if (this.#state === 'flushing' || this.#state === 'closed') return;
     for (let blocks = 0; blocks < 16; blocks++) {
       const dropped = addon.fd_discard(this.#options.console.fd, 64 * 1024);
       if (dropped <= 0) break;
@@ -221,7 +242,6 @@ class Copier implements ConsoleCopy {
     if (this.#state === 'flushing' || this.#state === 'closed') return;
     this.#enter('flushing');
     this.#limitTime();
-    clearTimeout(this.#drainTimer);
     const result: CopyResult = {
       reason,
       stdinBytes: this.stdinBytes,
@@ -235,15 +255,17 @@ class Copier implements ConsoleCopy {
     this.#output.close();
     this.#options.stdin?.close();
     this.#options.console.close();
+    this.#resolveDrained();
     void this.#flush(result);
   }
 
   async #flush(result: CopyResult): Promise<void> {
     try {
-      result.undeliveredBytes += await this.#options.stdout.flush(this.#deadline);
+      result.undeliveredBytes += await this.#options.stdout.flush(this.#givingUp.signal);
     } catch (error) {
       this.#failure ??= error as Error;
     }
+    clearTimeout(this.#drainTimer);
     this.#enter('closed');
     this.#options.stdout.close();
     if (this.#failure === undefined) this.#resolve(result);

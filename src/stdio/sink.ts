@@ -11,8 +11,10 @@ export interface Sink {
   onFull(): 'wait' | 'retry';
   /** Nobody reads: try again, or give up? */
   onBroken(): 'end' | 'retry';
-  /** Gives a reader until the deadline (as of `performance.now()`) to take what was written. Returns what nobody took. */
-  flush(deadline: number): Promise<number>;
+  /** Gives a reader until the signal to take what was written. Returns what nobody took. */
+  flush(signal: AbortSignal): Promise<number>;
+  /** Whether somebody is there to read. */
+  hasReader(): boolean;
   close(): void;
   /** Bytes that were dropped because nobody read them. */
   readonly discardedBytes: number;
@@ -49,8 +51,9 @@ export function fifoSink(writer: FifoWriter, noReader: NoReader): Sink {
       writer.hold();
       return 'retry';
     },
-    flush: (deadline) =>
-      noReader === 'block' ? waitUntilRead(writer, deadline) : Promise.resolve(unreadBytes(writer)),
+    flush: (signal) =>
+      noReader === 'block' ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer)),
+    hasReader: () => writer.hasReader(),
     close: () => writer.close(),
     get discardedBytes() {
       return discardedBytes;
@@ -65,13 +68,15 @@ export function plainSink(stream: { readonly fd: number; close(): void }): Sink 
     onFull: () => 'wait',
     onBroken: () => 'end',
     flush: () => Promise.resolve(0),
+    hasReader: () => true,
     close: () => stream.close(),
     discardedBytes: 0,
   };
 }
 
 const discardBytes = 64 * 1024;
-const flushPollMs = 25;
+/** How often a FIFO is looked at for a reader: soon at first, and seldom where nobody has come for long. */
+const flushPollMs = { first: 25, longest: 1000 };
 
 /** A reader that is there takes the rest after we have closed; without one the FIFO's content dies with our end. */
 function unreadBytes(writer: FifoWriter): number {
@@ -79,10 +84,10 @@ function unreadBytes(writer: FifoWriter): number {
 }
 
 /** No event tells that a reader came back to a FIFO that is not full, so this looks again and again. */
-async function waitUntilRead(writer: FifoWriter, deadline: number): Promise<number> {
-  for (;;) {
+async function waitUntilRead(writer: FifoWriter, signal: AbortSignal): Promise<number> {
+  for (let pauseMs = flushPollMs.first; ; pauseMs = Math.min(2 * pauseMs, flushPollMs.longest)) {
     const left = unreadBytes(writer);
-    if (left === 0 || performance.now() >= deadline) return left;
-    await delay(flushPollMs);
+    if (left === 0 || signal.aborted) return left;
+    await delay(pauseMs, undefined, { signal }).catch(() => {});
   }
 }
