@@ -36,7 +36,12 @@ export {
 } from './runtime/oci-runtime.js';
 
 // task: a container's life
-export { createTask, type Task, type TaskOptions, type TerminalOptions } from './task/task.js';
+export { type Container, type ContainerOptions, createContainer } from './task/container.js';
+export type { TaskEvent } from './task/event.js';
+export type { Exit } from './task/launch.js';
+export type { InheritedStdio, PipeStdio, ProcessStdio, TerminalStdio } from './task/process-io.js';
+export type { Process } from './task/process.js';
+export type { ProcessState } from './task/state.js';
 
 // attach: the human's face
 export { attach, type Attachment, type AttachOptions } from './attach/attach.js';

@@ -1,18 +1,18 @@
 /**
- * What the signals that end a process mean to `run`: at first they stop what is being made, later they are the task's.
+ * What the signals that end a process mean to `run`: at first they stop what is being made, later they are the process's.
  */
 import { constants } from 'node:os';
-import type { Task } from '../task/task.js';
+import type { Process } from '../task/process.js';
 
 export interface CaughtSignals {
-  /** Aborted by a signal that comes before there is a task. */
+  /** Aborted by a signal that comes before there is a process. */
   readonly aborted: AbortSignal;
   /** The exit status that a shell expects after such a signal; undefined if none came. */
   readonly status: number | undefined;
   /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
   readonly insisted: Promise<void>;
-  /** From now on they go to the task. Throws if one came before. */
-  forwardTo(task: Task): void;
+  /** From now on they go to the process. Throws if one came before. */
+  forwardTo(process: Pick<Process, 'trySignal'>): void;
   /** From now on they end this process. */
   stop(): void;
 }
@@ -28,7 +28,7 @@ const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUI
 export function catchSignals(): CaughtSignals {
   const aborting = new AbortController();
   let status: number | undefined;
-  let task: Task | undefined;
+  let task: Pick<Process, 'trySignal'> | undefined;
   let count = 0;
   let hangupTimer: NodeJS.Timeout | undefined;
   let insist: () => void;
@@ -36,7 +36,7 @@ export function catchSignals(): CaughtSignals {
     insist = resolve;
   });
   const kill = (): void => {
-    task?.signal(constants.signals.SIGKILL);
+    task?.trySignal(constants.signals.SIGKILL);
     insist();
   };
   const handle = (name: NodeJS.Signals): void => {
@@ -45,7 +45,7 @@ export function catchSignals(): CaughtSignals {
       status ??= 128 + number;
       aborting.abort(new Error(`interrupted by ${name}`));
     } else {
-      task.signal(number);
+      task.trySignal(number);
       if (name !== 'SIGUSR2' && ++count >= insistence) kill();
       if (name === 'SIGHUP') hangupTimer ??= setTimeout(kill, hangupGraceMs);
     }

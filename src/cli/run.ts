@@ -16,8 +16,10 @@ import { defaultSpec, writeBundle } from '../runtime/default-spec.js';
 import { findRuntime } from '../runtime/find-runtime.js';
 import { hostSpec } from '../runtime/host-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
-import { type Task, type TaskOptions, createTask } from '../task/task.js';
+import { type Container, type ContainerOptions, createContainer } from '../task/container.js';
+import type { ProcessStdio } from '../task/process-io.js';
 import { type CaughtSignals, catchSignals } from './catch-signals.js';
+import { printError } from './exit.js';
 
 interface RunOptions {
   interactive?: true;
@@ -66,7 +68,9 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
   try {
     const { bundle, size } = await prepareBundle(join(directory.path, 'bundle'), args, options);
     // Whoever reads our stdout may take their time: when they leave, the copy ends by itself.
-    const common = { id, runtime, bundle, connectTimeoutMs: 10_000, drainTimeoutMs: 0, signal: signals.aborted };
+    const limits = { connectTimeoutMs: 10_000, drainTimeoutMs: 0, signal: signals.aborted };
+    const pidFile = join(directory.path, 'pid');
+    const common = { id, runtime, bundle, pidFile, sharesPids: false, onEvent() {}, onFault: printError, ...limits };
     process.exitCode = options.tty
       ? await runWithTerminal(common, signals, directory.path, size, options.interactive === true)
       : await runPlain(common, signals, options.interactive === true);
@@ -121,7 +125,7 @@ async function prepareBundle(path: string, args: string[], options: RunOptions):
 
 const defaultSize: Size = { columns: 80, rows: 24 };
 
-type Common = Omit<TaskOptions, 'stdio'>;
+type Common = Omit<ContainerOptions, 'stdio'>;
 
 /**
  * The copy and the attached terminal meet at two FIFOs, as they do when they are two processes. What ends the one ends
@@ -139,17 +143,25 @@ async function runWithTerminal(
   for (const path of [stdin, stdout]) if (path !== undefined) createFifo(path);
   const output = FifoReader.open(stdout);
   try {
-    const stdinEnd = isatty(0) ? 'hangup' : 'veof';
-    const task = await createTask({ ...common, stdio: { stdin, stdout, size, noReader: 'hangup', stdinEnd } });
-    return await supervise(task, signals, async () => {
+    const stdio: ProcessStdio = {
+      kind: 'terminal',
+      stdin,
+      holdStdin: false,
+      stdout,
+      size,
+      noReader: 'hangup',
+      stdinEnd: isatty(0) ? 'hangup' : 'veof',
+    };
+    const container = await createContainer({ ...common, stdio });
+    return await supervise(container, signals, async () => {
       const input = stdin === undefined ? undefined : await FifoWriter.open(stdin, { timeoutMs: 1000 });
       const attached = attach({ input, output });
-      const stopResizing = watchHostSize((newSize) => task.resize(newSize));
+      const stopResizing = watchHostSize((newSize) => container.init.resize(newSize));
       try {
         // Whoever stopped reading keeps the copy waiting; closing our end of the FIFO is what ends it.
         void signals.insisted.then(() => attached.close());
-        await task.start();
-        const status = await task.exited;
+        await container.start('');
+        const { status } = await container.init.exited;
         await Promise.race([attached.done, signals.insisted]);
         return status;
       } finally {
@@ -163,19 +175,21 @@ async function runWithTerminal(
 }
 
 async function runPlain(common: Common, signals: CaughtSignals, isInteractive: boolean): Promise<number> {
-  const task = await createTask({ ...common, stdio: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'] });
-  return supervise(task, signals, async () => {
-    await task.start();
-    return task.exited;
+  const stdio: ProcessStdio = { kind: 'inherited', streams: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'] };
+  const container = await createContainer({ ...common, stdio });
+  return supervise(container, signals, async () => {
+    await container.start('');
+    const { status } = await container.init.exited;
+    return status;
   });
 }
 
 /** Passes signals on to the process for as long as it runs, and removes the container whatever happens. */
-async function supervise(task: Task, signals: CaughtSignals, work: () => Promise<number>): Promise<number> {
+async function supervise(container: Container, signals: CaughtSignals, work: () => Promise<number>): Promise<number> {
   try {
-    signals.forwardTo(task);
+    signals.forwardTo(container.init);
     return await work();
   } finally {
-    await task.delete();
+    await container.destroy();
   }
 }

@@ -12,6 +12,7 @@ export const errorCodes = [
   'ERR_CONSOLE_TIMEOUT',
   'ERR_FIFO_INVALID',
   'ERR_FIFO_TIMEOUT',
+  'ERR_ID_IN_USE',
   'ERR_ID_INVALID',
   'ERR_NOT_A_CONSOLE',
   'ERR_PROCESS_NOT_FOUND',
@@ -21,6 +22,8 @@ export const errorCodes = [
   'ERR_RUNTIME_TIMEOUT',
   'ERR_SOCKET_IN_USE',
   'ERR_SOCKET_PATH_TOO_LONG',
+  'ERR_STATE_INVALID',
+  'ERR_STDIO_UNSUPPORTED',
   'ERR_SYSTEM',
 ] as const;
 

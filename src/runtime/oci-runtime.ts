@@ -9,6 +9,8 @@ import { basename } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { type OciState, parseState } from './oci-state.js';
 import {
+  checkpointArguments,
+  type CheckpointOptions,
   type CreateArguments,
   createArguments,
   deleteArguments,
@@ -67,6 +69,8 @@ export interface OciRuntime {
   resume(id: string): Promise<void>;
   /** The pids of the container's processes, as this host sees them. */
   ps(id: string): Promise<number[]>;
+  /** Writes the state of the processes to a directory, by criu; the container stops unless told otherwise. */
+  checkpoint(id: string, options: CheckpointOptions): Promise<void>;
   /** `resources` is the OCI `linux.resources` object. */
   update(id: string, resources: object): Promise<void>;
   /**
@@ -110,11 +114,15 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     },
     pause: (id) => run('pause', [id]),
     resume: (id) => run('resume', [id]),
+    checkpoint: (id, checkpoint) => run('checkpoint', checkpointArguments(id, checkpoint), { timeoutMs: checkpointMs }),
     ps: (id) => ask('ps', ['--format', 'json', id], parsePids),
     update: (id, resources) => run('update', ['-r', '-', id], { input: JSON.stringify(resources) }),
     events: (id) => ask('events', ['--stats', id], parseStats),
   };
 }
+
+/** criu writes as much as the processes have in memory. */
+const checkpointMs = 10 * 60_000;
 
 /** runc prints `null` for a container without processes. */
 function parsePids(text: string): number[] | undefined {

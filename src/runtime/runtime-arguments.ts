@@ -13,6 +13,7 @@ export interface CreateArguments {
   consoleSocket?: string | undefined;
   pidFile?: string | undefined;
   noPivot?: boolean | undefined;
+  noNewKeyring?: boolean | undefined;
 }
 
 export interface ExecArguments {
@@ -21,6 +22,23 @@ export interface ExecArguments {
   consoleSocket?: string | undefined;
   pidFile?: string | undefined;
   detach?: boolean | undefined;
+}
+
+/** As criu takes them; see criu(8). */
+export interface CheckpointOptions {
+  /** Where the images go. */
+  imagePath: string;
+  workPath?: string | undefined;
+  parentPath?: string | undefined;
+  leaveRunning?: boolean | undefined;
+  openTcp?: boolean | undefined;
+  externalUnixSockets?: boolean | undefined;
+  /** The processes have a terminal that comes from outside. */
+  shellJob?: boolean | undefined;
+  fileLocks?: boolean | undefined;
+  emptyNamespaces?: readonly string[] | undefined;
+  /** `soft`, `full` or `strict`. */
+  cgroupsMode?: string | undefined;
 }
 
 export function globalArguments({ root, systemdCgroup }: GlobalOptions): string[] {
@@ -33,6 +51,7 @@ export function createArguments(id: string, options: CreateArguments): string[] 
     ...pair('--console-socket', options.consoleSocket),
     ...pair('--pid-file', options.pidFile),
     ...flag('--no-pivot', options.noPivot),
+    ...flag('--no-new-keyring', options.noNewKeyring),
     id,
   ];
 }
@@ -54,6 +73,22 @@ export function killArguments(id: string, signal: string | number, all: boolean 
 
 export function deleteArguments(id: string, force: boolean | undefined): string[] {
   return [...flag('--force', force), id];
+}
+
+export function checkpointArguments(id: string, options: CheckpointOptions): string[] {
+  return [
+    ...pair('--image-path', options.imagePath),
+    ...pair('--work-path', options.workPath),
+    ...pair('--parent-path', options.parentPath),
+    ...flag('--leave-running', options.leaveRunning),
+    ...flag('--tcp-established', options.openTcp),
+    ...flag('--ext-unix-sk', options.externalUnixSockets),
+    ...flag('--shell-job', options.shellJob),
+    ...flag('--file-locks', options.fileLocks),
+    ...(options.emptyNamespaces ?? []).flatMap((name) => pair('--empty-ns', name)),
+    ...pair('--manage-cgroups-mode', options.cgroupsMode),
+    id,
+  ];
 }
 
 function pair(name: string, value: string | undefined): string[] {

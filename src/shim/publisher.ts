@@ -1,0 +1,78 @@
+/**
+ * Tells containerd of events: one after the other, in their order, again and again while it cannot be reached.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { EventsDefinition } from '../ttrpc/gen/containerd/event-service.js';
+import { clientOf, connectTtrpc, type TtrpcConnection } from '../ttrpc/client.js';
+import type { EventMessage } from './event-message.js';
+import { toTimestamp } from './timestamp.js';
+
+export interface PublisherOptions {
+  /** The path of containerd's ttrpc socket. */
+  address: string;
+  namespace: string;
+  /** An event was given up: containerd was away for too long, or too many waited. */
+  onDrop(topic: string, reason: unknown): void;
+}
+
+export interface Publisher {
+  publish(message: EventMessage): void;
+  /** Settles when nothing waits to be told any more, or after `timeoutMs`, and closes the connection. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Figures of containerd's own publisher. */
+const mostWaiting = 2048;
+const mostTries = 5;
+const callTimeoutMs = 5000;
+
+export function createPublisher({ address, namespace, onDrop }: PublisherOptions): Publisher {
+  const waiting: Parameters<typeof send>[0][] = [];
+  const closing = new AbortController();
+  let connection: TtrpcConnection | undefined;
+  let sending: Promise<void> | undefined;
+
+  async function send(envelope: { timestamp: ReturnType<typeof toTimestamp> } & EventMessage): Promise<void> {
+    if (connection === undefined) {
+      const opened = await connectTtrpc(address);
+      connection = opened;
+      void opened.closed.then(() => {
+        if (connection === opened) connection = undefined;
+      });
+    }
+    const metadata = [['containerd-namespace-ttrpc', namespace]] as const;
+    const request = { envelope: { ...envelope, namespace } };
+    await clientOf(EventsDefinition, connection).forward(request, { timeoutMs: callTimeoutMs, metadata });
+  }
+
+  async function sendAll(): Promise<void> {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      await sendPatiently(next);
+      waiting.shift();
+    }
+  }
+
+  async function sendPatiently(envelope: Parameters<typeof send>[0]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await send(envelope);
+      } catch (error) {
+        if (tries >= mostTries || closing.signal.aborted) return onDrop(envelope.topic, error);
+        await delay(tries * 1000, undefined, { signal: closing.signal }).catch(() => {});
+      }
+    }
+  }
+
+  return {
+    publish(message) {
+      if (waiting.length >= mostWaiting) return onDrop(message.topic, new Error(`${mostWaiting} events wait already`));
+      waiting.push({ timestamp: toTimestamp(new Date()), ...message });
+      sending ??= sendAll().finally(() => (sending = undefined));
+    },
+    async close(timeoutMs) {
+      await Promise.race([sending, delay(timeoutMs, undefined, { ref: false })]);
+      closing.abort();
+      connection?.close();
+    },
+  };
+}

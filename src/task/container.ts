@@ -1,0 +1,255 @@
+/**
+ * A container's life, from `create` to `delete`: its init and exec processes, by the runtime's commands, in the order
+ * that loses nothing.
+ *
+ * The order of the end is law: a process is reaped, its output passed on, its exit told; a container's init is always
+ * the last of its processes.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { TermshimError } from '../os/errors.js';
+import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
+import type { OciRuntime } from '../runtime/oci-runtime.js';
+import type { TaskEvent } from './event.js';
+import { launchExec } from './exec.js';
+import { type Exit, launchProcess } from './launch.js';
+import { type IoLimits, openIo, type ProcessStdio } from './process-io.js';
+import { Process } from './process.js';
+import { createQueue, type Queue } from './queue.js';
+import { impossible, type ProcessState } from './state.js';
+
+export interface ContainerOptions extends IoLimits {
+  id: string;
+  runtime: OciRuntime;
+  /** The directory with config.json, whose `process.terminal` agrees with `stdio`. */
+  bundle: string;
+  stdio: ProcessStdio;
+  /** Where the runtime writes the pid of the init. */
+  pidFile: string;
+  /** As the runtime's options of these names. */
+  noPivot?: boolean | undefined;
+  noNewKeyring?: boolean | undefined;
+  /** Whether the end of its init leaves other processes alive: its pids are not in a namespace of their own. */
+  sharesPids: boolean;
+  onEvent(event: TaskEvent): void;
+  /** Told of what went wrong where nobody waits for an answer. */
+  onFault(error: Error): void;
+}
+
+/** Creates the container; its process waits for `start`. If that fails, nothing of it stays. */
+export async function createContainer(options: ContainerOptions): Promise<Container> {
+  const { id, runtime, bundle, pidFile, noPivot, noNewKeyring } = options;
+  const container = new Container(options);
+  const launched = await launchProcess({
+    io: await openIo(options.stdio, options),
+    pidFile,
+    make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
+    // There may be nothing to remove, and a runtime that hung once hangs again: the error that led here is to be told soon.
+    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(() => {}),
+  });
+  options.onEvent({ kind: 'create', pid: launched.pid });
+  container.init.adopt(launched);
+  return container;
+}
+
+interface Exec {
+  process: Process;
+  /** An OCI process. */
+  spec: object;
+  inTurn: Queue;
+}
+
+export class Container {
+  readonly options: ContainerOptions;
+  readonly init: Process;
+  readonly #execs = new Map<string, Exec>();
+  /** What changes a process's state comes one after the other. */
+  readonly #inTurn = createQueue();
+  /** Starts that are under way: the init's exit is told after them. */
+  readonly #starts = new Set<Promise<unknown>>();
+
+  constructor(options: ContainerOptions) {
+    this.options = options;
+    this.init = new Process({
+      name: `the container ${options.id}`,
+      stdio: options.stdio,
+      beforeExit: () => this.#endOthers(),
+      onExit: (exit) => options.onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
+      onLost: options.onFault,
+    });
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  get execs(): ReadonlyMap<string, Exec> {
+    return this.#execs;
+  }
+
+  /** The init for an empty id. Throws ERR_PROCESS_NOT_FOUND. */
+  process(execId: string): Process {
+    return execId === '' ? this.init : this.#exec(execId).process;
+  }
+
+  /** Lets the init run, or makes an exec process that was added. Returns its pid. */
+  async start(execId: string): Promise<number> {
+    const starting = execId === '' ? this.#inTurn(() => this.#startInit()) : this.#startExec(execId, this.#exec(execId));
+    this.#starts.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starts.delete(starting);
+    }
+  }
+
+  /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
+  addExec(execId: string, spec: object, stdio: ProcessStdio): void {
+    const { id, onEvent, onFault } = this.options;
+    if (this.#execs.has(execId)) {
+      throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
+    }
+    this.#assertAlive('take another process');
+    const process = new Process({
+      name: `the process ${execId} of the container ${id}`,
+      stdio,
+      beforeExit: () => Promise.resolve(),
+      onExit: (exit) => onEvent({ kind: 'exit', execId, pid: process.pid, exit }),
+      onLost: onFault,
+    });
+    this.#execs.set(execId, { process, spec, inTurn: createQueue() });
+    onEvent({ kind: 'exec-added', execId });
+  }
+
+  /** Sends a signal by number to one process, or to all of the container's. */
+  async kill(execId: string, signal: number, all: boolean): Promise<void> {
+    const process = this.process(execId);
+    // What is frozen takes a signal only from the runtime, which thaws it for SIGKILL.
+    const isForRuntime = all || process.state === 'paused';
+    if (isForRuntime && process.state !== 'stopped') await this.options.runtime.kill(this.id, signal, { all });
+    else process.signal(signal);
+  }
+
+  pause(): Promise<void> {
+    return this.#change('running', 'paused', () => this.options.runtime.pause(this.id), { kind: 'paused' });
+  }
+
+  resume(): Promise<void> {
+    return this.#change('paused', 'running', () => this.options.runtime.resume(this.id), { kind: 'resumed' });
+  }
+
+  /** Writes the state of the processes to a directory, by criu. */
+  checkpoint(options: CheckpointOptions): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#assertAlive('be checkpointed');
+      await this.options.runtime.checkpoint(this.id, options);
+      this.options.onEvent({ kind: 'checkpointed', path: options.imagePath });
+    });
+  }
+
+  /** `resources` is the OCI `linux.resources` object. */
+  update(resources: object): Promise<void> {
+    return this.#inTurn(() => this.options.runtime.update(this.id, resources));
+  }
+
+  /** Of all its processes, as this host sees them. */
+  async pids(): Promise<number[]> {
+    this.#assertAlive('be asked for its processes');
+    return this.options.runtime.ps(this.id);
+  }
+
+  /** Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID. */
+  delete(execId: string): Promise<Exit> {
+    if (execId === '') return this.#inTurn(() => this.#deleteInit());
+    const exec = this.#exec(execId);
+    return exec.inTurn(() => this.#deleteExec(execId, exec));
+  }
+
+  /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. */
+  async destroy(): Promise<void> {
+    const { runtime, id, onFault } = this.options;
+    await runtime.delete(id, { force: true }).catch(onFault);
+    await Promise.race([this.init.exited, delay(lastWordsMs)]);
+    this.#closeAll();
+  }
+
+  #exec(execId: string): Exec {
+    const exec = this.#execs.get(execId);
+    if (exec !== undefined) return exec;
+    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `the container ${this.id} has no process ${execId}`);
+  }
+
+  async #startInit(): Promise<number> {
+    const { init } = this;
+    init.assertCanBecome('running');
+    await this.options.runtime.start(this.id);
+    if (init.state === 'created') init.enter('running');
+    this.options.onEvent({ kind: 'start', pid: init.pid });
+    return init.pid;
+  }
+
+  #startExec(execId: string, { process, spec, inTurn }: Exec): Promise<number> {
+    return inTurn(async () => {
+      process.assertCanBecome('running');
+      this.#assertAlive('start another process');
+      const launched = await launchExec(this.options, process, spec);
+      process.enter('running');
+      this.options.onEvent({ kind: 'exec-started', execId, pid: launched.pid });
+      process.adopt(launched);
+      return launched.pid;
+    });
+  }
+
+  #change(from: ProcessState, to: ProcessState, command: () => Promise<void>, event: TaskEvent): Promise<void> {
+    return this.#inTurn(async () => {
+      const { init } = this;
+      if (init.state !== from) throw impossible(init.options.name, init.state, to);
+      await command();
+      if (init.state !== from) return;
+      init.enter(to);
+      this.options.onEvent(event);
+    });
+  }
+
+  async #deleteInit(): Promise<Exit> {
+    const { init } = this;
+    init.assertCanBecome('deleted');
+    await this.options.runtime.delete(this.id, { force: true });
+    const exit = await init.exited;
+    this.#closeAll();
+    init.enter('deleted');
+    this.options.onEvent({ kind: 'delete', pid: init.pid, exit });
+    return exit;
+  }
+
+  async #deleteExec(execId: string, { process }: Exec): Promise<Exit> {
+    process.assertCanBecome('deleted');
+    const exit = process.isMade ? await process.exited : { status: 0, at: new Date(0) };
+    this.#execs.delete(execId);
+    process.enter('deleted');
+    process.close();
+    return exit;
+  }
+
+  /** The init's exit is the last to be told, and nothing outlives it. */
+  async #endOthers(): Promise<void> {
+    const { runtime, id, sharesPids } = this.options;
+    await Promise.allSettled(this.#starts);
+    if (sharesPids) await runtime.kill(id, 'SIGKILL', { all: true }).catch(() => {});
+    const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
+    await Promise.race([Promise.all(others.map(({ exited }) => exited)), delay(lastWordsMs)]);
+  }
+
+  #closeAll(): void {
+    for (const { process } of this.#execs.values()) process.close();
+    this.init.close();
+  }
+
+  #assertAlive(what: string): void {
+    const { state } = this.init;
+    if (state !== 'stopped' && state !== 'deleted') return;
+    throw new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${state} and cannot ${what}`);
+  }
+}
+
+/** How long the processes of a container may outlive its init, before its exit is told without theirs. */
+const lastWordsMs = 10_000;

@@ -1,0 +1,40 @@
+/** Makes an exec process of a container. */
+import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { createPrivateDirectory } from '../os/private-directory.js';
+import type { ContainerOptions } from './container.js';
+import { type LaunchedProcess, launchProcess } from './launch.js';
+import { openIo } from './process-io.js';
+import type { Process } from './process.js';
+
+/** Runs `spec`, an OCI process, in the container. */
+export async function launchExec(
+  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'signal'>,
+  process: Process,
+  spec: object,
+): Promise<LaunchedProcess> {
+  const directory = createPrivateDirectory('exec');
+  const processFile = join(directory.path, 'process.json');
+  try {
+    writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600 });
+    return await launchProcess({
+      io: await openIo(process.options.stdio, container),
+      pidFile: join(directory.path, 'pid'),
+      make: async (given) => {
+        await container.runtime.exec(container.id, { processFile, detach: true, ...given });
+      },
+      unmake: (made) => Promise.resolve(void made?.signal(constants.signals.SIGKILL)),
+    });
+  } finally {
+    directory.remove();
+  }
+}
+
+/** A terminal has its size from the beginning, if it was asked for that early. */
+function terminalOf({ options: { stdio }, size }: Process): object {
+  if (stdio.kind !== 'terminal') return { terminal: false };
+  return size === undefined
+    ? { terminal: true }
+    : { terminal: true, consoleSize: { width: size.columns, height: size.rows } };
+}

@@ -1,0 +1,87 @@
+/**
+ * Makes a process by its runtime, and holds on to it: watched until it is reaped, its stdio connected.
+ */
+import { readFileSync } from 'node:fs';
+import { TermshimError } from '../os/errors.js';
+import { type ProcessWatch, watchProcess } from '../os/reaper.js';
+import { becomeSubreaper, holdOrphans } from '../os/subreaper.js';
+import type { GivenIo, ProcessIo } from './process-io.js';
+
+export interface Exit {
+  /** As a shell says it: 128 plus the signal's number if one ended the process. */
+  status: number;
+  /** When it was reaped. */
+  at: Date;
+}
+
+export interface LaunchOptions {
+  /** Taken over: closed if the launch fails, else by `close`. */
+  io: ProcessIo;
+  /** Where the runtime writes the pid. */
+  pidFile: string;
+  make(given: GivenIo & { pidFile: string }): Promise<void>;
+  /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
+  unmake(process: ProcessWatch | undefined): Promise<void>;
+}
+
+export interface LaunchedProcess {
+  readonly pid: number;
+  readonly io: ProcessIo;
+  /** Rejects if somebody else has reaped it. */
+  readonly reaped: Promise<Exit>;
+  /** Sends a signal by number. False if the process has ended. */
+  signal(number: number): boolean;
+  /** Lets go of the process and closes its stdio. Idempotent. */
+  close(): void;
+}
+
+/**
+ * If it fails, nothing of the process stays. We become a subreaper, since the runtime leaves the process to us; it may
+ * end before its pid is known, so no orphan is reaped until it is watched.
+ */
+export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions): Promise<LaunchedProcess> {
+  becomeSubreaper();
+  const releaseOrphans = holdOrphans();
+  let process: ProcessWatch | undefined;
+  try {
+    await io.make((given) => make({ ...given, pidFile }));
+    process = watchProcess(Number(readFileSync(pidFile, 'utf8')));
+    releaseOrphans();
+    await io.connect();
+  } catch (error) {
+    releaseOrphans();
+    io.close();
+    if (!isRefusal(error)) await unmake(process);
+    process?.close();
+    throw error;
+  }
+  const { pid, signal, close } = process;
+  const reaped = reap(process);
+  reaped.catch(() => {});
+  return {
+    pid,
+    io,
+    reaped,
+    signal,
+    close() {
+      io.close();
+      close();
+    },
+  };
+}
+
+async function reap(process: ProcessWatch): Promise<Exit> {
+  const status = await process.exited;
+  if (status !== undefined) return { status, at: new Date() };
+  throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${process.pid} was reaped by somebody else`);
+}
+
+/**
+ * Whether the runtime itself said no. It has cleaned up then, and a container of that id is another one: it must not be
+ * removed.
+ */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TermshimError && refusals.has(error.code);
+}
+
+const refusals = new Set<string>(['ERR_RUNTIME_FAILED', 'ERR_RUNTIME_NOT_FOUND']);

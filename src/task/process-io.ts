@@ -1,0 +1,93 @@
+/**
+ * A process's stdin, stdout and stderr: what its runtime is given for them, and where their bytes go.
+ */
+import type { Size } from '../os/console.js';
+import type { RuntimeStdio } from '../runtime/runtime-call.js';
+import type { StdinEnd } from '../stdio/console-input.js';
+import type { NoReader } from '../stdio/sink.js';
+import { openPipeIo } from './pipe-io.js';
+import { openTerminalIo } from './terminal-io.js';
+
+export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
+
+interface FifoStdio {
+  /** The path of a FIFO; undefined for nothing to read. */
+  stdin: string | undefined;
+  /** Whether stdin ends only after `closeStdin`, however many writers come and go, as containerd has it. */
+  holdStdin: boolean;
+  /** The path of a FIFO; undefined for output that nobody wants. */
+  stdout: string | undefined;
+  noReader: NoReader;
+}
+
+export interface TerminalStdio extends FifoStdio {
+  kind: 'terminal';
+  stdinEnd: StdinEnd;
+  /** Set before the process starts, so that it is right from the first byte. */
+  size: Size | undefined;
+}
+
+export interface PipeStdio extends FifoStdio {
+  kind: 'pipes';
+  /** The path of a FIFO; undefined for output that nobody wants. */
+  stderr: string | undefined;
+  /** Who owns the pipes, where that is not us. */
+  owner: { uid: number; gid: number } | undefined;
+}
+
+/** Descriptors that the process gets as they are. */
+export interface InheritedStdio {
+  kind: 'inherited';
+  streams: RuntimeStdio;
+}
+
+export interface IoLimits {
+  /** How long the console may take to come, and a reader of an output. */
+  connectTimeoutMs: number;
+  /** How long a reader that is there may take to read what is left when the process has ended; 0 waits without end. */
+  drainTimeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** What the runtime's command that makes the process is given. */
+export interface GivenIo {
+  consoleSocket?: string | undefined;
+  stdio?: RuntimeStdio | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ProcessIo {
+  /** Runs the command that makes the process, and receives its console if it has one. */
+  make(command: (given: GivenIo) => Promise<void>): Promise<void>;
+  /** Starts to copy, once the process is known. */
+  connect(): Promise<void>;
+  /** Before the console has come it is remembered. Does nothing without a console. */
+  resize(size: Size): void;
+  /** Whoever writes to stdin is the last: when they have gone, it ends. */
+  closeStdin(): void;
+  /**
+   * To be called once, when the process has been reaped. Settles when all it wrote has been read and passed on, or
+   * waits in a FIFO that nobody reads, or when the time for a slow reader is up.
+   */
+  drain(): Promise<void>;
+  /** Closes everything now. Idempotent. */
+  close(): void;
+}
+
+/** Opens what there is to open before the process exists. */
+export function openIo(stdio: ProcessStdio, limits: IoLimits): Promise<ProcessIo> {
+  if (stdio.kind === 'terminal') return Promise.resolve(openTerminalIo(stdio, limits));
+  if (stdio.kind === 'pipes') return openPipeIo(stdio, limits);
+  return Promise.resolve(inheritedIo(stdio, limits));
+}
+
+function inheritedIo({ streams }: InheritedStdio, { signal }: IoLimits): ProcessIo {
+  return {
+    make: (command) => command({ stdio: streams, signal }),
+    connect: () => Promise.resolve(),
+    resize() {},
+    closeStdin() {},
+    drain: () => Promise.resolve(),
+    close() {},
+  };
+}

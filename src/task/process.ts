@@ -1,0 +1,137 @@
+/**
+ * A process of a container, its init or an exec process, through its states. It may not have been made yet, or have
+ * ended.
+ */
+import type { Size } from '../os/console.js';
+import { TermshimError } from '../os/errors.js';
+import type { Exit, LaunchedProcess } from './launch.js';
+import type { ProcessStdio } from './process-io.js';
+import { assertTransition, type ProcessState } from './state.js';
+
+export interface ProcessOptions {
+  /** What messages call it. */
+  name: string;
+  stdio: ProcessStdio;
+  /** Begins when the process has been reaped, and settles when its exit may be told: what has to come before. */
+  beforeExit(): Promise<void>;
+  /** Told once, when the process has ended and its output has been passed on, before `exited` settles. */
+  onExit(exit: Exit): void;
+  /** The process was reaped by somebody else: its status is not known, and stands as 255. */
+  onLost(error: Error): void;
+}
+
+/** What a shell says of a status that it cannot know. */
+const unknownStatus = 255;
+
+export class Process {
+  readonly options: ProcessOptions;
+  /** Settles when the exit has been told. Fails if the process is closed before. */
+  readonly exited: Promise<Exit>;
+  #resolveExited!: (exit: Exit) => void;
+  #rejectExited!: (error: Error) => void;
+  #state: ProcessState = 'created';
+  #launched: LaunchedProcess | undefined;
+  #pid = 0;
+  #exit: Exit | undefined;
+  #size: Size | undefined;
+  #isStdinClosed = false;
+
+  constructor(options: ProcessOptions) {
+    this.options = options;
+    this.exited = new Promise((resolve, reject) => {
+      this.#resolveExited = resolve;
+      this.#rejectExited = reject;
+    });
+    this.exited.catch(() => {});
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** 0 before there is one. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Undefined until the process has been reaped. */
+  get exit(): Exit | undefined {
+    return this.#exit;
+  }
+
+  /** What was asked for before there was a terminal. */
+  get size(): Size | undefined {
+    return this.#size;
+  }
+
+  get isMade(): boolean {
+    return this.#pid !== 0;
+  }
+
+  /** Takes the process over. What was asked of it before is done now. */
+  adopt(launched: LaunchedProcess): void {
+    this.#launched = launched;
+    this.#pid = launched.pid;
+    if (this.#size !== undefined) launched.io.resize(this.#size);
+    if (this.#isStdinClosed) launched.io.closeStdin();
+    void this.#waitForExit(launched);
+  }
+
+  /** Throws ERR_STATE_INVALID. A process that has ended meanwhile stays `stopped`. */
+  enter(next: ProcessState): void {
+    assertTransition(this.options.name, this.#state, next);
+    this.#state = next;
+  }
+
+  assertCanBecome(next: ProcessState): void {
+    assertTransition(this.options.name, this.#state, next);
+  }
+
+  resize(size: Size): void {
+    this.#size = size;
+    this.#launched?.io.resize(size);
+  }
+
+  closeStdin(): void {
+    this.#isStdinClosed = true;
+    this.#launched?.io.closeStdin();
+  }
+
+  /** Throws ERR_PROCESS_NOT_FOUND if it has ended, ERR_STATE_INVALID if it was not made yet. */
+  signal(number: number): void {
+    const { name } = this.options;
+    if (!this.isMade) throw new TermshimError('ERR_STATE_INVALID', `${name} was not started yet`);
+    if (!this.trySignal(number)) throw new TermshimError('ERR_PROCESS_NOT_FOUND', `${name} has already ended`);
+  }
+
+  /** As `signal`; false if there is no process to send it to. */
+  trySignal(number: number): boolean {
+    return this.#launched?.signal(number) ?? false;
+  }
+
+  /** Lets go of the process and its stdio. Idempotent. */
+  close(): void {
+    this.#launched?.close();
+    const { name } = this.options;
+    this.#rejectExited(new TermshimError('ERR_PROCESS_NOT_FOUND', `${name} was deleted before its exit was known`));
+  }
+
+  /** The order is law: reaped, drained, told. */
+  async #waitForExit(launched: LaunchedProcess): Promise<void> {
+    const exit = await this.#reaped(launched);
+    this.#exit = exit;
+    this.#state = 'stopped';
+    await Promise.all([launched.io.drain(), this.options.beforeExit()]);
+    this.options.onExit(exit);
+    this.#resolveExited(exit);
+  }
+
+  async #reaped(launched: LaunchedProcess): Promise<Exit> {
+    try {
+      return await launched.reaped;
+    } catch (error) {
+      this.options.onLost(error as Error);
+      return { status: unknownStatus, at: new Date() };
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/** The states of a container's process, init or exec. */
+import { TermshimError } from '../os/errors.js';
+
+export type ProcessState = 'created' | 'running' | 'paused' | 'stopped' | 'deleted';
+
+/** `created` is also an exec process that was added and not started. Only an init is paused. */
+const transitions: Readonly<Record<ProcessState, readonly ProcessState[]>> = {
+  created: ['running', 'stopped', 'deleted'],
+  running: ['paused', 'stopped'],
+  paused: ['running', 'stopped'],
+  stopped: ['deleted'],
+  deleted: [],
+};
+
+/** Throws ERR_STATE_INVALID if a process called `name` cannot go from the one state to the other. */
+export function assertTransition(name: string, from: ProcessState, to: ProcessState): void {
+  if (!transitions[from].includes(to)) throw impossible(name, from, to);
+}
+
+/** The error, which names both states. */
+export function impossible(name: string, from: ProcessState, to: ProcessState): TermshimError {
+  return new TermshimError('ERR_STATE_INVALID', `${name} is ${from} and cannot become ${to}`);
+}

@@ -1,0 +1,77 @@
+/** The stdio of a process with a terminal: a console that the runtime delivers, between two FIFOs. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Console } from '../os/console.js';
+import { ConsoleSocket, type ReceiveOptions } from '../os/console-socket.js';
+import { TermshimError } from '../os/errors.js';
+import { FifoReader } from '../os/fifo-stream.js';
+import { together } from '../os/together.js';
+import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
+import { drain } from './drain.js';
+import { openSink } from './open-sink.js';
+import type { GivenIo, IoLimits, ProcessIo, TerminalStdio } from './process-io.js';
+
+export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessIo {
+  const stdin = stdio.stdin === undefined ? undefined : FifoReader.open(stdio.stdin);
+  if (stdio.holdStdin) stdin?.hold();
+  let { size } = stdio;
+  let console: Console | undefined;
+  let copy: ConsoleCopy | undefined;
+  return {
+    async make(command) {
+      console = await receiveFrom(command, limits);
+    },
+    async connect() {
+      if (console === undefined) return;
+      if (size !== undefined) console.resize(size);
+      const stdout = await openSink(stdio.stdout, stdio.noReader, limits);
+      const { stdinEnd } = stdio;
+      copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
+      copy.done.catch(() => {});
+    },
+    resize(wanted) {
+      size = wanted;
+      if (console?.isOpen) console.resize(wanted);
+    },
+    closeStdin: () => stdin?.release(),
+    async drain() {
+      copy?.processEnded();
+      if (copy !== undefined) await drain(copy, limits.drainTimeoutMs);
+    },
+    close() {
+      copy?.close();
+      console?.close();
+      stdin?.close();
+    },
+  };
+}
+
+async function receiveFrom(command: (given: GivenIo) => Promise<void>, limits: IoLimits): Promise<Console> {
+  using socket = ConsoleSocket.listen();
+  const created = new AbortController();
+  const [console] = await together(
+    limits.signal,
+    (signal) => receiveConsole(socket, { timeoutMs: limits.connectTimeoutMs, signal }, created.signal),
+    async (signal) => {
+      await command({ consoleSocket: socket.path, signal }).finally(() => created.abort());
+      return nothingToClose;
+    },
+  );
+  return console;
+}
+
+/**
+ * A runtime that fails may drop its connection before it has said why (crun does): what came amiss at the socket is told
+ * only when the runtime has ended, or has not for a second.
+ */
+async function receiveConsole(socket: ConsoleSocket, options: ReceiveOptions, created: AbortSignal): Promise<Console> {
+  try {
+    return await socket.receive(options);
+  } catch (error) {
+    if (error instanceof TermshimError && error.code === 'ERR_CONSOLE_MESSAGE' && !created.aborted) {
+      await delay(1000, undefined, { signal: created }).catch(() => {});
+    }
+    throw error;
+  }
+}
+
+const nothingToClose = { close: (): void => {} };
