@@ -11,10 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool table_has(const struct fd_table *table, int fd) {
-  size_t word = (size_t)fd / 64;
-  return fd >= 0 && word < table->word_count && (table->words[word] >> (fd % 64) & 1) != 0;
-}
 
 static bool table_add(struct fd_table *table, int fd) {
   size_t word = (size_t)fd / 64;
@@ -27,6 +23,16 @@ static bool table_add(struct fd_table *table, int fd) {
   }
   table->words[word] |= UINT64_C(1) << (fd % 64);
   return true;
+}
+
+/* False if it is not there. */
+static bool table_remove(struct fd_table *table, int fd) {
+  size_t word = (size_t)fd / 64;
+  if (fd < 0 || word >= table->word_count) return false;
+  uint64_t bit = UINT64_C(1) << (fd % 64);
+  bool was_there = (table->words[word] & bit) != 0;
+  table->words[word] &= ~bit;
+  return was_there;
 }
 
 int64_t fd_own(struct context *context, int fd_or_error) {
@@ -65,13 +71,17 @@ static int64_t fd_duplicate(struct call *call) {
   return call->failed ? 0 : fd_own(call->context, fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
+static int64_t fd_release(struct call *call) {
+  int fd = argument_int(call, 0);
+  if (call->failed) return 0;
+  return table_remove(&call->context->fds, fd) ? fd : -EBADF;
+}
+
 /* close(2) on Linux frees the descriptor whatever it answers, so it leaves the table first and EINTR is not retried. */
 static int64_t fd_close(struct call *call) {
   int fd = argument_int(call, 0);
   if (call->failed) return 0;
-  if (!table_has(&call->context->fds, fd)) return -EBADF;
-  call->context->fds.words[fd / 64] &= ~(UINT64_C(1) << (fd % 64));
-  return answer(close(fd));
+  return table_remove(&call->context->fds, fd) ? answer(close(fd)) : -EBADF;
 }
 
 static int64_t fd_read(struct call *call) {
@@ -127,10 +137,11 @@ static int64_t fifo_create(struct call *call) {
 }
 
 const struct export fd_exports[] = {
-    {"fd_open", fd_open},           {"fd_adopt", fd_adopt},
-    {"fd_duplicate", fd_duplicate}, {"fd_close", fd_close},
-    {"fd_read", fd_read},           {"fd_write", fd_write},
-    {"fd_discard", fd_discard},     {"fd_poll", fd_poll},
-    {"fd_unread", fd_unread},       {"fd_set_nonblocking", fd_set_nonblocking},
-    {"fifo_create", fifo_create},   {NULL, NULL},
+    {"fd_open", fd_open},                       {"fd_adopt", fd_adopt},
+    {"fd_duplicate", fd_duplicate},             {"fd_release", fd_release},
+    {"fd_close", fd_close},                     {"fd_read", fd_read},
+    {"fd_write", fd_write},                     {"fd_discard", fd_discard},
+    {"fd_poll", fd_poll},                       {"fd_unread", fd_unread},
+    {"fd_set_nonblocking", fd_set_nonblocking}, {"fifo_create", fifo_create},
+    {NULL, NULL},
 };

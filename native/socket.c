@@ -32,7 +32,8 @@ static int64_t socket_listen(struct call *call) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   /* The mode of the socket's own inode is what bind(2) gives the file, so nobody can dial before a later chmod. */
-  if (fchmod(fd, (mode_t)mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0)
+  if (fchmod(fd, (mode_t)mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+      listen(fd, SOMAXCONN) < 0)
     return close_with(fd, -errno);
   return fd_own(call->context, fd);
 }

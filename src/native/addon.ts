@@ -20,6 +20,8 @@ export interface Addon {
   fd_adopt(fd: number): number;
   /** F_DUPFD_CLOEXEC: a second descriptor of the same open file description. */
   fd_duplicate(fd: number): number;
+  /** Takes it out of the table without closing it: somebody else owns it now. Returns it, or -EBADF as `fd_close` does. */
+  fd_release(fd: number): number;
   /** close(2). -EBADF if the table does not hold `fd`. */
   fd_close(fd: number): number;
   fd_read(fd: number, into: Uint8Array): number;

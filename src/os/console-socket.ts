@@ -6,15 +6,14 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
+import { acceptTrusted } from './accept.js';
 import { atExit } from './at-exit.js';
 import { Console } from './console.js';
 import { EPOLLIN, type Watch, watch } from './epoll.js';
 import { TermshimError, check, systemError } from './errors.js';
 import { OwnedFd } from './owned-fd.js';
 import { type PrivateDirectory, createPrivateDirectory } from './private-directory.js';
-
-/** `sun_path` without its zero byte (unix(7)). The runtime has to dial the path too, so there is no way around it. */
-const longestPathBytes = 107;
+import { assertSocketPath } from './socket-path.js';
 
 const { EAGAIN, EADDRINUSE, ENODATA, EBADMSG, E2BIG, EMSGSIZE, ECONNRESET } = constants.errno;
 
@@ -91,7 +90,7 @@ export class ConsoleSocket {
       };
       const welcome = (): void => {
         try {
-          for (const dialer of acceptAll(this.#listener.fd)) {
+          for (const dialer of acceptTrusted(this.#listener.fd, 'the console socket')) {
             this.#dialers.add(dialer);
             listen(dialer);
           }
@@ -140,13 +139,7 @@ export class ConsoleSocket {
 }
 
 function listenAt(path: string): OwnedFd {
-  const bytes = Buffer.byteLength(path);
-  if (bytes > longestPathBytes) {
-    throw new TermshimError(
-      'ERR_SOCKET_PATH_TOO_LONG',
-      `the console socket's path has ${bytes} bytes, and a socket's path at most ${longestPathBytes}: ${path}`,
-    );
-  }
+  assertSocketPath(path, 'the console socket');
   const fd = addon.socket_listen(path, 0o600);
   if (fd === -EADDRINUSE) throw new TermshimError('ERR_SOCKET_IN_USE', `the console socket exists already: ${path}`);
   return new OwnedFd(check(fd, 'bind', `listen at the console socket ${path}`), 'the console socket');
@@ -154,22 +147,6 @@ function listenAt(path: string): OwnedFd {
 
 function timeoutError(path: string, timeoutMs: number): TermshimError {
   return new TermshimError('ERR_CONSOLE_TIMEOUT', `no console came to ${path} within ${timeoutMs / 1000} s`);
-}
-
-function acceptAll(listener: number): OwnedFd[] {
-  const dialers: OwnedFd[] = [];
-  for (;;) {
-    const accepted = addon.socket_accept(listener);
-    if (accepted === -EAGAIN) return dialers;
-    const dialer = new OwnedFd(check(accepted, 'accept4', 'accept at the console socket'), 'a dialer');
-    if (isTrusted(dialer.fd)) dialers.push(dialer);
-    else dialer.close();
-  }
-}
-
-function isTrusted(dialer: number): boolean {
-  const uid = addon.socket_peer_uid(dialer);
-  return uid === 0 || uid === process.getuid?.();
 }
 
 function receiveConsole(dialer: number): Console | undefined {

@@ -38,6 +38,13 @@ export class OwnedFd {
     return this.#fd >= 0;
   }
 
+  /** The number, which the caller owns from now on; the addon will not close it. */
+  release(): number {
+    const { fd } = this;
+    this.#fd = -1;
+    return check(addon.fd_release(fd), 'fd_release', `let go of ${this.name}`);
+  }
+
   /** Idempotent. */
   close(): void {
     const fd = this.#fd;

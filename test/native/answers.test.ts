@@ -127,6 +127,7 @@ describe('fd', () => {
     const answers = {
       fd_adopt: addon.fd_adopt(-1),
       fd_duplicate: addon.fd_duplicate(-1),
+      fd_release: addon.fd_release(-1),
       fd_close: addon.fd_close(-1),
       fd_close_high: addon.fd_close(2 ** 31 - 1),
       fd_read: addon.fd_read(-1, bytes),

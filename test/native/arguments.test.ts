@@ -15,6 +15,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   fd_open: ['path', 'int', 'int'],
   fd_adopt: ['int'],
   fd_duplicate: ['int'],
+  fd_release: ['int'],
   fd_close: ['int'],
   fd_read: ['int', 'bytes'],
   fd_write: ['int', 'bytes'],

@@ -52,6 +52,15 @@ describe('the table of owned descriptors', () => {
     assert.throws(() => fstatSync(fd), { code: 'EBADF' });
   });
 
+  leakTest('fd_release makes one a stranger, and leaves it open', () => {
+    const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
+    assert.equal(addon.fd_release(fd), fd);
+    assert.equal(addon.fd_release(fd), -EBADF);
+    assert.equal(addon.fd_close(fd), -EBADF);
+    fstatSync(fd);
+    closeSync(fd);
+  });
+
   leakTest('it grows: descriptors beyond 64 and beyond 640', () => {
     const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
     assert.ok(fds.every((fd) => fd >= 0));

@@ -29,6 +29,16 @@ describe('OwnedFd', () => {
     closeSync(stranger);
   });
 
+  leakTest('release lets go of it open, once', () => {
+    const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the void');
+    const fd = owned.release();
+    assert.equal(owned.isOpen, false);
+    owned.close();
+    fstatSync(fd);
+    assert.throws(() => owned.release(), { code: 'ERR_SYSTEM', message: 'the void is closed' });
+    closeSync(fd);
+  });
+
   leakTest('the number of a closed one is an exception that names it', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the stdin FIFO /run/in');
     owned.close();

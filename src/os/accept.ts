@@ -1,0 +1,26 @@
+/** Accepts those who dial a unix socket, and turns away whoever is not trusted. */
+import { constants } from 'node:os';
+import { addon } from '../native/addon.js';
+import { check } from './errors.js';
+import { OwnedFd } from './owned-fd.js';
+
+/**
+ * Yields the connections that wait at a non-blocking listener; each is the caller's. Only root and our own user are
+ * trusted: another user's connection is closed at once.
+ *
+ * @param place what is dialled, as in `the console socket`
+ */
+export function* acceptTrusted(listener: number, place: string): Generator<OwnedFd, void, void> {
+  for (;;) {
+    const accepted = addon.socket_accept(listener);
+    if (accepted === -constants.errno.EAGAIN) return;
+    const dialer = new OwnedFd(check(accepted, 'accept4', `accept at ${place}`), `a dialer of ${place}`);
+    if (isTrusted(dialer.fd)) yield dialer;
+    else dialer.close();
+  }
+}
+
+function isTrusted(dialer: number): boolean {
+  const uid = addon.socket_peer_uid(dialer);
+  return uid === 0 || uid === process.getuid?.();
+}

@@ -1,0 +1,68 @@
+/** One call at the server, from its request to its answer. */
+import { TermshimError } from '../os/errors.js';
+import { startDeadline } from './deadline.js';
+import { maxPayloadBytes } from './frame.js';
+import { Request, Response } from './gen/ttrpc.js';
+import { decodeMessage } from './message.js';
+import type { Handler, Service } from './service.js';
+import { Code, RpcError, statusOf, tooLong } from './status.js';
+
+/** Told of what nobody foresaw, and where it came from: `containerd.task.v2.Task/Create`. */
+export type FaultListener = (fault: unknown, place: string) => void;
+
+export interface CallOptions {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly onFault: FaultListener;
+}
+
+/**
+ * Gives the payload that answers the request in `payload`, be it with an error. Never fails.
+ *
+ * @param payload undefined if the request was too long to be read
+ * @param call its signal is the context's. Aborting it ends the call, which the deadline does too.
+ */
+export async function answerCall(
+  payload: Uint8Array | undefined,
+  call: AbortController,
+  { services, onFault }: CallOptions,
+): Promise<Uint8Array> {
+  let place = 'a request';
+  try {
+    if (payload === undefined) throw tooLong('the request');
+    const request = decodeMessage(Request, payload);
+    place = `${request.service}/${request.method}`;
+    const response = await runCall(request, findHandler(services, request), call, place);
+    const answer = Response.encode({ status: undefined, payload: response }).finish();
+    if (answer.length > maxPayloadBytes) throw tooLong('the response');
+    return answer;
+  } catch (error) {
+    if (!(error instanceof RpcError || error instanceof TermshimError)) onFault(error, place);
+    return Response.encode({ status: statusOf(error), payload: new Uint8Array(0) }).finish();
+  }
+}
+
+function findHandler(services: ReadonlyMap<string, Service>, { service, method }: Request): Handler {
+  const found = services.get(service);
+  if (found === undefined) throw new RpcError(Code.Unimplemented, `there is no service ${service}`);
+  const handler = found.methods.get(method);
+  if (handler === undefined) throw new RpcError(Code.Unimplemented, `${service} has no method ${method}`);
+  return handler;
+}
+
+/** An implementation that does not heed the signal is left to itself: whoever called has the answer by then. */
+async function runCall(request: Request, handler: Handler, call: AbortController, place: string): Promise<Uint8Array> {
+  const passed = new RpcError(Code.DeadlineExceeded, `the deadline of ${place} has passed`);
+  /* Go's client sends what is left of the deadline. */
+  if (request.timeoutNano < 0n) throw passed;
+  const stopDeadline = startDeadline(Number(request.timeoutNano) / 1e6, () => call.abort(passed));
+  const metadata = new Map(request.metadata.map(({ key, value }) => [key, value]));
+  try {
+    return await Promise.race([handler(request.payload, { metadata, signal: call.signal }), abortion(call.signal)]);
+  } finally {
+    stopDeadline();
+  }
+}
+
+function abortion(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}

@@ -1,0 +1,84 @@
+/** A ttrpc server at a unix socket. */
+import { Socket } from 'node:net';
+import { addon } from '../native/addon.js';
+import { acceptTrusted } from '../os/accept.js';
+import { EPOLLIN, watch } from '../os/epoll.js';
+import { check } from '../os/errors.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import type { FaultListener } from './call.js';
+import { type ServerConnection, serveConnection } from './server-connection.js';
+import type { Service } from './service.js';
+
+/** How soon to try again when the process or the machine is out of descriptors: no event tells when it no longer is. */
+const acceptAgainMs = 100;
+
+export interface ServeOptions {
+  /** Told of bugs in implementations, of clients that do not speak ttrpc, and of connections that cannot be accepted. */
+  onFault?: FaultListener;
+}
+
+export interface TtrpcServer extends AsyncDisposable {
+  /** Stops listening, lets the calls in flight be answered, and resolves when every connection is closed. Idempotent. */
+  close(): Promise<void>;
+  /** Stops listening and closes every connection now. */
+  destroy(): void;
+}
+
+/**
+ * Serves whoever dials and is root or of our own user. Requests run at the same time, each as soon as it arrives.
+ *
+ * Takes the listening socket over; its file stays.
+ */
+export function serveTtrpc(
+  listener: OwnedFd,
+  services: readonly Service[],
+  { onFault = () => {} }: ServeOptions = {},
+): TtrpcServer {
+  const options = { services: new Map(services.map((it) => [it.fullName, it])), onFault };
+  const connections = new Set<ServerConnection>();
+  let retry: NodeJS.Timeout | undefined;
+  /* A listener that was inherited may have been made by others, and accept4 must not wait. */
+  check(addon.fd_set_nonblocking(listener.fd, true), 'fcntl', `listen at ${listener.name}`);
+  const watching = watch(listener.fd, EPOLLIN, accept);
+
+  function accept(): void {
+    clearTimeout(retry);
+    try {
+      for (const dialer of acceptTrusted(listener.fd, 'the ttrpc socket')) {
+        const connection = serveConnection(socketOf(dialer), options);
+        connections.add(connection);
+        void connection.closed.then(() => connections.delete(connection));
+      }
+    } catch (error) {
+      onFault(error, 'the ttrpc socket');
+      retry = setTimeout(accept, acceptAgainMs);
+    }
+  }
+
+  function stopListening(): void {
+    clearTimeout(retry);
+    watching?.close();
+    listener.close();
+  }
+
+  const close = async (): Promise<void> => {
+    stopListening();
+    for (const connection of connections) connection.close();
+    await Promise.all([...connections].map((it) => it.closed));
+  };
+  return {
+    close,
+    destroy() {
+      stopListening();
+      for (const connection of connections) connection.destroy();
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Takes the descriptor over: from now on libuv owns it. */
+function socketOf(connection: OwnedFd): Socket {
+  const socket = new Socket({ fd: connection.fd, readable: true, writable: true });
+  connection.release();
+  return socket;
+}

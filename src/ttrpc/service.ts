@@ -1,0 +1,59 @@
+/** A service, from the definition that ts-proto generates and the functions that implement it. */
+import { type MessageType, decodeMessage } from './message.js';
+
+/** What a call brings along, beside its request. */
+export interface CallContext {
+  /** `containerd-namespace-ttrpc` is one of the keys. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Aborted when nobody waits for the answer any more: the deadline has passed, or the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface MethodDefinition {
+  readonly name: string;
+  readonly requestType: MessageType<unknown>;
+  readonly responseType: MessageType<unknown>;
+}
+
+/** `TaskDefinition` of gen/containerd/task.ts is one. */
+export interface ServiceDefinition {
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, MethodDefinition>>;
+}
+
+export type RequestOf<M> = M extends { requestType: MessageType<infer Request> } ? Request : never;
+export type ResponseOf<M> = M extends { responseType: MessageType<infer Response> } ? Response : never;
+
+/** One function for each method. What it throws is the call's status: see `statusOf`. */
+export type Implementation<D extends ServiceDefinition> = {
+  readonly [Name in keyof D['methods']]: (
+    request: RequestOf<D['methods'][Name]>,
+    context: CallContext,
+  ) => ResponseOf<D['methods'][Name]> | Promise<ResponseOf<D['methods'][Name]>>;
+};
+
+/** A method as the wire sees it. */
+export type Handler = (payload: Uint8Array, context: CallContext) => Promise<Uint8Array>;
+
+export interface Service {
+  readonly fullName: string;
+  readonly methods: ReadonlyMap<string, Handler>;
+}
+
+/** @param fullName if it is not the definition's: version 3 of the Task service is version 2 by another name */
+export function service<D extends ServiceDefinition>(
+  definition: D,
+  implementation: Implementation<D>,
+  fullName = definition.fullName,
+): Service {
+  const functions = implementation as Readonly<Record<string, (request: unknown, context: CallContext) => unknown>>;
+  const methods = Object.entries(definition.methods).map(([key, method]): [string, Handler] => [
+    method.name,
+    async (payload, context) => {
+      const request = decodeMessage(method.requestType, payload);
+      const response = await functions[key]?.(request, context);
+      return method.responseType.encode(response).finish();
+    },
+  ]);
+  return { fullName, methods: new Map(methods) };
+}
