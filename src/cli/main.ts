@@ -2,8 +2,8 @@
  * The termshim command: matches a verb and runs it. An error is one line on stderr that ends with its code, and exit
  * status 1; a wrong command line is status 2.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { version } from '../version.js';
 import { exitWithError } from './exit.js';
 
 /** In the order of the help. Only the verb that is asked for is loaded: a copier should not wait for a runtime's code. */
@@ -37,9 +37,4 @@ Examples:
   $ termshim run -it --rootfs ./alpine -- sh
   $ termshim copy --console-socket /run/c.sock --stdin in --stdout out
 `;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

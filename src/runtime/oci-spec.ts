@@ -28,7 +28,16 @@ export const specSchema = v.looseObject({
   root: v.nullish(v.looseObject({ path: text, readonly: v.nullish(v.boolean()) })),
   hostname: v.nullish(v.string()),
   annotations: v.nullish(v.record(v.string(), v.string())),
+  linux: v.nullish(
+    v.looseObject({ namespaces: v.nullish(v.array(v.looseObject({ type: text, path: v.nullish(v.string()) }))) }),
+  ),
 });
 
 export type OciProcess = v.InferOutput<typeof processSchema>;
 export type OciSpec = v.InferOutput<typeof specSchema>;
+
+/** Whether the container's pids are in a namespace of its own, so that the kernel ends all of them with its init. */
+export function hasOwnPids({ linux }: OciSpec): boolean {
+  const namespace = linux?.namespaces?.find(({ type }) => type === 'pid');
+  return namespace !== undefined && !namespace.path;
+}

@@ -14,7 +14,7 @@ import {
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import type { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import type { TaskEvent } from '../task/event.js';
-import { toTimestamp } from './timestamp.js';
+import { timestampOf } from '../ttrpc/message.js';
 
 export interface EventMessage {
   /** As in `/tasks/start`. */
@@ -40,11 +40,11 @@ export function eventMessage(event: TaskEvent, request: CreateTaskRequest): Even
     case 'exit': {
       const { execId, pid, exit } = event;
       const id = execId === '' ? containerId : execId;
-      return pack('/tasks/exit', TaskExit, { containerId, id, pid, exitStatus: exit.status, exitedAt: toTimestamp(exit.at) });
+      return pack('/tasks/exit', TaskExit, { containerId, id, pid, exitStatus: exit.status, exitedAt: timestampOf(exit.at.getTime()) });
     }
     case 'delete': {
       const { pid, exit } = event;
-      const exitedAt = toTimestamp(exit.at);
+      const exitedAt = timestampOf(exit.at.getTime());
       return pack('/tasks/delete', TaskDelete, { containerId, pid, exitStatus: exit.status, exitedAt, id: '' });
     }
     case 'oom':

@@ -3,9 +3,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventsDefinition } from '../ttrpc/gen/containerd/event-service.js';
-import { clientOf, connectTtrpc, type TtrpcConnection } from '../ttrpc/client.js';
+import { clientOf, connectTtrpc } from '../ttrpc/client.js';
+import type { TtrpcConnection } from '../ttrpc/client-connection.js';
+import type { Envelope } from '../ttrpc/gen/containerd/types.js';
 import type { EventMessage } from './event-message.js';
-import { toTimestamp } from './timestamp.js';
+import { timestampOf } from '../ttrpc/message.js';
 
 export interface PublisherOptions {
   /** The path of containerd's ttrpc socket. */
@@ -27,12 +29,12 @@ const mostTries = 5;
 const callTimeoutMs = 5000;
 
 export function createPublisher({ address, namespace, onDrop }: PublisherOptions): Publisher {
-  const waiting: Parameters<typeof send>[0][] = [];
+  const waiting: Envelope[] = [];
   const closing = new AbortController();
   let connection: TtrpcConnection | undefined;
   let sending: Promise<void> | undefined;
 
-  async function send(envelope: { timestamp: ReturnType<typeof toTimestamp> } & EventMessage): Promise<void> {
+  async function send(envelope: Envelope): Promise<void> {
     if (connection === undefined) {
       const opened = await connectTtrpc(address);
       connection = opened;
@@ -41,8 +43,7 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
       });
     }
     const metadata = [['containerd-namespace-ttrpc', namespace]] as const;
-    const request = { envelope: { ...envelope, namespace } };
-    await clientOf(EventsDefinition, connection).forward(request, { timeoutMs: callTimeoutMs, metadata });
+    await clientOf(EventsDefinition, connection).forward({ envelope }, { timeoutMs: callTimeoutMs, metadata });
   }
 
   async function sendAll(): Promise<void> {
@@ -52,7 +53,7 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
     }
   }
 
-  async function sendPatiently(envelope: Parameters<typeof send>[0]): Promise<void> {
+  async function sendPatiently(envelope: Envelope): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         return await send(envelope);
@@ -66,7 +67,7 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
   return {
     publish(message) {
       if (waiting.length >= mostWaiting) return onDrop(message.topic, new Error(`${mostWaiting} events wait already`));
-      waiting.push({ timestamp: toTimestamp(new Date()), ...message });
+      waiting.push({ timestamp: timestampOf(Date.now()), namespace, ...message });
       sending ??= sendAll().finally(() => (sending = undefined));
     },
     async close(timeoutMs) {

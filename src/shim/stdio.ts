@@ -19,6 +19,14 @@ export function readStdio(request: StdioRequest, owner?: { uid: number; gid: num
   return { kind: 'pipes', ...common, stderr: fifoPath(request.stderr), owner };
 }
 
+/** As the process was asked for. */
+export function stdioFields(stdio: ProcessStdio): StdioRequest {
+  const { kind } = stdio;
+  if (kind === 'inherited') return { terminal: false, stdin: '', stdout: '', stderr: '' };
+  const stderr = kind === 'pipes' ? stdio.stderr : undefined;
+  return { terminal: kind === 'terminal', stdin: stdio.stdin ?? '', stdout: stdio.stdout ?? '', stderr: stderr ?? '' };
+}
+
 /** A path, or a URI with the scheme `fifo`. */
 function fifoPath(text: string): string | undefined {
   if (text === '') return undefined;

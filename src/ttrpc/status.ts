@@ -56,6 +56,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_CONSOLE_TIMEOUT: Code.DeadlineExceeded,
   ERR_FIFO_INVALID: Code.InvalidArgument,
   ERR_FIFO_TIMEOUT: Code.DeadlineExceeded,
+  ERR_ID_IN_USE: Code.AlreadyExists,
   ERR_ID_INVALID: Code.InvalidArgument,
   ERR_NOT_A_CONSOLE: Code.Internal,
   ERR_PROCESS_NOT_FOUND: Code.NotFound,
@@ -65,6 +66,8 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_RUNTIME_TIMEOUT: Code.DeadlineExceeded,
   ERR_SOCKET_IN_USE: Code.FailedPrecondition,
   ERR_SOCKET_PATH_TOO_LONG: Code.FailedPrecondition,
+  ERR_STATE_INVALID: Code.FailedPrecondition,
+  ERR_STDIO_UNSUPPORTED: Code.Unimplemented,
   ERR_SYSTEM: Code.Internal,
 };
 

@@ -1,0 +1,33 @@
+/** Our own service beside the Task service: what `start` and `delete` ask of a daemon that lives. */
+import { type ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
+import { type Service, service } from '../ttrpc/service.js';
+import type { Task } from './task.js';
+import type { Tasks } from './tasks.js';
+import { timestampOf } from '../ttrpc/message.js';
+
+export function shimService(tasks: Tasks): Service {
+  return service(ShimDefinition, {
+    reserve({ id }) {
+      tasks.reserve(id);
+      return {};
+    },
+    async forget({ id }) {
+      tasks.unreserve(id);
+      const task = tasks.find(id);
+      return task === undefined ? unknown : destroy(tasks, task);
+    },
+  });
+}
+
+const unknown: ForgetResponse = { known: false, pid: 0, exitStatus: 0, exitedAt: undefined };
+
+/** As if the shim had been killed: containerd has given the container up. */
+const killed = 137;
+
+async function destroy(tasks: Tasks, task: Task): Promise<ForgetResponse> {
+  const { init } = task.container;
+  await task.container.destroy();
+  tasks.remove(task);
+  const { status, at } = init.exit ?? { status: killed, at: new Date() };
+  return { known: true, pid: init.pid, exitStatus: status, exitedAt: timestampOf(at.getTime()) };
+}

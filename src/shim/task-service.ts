@@ -1,0 +1,136 @@
+/**
+ * The Task service, which containerd calls: `containerd.task.v2.Task`, and v3 by another name with the same messages.
+ */
+import type { Exit } from '../task/launch.js';
+import type { Process } from '../task/process.js';
+import type { ProcessState } from '../task/state.js';
+import { ProcessDetails } from '../ttrpc/gen/containerd/runc-options.js';
+import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task.js';
+import { Status } from '../ttrpc/gen/containerd/task-status.js';
+import { readMetrics } from '../task/cgroup/metrics.js';
+import { type Implementation, type Service, service } from '../ttrpc/service.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+import { readCheckpoint } from './checkpoint.js';
+import { packAny } from './event-message.js';
+import { readStdio, stdioFields } from './stdio.js';
+import type { Task } from './task.js';
+import type { Tasks } from './tasks.js';
+import { timestampOf } from '../ttrpc/message.js';
+
+export function taskServices(tasks: Tasks, version: string): Service[] {
+  const implementation = taskMethods(tasks, version);
+  const names = ['containerd.task.v2.Task', 'containerd.task.v3.Task'];
+  return names.map((name) => service(TaskDefinition, implementation, name));
+}
+
+function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskDefinition> {
+  const processOf = ({ id, execId }: { id: string; execId: string }): Process => tasks.get(id).container.process(execId);
+  return {
+    async create(request) {
+      const { container } = await tasks.create(request);
+      return { pid: container.init.pid };
+    },
+    async start({ id, execId }) {
+      return { pid: await tasks.get(id).container.start(execId) };
+    },
+    async delete({ id, execId }) {
+      const task = tasks.get(id);
+      const { pid } = task.container.process(execId);
+      const exit = await task.container.delete(execId);
+      if (execId === '') tasks.remove(task);
+      return { pid, ...exitFields(exit) };
+    },
+    async exec({ id, execId, spec, ...request }) {
+      const { container, owner } = tasks.get(id);
+      container.addExec(execId, parseJson('spec', spec?.value), readStdio(request, owner));
+      return {};
+    },
+    state: ({ id, execId }) => stateOf(tasks.get(id), execId),
+    async pids({ id }) {
+      const { container } = tasks.get(id);
+      const execIds = new Map([...container.execs].map(([execId, { process }]) => [process.pid, execId]));
+      const pids = await container.pids();
+      const infoOf = (execId: string | undefined) =>
+        execId === undefined ? undefined : packAny(ProcessDetails, { execId });
+      return { processes: pids.map((pid) => ({ pid, info: infoOf(execIds.get(pid)) })) };
+    },
+    async pause({ id }) {
+      await tasks.get(id).container.pause();
+      return {};
+    },
+    async resume({ id }) {
+      await tasks.get(id).container.resume();
+      return {};
+    },
+    async checkpoint({ id, path, options }) {
+      await tasks.get(id).container.checkpoint(readCheckpoint(path, options));
+      return {};
+    },
+    async kill({ id, execId, signal, all }) {
+      await tasks.get(id).container.kill(execId, signal, all);
+      return {};
+    },
+    resizePty({ width, height, ...ids }) {
+      processOf(ids).resize({ columns: width, rows: height });
+      return {};
+    },
+    closeIO({ stdin, ...ids }) {
+      const process = processOf(ids);
+      if (stdin) process.closeStdin();
+      return {};
+    },
+    async update({ id, resources }) {
+      await tasks.get(id).container.update(parseJson('resources', resources?.value));
+      return {};
+    },
+    async wait(ids) {
+      return exitFields(await processOf(ids).exited);
+    },
+    stats({ id }) {
+      const { cgroup } = tasks.get(id);
+      if (cgroup === undefined) throw new RpcError(Code.NotFound, `the container ${id} has no control group`);
+      return { stats: readMetrics(cgroup) };
+    },
+    connect: ({ id }) => ({ shimPid: process.pid, taskPid: tasks.get(id).container.init.pid, version }),
+    shutdown() {
+      // The answer goes out first.
+      setImmediate(() => tasks.shutdown());
+      return {};
+    },
+  };
+}
+
+const statuses: Readonly<Record<ProcessState, Status>> = {
+  created: Status.CREATED,
+  running: Status.RUNNING,
+  paused: Status.PAUSED,
+  stopped: Status.STOPPED,
+  deleted: Status.STOPPED,
+};
+
+function stateOf({ request, container }: Task, execId: string): StateResponse {
+  const process = container.process(execId);
+  return {
+    id: execId === '' ? container.id : execId,
+    bundle: request.bundle,
+    pid: process.pid,
+    status: statuses[process.state],
+    execId,
+    ...stdioFields(process.options.stdio),
+    ...exitFields(process.exit),
+  };
+}
+
+function exitFields(exit: Exit | undefined) {
+  return { exitStatus: exit?.status ?? 0, exitedAt: exit === undefined ? undefined : timestampOf(exit.at.getTime()) };
+}
+
+function parseJson(name: string, value: Uint8Array | undefined): object {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(value ?? []).toString());
+    if (typeof parsed === 'object' && parsed !== null) return parsed;
+  } catch {
+    // Said below.
+  }
+  throw new RpcError(Code.InvalidArgument, `the ${name} of the request is not a JSON object`);
+}

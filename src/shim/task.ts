@@ -1,0 +1,92 @@
+/**
+ * A container as containerd knows it: what it was created by, its root filesystem, its control group.
+ */
+import { join } from 'node:path';
+import { mountAll, unmountAll } from '../os/mount.js';
+import { readBundle } from '../runtime/bundle.js';
+import { parseId } from '../runtime/container-id.js';
+import { hasOwnPids } from '../runtime/oci-spec.js';
+import { ociRuntime } from '../runtime/oci-runtime.js';
+import { type Cgroup, findCgroup } from '../task/cgroup/cgroup-paths.js';
+import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
+import { type Container, createContainer } from '../task/container.js';
+import type { TaskEvent } from '../task/event.js';
+import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+import { writeContainerRecord } from './container-record.js';
+import { readCreateOptions } from './create-options.js';
+import { readStdio } from './stdio.js';
+
+export interface Task {
+  readonly request: CreateTaskRequest;
+  readonly container: Container;
+  /** Undefined where its init is in none. */
+  readonly cgroup: Cgroup | undefined;
+  /** Who owns the pipes of a process without a terminal. */
+  readonly owner: { uid: number; gid: number } | undefined;
+  /** Lets go of what is not the container's own: the mounts and the watch for lack of memory. Idempotent. */
+  release(): void;
+}
+
+export interface TaskContext {
+  namespace: string;
+  onEvent(event: TaskEvent, request: CreateTaskRequest): void;
+  onFault(error: Error, request: CreateTaskRequest): void;
+}
+
+/**
+ * How long a runtime may take for one command, a console to come and a reader to open an output. Long, since a machine
+ * that starts many containers is slow; a runtime that fails is told at once.
+ */
+const patienceMs = 60_000;
+
+/** A reader that is there has so long to read what is left when its process has ended. */
+const drainTimeoutMs = 10_000;
+
+/** Mounts the root filesystem and creates the container. If that fails, nothing of it stays. */
+export async function createTask(request: CreateTaskRequest, context: TaskContext): Promise<Task> {
+  if (request.checkpoint !== '') throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
+  const id = parseId(request.id);
+  const settings = readCreateOptions(request.options, context.namespace);
+  const stdio = readStdio(request, settings.owner);
+  const { path: bundle, spec } = await readBundle(request.bundle);
+  const rootfs = join(bundle, 'rootfs');
+  const { command: runtime, root, systemdCgroup } = settings;
+  writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
+  mountAll(request.rootfs, rootfs);
+  let watching: OomWatch | undefined;
+  const release = (): void => {
+    watching?.close();
+    if (request.rootfs.length > 0) unmountAll(rootfs);
+  };
+  try {
+    const container = await createContainer({
+      ...settings,
+      id,
+      runtime: ociRuntime({ ...settings, timeoutMs: patienceMs }),
+      bundle,
+      stdio,
+      pidFile: join(bundle, 'init.pid'),
+      sharesPids: !hasOwnPids(spec),
+      connectTimeoutMs: patienceMs,
+      drainTimeoutMs,
+      onEvent: (event) => context.onEvent(event, request),
+      onFault: (error) => context.onFault(error, request),
+    });
+    const cgroup = cgroupOf(container.init.pid);
+    if (cgroup !== undefined) watching = watchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request));
+    return { request, container, cgroup, owner: settings.owner, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** A process that has ended already has no control group any more, and one on a host without them never had. */
+function cgroupOf(pid: number): Cgroup | undefined {
+  try {
+    return findCgroup(pid);
+  } catch {
+    return undefined;
+  }
+}

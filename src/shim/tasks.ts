@@ -1,0 +1,92 @@
+/**
+ * The containers of a daemon, and what keeps it alive: containers, those that are being created, and reservations, which
+ * `start` makes for a container that containerd will create next.
+ */
+import { TermshimError } from '../os/errors.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
+import { createTask, type Task, type TaskContext } from './task.js';
+
+export interface Tasks {
+  /** Throws ERR_PROCESS_NOT_FOUND. */
+  get(id: string): Task;
+  find(id: string): Task | undefined;
+  /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
+  create(request: CreateTaskRequest): Promise<Task>;
+  /** Drops a task whose container has been deleted. */
+  remove(task: Task): void;
+  /** Stays until the container is created, or for a while. Throws Unavailable if the daemon is about to end. */
+  reserve(id: string): void;
+  /** Takes a reservation back. */
+  unreserve(id: string): void;
+  /** Asks for the end. It comes at once if nothing is here, or when the last reservation has run out; else it is forgotten. */
+  shutdown(): void;
+}
+
+export interface TasksOptions extends TaskContext {
+  /** Called once, when the end was asked for and nothing is here. */
+  onEnd(): void;
+}
+
+/** containerd calls Create within milliseconds of `start`; if it died between them it never does. */
+const reservationMs = 60_000;
+
+export function createTasks(options: TasksOptions): Tasks {
+  const tasks = new Map<string, Task>();
+  const creating = new Set<string>();
+  const reservations = new Map<string, NodeJS.Timeout>();
+  let isEndAsked = false;
+  let hasEnded = false;
+
+  const unreserve = (id: string): void => {
+    clearTimeout(reservations.get(id));
+    if (reservations.delete(id)) endIfEmpty();
+  };
+  const endIfEmpty = (): void => {
+    if (!isEndAsked || hasEnded || tasks.size + creating.size + reservations.size > 0) return;
+    hasEnded = true;
+    options.onEnd();
+  };
+
+  return {
+    get(id) {
+      const task = tasks.get(id);
+      if (task !== undefined) return task;
+      throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no container ${id}`);
+    },
+    find: (id) => tasks.get(id),
+    async create(request) {
+      const { id } = request;
+      if (tasks.has(id) || creating.has(id)) {
+        throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
+      }
+      creating.add(id);
+      try {
+        const task = await createTask(request, options);
+        tasks.set(id, task);
+        isEndAsked = false;
+        return task;
+      } finally {
+        creating.delete(id);
+        unreserve(id);
+      }
+    },
+    remove(task) {
+      task.release();
+      tasks.delete(task.request.id);
+    },
+    reserve(id) {
+      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
+      clearTimeout(reservations.get(id));
+      reservations.set(
+        id,
+        setTimeout(() => unreserve(id), reservationMs),
+      );
+    },
+    unreserve,
+    shutdown() {
+      isEndAsked = true;
+      endIfEmpty();
+    },
+  };
+}
