@@ -127,7 +127,9 @@ static int64_t fifo_create(struct call *call) {
   return answer(mkfifo(path, (mode_t)mode));
 }
 
-static int64_t eventfd_create(struct call *call) { return fd_own(call->context, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+static int64_t eventfd_create(struct call *call) {
+  return fd_own(call->context, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
 
 const struct export fd_exports[] = {
     {"fd_open", fd_open},           {"fd_adopt", fd_adopt},
