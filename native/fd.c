@@ -1,4 +1,4 @@
-/* Plain descriptors and FIFOs, and the table of those that the environment owns. */
+/* Plain descriptors, FIFOs and eventfds, and the table of those that the environment owns. */
 #include "addon.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,12 +137,23 @@ static int64_t fifo_create(struct call *call) {
   return answer(mkfifo(path, (mode_t)mode));
 }
 
+static int64_t eventfd_create(struct call *call) {
+  return fd_own(call->context, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 const struct export fd_exports[] = {
-    {"fd_open", fd_open},                       {"fd_adopt", fd_adopt},
-    {"fd_duplicate", fd_duplicate},             {"fd_release", fd_release},
-    {"fd_close", fd_close},                     {"fd_read", fd_read},
-    {"fd_write", fd_write},                     {"fd_discard", fd_discard},
-    {"fd_poll", fd_poll},                       {"fd_unread", fd_unread},
-    {"fd_set_nonblocking", fd_set_nonblocking}, {"fifo_create", fifo_create},
+    {"fd_open", fd_open},
+    {"fd_adopt", fd_adopt},
+    {"fd_duplicate", fd_duplicate},
+    {"fd_release", fd_release},
+    {"fd_close", fd_close},
+    {"fd_read", fd_read},
+    {"fd_write", fd_write},
+    {"fd_discard", fd_discard},
+    {"fd_poll", fd_poll},
+    {"fd_unread", fd_unread},
+    {"fd_set_nonblocking", fd_set_nonblocking},
+    {"fifo_create", fifo_create},
+    {"eventfd_create", eventfd_create},
     {NULL, NULL},
 };

@@ -12,7 +12,7 @@
 import { createRequire } from 'node:module';
 
 export interface Addon {
-  // fd.c: plain descriptors and FIFOs
+  // fd.c: plain descriptors, FIFOs, eventfd(2)
 
   /** open(2) with O_CLOEXEC added. */
   fd_open(path: string, flags: number, mode: number): number;
@@ -36,6 +36,8 @@ export interface Addon {
   fd_set_nonblocking(fd: number, on: boolean): number;
   /** mkfifo(3). */
   fifo_create(path: string, mode: number): number;
+  /** A non-blocking counter at 0. A read stores its 8 bytes and sets it to 0; -EAGAIN while it is 0. */
+  eventfd_create(): number;
 
   // epoll.c: one edge-triggered epoll set for each environment, watched by one uv_poll_t
 

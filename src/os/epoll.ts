@@ -10,6 +10,7 @@ import { check, systemError } from './errors.js';
 
 /** Bits of `events`, from epoll_ctl(2). EPOLLERR and EPOLLHUP need not be asked for. */
 export const EPOLLIN = 0x001;
+export const EPOLLPRI = 0x002;
 export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;

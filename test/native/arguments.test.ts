@@ -24,6 +24,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   fd_unread: ['int'],
   fd_set_nonblocking: ['int', 'bool'],
   fifo_create: ['path', 'int'],
+  eventfd_create: [],
   epoll_add: ['int', 'int', 'int', 'int'],
   epoll_modify: ['int', 'int', 'int', 'int'],
   epoll_remove: ['int'],

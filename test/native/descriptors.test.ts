@@ -82,6 +82,7 @@ describe('CLOEXEC from birth', () => {
     fd_open: () => addon.fd_open('/dev/null', fs.O_RDONLY, 0),
     fd_adopt: () => addon.fd_adopt(openSync('/dev/null', 'r')),
     fd_duplicate: () => addon.fd_duplicate(0),
+    eventfd_create: () => addon.eventfd_create(),
     socket_listen: (scope) => addon.socket_listen(join(temporaryDirectory(scope), 'socket'), 0o600),
     socket_connect: (scope) => dialled(scope).dialer,
     socket_accept: (scope) => dialled(scope).accepted,
