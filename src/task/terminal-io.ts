@@ -1,6 +1,6 @@
 /** The stdio of a process with a terminal: a console that the runtime delivers, between two FIFOs. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Console } from '../os/console.js';
+import type { Console, Size } from '../os/console.js';
 import { ConsoleSocket, type ReceiveOptions } from '../os/console-socket.js';
 import { TermshimError } from '../os/errors.js';
 import { FifoReader } from '../os/fifo-stream.js';
@@ -22,7 +22,7 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
     },
     async connect() {
       if (console === undefined) return;
-      if (size !== undefined) console.resize(size);
+      console.resize(size ?? sizeOr(console, usualSize));
       const stdout = await openSink(stdio.stdout, stdio.noReader, limits);
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
@@ -43,6 +43,15 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       stdin?.close();
     },
   };
+}
+
+/** What terminals have always had. Without a size many programs draw nothing, or divide by zero. */
+const usualSize: Size = { columns: 80, rows: 24 };
+
+/** A runtime leaves the size 0x0 where the bundle has none. */
+function sizeOr(console: Console, otherwise: Size): Size {
+  const { columns, rows } = console.size;
+  return columns > 0 && rows > 0 ? { columns, rows } : otherwise;
 }
 
 async function receiveFrom(command: (given: GivenIo) => Promise<void>, limits: IoLimits): Promise<Console> {

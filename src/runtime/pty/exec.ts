@@ -7,7 +7,7 @@ import { forgetEndedExecs } from './members.js';
 import { signalProcess } from './process-table.js';
 import { sendConsole } from './send-console.js';
 import { parseSignal } from './signal.js';
-import { release } from './start.js';
+import { release, releaseAfterUs } from './start.js';
 import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
 
 export interface ExecOptions {
@@ -44,7 +44,7 @@ async function processOf({ record }: Container, options: ExecOptions): Promise<O
 
 async function startStub(
   container: Container,
-  { consoleSocket, pidFile }: ExecOptions,
+  { consoleSocket, pidFile, detach }: ExecOptions,
   fifo: string,
   fork: () => Promise<Stub>,
 ): Promise<Stub> {
@@ -56,7 +56,7 @@ async function startStub(
     addExec(container, stub.identity);
     if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
     if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
-    await release(path, stub.identity);
+    await (detach ? releaseAfterUs(path) : release(path, stub.identity));
     return stub;
   } catch (error) {
     if (stub !== undefined) await destroyStub(stub);

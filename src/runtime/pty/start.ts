@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, fileError } from '../../os/file-error.js';
@@ -34,4 +36,16 @@ export async function release(fifo: string, stub: ProcessIdentity): Promise<void
   if (outcome === undefined) throw failure(`the process ${stub.pid} did not come to its start within 10000 ms`);
   if (outcome === 'dead') throw failure(`the process ${stub.pid} ended before it was started`);
   rmSync(fifo, { force: true });
+}
+
+/**
+ * Has somebody else open the FIFO when this program has ended. A process that ends while its parent lives is reaped by
+ * it, here by node-pty, and whoever waits for it as its subreaper would never learn how it ended.
+ */
+export async function releaseAfterUs(fifo: string): Promise<void> {
+  const script = `read -r _; timeout 10 sh -c ': > "$0"' "$0"; rm -f "$0"`;
+  const helper = spawn('/bin/sh', ['-c', script, fifo], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  // Our end of its stdin closes when we exit.
+  await once(helper, 'spawn');
+  helper.unref();
 }

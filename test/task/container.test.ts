@@ -1,0 +1,192 @@
+/*
+ * What a container goes through, from create to delete, with the pty runtime and real FIFOs. The order of what is told
+ * is a promise (an exit never before its start, the init's exit last, each after the output it belongs to), and what can
+ * break it are processes that end at once, clients that leave, and commands that come in the wrong state.
+ */
+import assert from 'node:assert/strict';
+import { leakTest } from '../helpers/leak-free.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+import { writeAll } from '../helpers/write-all.js';
+
+const sigkill = 9;
+
+leakTest('a life: created, started, ended, deleted', async (scope) => {
+  const { stdio, output } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'stty size; exit 7', stdio);
+  assert.equal(container.init.state, 'created');
+  assert.equal(await container.start(''), container.init.pid);
+  const exit = await within(container.init.exited, 'the exit');
+  assert.equal(exit.status, 7);
+  assert.match(await output.sees('80'), /^24 80\r\n$/);
+  assert.equal(container.init.state, 'stopped');
+  assert.deepEqual(await container.delete(''), exit);
+  assert.equal(container.init.state, 'deleted');
+  assert.deepEqual(story(), ['create', 'start', 'exit', 'delete']);
+});
+
+leakTest('all a process wrote has been passed on when its exit is told', async (scope) => {
+  const { stdio, output } = newStdio(scope, 'terminal');
+  const script = 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done';
+  const { container } = await newContainer(scope, script, stdio);
+  await container.start('');
+  await within(container.init.exited, 'the exit');
+  await output.sees('line 1999\r\n');
+});
+
+leakTest('a command in the wrong state names both states, and changes nothing', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
+  const refused = (promise: Promise<unknown>, words: RegExp) =>
+    assert.rejects(promise, { code: 'ERR_STATE_INVALID', message: words });
+  await refused(container.pause(), /is created and cannot become paused/);
+  await refused(container.resume(), /is created and cannot become running/);
+  await container.start('');
+  await refused(container.start(''), /is running and cannot become running/);
+  await refused(container.resume(), /is running and cannot become running/);
+  await refused(container.delete(''), /is running and cannot become deleted/);
+  await container.pause();
+  await refused(container.pause(), /is paused and cannot become paused/);
+  await container.resume();
+  await container.kill('', sigkill, false);
+  await within(container.init.exited, 'the exit');
+  await refused(container.start(''), /is stopped and cannot become running/);
+  await refused(container.pause(), /is stopped and cannot become paused/);
+  assert.throws(() => container.addExec('late', shellProcess('true'), stdio), { code: 'ERR_STATE_INVALID' });
+  await assert.rejects(container.kill('', sigkill, false), { code: 'ERR_PROCESS_NOT_FOUND' });
+  assert.deepEqual(story(), ['create', 'start', 'paused', 'resumed', 'exit']);
+});
+
+leakTest('two starts at a time: one of them starts it', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
+  const starts = await Promise.allSettled([container.start(''), container.start('')]);
+  assert.deepEqual(starts.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  assert.deepEqual(story(), ['create', 'start']);
+});
+
+leakTest('a container that was never started can be deleted', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'true', stdio);
+  await within(container.delete(''), 'the delete');
+  assert.deepEqual(story(), ['create', 'exit', 'delete']);
+});
+
+leakTest('a process that ends at once does not end before it was started', async (scope) => {
+  for (let round = 0; round < 5; round++) {
+    const { stdio } = newStdio(scope, 'terminal');
+    const { container, story } = await newContainer(scope, 'exit 3', stdio);
+    await container.start('');
+    assert.equal((await within(container.init.exited, 'the exit')).status, 3);
+    assert.deepEqual(story(), ['create', 'start', 'exit']);
+  }
+});
+
+leakTest('an exec process: added, started, ended, deleted; its id is free again then', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
+  await container.start('');
+  const other = newStdio(scope, 'terminal');
+  container.addExec('e', shellProcess('echo done; exit 4'), other.stdio);
+  assert.throws(() => container.addExec('e', {}, other.stdio), { code: 'ERR_ID_IN_USE' });
+  const pid = await container.start('e');
+  assert.equal((await within(container.process('e').exited, 'the exit')).status, 4);
+  await other.output.sees('done');
+  assert.equal(container.process('e').pid, pid);
+  await container.delete('e');
+  assert.throws(() => container.process('e'), { code: 'ERR_PROCESS_NOT_FOUND' });
+  container.addExec('e', shellProcess('true'), other.stdio);
+  const added = container.process('e');
+  await container.delete('e');
+  await assert.rejects(added.exited, { code: 'ERR_PROCESS_NOT_FOUND' });
+  assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exec-started e', 'exit e', 'exec-added e']);
+});
+
+leakTest('the size that was asked for before there was a terminal is right from the first byte', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec sleep 100', stdio);
+  await container.start('');
+  const other = newStdio(scope, 'terminal');
+  container.addExec('e', shellProcess('stty size'), other.stdio);
+  container.process('e').resize({ columns: 123, rows: 45 });
+  await container.start('e');
+  assert.match(await other.output.sees('123'), /^45 123/);
+});
+
+leakTest('the exit of the init is the last, though an exec process would live on', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
+  await container.start('');
+  container.addExec('e', shellProcess('trap "" HUP TERM; while :; do sleep 1; done'), newStdio(scope, 'terminal').stdio);
+  await container.start('e');
+  await container.kill('', sigkill, false);
+  await within(container.init.exited, 'the exit');
+  assert.deepEqual(story().slice(-2), ['exit e', 'exit']);
+});
+
+leakTest('an exec process whose reader of stdout never comes fails, and is not left behind', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec sleep 100', stdio, { connectTimeoutMs: 500 });
+  await container.start('');
+  const other = newStdio(scope, 'terminal');
+  other.leave();
+  container.addExec('e', shellProcess('exec sleep 1234'), other.stdio);
+  await assert.rejects(container.start('e'), { code: 'ERR_FIFO_TIMEOUT' });
+  await waitFor(async () => (await container.pids()).length === 1, 'the process to be gone');
+  await container.delete('e');
+});
+
+leakTest('nobody reads: the exit is told at once, and a reader who comes back finds what was written', async (scope) => {
+  const client = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
+  client.leave();
+  await container.start('');
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
+  await client.comeBack().sees('last words');
+});
+
+leakTest('nobody reads and the FIFO is full: the exit is told, and delete does not wait', async (scope) => {
+  const client = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec yes', client.stdio);
+  client.leave();
+  await container.start('');
+  await container.kill('', sigkill, false);
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 137);
+  await within(container.delete(''), 'the delete', 3000);
+});
+
+leakTest('stdin ends with closeStdin and the last writer, not with the first that leaves', async (scope) => {
+  const client = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec cat', client.stdio);
+  await container.start('');
+  const first = await client.openInput();
+  await writeAll(first.fd, Buffer.from('one\r'));
+  await client.output.sees('one\r\none\r\n');
+  first.close();
+  const second = await client.openInput();
+  await writeAll(second.fd, Buffer.from('two\r'));
+  await client.output.sees('two\r\ntwo\r\n');
+  container.init.closeStdin();
+  second.close();
+  assert.equal((await within(container.init.exited, 'the end by SIGHUP')).status, 129);
+});
+
+leakTest('without a terminal stdout and stderr stay apart, and stdin ends after closeStdin', async (scope) => {
+  const client = newStdio(scope, 'pipes');
+  const { container } = await newContainer(scope, 'echo wrong >&2; cat; echo end', client.stdio);
+  await container.start('');
+  const input = await client.openInput();
+  await writeAll(input.fd, Buffer.from('typed\n'));
+  await client.output.sees('typed\n');
+  container.init.closeStdin();
+  input.close();
+  assert.equal((await within(container.init.exited, 'the exit')).status, 0);
+  assert.equal(await client.output.sees('end\n'), 'typed\nend\n');
+  assert.equal(await client.errors.sees('\n'), 'wrong\n');
+});
+
+leakTest('a runtime that fails to create leaves nothing', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const bundle = '/nonexistent/bundle';
+  await assert.rejects(newContainer(scope, 'true', stdio, { bundle }), { code: 'ERR_RUNTIME_FAILED' });
+});
