@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_ARGUMENTS 4
+#define MAX_ARGUMENTS 5
 #define BLOCK_BYTES 65536
 
 struct epoll_set;
@@ -71,6 +71,7 @@ extern const struct export pump_exports[];
 extern const struct export socket_exports[];
 extern const struct export tty_exports[];
 extern const struct export process_exports[];
+extern const struct export mount_exports[];
 
 /* Throws a TypeError, unless one is pending already, and sets `failed`. */
 void argument_fail(struct call *call, const char *message);

@@ -1,4 +1,4 @@
-/* Plain descriptors, FIFOs and eventfds, and the table of those that the environment owns. */
+/* Plain descriptors, pipes, FIFOs and eventfds, and the table of those that the environment owns. */
 #include "addon.h"
 
 #include <errno.h>
@@ -43,6 +43,11 @@ int64_t fd_own(struct context *context, int fd_or_error) {
   return -ENOMEM;
 }
 
+/* close(2) on Linux frees the descriptor whatever it answers, so it leaves the table first and EINTR is not retried. */
+static int64_t disown_and_close(struct context *context, int fd) {
+  return table_remove(&context->fds, fd) ? answer(close(fd)) : -EBADF;
+}
+
 void fd_teardown(struct context *context) {
   for (size_t word = 0; word < context->fds.word_count; word++)
     for (int bit = 0; bit < 64; bit++)
@@ -78,11 +83,9 @@ static int64_t fd_release(struct call *call) {
   return table_remove(&call->context->fds, fd) ? fd : -EBADF;
 }
 
-/* close(2) on Linux frees the descriptor whatever it answers, so it leaves the table first and EINTR is not retried. */
 static int64_t fd_close(struct call *call) {
   int fd = argument_int(call, 0);
-  if (call->failed) return 0;
-  return table_remove(&call->context->fds, fd) ? answer(close(fd)) : -EBADF;
+  return call->failed ? 0 : disown_and_close(call->context, fd);
 }
 
 static int64_t fd_read(struct call *call) {
@@ -129,6 +132,28 @@ static int64_t fd_set_nonblocking(struct call *call) {
   return (before & O_NONBLOCK) != 0;
 }
 
+/* Both ends stand in the table afterwards, or neither is open. */
+static int64_t pipe_create(struct call *call) {
+  napi_typedarray_type type;
+  void *into = NULL;
+  size_t length = 0;
+  int ends[2];
+  if (napi_get_typedarray_info(call->env, call->arguments[0], &type, &length, &into, NULL, NULL) != napi_ok ||
+      type != napi_int32_array || length != 2) {
+    argument_fail(call, "an Int32Array of two elements was expected");
+    return 0;
+  }
+  if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+  bool is_owned[] = {fd_own(call->context, ends[0]) >= 0, fd_own(call->context, ends[1]) >= 0};
+  if (is_owned[0] && is_owned[1]) {
+    memcpy(into, ends, sizeof ends);
+    return 0;
+  }
+  for (int end = 0; end < 2; end++)
+    if (is_owned[end]) disown_and_close(call->context, ends[end]);
+  return -ENOMEM;
+}
+
 static int64_t fifo_create(struct call *call) {
   char path[PATH_MAX];
   int64_t error;
@@ -153,6 +178,7 @@ const struct export fd_exports[] = {
     {"fd_poll", fd_poll},
     {"fd_unread", fd_unread},
     {"fd_set_nonblocking", fd_set_nonblocking},
+    {"pipe_create", pipe_create},
     {"fifo_create", fifo_create},
     {"eventfd_create", eventfd_create},
     {NULL, NULL},

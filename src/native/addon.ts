@@ -12,7 +12,7 @@
 import { createRequire } from 'node:module';
 
 export interface Addon {
-  // fd.c: plain descriptors, FIFOs, eventfd(2)
+  // fd.c: plain descriptors, pipes and FIFOs, eventfd(2)
 
   /** open(2) with O_CLOEXEC added. */
   fd_open(path: string, flags: number, mode: number): number;
@@ -34,6 +34,8 @@ export interface Addon {
   fd_unread(fd: number): number;
   /** Sets or clears O_NONBLOCK on the open file description. Returns 1 if it was set before, else 0. */
   fd_set_nonblocking(fd: number, on: boolean): number;
+  /** pipe2(2): stores the reading end and the writing end, both blocking. */
+  pipe_create(into: Int32Array): number;
   /** mkfifo(3). */
   fifo_create(path: string, mode: number): number;
   /** A non-blocking counter at 0. A read stores its 8 bytes and sets it to 0; -EAGAIN while it is 0. */
@@ -142,6 +144,17 @@ export interface Addon {
   process_reap(pid: number): number;
   /** The pid of some child that has ended and was not reaped yet, 0 if there is none. Reaps nothing. */
   process_peek(): number;
+
+  // mount.c: see mount(2), umount2(2), openat2(2)
+
+  /** mount(2). -ENAMETOOLONG for 4096 bytes of data or more: the kernel would cut off what does not fit into a page. */
+  mount(source: string, target: string, type: string, flags: number, data: string): number;
+  /** umount2(2). */
+  unmount(target: string, flags: number): number;
+  /** The flags MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC of the mount that `path` lies in. */
+  mount_flags(path: string): number;
+  /** Opens (O_PATH) what `path` names for somebody whose root directory is `root`: neither `..` nor a link leads out. */
+  mount_open_inside(root: string, path: string): number;
 }
 
 /** Why `pump_run` stopped. */

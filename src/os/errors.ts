@@ -14,6 +14,7 @@ export const errorCodes = [
   'ERR_FIFO_TIMEOUT',
   'ERR_ID_IN_USE',
   'ERR_ID_INVALID',
+  'ERR_MOUNT_FAILED',
   'ERR_NOT_A_CONSOLE',
   'ERR_PROCESS_NOT_FOUND',
   'ERR_RUNTIME_DIED',
@@ -31,9 +32,9 @@ export type ErrorCode = (typeof errorCodes)[number];
 
 export interface TermshimErrorOptions {
   /** The system call that failed, if one did. */
-  syscall?: string;
+  syscall?: string | undefined;
   /** Its errno by name, such as `ENOENT`. */
-  errno?: string;
+  errno?: string | undefined;
   cause?: unknown;
 }
 

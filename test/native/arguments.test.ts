@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { type Addon, addon } from '../../src/native/addon.js';
 import { runFixture } from '../helpers/fixture.js';
 
-type Kind = 'int' | 'bool' | 'bytes' | 'path' | 'fds';
+type Kind = 'int' | 'bool' | 'bytes' | 'pair' | 'path' | 'fds';
 
 /* epoll_create can be called only once, so a fixture calls it with wrong arguments. */
 const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly Kind[]>> = {
@@ -23,6 +23,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   fd_poll: ['int'],
   fd_unread: ['int'],
   fd_set_nonblocking: ['int', 'bool'],
+  pipe_create: ['pair'],
   fifo_create: ['path', 'int'],
   eventfd_create: [],
   epoll_add: ['int', 'int', 'int', 'int'],
@@ -58,6 +59,10 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   pidfd_signal: ['int', 'int'],
   process_reap: ['int'],
   process_peek: [],
+  mount: ['path', 'path', 'path', 'int', 'path'],
+  unmount: ['path', 'int'],
+  mount_flags: ['path'],
+  mount_open_inside: ['path', 'path'],
 };
 
 /* No kernel object is behind any of them, so a call that should have thrown does no harm. */
@@ -65,6 +70,7 @@ const right: Readonly<Record<Kind, unknown>> = {
   int: -1,
   bool: false,
   bytes: new Uint8Array(64),
+  pair: new Int32Array(2),
   path: '/nonexistent/file',
   fds: [],
 };
@@ -81,6 +87,7 @@ const wrong: Readonly<Record<Kind, readonly unknown[]>> = {
     new ArrayBuffer(64),
     new DataView(new ArrayBuffer(64)),
   ],
+  pair: [undefined, null, 2, [0, 0], new Int32Array(1), new Int32Array(3), new Uint32Array(2), new ArrayBuffer(8)],
   path: [undefined, null, 5, Buffer.from('/tmp'), ['/tmp']],
   fds: [
     undefined,

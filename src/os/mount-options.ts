@@ -1,0 +1,105 @@
+/**
+ * The options of a mount as fstab(5) writes them, taken apart for mount(2). The names are those that containerd knows
+ * (parseMountOptions in core/mount/mount_linux.go).
+ */
+
+/** From sys/mount.h. */
+export const MS_RDONLY = 1;
+export const MS_NOSUID = 1 << 1;
+export const MS_NODEV = 1 << 2;
+export const MS_NOEXEC = 1 << 3;
+export const MS_SYNCHRONOUS = 1 << 4;
+export const MS_REMOUNT = 1 << 5;
+export const MS_MANDLOCK = 1 << 6;
+export const MS_DIRSYNC = 1 << 7;
+export const MS_NOATIME = 1 << 10;
+export const MS_NODIRATIME = 1 << 11;
+export const MS_BIND = 1 << 12;
+export const MS_REC = 1 << 14;
+export const MS_UNBINDABLE = 1 << 17;
+export const MS_PRIVATE = 1 << 18;
+export const MS_SLAVE = 1 << 19;
+export const MS_SHARED = 1 << 20;
+export const MS_RELATIME = 1 << 21;
+export const MS_STRICTATIME = 1 << 24;
+
+export interface MountOptions {
+  /** MS_ flags, without those of propagation. */
+  flags: number;
+  /** Flags that were asked not to be: MS_RDONLY for `rw`. */
+  cleared: number;
+  /** Each takes a mount call of its own, for the kernel accepts no other flag beside it. */
+  propagations: number[];
+  /** What is not the kernel's is the file system's. */
+  data: string[];
+}
+
+/** A later option overrides an earlier one. */
+export function parseMountOptions(options: readonly string[]): MountOptions {
+  const parsed: MountOptions = { flags: 0, cleared: 0, propagations: [], data: [] };
+  for (const option of options) {
+    const [set, cleared, propagation] = [setBy.get(option), clearedBy.get(option), propagationOf.get(option)];
+    if (set !== undefined) {
+      parsed.flags |= set;
+      parsed.cleared &= ~set;
+    } else if (cleared !== undefined) {
+      parsed.flags &= ~cleared;
+      parsed.cleared |= cleared;
+    } else if (propagation !== undefined) {
+      parsed.propagations.push(propagation);
+    } else {
+      parsed.data.push(option);
+    }
+  }
+  return parsed;
+}
+
+/**
+ * Whether an option is neither mount(2)'s nor a file system's: loop devices, id-mapped mounts, and what containerd's mount
+ * manager should have taken out.
+ */
+export function isForSomebodyElse(option: string): boolean {
+  return /^(loop$|uidmap=|gidmap=|X-containerd\.)/.test(option);
+}
+
+const setBy: ReadonlyMap<string, number> = new Map([
+  ['bind', MS_BIND],
+  ['defaults', 0],
+  ['dirsync', MS_DIRSYNC],
+  ['mand', MS_MANDLOCK],
+  ['noatime', MS_NOATIME],
+  ['nodev', MS_NODEV],
+  ['nodiratime', MS_NODIRATIME],
+  ['noexec', MS_NOEXEC],
+  ['nosuid', MS_NOSUID],
+  ['rbind', MS_BIND | MS_REC],
+  ['relatime', MS_RELATIME],
+  ['remount', MS_REMOUNT],
+  ['ro', MS_RDONLY],
+  ['strictatime', MS_STRICTATIME],
+  ['sync', MS_SYNCHRONOUS],
+]);
+
+const clearedBy: ReadonlyMap<string, number> = new Map([
+  ['async', MS_SYNCHRONOUS],
+  ['atime', MS_NOATIME],
+  ['dev', MS_NODEV],
+  ['diratime', MS_NODIRATIME],
+  ['exec', MS_NOEXEC],
+  ['nomand', MS_MANDLOCK],
+  ['norelatime', MS_RELATIME],
+  ['nostrictatime', MS_STRICTATIME],
+  ['rw', MS_RDONLY],
+  ['suid', MS_NOSUID],
+]);
+
+const propagationOf: ReadonlyMap<string, number> = new Map([
+  ['private', MS_PRIVATE],
+  ['rprivate', MS_PRIVATE | MS_REC],
+  ['rshared', MS_SHARED | MS_REC],
+  ['rslave', MS_SLAVE | MS_REC],
+  ['runbindable', MS_UNBINDABLE | MS_REC],
+  ['shared', MS_SHARED],
+  ['slave', MS_SLAVE],
+  ['unbindable', MS_UNBINDABLE],
+]);
