@@ -58,6 +58,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_FIFO_TIMEOUT: Code.DeadlineExceeded,
   ERR_ID_IN_USE: Code.AlreadyExists,
   ERR_ID_INVALID: Code.InvalidArgument,
+  ERR_MOUNT_FAILED: Code.Internal,
   ERR_NOT_A_CONSOLE: Code.Internal,
   ERR_PROCESS_NOT_FOUND: Code.NotFound,
   ERR_RUNTIME_DIED: Code.Aborted,
