@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,6 +130,11 @@ static int64_t fd_set_nonblocking(struct call *call) {
   return (before & O_NONBLOCK) != 0;
 }
 
+static int64_t fd_lock(struct call *call) {
+  int fd = argument_int(call, 0);
+  return call->failed ? 0 : answer(flock(fd, LOCK_EX | LOCK_NB));
+}
+
 static int64_t fifo_create(struct call *call) {
   char path[PATH_MAX];
   int64_t error;
@@ -153,6 +159,7 @@ const struct export fd_exports[] = {
     {"fd_poll", fd_poll},
     {"fd_unread", fd_unread},
     {"fd_set_nonblocking", fd_set_nonblocking},
+    {"fd_lock", fd_lock},
     {"fifo_create", fifo_create},
     {"eventfd_create", eventfd_create},
     {NULL, NULL},

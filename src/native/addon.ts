@@ -34,6 +34,8 @@ export interface Addon {
   fd_unread(fd: number): number;
   /** Sets or clears O_NONBLOCK on the open file description. Returns 1 if it was set before, else 0. */
   fd_set_nonblocking(fd: number, on: boolean): number;
+  /** flock(2), exclusive: the lock of the open file description, until that is closed. -EAGAIN if another has it. */
+  fd_lock(fd: number): number;
   /** mkfifo(3). */
   fifo_create(path: string, mode: number): number;
   /** A non-blocking counter at 0. A read stores its 8 bytes and sets it to 0; -EAGAIN while it is 0. */
