@@ -9,9 +9,13 @@ export STRICT ?=
 ARCH    := $(shell node -p process.arch)
 ADDON   := prebuilds/linux-$(ARCH)/termshim.node
 ASAN    := build/asan/termshim.node
+# The launcher finds the package by its own path, so both builds of it stand one level below the top.
+LAUNCHER      := bin/containerd-shim-termshim-v2
+LAUNCHER_ASAN := build/containerd-shim-termshim-v2
 # A Node installation has its headers beside its program.
 NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, "../../include/node")')
 CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
+PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 SOURCES := $(wildcard native/*.c)
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
@@ -37,7 +41,7 @@ ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) ## compile the addon and the TypeScript
+build: node_modules $(ADDON) $(LAUNCHER) ## compile the addon, the launcher and the TypeScript
 	tsc -p tsconfig.json
 
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
@@ -60,7 +64,7 @@ lint: node_modules ## check formatting, lint rules and import floors
 
 fmt: node_modules ## format the sources
 	biome format --write
-	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] bench/*.[ch]; fi
+	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.c bench/*.[ch]; fi
 
 proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
@@ -78,7 +82,7 @@ install: ## install the commands under PREFIX (/usr/local)
 	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error ./build/termshim-*.tgz
 
 clean: ## remove everything that was built or installed here
-	rm -rf build dist prebuilds node_modules
+	rm -rf build dist prebuilds node_modules $(LAUNCHER)
 
 # Debian's packages, for those who may install them; without them the tests that need one say so.
 packages:
@@ -97,10 +101,11 @@ build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 
 # A report of either sanitizer ends the process that made it, and so the test. The programs that tests run inherit ASan:
 # they may die of a signal as ever (handle_segv=0).
-asan: build $(ASAN)
+asan: build $(ASAN) $(LAUNCHER_ASAN)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
-	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS))
+	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) \
+	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS) test/shim/launcher.test.ts)
 
 valgrind: build
 	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
@@ -114,9 +119,16 @@ $(ASAN): $(SOURCES) native/addon.h Makefile
 	$(CC) $(CFLAGS) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	  -shared $(SOURCES) -o $@
 
+$(LAUNCHER): native/launcher/launcher.c Makefile
+	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
+
+$(LAUNCHER_ASAN): native/launcher/launcher.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $< -o $@
+
 build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror $< -o $@
+	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
 
 # Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which not every registry has.
 node_modules: package.json package-lock.json

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +155,11 @@ static int64_t pipe_create(struct call *call) {
   return -ENOMEM;
 }
 
+static int64_t fd_lock(struct call *call) {
+  int fd = argument_int(call, 0);
+  return call->failed ? 0 : answer(flock(fd, LOCK_EX | LOCK_NB));
+}
+
 static int64_t fifo_create(struct call *call) {
   char path[PATH_MAX];
   int64_t error;
@@ -179,6 +185,7 @@ const struct export fd_exports[] = {
     {"fd_unread", fd_unread},
     {"fd_set_nonblocking", fd_set_nonblocking},
     {"pipe_create", pipe_create},
+    {"fd_lock", fd_lock},
     {"fifo_create", fifo_create},
     {"eventfd_create", eventfd_create},
     {NULL, NULL},

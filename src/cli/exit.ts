@@ -2,7 +2,7 @@
  * How a command says a line for scripts, and how it ends when something went wrong.
  */
 import { writeSync } from 'node:fs';
-import { TermshimError, messageOf } from '../os/errors.js';
+import { errorLine } from '../os/error-line.js';
 
 /** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
 export function printJson(value: unknown): void {
@@ -21,9 +21,7 @@ export function exitWithError(error: unknown): void {
 
 /** Prints the error, its code last, on one line of stderr. */
 export function printError(error: unknown): void {
-  const code = error instanceof TermshimError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'ERR_INTERNAL');
-  const line = messageOf(error).replace(/\s*\n\s*/g, '; ');
-  process.stderr.write(`termshim: ${line} [${code}]\n`);
+  process.stderr.write(errorLine(error));
 }
 
 /**

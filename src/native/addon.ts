@@ -36,6 +36,8 @@ export interface Addon {
   fd_set_nonblocking(fd: number, on: boolean): number;
   /** pipe2(2): stores the reading end and the writing end, both blocking. */
   pipe_create(into: Int32Array): number;
+  /** flock(2), exclusive: the lock of the open file description, until that is closed. -EAGAIN if another has it. */
+  fd_lock(fd: number): number;
   /** mkfifo(3). */
   fifo_create(path: string, mode: number): number;
   /** A non-blocking counter at 0. A read stores its 8 bytes and sets it to 0; -EAGAIN while it is 0. */

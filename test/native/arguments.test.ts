@@ -22,6 +22,7 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   fd_discard: ['int', 'int'],
   fd_poll: ['int'],
   fd_unread: ['int'],
+  fd_lock: ['int'],
   fd_set_nonblocking: ['int', 'bool'],
   pipe_create: ['pair'],
   fifo_create: ['path', 'int'],

@@ -1,0 +1,32 @@
+/** The bundle's `address` file: where the daemon of the container listens. containerd 1.6 reads it after a restart. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, fileError } from '../os/file-error.js';
+
+export function writeBundleAddress(bundle: string, address: string): void {
+  const temporary = join(bundle, '.address');
+  try {
+    writeFileSync(temporary, address, { mode: 0o600 });
+    renameSync(temporary, pathIn(bundle));
+  } catch (error) {
+    throw fileError(error, `write ${pathIn(bundle)}`);
+  }
+}
+
+/** Undefined if there is none: `start` has failed, or was never asked. */
+export function readBundleAddress(bundle: string): string | undefined {
+  try {
+    return readFileSync(pathIn(bundle), 'utf8').trim();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw fileError(error, `read ${pathIn(bundle)}`);
+  }
+}
+
+export function removeBundleAddress(bundle: string): void {
+  rmSync(pathIn(bundle), { force: true });
+}
+
+function pathIn(bundle: string): string {
+  return join(bundle, 'address');
+}

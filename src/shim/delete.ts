@@ -1,0 +1,78 @@
+/**
+ * `delete`: containerd asks for it when a container's daemon is gone, or cannot be reached, or never was. Whatever is
+ * left of the container goes: its processes, the runtime's state, its mounts. What cannot be removed is a warning, since
+ * nobody would ask again.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { unmountAll } from '../os/mount.js';
+import { ociRuntime } from '../runtime/oci-runtime.js';
+import { DeleteResponse } from '../ttrpc/gen/containerd/task.js';
+import { timestampOf } from '../ttrpc/message.js';
+import { fromAddress, socketDirectory } from './address.js';
+import { readBundleAddress } from './bundle-address.js';
+import { type ContainerRecord, readContainerRecord, readInitPid } from './container-record.js';
+import { forget, isListening } from './daemon-client.js';
+import { killRemains } from './kill-remains.js';
+import { underLock } from './socket-lock.js';
+
+export interface DeleteOptions {
+  namespace: string;
+  id: string;
+  bundle: string;
+  onWarning: (error: unknown) => void;
+}
+
+/** containerd kills `delete` after 5 s, and what a daemon that hangs has left undone must be done in that time. */
+const forgetTimeoutMs = 2000;
+
+/** Answers the bytes of a DeleteResponse. Never fails. */
+export async function deleteContainer(options: DeleteOptions): Promise<Uint8Array> {
+  const { id, bundle, onWarning } = options;
+  const attempt = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await step();
+    } catch (error) {
+      onWarning(error);
+      return undefined;
+    }
+  };
+  const socket = await attempt(() => daemonSocket(bundle));
+  const told = socket === undefined ? undefined : await attempt(() => forget(socket, id, forgetTimeoutMs));
+  if (told?.known === true) return DeleteResponse.encode(told).finish();
+  const record = await attempt(() => readContainerRecord(bundle));
+  const pid = (await attempt(() => readInitPid(bundle))) ?? 0;
+  await attempt(() => deleteByRuntime(options, record));
+  await attempt(() => killRemains(pid, id));
+  if (record?.mounted !== false) await attempt(() => unmountAll(join(bundle, 'rootfs')));
+  if (socket !== undefined) await attempt(() => removeDeadSocket(socket));
+  return DeleteResponse.encode({ pid, exitStatus: killed, exitedAt: timestampOf(Date.now()) }).finish();
+}
+
+/** 128 and SIGKILL. How it ended for real nobody was there to see. */
+const killed = 137;
+
+/** Undefined if `start` has never answered, or the answer was not of ours. */
+function daemonSocket(bundle: string): string | undefined {
+  const path = fromAddress(readBundleAddress(bundle) ?? '');
+  return path?.startsWith(`${socketDirectory}/termshim-`) ? path : undefined;
+}
+
+/** A forced delete kills what runs, and is content if there is no such container. */
+async function deleteByRuntime({ namespace, id }: DeleteOptions, record: ContainerRecord | undefined): Promise<void> {
+  // The defaults of containerd-shim-runc-v2, and so ours.
+  const { runtime, root, systemdCgroup } = record ?? {
+    runtime: ['runc'],
+    root: `/run/containerd/runc/${namespace}`,
+    systemdCgroup: false,
+  };
+  await ociRuntime({ command: runtime, root, systemdCgroup }).delete(id, { force: true });
+}
+
+/** Under the lock, or a daemon that is being started could lose its socket here. */
+async function removeDeadSocket(socket: string): Promise<void> {
+  if (await isListening(socket)) return;
+  await underLock(async () => {
+    if (!(await isListening(socket))) rmSync(socket, { force: true });
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * containerd-shim-termshim-v2, where its launcher leaves off: `start`, `delete`, `-info` and `-v`, in the words of
+ * containerd. Each is a start of Node that somebody waits for, so each loads only what is its own.
+ *
+ * containerd takes whatever `start` writes, on stdout or stderr, for the address.
+ */
+import { writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { errorLine } from '../os/error-line.js';
+import { TermshimError } from '../os/errors.js';
+
+try {
+  await main();
+} catch (error) {
+  writeSync(2, errorLine(error));
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseShimArguments();
+  if (values.v === true) return say((await import('./info.js')).versionText());
+  if (values.info === true) return say(await (await import('./info.js')).runtimeInfo());
+  const [verb] = positionals;
+  if (verb === 'start') return runStart(values);
+  if (verb === 'delete') return runDelete(values);
+  throw wrongUsage(`the verb is ${JSON.stringify(verb ?? '')}, and not start or delete`);
+}
+
+type Values = ReturnType<typeof parseShimArguments>['values'];
+
+async function runStart(values: Values): Promise<void> {
+  const { start } = await import('./start.js');
+  const lockFd = values['lock-fd'];
+  const answer = await start({
+    ...required(values),
+    address: values.address ?? '',
+    isDebug: values.debug === true,
+    lockFd: lockFd === undefined ? undefined : Number(lockFd),
+  });
+  say(answer);
+}
+
+async function runDelete(values: Values): Promise<void> {
+  const { deleteContainer } = await import('./delete.js');
+  // containerd logs what comes on stderr as warnings, and reads the answer from stdout alone.
+  const onWarning = (error: unknown): void => void writeSync(2, errorLine(error));
+  say(await deleteContainer({ ...required(values), onWarning }));
+}
+
+function required({ namespace, id, bundle }: Values): { namespace: string; id: string; bundle: string } {
+  if (!namespace) throw wrongUsage('-namespace is missing');
+  if (!id) throw wrongUsage('-id is missing');
+  return { namespace, id, bundle: bundle ?? process.cwd() };
+}
+
+/** Go's flags have one dash; its `flag` package takes two as well, and so do we. */
+function parseShimArguments() {
+  const options = {
+    namespace: { type: 'string' },
+    id: { type: 'string' },
+    address: { type: 'string' },
+    'publish-binary': { type: 'string' },
+    bundle: { type: 'string' },
+    debug: { type: 'boolean' },
+    info: { type: 'boolean' },
+    v: { type: 'boolean' },
+    'lock-fd': { type: 'string' },
+  } as const;
+  const args = process.argv.slice(2).map((word) => word.replace(/^-(?=[a-z])/, '--'));
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw wrongUsage((error as Error).message);
+  }
+}
+
+function wrongUsage(reason: string): TermshimError {
+  return new TermshimError('ERR_SHIM_USAGE', reason);
+}
+
+function say(answer: string | Uint8Array): void {
+  writeSync(1, typeof answer === 'string' ? Buffer.from(answer) : answer);
+}

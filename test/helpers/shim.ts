@@ -1,0 +1,93 @@
+/** Calls the shim as containerd does, in a namespace that nobody else has. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type DaemonKey, socketPath } from '../../src/shim/address.js';
+import { type CommandOptions, type CommandResult, runToEnd } from './command.js';
+import type { Scope } from './leak-free.js';
+import { temporaryDirectory } from './temporary-directory.js';
+
+/** TERMSHIM_LAUNCHER names an instrumented build. From dist/test/helpers/ the package's root is three levels up. */
+export const shimPath =
+  process.env['TERMSHIM_LAUNCHER'] ??
+  fileURLToPath(new URL('../../../bin/containerd-shim-termshim-v2', import.meta.url));
+
+export const shimScript = fileURLToPath(new URL('../../src/shim/main.js', import.meta.url));
+
+export interface ShimCaller {
+  /** Of a containerd that does not exist. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly directory: string;
+  /** Where the daemon of a group listens. */
+  socketOf(group?: string): string;
+  /** The arguments before the verb. */
+  argumentsFor(id: string): string[];
+  /** A new bundle, with this config.json if there is one. */
+  makeBundle(id: string, config?: string): string;
+  /** Executes the shim in the bundle of `id`, with a new process's usual surroundings. */
+  call(id: string, words: readonly string[], options?: ShimCallOptions): Promise<CommandResult>;
+  /** The daemons that were started here and live. */
+  daemons(): number[];
+}
+
+export interface ShimCallOptions extends CommandOptions {
+  /** By default the launcher. */
+  program?: readonly string[];
+  /** Added to the environment; undefined takes a variable away. */
+  environment?: NodeJS.ProcessEnv;
+}
+
+/** Afterwards daemons are killed, and sockets and bundles removed. */
+export function shimCaller(scope: Scope): ShimCaller {
+  const directory = temporaryDirectory(scope);
+  const name = randomBytes(6).toString('hex');
+  const key: Omit<DaemonKey, 'group'> = { address: `/run/${name}.sock`, namespace: `test-${name}` };
+  const groups = new Set(['']);
+  const caller: ShimCaller = {
+    ...key,
+    directory,
+    socketOf(group = '') {
+      groups.add(group);
+      return socketPath({ ...key, group });
+    },
+    argumentsFor: (id) => [
+      ...['-namespace', key.namespace, '-address', key.address, '-publish-binary', '/usr/bin/containerd', '-id', id],
+    ],
+    makeBundle(id, config) {
+      const bundle = join(directory, id);
+      mkdirSync(bundle, { recursive: true });
+      if (config !== undefined) writeFileSync(join(bundle, 'config.json'), config);
+      return bundle;
+    },
+    call(id, words, { program = [shimPath], environment = {}, ...options } = {}) {
+      return runToEnd([...program, ...caller.argumentsFor(id), ...words], {
+        cwd: caller.makeBundle(id),
+        env: { ...process.env, TERMSHIM_GROUP: undefined, ...environment },
+        ...options,
+      });
+    },
+    daemons: () => findDaemons(key.address),
+  };
+  scope.after(() => {
+    for (const pid of caller.daemons()) process.kill(pid, 'SIGKILL');
+    for (const group of groups) rmSync(socketPath({ ...key, group }), { recursive: true, force: true });
+  });
+  return caller;
+}
+
+/** Those that have the address of containerd on their command line. */
+function findDaemons(address: string): number[] {
+  const isOurs = (pid: string): boolean => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      return words.includes(address) && words.some((word) => word.endsWith('/shim/daemon.js'));
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isOurs(name))
+    .map(Number);
+}

@@ -1,0 +1,50 @@
+/**
+ * Two containers share a daemon exactly if their sockets have the same name. Names that collide would put containers of
+ * two namespaces together; test/shim/launcher.test.ts compares them with those of the launcher.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fromAddress, groupOf, socketDirectory, socketPath, toAddress } from '../../src/shim/address.js';
+import { isError } from '../helpers/dialer.js';
+
+const key = { address: '/run/containerd/containerd.sock', namespace: 'default', group: '' };
+
+test('the name is FNV-1a over address, namespace and group', () => {
+  // Computed by another program, once.
+  assert.equal(socketPath({ address: 'a', namespace: '', group: '' }), `${socketDirectory}/termshim-e5d2f7190427066c`);
+  assert.equal(socketPath(key), `${socketDirectory}/termshim-585e9cba44a07116`);
+});
+
+test('the texts do not run into each other', () => {
+  const texts = ['', 'a', 'ab', 'b', 'aa'];
+  const keys = texts.flatMap((address) =>
+    texts.flatMap((namespace) => texts.map((group) => ({ address, namespace, group }))),
+  );
+  assert.equal(new Set(keys.map(socketPath)).size, keys.length);
+});
+
+test('an address is a path and back', () => {
+  assert.equal(fromAddress(toAddress('/run/x')), '/run/x');
+  for (const text of ['', '/run/x', 'unix://', 'unix://x', 'vsock://1:2']) assert.equal(fromAddress(text), undefined);
+});
+
+test('the group is the setting’s: none for all, the id for each', async (t) => {
+  const before = process.env['TERMSHIM_GROUP'];
+  t.after(() => {
+    if (before === undefined) delete process.env['TERMSHIM_GROUP'];
+    else process.env['TERMSHIM_GROUP'] = before;
+  });
+  for (const [setting, group] of [
+    ['', ''],
+    ['namespace', ''],
+    ['container', 'c1'],
+  ] as const) {
+    process.env['TERMSHIM_GROUP'] = setting;
+    assert.equal(await groupOf('c1', '/nonexistent'), group);
+  }
+  process.env['TERMSHIM_GROUP'] = 'Pod';
+  await assert.rejects(
+    groupOf('c1', '/nonexistent'),
+    isError('ERR_GROUP_INVALID', /"Pod".*namespace, container or pod/),
+  );
+});
