@@ -1,11 +1,12 @@
 /*
  * containerd-shim-termshim-v2, the program that containerd executes.
  *
- * Nearly every `start` finds the daemon of its namespace alive, and is answered here, within a millisecond or two. All
- * else is Node's, which needs tens of milliseconds only to begin: the first start of a namespace, `delete`, `-info`, and
- * whatever is in any doubt. So nothing here reports an error, except that Node cannot be executed.
+ * Nearly every `start` finds the daemon of its namespace alive, and is answered here, in a millisecond. All else is
+ * Node's, which needs tens of them only to begin: the first start of a namespace, `delete`, `-info`, and whatever is in
+ * any doubt. So nothing here reports an error, except that Node cannot be executed.
  *
- * The socket's name is that of src/shim/address.ts, the call is Reserve of proto/termshim/shim.proto in one ttrpc frame.
+ * The socket's name is that of src/shim/address.ts, and the call is Reserve of proto/termshim/shim.proto, in one frame
+ * of ttrpc.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +76,7 @@ static bool is_grouped_by_namespace(void) {
   return group == NULL || *group == 0 || strcmp(group, "namespace") == 0;
 }
 
-/* FNV-1a; the zero byte behind the text counts, so that the end of one text and the beginning of the next do not mix. */
+/* FNV-1a; the zero byte behind the text counts, so that the end of one and the beginning of the next do not mix. */
 static uint64_t hash_text(uint64_t hash, const char *text) {
   do
     hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
@@ -99,8 +100,8 @@ static bool send_request(int fd, const char *id) {
   char frame[FRAME_HEADER + 40 + MOST_ID];
   uint8_t id_length = (uint8_t)strlen(id);
   /* Request{service 1, method 2, payload 3}, and in the payload ReserveRequest{id 1}. */
-  int length = snprintf(frame + FRAME_HEADER, sizeof frame - FRAME_HEADER, "\x0a\x10termshim.v1.Shim\x12\x07Reserve\x1a%c\x0a%c%s",
-                        id_length + 2, id_length, id);
+  int length = snprintf(frame + FRAME_HEADER, sizeof frame - FRAME_HEADER,
+                        "\x0a\x10termshim.v1.Shim\x12\x07Reserve\x1a%c\x0a%c%s", id_length + 2, id_length, id);
   /* Length and stream id, big endian; a request; no flags. */
   memcpy(frame, (uint8_t[FRAME_HEADER]){0, 0, 0, (uint8_t)length, 0, 0, 0, 1, 1, 0}, FRAME_HEADER);
   ssize_t size = FRAME_HEADER + length;
@@ -144,8 +145,8 @@ static bool answer_start(const char *id, const char *answer) {
 }
 
 /*
- * Only one at a time may find that there is no daemon, and start it. The lock is on the directory, so that no file of it
- * stays; Node inherits it. Returns -1 if it was not to be had: Node says why.
+ * Only one at a time may find that there is no daemon, and start it. The lock is on the directory, so that no file of
+ * it stays; Node inherits it. Returns -1 if it was not to be had: Node says why.
  */
 static int lock_sockets(void) {
   mkdir("/run/containerd", 0711);

@@ -1,6 +1,6 @@
 /**
- * What is asked of a daemon that lives already. Most calls come when there is none, so ttrpc is loaded only when somebody
- * listens.
+ * What is asked of a daemon that lives already. Most calls come when there is none, so ttrpc is loaded only when there
+ * is a socket.
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,9 +10,9 @@ import type { Client } from '../ttrpc/client.js';
 import type { ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 
 /**
- * The daemon at `path` promises to stay until the container is created. False if there is none: nobody listens. A daemon
+ * The daemon at `path` promises to stay until the container is created. False if there is none: nobody listens. One
  * that is about to end says no, or hangs up, and is asked again until it is gone; a new one takes calls before it can
- * answer them. Throws ERR_START_TIMEOUT.
+ * answer them. Throws ERR_DAEMON_FAILED when that has taken too long.
  */
 export async function reserve(path: string, id: string, timeoutMs = 10_000): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
@@ -22,18 +22,23 @@ export async function reserve(path: string, id: string, timeoutMs = 10_000): Pro
       const answer = await ask(path, (shim) => shim.reserve({ id }, { timeoutMs: leftMs }));
       return answer !== undefined;
     } catch (error) {
-      if (performance.now() >= deadline) throw timeoutError(path, timeoutMs, error);
+      if (performance.now() >= deadline)
+        throw failed(`the daemon at ${path} has taken no container for ${timeoutMs / 1000} s`, error);
       await delay(10);
     }
   }
 }
 
 /**
- * The daemon at `path` kills, unmounts and forgets a container. Undefined if there is none. Throws what the call does, so
- * also when there is no answer within `timeoutMs`.
+ * The daemon at `path` kills, unmounts and forgets a container. Undefined if there is none. Throws ERR_DAEMON_FAILED,
+ * also when there is no answer in time.
  */
 export async function forget(path: string, id: string, timeoutMs: number): Promise<ForgetResponse | undefined> {
-  return ask(path, (shim) => shim.forget({ id }, { timeoutMs }));
+  try {
+    return await ask(path, (shim) => shim.forget({ id }, { timeoutMs }));
+  } catch (error) {
+    throw failed(`the daemon at ${path} has not deleted ${id}`, error);
+  }
 }
 
 /** Whether somebody listens at `path`. Throws if that cannot be told. */
@@ -64,13 +69,12 @@ async function ask<T>(path: string, question: (shim: Shim) => Promise<T>): Promi
   }
 }
 
-/** A refused connection is the answer of a socket whose daemon is dead. EAGAIN is not: it has too many calls waiting. */
+/** A socket whose daemon is dead refuses a connection. EAGAIN says that too many are waiting, and so that it lives. */
 function isNobody(error: unknown): boolean {
   const { errno } = error as { errno?: unknown };
   return errno === 'ECONNREFUSED' || errno === 'ENOENT';
 }
 
-function timeoutError(path: string, timeoutMs: number, cause: unknown): TermshimError {
-  const reason = `the daemon at ${path} has taken no container for ${timeoutMs / 1000} s: ${messageOf(cause)}`;
-  return new TermshimError('ERR_START_TIMEOUT', reason, { cause });
+function failed(what: string, cause: unknown): TermshimError {
+  return new TermshimError('ERR_DAEMON_FAILED', `${what}: ${messageOf(cause)}`, { cause });
 }

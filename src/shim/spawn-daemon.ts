@@ -18,7 +18,7 @@ export interface SpawnDaemonOptions {
   isDebug: boolean;
 }
 
-/** Settles when the program runs, with its pid. The listener stays the caller's: the daemon has one of its own, fd 3. */
+/** Settles with the pid when the program runs. The listener stays the caller's: the daemon has its own, as fd 3. */
 export async function spawnDaemon(options: SpawnDaemonOptions): Promise<number> {
   const child = spawn(process.execPath, [daemonScript, ...argumentsOf(options)], {
     // The bundle is removed while the daemon lives.

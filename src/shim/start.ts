@@ -26,7 +26,8 @@ export interface StartOptions {
 
 /**
  * Answers the address, which then stands in the bundle too. It does not wait for a new daemon, whose socket takes calls
- * already. Throws, and leaves neither a file nor a daemon: ERR_GROUP_INVALID, ERR_BUNDLE_INVALID, ERR_START_TIMEOUT.
+ * already. Throws, and leaves neither a file nor a daemon: ERR_GROUP_INVALID, ERR_BUNDLE_INVALID, ERR_DAEMON_FAILED,
+ * ERR_START_TIMEOUT.
  */
 export async function start(options: StartOptions): Promise<string> {
   const { namespace, address, id, bundle, lockFd } = options;

@@ -54,6 +54,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_CONSOLE_CLOSED: Code.Aborted,
   ERR_CONSOLE_MESSAGE: Code.Internal,
   ERR_CONSOLE_TIMEOUT: Code.DeadlineExceeded,
+  ERR_DAEMON_FAILED: Code.Unavailable,
   ERR_FIFO_INVALID: Code.InvalidArgument,
   ERR_FIFO_TIMEOUT: Code.DeadlineExceeded,
   ERR_GROUP_INVALID: Code.InvalidArgument,

@@ -19,7 +19,7 @@ export interface ShimServer {
 export interface ShimServerOptions {
   /** What it throws is the answer. */
   onReserve?: (id: string) => void;
-  onForget?: (id: string) => Partial<ForgetResponse> | Promise<Partial<ForgetResponse>>;
+  onForget?: (id: string) => Partial<ForgetResponse>;
 }
 
 /** A real ttrpc server. The socket's file stays when it is closed, as that of a daemon that was killed. */
@@ -36,9 +36,9 @@ export function serveShim(scope: Scope, path: string, options: ShimServerOptions
         onReserve(id);
         return {};
       },
-      async forget({ id }) {
+      forget({ id }) {
         forgotten.push(id);
-        return { pid: 0, exitStatus: 0, exitedAt: undefined, known: false, ...(await onForget(id)) };
+        return { pid: 0, exitStatus: 0, exitedAt: undefined, known: false, ...onForget(id) };
       },
     }),
   ]);

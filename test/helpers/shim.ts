@@ -15,6 +15,13 @@ export const shimPath =
 
 export const shimScript = fileURLToPath(new URL('../../src/shim/main.js', import.meta.url));
 
+/** The environment in which the shim runs on the Node of this test, as by default it does. */
+export const shimEnvironment: NodeJS.ProcessEnv = {
+  ...process.env,
+  TERMSHIM_GROUP: undefined,
+  TERMSHIM_NODE: process.execPath,
+};
+
 export interface ShimCaller {
   /** Of a containerd that does not exist. */
   readonly address: string;
@@ -26,7 +33,7 @@ export interface ShimCaller {
   argumentsFor(id: string): string[];
   /** A new bundle, with this config.json if there is one. */
   makeBundle(id: string, config?: string): string;
-  /** Executes the shim in the bundle of `id`, with a new process's usual surroundings. */
+  /** Executes the shim in the bundle of `id`. */
   call(id: string, words: readonly string[], options?: ShimCallOptions): Promise<CommandResult>;
   /** The daemons that were started here and live. */
   daemons(): number[];
@@ -52,9 +59,10 @@ export function shimCaller(scope: Scope): ShimCaller {
       groups.add(group);
       return socketPath({ ...key, group });
     },
-    argumentsFor: (id) => [
-      ...['-namespace', key.namespace, '-address', key.address, '-publish-binary', '/usr/bin/containerd', '-id', id],
-    ],
+    argumentsFor(id) {
+      const { namespace, address } = key;
+      return ['-namespace', namespace, '-address', address, '-publish-binary', '/usr/bin/containerd', '-id', id];
+    },
     makeBundle(id, config) {
       const bundle = join(directory, id);
       mkdirSync(bundle, { recursive: true });
@@ -64,7 +72,7 @@ export function shimCaller(scope: Scope): ShimCaller {
     call(id, words, { program = [shimPath], environment = {}, ...options } = {}) {
       return runToEnd([...program, ...caller.argumentsFor(id), ...words], {
         cwd: caller.makeBundle(id),
-        env: { ...process.env, TERMSHIM_GROUP: undefined, ...environment },
+        env: { ...shimEnvironment, ...environment },
         ...options,
       });
     },

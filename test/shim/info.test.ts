@@ -4,13 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { RuntimeInfo } from '../../src/ttrpc/gen/containerd/types.js';
-import { shimPath } from '../helpers/shim.js';
+import { shimEnvironment, shimPath } from '../helpers/shim.js';
 
 const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 
 test('-v says the version', () => {
-  const { stdout, stderr, status } = spawnSync(shimPath, ['-v'], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(shimPath, ['-v'], { encoding: 'utf8', env: shimEnvironment });
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   const lines = [
     'containerd-shim-termshim-v2:',
@@ -23,7 +23,7 @@ test('-v says the version', () => {
 });
 
 test('-info is a RuntimeInfo, whatever comes on stdin', () => {
-  const { stdout, stderr, status } = spawnSync(shimPath, ['-info'], { input: 'options' });
+  const { stdout, stderr, status } = spawnSync(shimPath, ['-info'], { input: 'options', env: shimEnvironment });
   assert.deepEqual({ stderr: String(stderr), status }, { stderr: '', status: 0 });
   const info = RuntimeInfo.decode(stdout);
   assert.equal(info.name, 'io.containerd.termshim.v2');

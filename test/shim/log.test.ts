@@ -98,6 +98,6 @@ leakTest('a line that is too long for one write is cut', (scope) => {
   const reader = openReader(scope, bundle);
   createLog({ debug: false }).info('é'.repeat(5000), {}, bundle);
   const line = reader.read();
-  assert.equal(Buffer.byteLength(line.slice(0, 2000)) > 2000, true);
+  assert.ok(line.length > 2000);
   assert.match(line, /^time=[^\n]*\n$/);
 });

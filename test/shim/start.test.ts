@@ -1,6 +1,6 @@
 /**
- * `start` as containerd calls it. Two starts may find at once that there is no daemon, or the same dead socket, and only
- * one may act on it; whatever is said beside the address corrupts it; a failure may leave a daemon or a socket that
+ * `start` as containerd calls it. Two starts may find at once that there is no daemon, or the same dead socket, and
+ * only one may act on it; whatever is said beside the address corrupts it; a failure may leave a daemon or a socket that
  * nobody ends. So each is forced here, through the launcher and without it, with daemons of this package.
  */
 import assert from 'node:assert/strict';
@@ -197,7 +197,7 @@ test('a daemon that does not answer ends the wait', { skip }, async (t) => {
   const socket = shimCaller(t).socketOf();
   await serveRaw(t, socket, () => {});
   const words = new RegExp(`the daemon at ${socket} has taken no container for 0.2 s: .*did not answer`);
-  await assert.rejects(reserve(socket, 'c1', 200), isError('ERR_START_TIMEOUT', words));
+  await assert.rejects(reserve(socket, 'c1', 200), isError('ERR_DAEMON_FAILED', words));
 });
 
 test('wrong arguments are one line', { skip }, async (t) => {

@@ -1,0 +1,252 @@
+/**
+ * `delete` is what containerd calls when there is nobody left who knows the container, and never calls twice. Whatever
+ * state a daemon died in, the container must be gone afterwards, with its processes, its mounts and its socket, and the
+ * answer must be one that containerd can read. What must not go is what is not the container's: another process that
+ * was given its pid, the socket of a daemon that lives.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { toAddress } from '../../src/shim/address.js';
+import { type ContainerRecord, writeContainerRecord } from '../../src/shim/container-record.js';
+import { DeleteResponse } from '../../src/ttrpc/gen/containerd/task.js';
+import { timestampOf } from '../../src/ttrpc/message.js';
+import { makeBundle } from '../helpers/bundle.js';
+import { runToEnd } from '../helpers/command.js';
+import { prepareContainer } from '../helpers/container.js';
+import { missing } from '../helpers/requirement.js';
+import { type ShimCaller, shimCaller, shimEnvironment, shimPath } from '../helpers/shim.js';
+import { serveRaw, serveShim } from '../helpers/shim-server.js';
+import { type Stage, openStage } from '../helpers/stage.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+const skip = missing('root', 'runc', 'busybox');
+const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+const runc = ['runc'];
+
+interface Answer {
+  response: DeleteResponse;
+  warnings: string[];
+}
+
+/** Called elsewhere than in the bundle, as containerd may. */
+async function callDelete(shim: ShimCaller, id: string, bundle: string): Promise<Answer> {
+  const args = [...shim.argumentsFor(id), '-bundle', bundle, 'delete'];
+  const child = spawn(shimPath, args, {
+    cwd: '/',
+    env: shimEnvironment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 20_000,
+  });
+  const [stdout, stderr, [status]] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'exit')]);
+  assert.equal(status, 0, stderr);
+  return { response: DeleteResponse.decode(stdout), warnings: stderr.split('\n').slice(0, -1) };
+}
+
+/** Nobody knew how it ended. */
+function assertKilledNow({ response: { exitStatus, exitedAt } }: Answer): void {
+  assert.equal(exitStatus, 137);
+  assert.ok(Math.abs(Number(exitedAt?.seconds) - Date.now() / 1000) < 20, 'not now');
+}
+
+interface LostContainer {
+  id: string;
+  bundle: string;
+  pid: number;
+  record: ContainerRecord;
+}
+
+/** A container that runs in `root`, as a daemon that was killed leaves it. */
+async function loseContainer(stage: Stage, root = stage.path('runc')): Promise<LostContainer> {
+  const { id, bundle } = prepareContainer('runc', stage, { args: ['sleep', '1000'], terminal: false });
+  const globals = [...runc, '--root', root];
+  stage.after(() => runToEnd([...globals, 'delete', '--force', id]));
+  const pidFile = join(bundle, 'init.pid');
+  const stdio = ['ignore', 'inherit', 'inherit'] as const;
+  const create = [...globals, 'create', '--bundle', bundle, '--pid-file', pidFile, id];
+  assert.equal((await runToEnd(create, { stdio: [...stdio] })).status, 0);
+  assert.equal((await runToEnd([...globals, 'start', id])).status, 0);
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  const record = { runtime: runc, root, systemdCgroup: false, mounted: true };
+  return { id, bundle, pid, record };
+}
+
+function mountRootfs(stage: Stage, bundle: string): string {
+  const rootfs = join(bundle, 'rootfs');
+  mkdirSync(rootfs);
+  for (let i = 0; i < 2; i++) spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', rootfs]);
+  assert.ok(isMounted(rootfs));
+  stage.after(() => spawnSync('umount', ['-l', rootfs]));
+  return rootfs;
+}
+
+function isMounted(path: string): boolean {
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path} `);
+}
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+}
+
+async function assertGone(root: string, { id, pid }: LostContainer): Promise<void> {
+  await waitFor(() => !isRunning(pid), 'the process to be gone');
+  assert.equal(existsSync(join(root, id)), false, 'the runtime still knows the container');
+}
+
+/** The bundle's `address` names it, and nobody listens. */
+function leaveAddress(t: TestContext, shim: ShimCaller, bundle: string): string {
+  serveShim(t, shim.socketOf()).close();
+  writeFileSync(join(bundle, 'address'), toAddress(shim.socketOf()));
+  return shim.socketOf();
+}
+
+test('with no daemon: container, processes, mounts and socket go', { skip }, async (t) => {
+  const stage = openStage(t);
+  const shim = shimCaller(t);
+  const container = await loseContainer(stage);
+  const { id, bundle, pid, record } = container;
+  writeContainerRecord(bundle, record);
+  const rootfs = mountRootfs(stage, bundle);
+  const socket = leaveAddress(t, shim, bundle);
+  const answer = await callDelete(shim, id, bundle);
+  assertKilledNow(answer);
+  assert.deepEqual({ pid: answer.response.pid, warnings: answer.warnings }, { pid, warnings: [] });
+  await assertGone(record.root, container);
+  assert.equal(isMounted(rootfs), false);
+  assert.equal(existsSync(socket), false);
+});
+
+test('what the daemon did not mount stays mounted', { skip }, async (t) => {
+  const stage = openStage(t);
+  const bundle = makeBundle(stage, { args: ['true'], terminal: false });
+  const record = { runtime: runc, root: stage.path('runc'), systemdCgroup: false, mounted: false };
+  writeContainerRecord(bundle, record);
+  const rootfs = mountRootfs(stage, bundle);
+  await callDelete(shimCaller(t), stage.newId(), bundle);
+  assert.ok(isMounted(rootfs));
+  spawnSync('umount', ['-l', rootfs]);
+  spawnSync('umount', ['-l', rootfs]);
+});
+
+test('without a record it is runc, where containerd-shim-runc-v2 has it', { skip }, async (t) => {
+  const stage = openStage(t);
+  const shim = shimCaller(t);
+  const root = `/run/containerd/runc/${shim.namespace}`;
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const container = await loseContainer(stage, root);
+  const answer = await callDelete(shim, container.id, container.bundle);
+  assertKilledNow(answer);
+  assert.deepEqual(answer.warnings, []);
+  await assertGone(root, container);
+});
+
+test('a container that never was is no error', { skip }, async (t) => {
+  const stage = openStage(t);
+  const shim = shimCaller(t);
+  t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
+  for (const bundle of [makeBundle(stage, { args: ['true'], terminal: false }), stage.path('none')]) {
+    const answer = await callDelete(shim, stage.newId(), bundle);
+    assertKilledNow(answer);
+    assert.deepEqual({ pid: answer.response.pid, warnings: answer.warnings }, { pid: 0, warnings: [] });
+  }
+});
+
+test('a daemon that lives is asked first, and knows better', { skip }, async (t) => {
+  const shim = shimCaller(t);
+  const bundle = shim.makeBundle('c1');
+  const record = { runtime: [fixture('runtime-that-records-its-arguments'), bundle], root: '/x', systemdCgroup: false };
+  writeContainerRecord(bundle, { ...record, mounted: true });
+  writeFileSync(join(bundle, 'init.pid'), '1');
+  const exitedAt = timestampOf(1_700_000_000_500);
+  const onForget = () => ({ known: true, pid: 77, exitStatus: 3, exitedAt });
+  const server = serveShim(t, shim.socketOf(), { onForget });
+  writeFileSync(join(bundle, 'address'), toAddress(shim.socketOf()));
+  const { response, warnings } = await callDelete(shim, 'c1', bundle);
+  assert.deepEqual({ response, warnings }, { response: { pid: 77, exitStatus: 3, exitedAt }, warnings: [] });
+  assert.deepEqual(server.forgotten, ['c1']);
+  assert.equal(existsSync(join(bundle, 'arguments')), false, 'the runtime was called all the same');
+});
+
+test('a daemon that does not know it keeps its socket', { skip }, async (t) => {
+  const shim = shimCaller(t);
+  const bundle = shim.makeBundle('c1');
+  const runtime = [fixture('runtime-that-records-its-arguments'), bundle];
+  writeContainerRecord(bundle, { runtime, root: '/x', systemdCgroup: true, mounted: true });
+  const server = serveShim(t, shim.socketOf());
+  writeFileSync(join(bundle, 'address'), toAddress(shim.socketOf()));
+  assertKilledNow(await callDelete(shim, 'c1', bundle));
+  assert.deepEqual(server.forgotten, ['c1']);
+  const words = readFileSync(join(bundle, 'arguments'), 'utf8').trimEnd().split('\n');
+  assert.deepEqual(words.slice(4), ['--root', '/x', '--systemd-cgroup', 'delete', '--force', 'c1']);
+  assert.ok(existsSync(shim.socketOf()));
+});
+
+test('a daemon that hangs has two seconds, and keeps its socket', { skip }, async (t) => {
+  const stage = openStage(t);
+  const shim = shimCaller(t);
+  const container = await loseContainer(stage);
+  writeContainerRecord(container.bundle, container.record);
+  await serveRaw(t, shim.socketOf(), () => {});
+  writeFileSync(join(container.bundle, 'address'), toAddress(shim.socketOf()));
+  const answer = await callDelete(shim, container.id, container.bundle);
+  assertKilledNow(answer);
+  assert.equal(answer.warnings.length, 1);
+  assert.match(
+    answer.warnings[0] ?? '',
+    /^termshim: the daemon at .* did not answer within 2 s \[ERR_DAEMON_FAILED\]$/,
+  );
+  await assertGone(container.record.root, container);
+  assert.ok(existsSync(shim.socketOf()));
+});
+
+test('what a runtime cannot do is a warning, and the rest is done', { skip }, async (t) => {
+  const stage = openStage(t);
+  const shim = shimCaller(t);
+  const container = await loseContainer(stage);
+  const { id, bundle, pid } = container;
+  writeContainerRecord(bundle, { ...container.record, runtime: [fixture('runtime-that-fails-with-json-log')] });
+  const rootfs = mountRootfs(stage, bundle);
+  const answer = await callDelete(shim, id, bundle);
+  assertKilledNow(answer);
+  const reason = 'runtime-that-fails-with-json-log delete failed: no such kernel';
+  assert.deepEqual(answer.warnings, [`termshim: ${reason} [ERR_RUNTIME_FAILED]`]);
+  await waitFor(() => !isRunning(pid), 'the process to be killed');
+  assert.equal(isMounted(rootfs), false);
+});
+
+test('another process that has the pid now is left alone', { skip }, async (t) => {
+  const shim = shimCaller(t);
+  const bundle = shim.makeBundle('c1');
+  const other = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  t.after(() => other.kill());
+  writeFileSync(join(bundle, 'init.pid'), String(other.pid));
+  writeContainerRecord(bundle, {
+    runtime: [fixture('runtime-that-records-its-arguments'), bundle],
+    root: dirname(bundle),
+    systemdCgroup: false,
+    mounted: false,
+  });
+  const { response } = await callDelete(shim, 'c1', bundle);
+  assert.equal(response.pid, other.pid);
+  assert.ok(isRunning(other.pid ?? 0));
+});
+
+test('files that cannot be understood are warnings', { skip }, async (t) => {
+  const shim = shimCaller(t);
+  t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
+  const bundle = shim.makeBundle('c1');
+  for (const words of ['{', '{}', '{"runtime":[],"root":"","systemdCgroup":false,"mounted":false}']) {
+    writeFileSync(join(bundle, 'termshim.json'), words);
+    writeFileSync(join(bundle, 'address'), words);
+    writeFileSync(join(bundle, 'init.pid'), words);
+    const answer = await callDelete(shim, 'c1', bundle);
+    assertKilledNow(answer);
+    assert.equal(answer.warnings.length, 1);
+    assert.match(answer.warnings[0] ?? '', /^termshim: cannot read [^\n]*termshim\.json/);
+  }
+});
