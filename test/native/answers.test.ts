@@ -49,6 +49,20 @@ describe('fd', () => {
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   });
 
+  leakTest('lock: another open file has to wait, until the descriptor is closed', (scope) => {
+    const directory = temporaryDirectory(scope);
+    const [one, two] = [
+      own(scope, addon.fd_open(directory, O_RDONLY, 0)),
+      own(scope, addon.fd_open(directory, O_RDONLY, 0)),
+    ];
+    assert.equal(addon.fd_lock(one.fd), 0);
+    assert.equal(addon.fd_lock(one.fd), 0);
+    assert.equal(addon.fd_lock(two.fd), -EAGAIN);
+    one.close();
+    assert.equal(addon.fd_lock(two.fd), 0);
+    assert.equal(addon.fd_lock(-1), -EBADF);
+  });
+
   leakTest('fifo_create: the mode, EEXIST, ENOENT', (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'fifo');
