@@ -19,7 +19,7 @@ describe('a broken client', () => {
   ];
   for (const [what, streamId] of misdeeds) {
     leakTest(`${what} is told so, and its connection ends`, async (scope) => {
-      const { served, signals } = serveHanging(scope);
+      const { served, signals, heard } = serveHanging(scope);
       const [bad, good] = [await dialRaw(scope, served.path), await dialRaw(scope, served.path)];
       bad.send(requestFrame(5, 'hang'), requestFrame(streamId, 'x'), requestFrame(9, 'not heard any more'));
       const answer = await bad.answer();
@@ -28,6 +28,7 @@ describe('a broken client', () => {
       await waitFor(() => signals[0]?.aborted, 'the abort of the call in flight');
       good.send(requestFrame(1, 'still here'));
       assert.equal((await good.answer()).bundle, 'still here');
+      assert.deepEqual(heard, ['hang', 'still here']);
     });
   }
 
@@ -74,13 +75,15 @@ describe('a broken client', () => {
   });
 });
 
-/** A call that says `hang` does; its signal is in `signals`. */
-function serveHanging(scope: Scope): { served: Served; signals: AbortSignal[] } {
+/** A call that says `hang` does; its signal is in `signals`. `heard` has what each call said. */
+function serveHanging(scope: Scope): { served: Served; signals: AbortSignal[]; heard: string[] } {
   const signals: AbortSignal[] = [];
+  const heard: string[] = [];
   const say: Say = (request, context) => {
+    heard.push(request.id);
     if (request.id !== 'hang') return echo(request, context);
     signals.push(context.signal);
     return new Promise(() => {});
   };
-  return { served: serve(scope, [sayService(say)]), signals };
+  return { served: serve(scope, [sayService(say)]), signals, heard };
 }
