@@ -121,7 +121,7 @@ test('a container by a shim written in Go, and its events', { skip }, async (t) 
   await task.exec({ id, execId: 'second', spec });
   const second = await task.start({ id, execId: 'second' });
   const { processes } = await task.pids({ id });
-  assert.deepEqual(processes.map((it) => it.pid).toSorted(), [created.pid, second.pid].toSorted());
+  assert.deepEqual(new Set(processes.map((it) => it.pid)), new Set([created.pid, second.pid]));
   const details = processes.find((it) => it.pid === second.pid)?.info;
   assert.equal(unpackAny(ProcessDetails, details)?.execId, 'second');
   await assert.rejects(task.wait({ id, execId: 'second' }, { timeoutMs: 100 }), { code: Code.DeadlineExceeded });
