@@ -172,6 +172,20 @@ describe('a call ends', () => {
     assert.equal(requests().length, 2);
   });
 
+  leakTest('with the reason of a signal that many have, without a warning', async (scope) => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    scope.after(() => process.off('warning', onWarning));
+    const { say } = await stage(scope);
+    const controller = new AbortController();
+    const saying = Array.from({ length: 20 }, () => say('a', { signal: controller.signal }));
+    controller.abort(new Error('enough'));
+    for (const it of await Promise.allSettled(saying)) assert.equal(it.status, 'rejected');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(warnings, []);
+  });
+
   leakTest('at once if the request is longer than 4 MiB', async (scope) => {
     const { say, bytes, answer } = await stage(scope);
     await assert.rejects(say('x'.repeat(maxPayloadBytes)), { code: Code.ResourceExhausted });
