@@ -1,4 +1,5 @@
 /** The client's side of one connection. */
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { messageOf } from '../os/errors.js';
 import { frameConnection } from './connection.js';
@@ -69,6 +70,8 @@ export function clientConnection(socket: Socket, path: string): TtrpcConnection 
   return {
     async call(service, method, payload, options = {}) {
       options.signal?.throwIfAborted();
+      /* Many calls may have one signal. At the eleventh listener Node would write a warning on stderr. */
+      if (options.signal !== undefined) setMaxListeners(0, options.signal);
       if (!isOpen) throw closedError(path, undefined);
       const answer = await exchange(encodeRequest(service, method, payload, options), options);
       return decodeResponse(answer);
