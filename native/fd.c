@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 static bool table_add(struct fd_table *table, int fd) {
   size_t word = (size_t)fd / 64;
   if (word >= table->word_count) {
