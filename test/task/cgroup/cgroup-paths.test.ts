@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Cgroup, findCgroup, isCgroup, locateCgroup } from '../../../src/task/cgroup/cgroup-paths.js';
@@ -123,10 +124,12 @@ test('a process that is not there', () => {
 
 test('v1 has a process that has ended, and was not reaped, in the root', async (t) => {
   if (isV2) return;
-  // The shell has become a program that never waits for what it has started.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => parent.kill('SIGKILL'));
   const [pid] = (await once(parent.stdout, 'data')) as [Buffer];
+  // A shell would wait for its child; what it becomes does not.
+  await waitFor(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n', 'the shell to be no more');
+  process.kill(Number(pid), 'SIGKILL');
   await waitFor(() => readEntry(Number(pid))?.state === 'Z', 'a zombie');
   const message = `process ${Number(pid)} has no cgroup of its own`;
   assert.throws(() => findCgroup(Number(pid)), { code: 'ERR_PROCESS_NOT_FOUND', message });
