@@ -63,6 +63,19 @@ describe('fd', () => {
     assert.equal(addon.fd_lock(-1), -EBADF);
   });
 
+  leakTest('eventfd_create: a counter that a read empties', (scope) => {
+    const { fd } = own(scope, addon.eventfd_create());
+    const count = new BigUint64Array(1);
+    const bytes = new Uint8Array(count.buffer);
+    assert.equal(addon.fd_read(fd, bytes), -EAGAIN);
+    count[0] = 5n;
+    assert.equal(addon.fd_write(fd, bytes), 8);
+    assert.equal(addon.fd_write(fd, bytes), 8);
+    assert.equal(addon.fd_read(fd, bytes), 8);
+    assert.equal(count[0], 10n);
+    assert.equal(addon.fd_read(fd, bytes), -EAGAIN);
+  });
+
   leakTest('fifo_create: the mode, EEXIST, ENOENT', (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'fifo');
