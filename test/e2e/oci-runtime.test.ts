@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type DefaultSpecOptions, defaultSpec, writeBundle } from '../../src/runtime/default-spec.js';
 import { type OciRuntime, ociRuntime } from '../../src/runtime/oci-runtime.js';
+import { cgroupFile } from '../helpers/cgroup.js';
 import { missing } from '../helpers/requirement.js';
 import { makeRootfs } from '../helpers/rootfs.js';
 import { waitFor } from '../helpers/wait-for.js';
@@ -193,17 +194,6 @@ test('runc: the rootless default', { skip: missing('root', 'busybox', 'runc') },
     [0, null],
   ]);
 });
-
-/** A file of the process's cgroup, on either version of cgroups. */
-function cgroupFile(pid: number, controller: string, file: string): string {
-  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => line.split(':'));
-  const v1 = lines.find(([, controllers]) => controllers === controller)?.[2];
-  const v2 = lines.find(([id]) => id === '0')?.[2] ?? '';
-  return v1 === undefined ? join('/sys/fs/cgroup', v2, file) : join('/sys/fs/cgroup', controller, v1, file);
-}
 
 function pidsIn(stats: Record<string, unknown>): unknown {
   return (stats['pids'] as { current?: unknown }).current;

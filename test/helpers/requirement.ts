@@ -12,6 +12,10 @@ const checks = {
   containerd: () => isProgram('containerd-shim-runc-v2') || 'needs containerd (apt-get install containerd)',
   valgrind: () => isProgram('valgrind') || 'needs valgrind (apt-get install valgrind)',
   tmux: () => isProgram('tmux') || 'needs tmux (apt-get install tmux)',
+  containerd: () =>
+    isProgram('ctr', 'containerd', 'containerd-shim-runc-v2') ||
+    'needs containerd and its shim (apt-get install containerd)',
+  docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;
 
 export type Requirement = keyof typeof checks;
@@ -24,6 +28,6 @@ export function missing(...requirements: Requirement[]): string | false {
   return reasons.join(', ');
 }
 
-function isProgram(name: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
+function isProgram(...names: string[]): boolean {
+  return names.every((name) => spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0);
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { makeRootfs } from './rootfs.js';
 import { type LivingProcess, type Marks, findControlGroups, findProcesses, findTraces } from './traces.js';
+import type { OtherTraces } from './traces.js';
 import { waitFor } from './wait-for.js';
 
 export interface Stage {
@@ -20,8 +21,12 @@ export interface Stage {
   path(name: string): string;
   /** A container id that nobody else has. */
   newId(): string;
+  /** Those that `newId` gave. */
+  readonly ids: readonly string[];
   /** Undoes something at the end of the test, the last first, before the proof. */
   after(undo: () => unknown): void;
+  /** Has the proof look for more than what every test can leave behind. */
+  lookFor(traces: OtherTraces): void;
   /** Processes of the test that live now. */
   processes(): LivingProcess[];
   /** What is there now and must be gone when the test ends. */
@@ -35,7 +40,7 @@ export function openStage(test: TestContext): Stage {
   const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
   const runtimeDirectory = join(directory, 'xdg');
   mkdirSync(runtimeDirectory, { mode: 0o700 });
-  const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids };
+  const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids, others: [] };
   test.after(async () => {
     try {
       for (const undo of undos.toReversed()) await undo();
@@ -61,6 +66,8 @@ export function openStage(test: TestContext): Stage {
       ids.push(id);
       return id;
     },
+    ids,
+    lookFor: (traces) => void marks.others.push(traces),
     after: (undo) => void undos.push(undo),
     processes: () => findProcesses(marks),
     traces: () => findTraces(marks),
@@ -76,5 +83,6 @@ async function assertNothingLeft(marks: Marks): Promise<void> {
   spawnSync('kill', ['-KILL', ...findProcesses(marks).map(({ pid }) => String(pid))]);
   for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
   for (const path of marks.ids.flatMap(findControlGroups)) spawnSync('rmdir', [path]);
+  for (const other of marks.others) other.remove();
   assert.deepEqual(traces, [], 'the test left something behind');
 }

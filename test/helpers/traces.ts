@@ -10,6 +10,15 @@ export interface Marks {
   /** A `NAME=value` that stands in the environment of each of its processes outside of containers. */
   variable: string;
   ids: readonly string[];
+  others: OtherTraces[];
+}
+
+/** What only some tests can leave behind. */
+export interface OtherTraces {
+  /** Each in words. */
+  find(): string[];
+  /** All that was found, when no process of the test lives. */
+  remove(): void;
 }
 
 export interface LivingProcess {
@@ -25,6 +34,7 @@ export function findTraces(marks: Marks): string[] {
     ...findMounts(marks),
     ...marks.ids.flatMap(findContainers),
     ...marks.ids.flatMap(findControlGroups).map((path) => `control group ${path}`),
+    ...marks.others.flatMap((other) => other.find()),
   ];
 }
 

@@ -1,0 +1,118 @@
+/**
+ * One script of ctr commands, run with containerd-shim-runc-v2 and with ours. Whoever changes from one to the other must
+ * not see a difference: in what is printed, in an exit status, in an event. Those that there are stand in `differences`,
+ * each with its reason, and are checked too: one that is no longer there has to leave the list.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startContainerd } from '../helpers/containerd.js';
+import { execOf, fifosIn, hasStatus, listenToEvents, runOf } from '../helpers/ctr.js';
+import { sitAt } from '../helpers/human.js';
+import { missing } from '../helpers/requirement.js';
+import { shimPath } from '../helpers/shim.js';
+import { runcShimPath } from '../helpers/shims.js';
+import { openStage } from '../helpers/stage.js';
+import { type Transcript, openScript } from '../helpers/transcript.js';
+import { within } from '../helpers/wait-for.js';
+import type { TestContext } from 'node:test';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+/** What ours answers instead, by step, and why. */
+const differences: Record<string, { ours: string[]; why: string }> = {};
+
+test('the same script gives the same answers', { skip }, async (t) => {
+  const transcripts = new Map<string, Transcript>();
+  for (const shim of [runcShimPath, shimPath]) {
+    await t.test(shim, async (part) => void transcripts.set(shim, await play(part, shim)));
+  }
+  const [theirs = new Map<string, string[]>(), ours = new Map<string, string[]>()] = [...transcripts.values()];
+  assert.deepEqual([...ours.keys()], [...theirs.keys()]);
+  for (const [step, lines] of ours) {
+    const difference = differences[step];
+    if (difference === undefined) assert.deepEqual(lines, theirs.get(step), step);
+    else {
+      assert.deepEqual(lines, difference.ours, step);
+      assert.notDeepEqual(lines, theirs.get(step), `${step}: no difference any more`);
+    }
+  }
+});
+
+async function play(t: TestContext, shim: string): Promise<Transcript> {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const events = await listenToEvents(stage, containerd);
+  const [short, long, silent] = [stage.newId(), stage.newId(), stage.newId()] as const;
+  const script = openScript(stage, containerd, [short, long, silent]);
+  const { ctr, atTerminal } = script;
+
+  await ctr('run', ...runOf(stage, { shim, id: short, flags: ['--rm'], script: 'echo out; echo err >&2; exit 3' }));
+  await atTerminal('run -t', ...runOf(stage, { shim, id: short, flags: ['--rm', '-t'], script: 'tty; exit 4' }));
+  const lost = ['run', '--rm', ...fifosIn(stage), '--runtime', shim, '--rootfs', stage.rootfs, short, 'nonesuch'];
+  await ctr('run of no program', ...lost);
+
+  const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
+  await atTerminal('run -d -t', ...runOf(stage, { shim, id: long, flags: ['-d', '-t'], script: answering }));
+  await ctr('ls', 'tasks', 'ls');
+  await ctr('ps', 'tasks', 'ps', long);
+  await ctr('metrics', 'tasks', 'metrics', long);
+  const attached = sitAt(stage, containerd.command('tasks', 'attach', long));
+  attached.type('hello\n');
+  script.note('attach', await attached.sees('got hello\r\r\n'));
+
+  await ctr('exec', ...execOf(stage, long, 'e1', 'echo out; echo err >&2; exit 6'));
+  const exec = sitAt(stage, containerd.command(...execOf(stage, long, 'e2', 'stty -echo; tty; read go; exit 5', '-t')));
+  script.note('exec -t', await exec.sees('/dev/pts/1\r\r\n'));
+  exec.type('go\n');
+  script.note('the end of exec -t', `status ${await within(exec.exited, 'the end of the exec')}`);
+  await ctr('exec of no program', 'tasks', 'exec', ...fifosIn(stage), '--exec-id', 'e3', long, 'nonesuch');
+  await ctr('exec -d', ...execOf(stage, long, 'e4', 'exec sleep 1000', '-d'));
+  await ctr('exec with the id of another', ...execOf(stage, long, 'e4', 'exit', '-d'));
+  await ctr('ps with an exec', 'tasks', 'ps', long);
+  await ctr('rm of a running exec', 'tasks', 'rm', '--exec-id', 'e4', long);
+  await ctr('kill of an exec', 'tasks', 'kill', '--signal', 'KILL', '--exec-id', 'e4', long);
+  await events.sees('/tasks/exit', { id: 'e4' });
+  await ctr('kill of an exec that has ended', 'tasks', 'kill', '--exec-id', 'e4', long);
+  await ctr('rm of an exec', 'tasks', 'rm', '--exec-id', 'e4', long);
+  await ctr('kill of no exec', 'tasks', 'kill', '--exec-id', 'none', long);
+
+  await ctr('pause', 'tasks', 'pause', long);
+  await ctr('ls of a paused one', 'tasks', 'ls');
+  await ctr('pause of a paused one', 'tasks', 'pause', long);
+  await ctr('exec in a paused one', ...execOf(stage, long, 'e5', 'exit'));
+  await ctr('resume', 'tasks', 'resume', long);
+  await ctr('resume of a running one', 'tasks', 'resume', long);
+  await ctr('rm of a running one', 'tasks', 'rm', long);
+  attached.type('bye\n');
+  script.note('the last line', await attached.sees('got bye\r\r\n'));
+  script.note('the end of the attach', `status ${await within(attached.exited, 'the end of the attach')}`);
+  await ctr('ls of none', 'tasks', 'ls');
+  await ctr('containers rm', 'containers', 'rm', long);
+
+  await ctr('run -d', ...runOf(stage, { shim, id: silent, flags: ['-d'], script: 'exec sleep 1000' }));
+  await ctr('kill', 'tasks', 'kill', '--signal', 'KILL', silent);
+  await hasStatus(containerd, silent, 'STOPPED');
+  await ctr('ls of a stopped one', 'tasks', 'ls');
+  await ctr('ps of a stopped one', 'tasks', 'ps', silent);
+  await ctr('metrics of a stopped one', 'tasks', 'metrics', silent);
+  await ctr('pause of a stopped one', 'tasks', 'pause', silent);
+  await ctr('resume of a stopped one', 'tasks', 'resume', silent);
+  await ctr('exec in a stopped one', ...execOf(stage, silent, 'e6', 'exit'));
+  await ctr('kill of a stopped one', 'tasks', 'kill', silent);
+  await ctr('start of a stopped one', 'tasks', 'start', silent);
+  await ctr('rm of a stopped one', 'tasks', 'rm', silent);
+  await ctr('rm of none', 'tasks', 'rm', silent);
+  await ctr('containers rm at the end', 'containers', 'rm', silent);
+
+  await events.sees('/tasks/delete', { container_id: silent });
+  for (const id of [short, long, silent]) script.note(`events of ${id.slice(-1)}`, describe(events.of(id)));
+  return script.transcript;
+}
+
+/** One line for each event. Pids, times and the directories of FIFOs are of one run. */
+function describe(events: readonly object[]): string {
+  return events
+    .map((event) => JSON.stringify(event))
+    .join('\n')
+    .replaceAll(/"pid":\d+|"exited_at":"[^"]+"|fifos\/\d+/g, 'X');
+}

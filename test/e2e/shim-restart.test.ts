@@ -1,0 +1,110 @@
+/**
+ * Who dies, and what must live on. containerd may be killed and started again at any time: the container, its console and
+ * its exit status are the shim's. The daemon of the shim may be killed too: then its containers are lost, containerd has
+ * to be told so (137, by `delete`, with no daemon), and not a mount, a file or a process may stay.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runAtTerminal } from '../helpers/at-terminal.js';
+import { startContainerd } from '../helpers/containerd.js';
+import { execOf, fifosIn, hasStatus, listenToEvents, runOf, statusOf } from '../helpers/ctr.js';
+import { sitAt } from '../helpers/human.js';
+import { importImage } from '../helpers/image.js';
+import { missing } from '../helpers/requirement.js';
+import { shimPath as shim } from '../helpers/shim.js';
+import { daemonsOf } from '../helpers/shims.js';
+import { openStage } from '../helpers/stage.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
+
+test('containerd is killed and started again: container, console and status are there', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const id = stage.newId();
+  const run = runOf(stage, { shim, id, flags: ['-d', '-t'], script: answering });
+  await runAtTerminal(stage, containerd.command(...run));
+  const before = sitAt(stage, containerd.command('tasks', 'attach', id));
+  before.type('before\n');
+  await before.sees('got before\r');
+  const tasks = await containerd.ask('tasks', 'ls');
+  // A client that sees containerd go removes the FIFOs.
+  before.leave();
+  await within(before.exited, 'the client to leave');
+  await containerd.kill();
+  await containerd.start();
+  assert.equal(await containerd.ask('tasks', 'ls'), tasks);
+
+  const after = sitAt(stage, containerd.command('tasks', 'attach', id));
+  after.type('after\n');
+  await after.sees('got after\r');
+  assert.equal((await containerd.ctr(...execOf(stage, id, 'e1', 'exit 5'))).status, 5);
+  after.type('bye\n');
+  await after.sees('got bye\r');
+  assert.equal(await within(after.exited, 'the end of the attach'), 9);
+  await containerd.ask('containers', 'rm', id);
+});
+
+test('a container that ends while there is no containerd: its status is kept', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const [ends, stays] = [stage.newId(), stage.newId()];
+  await containerd.ask(...runOf(stage, { shim, id: stays, flags: ['-d'], script: 'exec sleep 1000' }));
+  const script = 'while ! [ -e /tmp/end ]; do sleep 0.02; done; exit 9';
+  await containerd.ask(...runOf(stage, { shim, id: ends, flags: ['-d'], script }));
+  await containerd.kill();
+  const isThere = (): boolean => stage.processes().some(({ commandLine }) => commandLine.includes('/tmp/end'));
+  assert.ok(isThere());
+  writeFileSync(`${stage.rootfs}/tmp/end`, '');
+  await waitFor(() => !isThere(), 'the container to end');
+  await containerd.start();
+  assert.equal(await statusOf(containerd, ends), 'STOPPED');
+  assert.equal(await statusOf(containerd, stays), 'RUNNING');
+  assert.match((await containerd.ctr('tasks', 'rm', ends)).stderr, /non-zero exit code 9"/);
+  await containerd.ask('tasks', 'rm', '--force', stays);
+  await containerd.ask('containers', 'rm', ends, stays);
+});
+
+test('the daemon is killed: delete cleans up, and containerd reports 137', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const events = await listenToEvents(stage, containerd);
+  const image = await importImage(stage, containerd, 'overlayfs');
+  const ids = [stage.newId(), stage.newId()];
+  for (const id of ids) {
+    const flags = ['-d', '-t', ...fifosIn(stage), '--runtime', shim, '--snapshotter', 'overlayfs'];
+    const run = containerd.command('run', ...flags, image, id, 'sh', '-c', answering);
+    assert.equal((await runAtTerminal(stage, run)).status, 0);
+  }
+  const attached = sitAt(stage, containerd.command('tasks', 'attach', ids[0] as string));
+  attached.type('here\n');
+  await attached.sees('got here\r');
+  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  for (const id of ids) {
+    await events.sees('/tasks/exit', { container_id: id, id, exit_status: 137 });
+    await events.sees('/tasks/delete', { container_id: id, exit_status: 137 });
+    await hasStatus(containerd, id, undefined);
+    assert.equal(existsSync(containerd.bundleOf(id)), false);
+    await containerd.ask('containers', 'rm', id);
+  }
+  await within(attached.exited, 'the client to notice');
+
+  // And the next one has a daemon of its own.
+  const next = runOf(stage, { shim, id: ids[0] as string, flags: ['--rm'], script: 'exit 3' });
+  assert.equal((await containerd.ctr(...next)).status, 3);
+});
+
+test('the daemon is killed while there is no containerd', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const id = stage.newId();
+  await containerd.ask(...runOf(stage, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
+  await containerd.kill();
+  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  await containerd.start();
+  await hasStatus(containerd, id, undefined);
+  await containerd.ask('containers', 'rm', id);
+});

@@ -1,0 +1,73 @@
+/** What containerd, a shim and its runtime can leave behind: bundles, containers, sockets, mounts. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Stage } from './stage.js';
+import { type OtherTraces, findControlGroups } from './traces.js';
+
+export interface ContainerdPlace {
+  stage: Stage;
+  namespace: string;
+  address: string;
+  /** Its state directory. */
+  state: string;
+  /** What its cleaning up found. */
+  left: readonly string[];
+}
+
+export function containerdTraces(place: ContainerdPlace): OtherTraces {
+  const { stage, namespace, state, left } = place;
+  const runcRoot = join('/run/containerd/runc', namespace);
+  const bundles = join(state, 'io.containerd.runtime.v2.task', namespace);
+  return {
+    find() {
+      removeEmpty(runcRoot, findControlGroups(namespace));
+      return [
+        ...left,
+        ...entriesOf(bundles).map((path) => `bundle ${path}`),
+        ...entriesOf(runcRoot).map((path) => `container ${path}`),
+        ...findSockets(place).map((path) => `socket ${path}`),
+      ];
+    },
+    remove() {
+      for (const path of entriesOf(runcRoot)) {
+        const id = path.slice(runcRoot.length + 1);
+        spawnSync('runc', ['--root', runcRoot, 'delete', '--force', id]);
+      }
+      for (const path of mountsBelow(stage.directory)) spawnSync('umount', ['--lazy', path]);
+      for (const path of findSockets(place)) rmSync(path, { force: true });
+      removeEmpty(runcRoot, findControlGroups(namespace));
+    },
+  };
+}
+
+/** No runtime removes the directories that it makes for a namespace. Those that are in use stay. */
+function removeEmpty(directory: string, controlGroups: readonly string[]): void {
+  const paths = [directory, ...controlGroups].filter((path) => existsSync(path));
+  if (paths.length > 0) spawnSync('rmdir', paths, { stdio: 'ignore' });
+}
+
+/** containerd-shim-runc-v2 names its socket by this hash. */
+function findSockets({ address, namespace, stage }: ContainerdPlace): string[] {
+  const hashOf = (id: string): string =>
+    createHash('sha256')
+      .update(join(address, namespace, id))
+      .digest('hex');
+  return stage.ids.map((id) => `/run/containerd/s/${hashOf(id)}`).filter((path) => existsSync(path));
+}
+
+/** The last mounted first. */
+function mountsBelow(directory: string): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n');
+  const points = lines.map((line) => line.split(' ')[4] ?? '');
+  return points.filter((point) => point.startsWith(`${directory}/`)).toReversed();
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory).map((name) => join(directory, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,97 @@
+/** A containerd of the test's own: directories, socket, log and namespace that nobody else has. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CommandResult, runToEnd } from './command.js';
+import { containerdTraces } from './containerd-traces.js';
+import type { Stage } from './stage.js';
+import { waitFor, within } from './wait-for.js';
+
+export interface Containerd {
+  readonly address: string;
+  readonly namespace: string;
+  /** The directory of a container while it has a task. */
+  bundleOf(id: string): string;
+  /** The command line of ctr, for a human or a child process. */
+  command(...args: string[]): string[];
+  ctr(...args: string[]): Promise<CommandResult>;
+  /** ctr must succeed; answers with its stdout. */
+  ask(...args: string[]): Promise<string>;
+  /** kill -9. What it has started lives on. */
+  kill(): Promise<void>;
+  /** After a kill: again, with the same directories. */
+  start(): Promise<void>;
+  /** What it and the shims logged. */
+  log(): string;
+}
+
+/**
+ * Stopped after the test, which removes its containers: one that is left then is a failure, and is removed. Shims inherit
+ * the environment.
+ */
+export async function startContainerd(stage: Stage, env = stage.env): Promise<Containerd> {
+  const namespace = stage.newId();
+  const state = stage.path('containerd');
+  const [address, log, config] = [`${state}.sock`, `${state}.log`, `${state}.toml`];
+  writeFileSync(config, configuration(state, address));
+  const command = (...args: string[]): string[] => ['ctr', '--address', address, '--namespace', namespace, ...args];
+  const ctr = (...args: string[]): Promise<CommandResult> => runToEnd(command(...args), { env: stage.env });
+  const ask = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr, status } = await ctr(...args);
+    assert.equal(status, 0, `ctr ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  let daemon: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    const output = openSync(log, 'a');
+    daemon = spawn('containerd', ['--config', config], { env, stdio: ['ignore', output, output] });
+    closeSync(output);
+    await waitFor(async () => (await ctr('version')).status === 0, 'containerd to answer');
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (daemon?.exitCode !== null || !daemon.kill(signal)) return;
+    await within(once(daemon, 'exit'), 'the end of containerd');
+  };
+  const left: string[] = [];
+  stage.lookFor(containerdTraces({ stage, namespace, address, state, left }));
+  stage.after(async () => {
+    left.push(...(await removeAll(ask).catch((error: Error) => [error.message])));
+    await end('SIGTERM').catch(() => end('SIGKILL'));
+  });
+  await start();
+  return {
+    address,
+    namespace,
+    bundleOf: (id) => join(state, 'io.containerd.runtime.v2.task', namespace, id),
+    command,
+    ctr,
+    ask,
+    kill: () => end('SIGKILL'),
+    start,
+    log: () => readFileSync(log, 'utf8'),
+  };
+}
+
+/** No cri, which wants a network; no `opt`, which makes a directory in /opt. */
+function configuration(state: string, address: string): string {
+  return `version = 2
+root = "${state}-root"
+state = "${state}"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+  address = "${address}"
+[debug]
+  level = "debug"
+`;
+}
+
+/** Removes the tasks and containers that are there, and says which. */
+async function removeAll(ask: Containerd['ask']): Promise<string[]> {
+  const namesOf = async (kind: string): Promise<string[]> => (await ask(kind, 'ls', '--quiet')).match(/\S+/g) ?? [];
+  const [tasks, containers] = [await namesOf('tasks'), await namesOf('containers')];
+  for (const id of tasks) await ask('tasks', 'rm', '--force', id);
+  for (const id of containers) await ask('containers', 'rm', id);
+  return [...tasks.map((id) => `task ${id}`), ...containers.map((id) => `container ${id} of containerd`)];
+}

@@ -1,0 +1,35 @@
+/** An image with the root filesystem of a stage as its one layer, as `docker save` writes it. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Containerd } from './containerd.js';
+import type { Stage } from './stage.js';
+
+/** Answers with the name under which containerd knows it, unpacked for the snapshotter. */
+export async function importImage(stage: Stage, containerd: Containerd, snapshotter: string): Promise<string> {
+  const name = 'docker.io/library/busybox:latest';
+  const archive = writeImage(stage, name);
+  await containerd.ask('images', 'import', '--snapshotter', snapshotter, archive);
+  return name;
+}
+
+function writeImage(stage: Stage, name: string): string {
+  const directory = stage.path('image');
+  mkdirSync(directory);
+  const layer = join(directory, 'layer.tar');
+  execFileSync('tar', ['-C', stage.rootfs, '-cf', layer, '.']);
+  const digest = createHash('sha256').update(readFileSync(layer)).digest('hex');
+  const platform = { architecture: { x64: 'amd64' }[process.arch as string] ?? process.arch, os: 'linux' };
+  const config = {
+    ...platform,
+    config: { Env: ['PATH=/bin'], Cmd: ['sh'] },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+  };
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(config));
+  const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
+  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
+  const archive = stage.path('image.tar');
+  execFileSync('tar', ['-C', directory, '-cf', archive, '.']);
+  return archive;
+}
