@@ -64,7 +64,7 @@ export class Container {
   readonly #execs = new Map<string, Exec>();
   /** What changes a process's state comes one after the other. */
   readonly #inTurn = createQueue();
-  /** Starts that are under way: the init's exit is told after them. */
+  /** Starts that are under way, not those that wait for their turn: the init's exit is told after them. */
   readonly #starts = new Set<Promise<unknown>>();
 
   constructor(options: ContainerOptions) {
@@ -92,14 +92,10 @@ export class Container {
   }
 
   /** Lets the init run, or makes an exec process that was added. Returns its pid. */
-  async start(execId: string): Promise<number> {
-    const starting = execId === '' ? this.#inTurn(() => this.#startInit()) : this.#startExec(execId, this.#exec(execId));
-    this.#starts.add(starting);
-    try {
-      return await starting;
-    } finally {
-      this.#starts.delete(starting);
-    }
+  start(execId: string): Promise<number> {
+    if (execId === '') return this.#inTurn(() => this.#underWay(this.#startInit()));
+    const { process, spec, inTurn } = this.#exec(execId);
+    return inTurn(() => this.#underWay(this.#startExec(execId, process, spec)));
   }
 
   /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
@@ -148,13 +144,13 @@ export class Container {
 
   /** `resources` is the OCI `linux.resources` object. */
   update(resources: object): Promise<void> {
-    return this.#inTurn(() => this.options.runtime.update(this.id, resources));
+    return this.#inTurn(() => this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated'));
   }
 
   /** Of all its processes, as this host sees them. */
   async pids(): Promise<number[]> {
     this.#assertAlive('be asked for its processes');
-    return this.options.runtime.ps(this.id);
+    return this.#whileAlive(this.options.runtime.ps(this.id), 'be asked for its processes');
   }
 
   /** Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID. */
@@ -181,29 +177,36 @@ export class Container {
   async #startInit(): Promise<number> {
     const { init } = this;
     init.assertCanBecome('running');
-    await this.options.runtime.start(this.id);
+    await this.#whileAlive(this.options.runtime.start(this.id), 'be started');
     if (init.state === 'created') init.enter('running');
     this.options.onEvent({ kind: 'start', pid: init.pid });
     return init.pid;
   }
 
-  #startExec(execId: string, { process, spec, inTurn }: Exec): Promise<number> {
-    return inTurn(async () => {
-      process.assertCanBecome('running');
-      this.#assertAlive('start another process');
-      const launched = await launchExec(this.options, process, spec);
-      process.enter('running');
-      this.options.onEvent({ kind: 'exec-started', execId, pid: launched.pid });
-      process.adopt(launched);
-      return launched.pid;
-    });
+  async #startExec(execId: string, process: Process, spec: object): Promise<number> {
+    process.assertCanBecome('running');
+    this.#assertAlive('start another process');
+    const launched = await this.#whileAlive(launchExec(this.options, process, spec), 'start another process');
+    process.enter('running');
+    this.options.onEvent({ kind: 'exec-started', execId, pid: launched.pid });
+    process.adopt(launched);
+    return launched.pid;
+  }
+
+  async #underWay<T>(starting: Promise<T>): Promise<T> {
+    this.#starts.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starts.delete(starting);
+    }
   }
 
   #change(from: ProcessState, to: ProcessState, command: () => Promise<void>, event: TaskEvent): Promise<void> {
     return this.#inTurn(async () => {
       const { init } = this;
       if (init.state !== from) throw impossible(init.options.name, init.state, to);
-      await command();
+      await this.#whileAlive(command(), `become ${to}`);
       if (init.state !== from) return;
       init.enter(to);
       this.options.onEvent(event);
@@ -244,6 +247,20 @@ export class Container {
     this.init.close();
   }
 
+  /**
+   * A runtime says no to a container that has just ended, in words of its own, and before we hear of the end: the reason
+   * is the state, then.
+   */
+  async #whileAlive<T>(command: Promise<T>, what: string): Promise<T> {
+    try {
+      return await command;
+    } catch (error) {
+      await Promise.race([this.init.reaped, delay(newsMs)]);
+      this.#assertAlive(what);
+      throw error;
+    }
+  }
+
   #assertAlive(what: string): void {
     const { state } = this.init;
     if (state !== 'stopped' && state !== 'deleted') return;
@@ -253,3 +270,6 @@ export class Container {
 
 /** How long the processes of a container may outlive its init, before its exit is told without theirs. */
 const lastWordsMs = 10_000;
+
+/** How much later than its runtime we may learn that a container has ended. */
+const newsMs = 50;

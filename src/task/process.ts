@@ -27,6 +27,9 @@ export class Process {
   readonly options: ProcessOptions;
   /** Settles when the exit has been told. Fails if the process is closed before. */
   readonly exited: Promise<Exit>;
+  /** Settles when the process has been reaped; what it wrote may still be on its way. */
+  readonly reaped: Promise<void>;
+  #resolveReaped!: () => void;
   #resolveExited!: (exit: Exit) => void;
   #rejectExited!: (error: Error) => void;
   #state: ProcessState = 'created';
@@ -43,6 +46,9 @@ export class Process {
       this.#rejectExited = reject;
     });
     this.exited.catch(() => {});
+    this.reaped = new Promise((resolve) => {
+      this.#resolveReaped = resolve;
+    });
   }
 
   get state(): ProcessState {
@@ -121,6 +127,7 @@ export class Process {
     const exit = await this.#reaped(launched);
     this.#exit = exit;
     this.#state = 'stopped';
+    this.#resolveReaped();
     await Promise.all([launched.io.drain(), this.options.beforeExit()]);
     this.options.onExit(exit);
     this.#resolveExited(exit);
