@@ -6,10 +6,10 @@ import { spawnSync } from 'node:child_process';
 
 const checks = {
   root: () => process.getuid?.() === 0 || 'needs root',
+  perl: () => isProgram('perl') || 'needs perl (apt-get install perl-base)',
   runc: () => isProgram('runc') || 'needs runc (apt-get install runc)',
   crun: () => isProgram('crun') || 'needs crun (apt-get install crun)',
   busybox: () => isProgram('/bin/busybox') || 'needs a static busybox (apt-get install busybox-static)',
-  containerd: () => isProgram('containerd-shim-runc-v2') || 'needs containerd (apt-get install containerd)',
   valgrind: () => isProgram('valgrind') || 'needs valgrind (apt-get install valgrind)',
   tmux: () => isProgram('tmux') || 'needs tmux (apt-get install tmux)',
   containerd: () =>
