@@ -20,6 +20,7 @@ export {
   type CopyResult,
   copyConsole,
 } from './stdio/copy-console.js';
+export { copyPipes, type PipeCopy, type PipeCopyOptions, type PipeCopyResult } from './stdio/copy-pipes.js';
 export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy-stream.js';
 export { fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';
 

@@ -14,13 +14,18 @@ export interface Pipe {
   readonly theirs: OwnedFd;
 }
 
+export interface PipeOwner {
+  uid: number;
+  gid: number;
+}
+
 export interface PipeOptions {
   /** Which end is ours. */
   ours: 'reader' | 'writer';
   /** What goes through it, for messages. */
   name: string;
   /** Who may open the pipe anew, as `/dev/stdout` does. Ourselves, unless it is said. */
-  owner?: { uid: number; gid: number } | undefined;
+  owner?: PipeOwner | undefined;
 }
 
 export function createPipe({ ours, name, owner }: PipeOptions): Pipe {
@@ -40,7 +45,7 @@ export function createPipe({ ours, name, owner }: PipeOptions): Pipe {
   }
 }
 
-function give(pipe: Pipe, { uid, gid }: { uid: number; gid: number }, name: string): void {
+function give(pipe: Pipe, { uid, gid }: PipeOwner, name: string): void {
   try {
     fchownSync(pipe.ours.fd, uid, gid);
   } catch (error) {

@@ -4,9 +4,10 @@
  */
 import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
 import { ConsoleInput, type StdinEnd } from './console-input.js';
-import { Flow, type FlowStop } from './flow.js';
+import type { FlowStop } from './flow.js';
+import { Output } from './output.js';
 import type { Sink } from './sink.js';
 
 export interface ConsoleCopyOptions {
@@ -82,10 +83,9 @@ class Copier implements ConsoleCopy {
   readonly done: Promise<CopyResult>;
   readonly drained: Promise<void>;
   readonly #options: ConsoleCopyOptions;
-  readonly #output: Flow;
+  readonly #output: Output;
   #input: ConsoleInput | undefined;
   #consoleWatch: Watch | undefined;
-  #sinkWatch: Watch | undefined;
   #wantsRoom = false;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
@@ -106,9 +106,9 @@ class Copier implements ConsoleCopy {
     this.drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
     });
-    this.#output = new Flow({
+    this.#output = new Output({
       source: options.console.fd,
-      sink: options.stdout.fd,
+      sink: options.stdout,
       onStop: (stop) => this.#outputStopped(stop),
       onError: (error) => this.#fail(error),
     });
@@ -145,10 +145,9 @@ class Copier implements ConsoleCopy {
   }
 
   #watch(): void {
-    const { console, stdin, stdout, stdinEnd, drainTimeoutMs } = this.#options;
-    this.#sinkWatch = watch(stdout.fd, EPOLLOUT, (events) => this.#sinkReady(events));
+    const { console, stdin, stdinEnd, drainTimeoutMs } = this.#options;
     this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
-    this.#output.serve(this.#consoleWatch);
+    this.#output.start(this.#consoleWatch);
     if (stdin === undefined) return;
     this.#input = new ConsoleInput({
       stdin,
@@ -170,36 +169,13 @@ class Copier implements ConsoleCopy {
 
   #consoleReady(events: number): void {
     if (events & EPOLLOUT) this.#input?.consoleReady();
-    if (events & (EPOLLHUP | EPOLLERR)) this.#output.expectEnd();
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !this.#output.isFull) this.#output.run();
+    this.#output.sourceReady(events);
   }
 
-  #sinkReady(events: number): void {
-    if (events & EPOLLERR) {
-      if (this.#outputStopped('broken') === 'retry') this.#output.run();
-    } else if (this.#output.isFull) {
-      this.#output.run();
-    }
-  }
-
-  #outputStopped(stop: FlowStop): 'wait' | 'retry' {
-    const { stdout, endsOnHangup } = this.#options;
-    switch (stop) {
-      case 'full':
-        return stdout.onFull();
-      case 'broken':
-        if (stdout.onBroken() === 'retry') return 'retry';
-        this.#finish('broken-pipe');
-        return 'wait';
-      case 'empty':
-        if (this.#state === 'draining') this.#finish(this.#reason);
-        return 'wait';
-      case 'hangup':
-      case 'end':
-        if (this.#state === 'draining') this.#finish(this.#reason);
-        else if (endsOnHangup) this.#finish('hangup');
-        return 'wait';
-    }
+  #outputStopped(stop: Exclude<FlowStop, 'full'>): void {
+    if (stop === 'broken') this.#finish('broken-pipe');
+    else if (this.#state === 'draining') this.#finish(this.#reason);
+    else if (stop !== 'empty' && this.#options.endsOnHangup) this.#finish('hangup');
   }
 
   /** No more input; the output ends when nothing is left in the console, or when the time is up. */
@@ -208,9 +184,7 @@ class Copier implements ConsoleCopy {
     this.#enter('draining');
     this.#reason = reason;
     this.#limitTime();
-    this.#output.expectEnd();
-    this.#output.limit(heldByKernel);
-    this.#output.run();
+    this.#output.drain(heldByKernel);
   }
 
   /** Draining and flushing share one time. */
@@ -249,7 +223,6 @@ class Copier implements ConsoleCopy {
       discardedBytes: this.#options.stdout.discardedBytes,
       undeliveredBytes: this.#output.pendingBytes + this.#leftBytes,
     };
-    this.#sinkWatch?.close();
     this.#consoleWatch?.close();
     this.#input?.close();
     this.#output.close();

@@ -39,13 +39,19 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
     if (events & EPOLLERR) end('broken');
     else if (flow.isFull) flow.run();
   };
-  watches.push(watch(sink, EPOLLOUT, onSink));
-  const watchingSource = watch(source, EPOLLIN, (events) => {
+  const onSource = (events: number): void => {
     if (events & (EPOLLHUP | EPOLLERR)) flow.expectEnd();
     if (!flow.isFull) flow.run();
-  });
-  watches.push(watchingSource);
-  if (watchingSource === undefined) {
+  };
+  try {
+    watches.push(watch(sink, EPOLLOUT, onSink));
+    watches.push(watch(source, EPOLLIN, onSource));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const isAlwaysReady = watches[1] === undefined;
+  if (isAlwaysReady) {
     flow.expectEnd();
     setImmediate(() => flow.run());
   }

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 
 const checks = {
   root: () => process.getuid?.() === 0 || 'needs root',
+  perl: () => isProgram('perl') || 'needs perl (apt-get install perl-base)',
   runc: () => isProgram('runc') || 'needs runc (apt-get install runc)',
   crun: () => isProgram('crun') || 'needs crun (apt-get install crun)',
   busybox: () => isProgram('/bin/busybox') || 'needs a static busybox (apt-get install busybox-static)',

@@ -82,6 +82,8 @@ describe('CLOEXEC from birth', () => {
     fd_open: () => addon.fd_open('/dev/null', fs.O_RDONLY, 0),
     fd_adopt: () => addon.fd_adopt(openSync('/dev/null', 'r')),
     fd_duplicate: () => addon.fd_duplicate(0),
+    'pipe_create, the reading end': (scope) => pipeEnd(scope, 0),
+    'pipe_create, the writing end': (scope) => pipeEnd(scope, 1),
     eventfd_create: () => addon.eventfd_create(),
     socket_listen: (scope) => addon.socket_listen(join(temporaryDirectory(scope), 'socket'), 0o600),
     socket_connect: (scope) => dialled(scope).dialer,
@@ -89,6 +91,7 @@ describe('CLOEXEC from birth', () => {
     socket_receive_fd: received,
     tty_open_master: () => addon.tty_open_master(),
     pidfd_open: () => addon.pidfd_open(process.pid),
+    mount_open_inside: () => addon.mount_open_inside('/', 'dev'),
   };
   for (const [name, make] of Object.entries(makers)) {
     leakTest(name, (scope) => {
@@ -118,6 +121,14 @@ interface OpenedPty {
   readonly fd: number;
   readonly master: { destroy(): void };
   readonly slave: { destroy(): void };
+}
+
+/** The other end is closed after the test. */
+function pipeEnd(scope: Scope, index: 0 | 1): number {
+  const ends = new Int32Array(2);
+  assert.equal(addon.pipe_create(ends), 0);
+  scope.after(() => addon.fd_close(ends[1 - index] as number));
+  return ends[index] as number;
 }
 
 function dialled(scope: Scope): { dialer: number; accepted: number } {

@@ -1,0 +1,70 @@
+/*
+ * The two ends of a pipe have different needs: ours must never block the thread, the process's must block, or programs
+ * that do not expect EAGAIN lose output. The flag belongs to each end alone, and an end that an error leaves open is lost.
+ */
+import assert from 'node:assert/strict';
+import { constants, fstatSync } from 'node:fs';
+import { describe } from 'node:test';
+import { addon } from '../../src/native/addon.js';
+import { type Pipe, type PipeOptions, createPipe } from '../../src/os/pipe.js';
+import { fdFlags } from '../helpers/fd-flags.js';
+import { type Scope, leakTest } from '../helpers/leak-free.js';
+import { missing } from '../helpers/requirement.js';
+
+const { O_NONBLOCK, O_WRONLY } = constants;
+const O_ACCMODE = 3;
+
+function open(scope: Scope, options: PipeOptions): Pipe {
+  const pipe = createPipe(options);
+  scope.after(() => {
+    pipe.ours.close();
+    pipe.theirs.close();
+  });
+  return pipe;
+}
+
+for (const ours of ['reader', 'writer'] as const) {
+  leakTest(`the ${ours} is ours and does not block, the other end does`, (scope) => {
+    const pipe = open(scope, { ours, name: 'a test' });
+    const [mine, other] = [fdFlags(pipe.ours.fd), fdFlags(pipe.theirs.fd)];
+    assert.deepEqual([mine & O_NONBLOCK, other & O_NONBLOCK], [O_NONBLOCK, 0]);
+    assert.deepEqual([mine & O_ACCMODE, other & O_ACCMODE], ours === 'reader' ? [0, O_WRONLY] : [O_WRONLY, 0]);
+  });
+}
+
+leakTest('what goes into the writer comes out of the reader', (scope) => {
+  const { ours, theirs } = open(scope, { ours: 'reader', name: 'a test' });
+  const into = Buffer.alloc(8);
+  assert.ok(addon.fd_read(ours.fd, into) < 0);
+  assert.equal(addon.fd_write(theirs.fd, Buffer.from('hello')), 5);
+  assert.equal(addon.fd_read(ours.fd, into), 5);
+  theirs.close();
+  assert.equal(addon.fd_read(ours.fd, into), 0);
+});
+
+describe('the owner', () => {
+  leakTest('is ourselves unless it is said', (scope) => {
+    const { ours } = open(scope, { ours: 'reader', name: 'a test' });
+    assert.equal(fstatSync(ours.fd).uid, process.geteuid?.());
+  });
+
+  leakTest(
+    'may be another',
+    (scope) => {
+      const { ours, theirs } = open(scope, { ours: 'writer', name: 'a test', owner: { uid: 12, gid: 34 } });
+      for (const { fd } of [ours, theirs]) {
+        const { uid, gid } = fstatSync(fd);
+        assert.deepEqual({ uid, gid }, { uid: 12, gid: 34 });
+      }
+    },
+    { skip: missing('root') },
+  );
+
+  leakTest('that cannot be is an error, and both ends are closed', () => {
+    const owner = { uid: -2, gid: 0 };
+    assert.throws(() => createPipe({ ours: 'reader', name: 'stdout', owner }), {
+      code: 'ERR_SYSTEM',
+      message: /^cannot give the pipe for stdout to -2:0: /,
+    });
+  });
+});
