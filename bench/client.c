@@ -109,7 +109,8 @@ static int64_t first_difference(uint64_t position, const unsigned char *block, s
   const unsigned char *expected = pattern_at(position);
   if (memcmp(block, expected, length) == 0) return -1;
   size_t i = 0;
-  while (block[i] == expected[i]) i++;
+  while (block[i] == expected[i])
+    i++;
   return (int64_t)(position + i);
 }
 

@@ -113,8 +113,10 @@ static size_t collect(const struct copy *copy, enum outcome *outcome) {
     ssize_t n = read(copy->source, scratch + length, BLOCK - length);
     if (n > 0) {
       length += (size_t)n;
-      if (n < FULL_PTY_READ && length < BLOCK && !copy->hung_up) *outcome = EMPTY;
-      else if (now_ns() - start > TURN_NS) break;
+      if (n < FULL_PTY_READ && length < BLOCK && !copy->hung_up)
+        *outcome = EMPTY;
+      else if (now_ns() - start > TURN_NS)
+        break;
     } else if (n == 0 || errno != EINTR) {
       *outcome = n < 0 && errno == EAGAIN ? EMPTY : ENDED;
     }
@@ -180,7 +182,8 @@ static void run_queue(void) {
   size_t count = 0;
   struct copy *copy;
   TAILQ_FOREACH(copy, &queue, entry) count++;
-  for (; count > 0 && !TAILQ_EMPTY(&queue); count--) run(TAILQ_FIRST(&queue));
+  for (; count > 0 && !TAILQ_EMPTY(&queue); count--)
+    run(TAILQ_FIRST(&queue));
 }
 
 static void source_is_ready(struct copy *copy) {

@@ -42,11 +42,13 @@ static void say_ready(void) { write_all(STDOUT_FILENO, (const unsigned char *)"r
 /* Until the master is closed: a read fails then. */
 static void hold(int slave) {
   char byte;
-  while (read(slave, &byte, 1) > 0) continue;
+  while (read(slave, &byte, 1) > 0)
+    continue;
 }
 
 static void spin(void) {
-  for (;;) __asm__ volatile("");
+  for (;;)
+    __asm__ volatile("");
 }
 
 static void echo(int slave) {
@@ -81,7 +83,8 @@ int main(int argc, char **argv) {
   if (strcmp(mode, "idle") == 0) {
     static const unsigned char prompt[] = "idle$ ";
     write_all(slave, prompt, sizeof prompt - 1);
-    for (int i = 3; i < argc; i++) write_all(open_raw(argv[i]), prompt, sizeof prompt - 1);
+    for (int i = 3; i < argc; i++)
+      write_all(open_raw(argv[i]), prompt, sizeof prompt - 1);
     say_ready();
     hold(slave);
     return 0;

@@ -240,6 +240,11 @@ void epoll_teardown(struct context *context, void (*done)(struct context *contex
 }
 
 const struct export epoll_exports[] = {
-    {"epoll_create", epoll_create_set}, {"epoll_add", epoll_add}, {"epoll_modify", epoll_modify},
-    {"epoll_remove", epoll_remove}, {"epoll_serve", epoll_serve}, {"epoll_ref", epoll_ref}, {NULL, NULL},
+    {"epoll_create", epoll_create_set},
+    {"epoll_add", epoll_add},
+    {"epoll_modify", epoll_modify},
+    {"epoll_remove", epoll_remove},
+    {"epoll_serve", epoll_serve},
+    {"epoll_ref", epoll_ref},
+    {NULL, NULL},
 };

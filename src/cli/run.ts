@@ -175,7 +175,10 @@ async function runWithTerminal(
 }
 
 async function runPlain(common: Common, signals: CaughtSignals, isInteractive: boolean): Promise<number> {
-  const stdio: ProcessStdio = { kind: 'inherited', streams: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'] };
+  const stdio: ProcessStdio = {
+    kind: 'inherited',
+    streams: [isInteractive ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+  };
   const container = await createContainer({ ...common, stdio });
   return supervise(container, signals, async () => {
     await container.start('');

@@ -40,7 +40,13 @@ export function eventMessage(event: TaskEvent, request: CreateTaskRequest): Even
     case 'exit': {
       const { execId, pid, exit } = event;
       const id = execId === '' ? containerId : execId;
-      return pack('/tasks/exit', TaskExit, { containerId, id, pid, exitStatus: exit.status, exitedAt: timestampOf(exit.at.getTime()) });
+      return pack('/tasks/exit', TaskExit, {
+        containerId,
+        id,
+        pid,
+        exitStatus: exit.status,
+        exitedAt: timestampOf(exit.at.getTime()),
+      });
     }
     case 'delete': {
       const { pid, exit } = event;

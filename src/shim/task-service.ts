@@ -24,7 +24,8 @@ export function taskServices(tasks: Tasks, version: string): Service[] {
 }
 
 function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskDefinition> {
-  const processOf = ({ id, execId }: { id: string; execId: string }): Process => tasks.get(id).container.process(execId);
+  const processOf = ({ id, execId }: { id: string; execId: string }): Process =>
+    tasks.get(id).container.process(execId);
   return {
     async create(request) {
       const { container } = await tasks.create(request);

@@ -45,7 +45,8 @@ const drainTimeoutMs = 10_000;
 
 /** Mounts the root filesystem and creates the container. If that fails, nothing of it stays. */
 export async function createTask(request: CreateTaskRequest, context: TaskContext): Promise<Task> {
-  if (request.checkpoint !== '') throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
+  if (request.checkpoint !== '')
+    throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
   const id = parseId(request.id);
   const settings = readCreateOptions(request.options, context.namespace);
   const stdio = readStdio(request, settings.owner);

@@ -51,8 +51,7 @@ export function fifoSink(writer: FifoWriter, noReader: NoReader): Sink {
       writer.hold();
       return 'retry';
     },
-    flush: (signal) =>
-      noReader === 'block' ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer)),
+    flush: (signal) => (noReader === 'block' ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer))),
     hasReader: () => writer.hasReader(),
     close: () => writer.close(),
     get discardedBytes() {

@@ -22,7 +22,18 @@ const atOnce = 4;
 /** No command of the pty runtime takes a tenth of it. */
 const hangMs = 30_000;
 
-const verbs = ['create', 'start', 'exec', 'startExec', 'kill', 'killExec', 'delete', 'deleteExec', 'state', 'resize'] as const;
+const verbs = [
+  'create',
+  'start',
+  'exec',
+  'startExec',
+  'kill',
+  'killExec',
+  'delete',
+  'deleteExec',
+  'state',
+  'resize',
+] as const;
 type Verb = (typeof verbs)[number];
 
 /** From which states of the init a single command succeeds. Undefined is a container that is not there. */
@@ -88,7 +99,11 @@ async function playContainer(stage: Stage, daemon: ShimDaemon, plan: readonly (r
     },
     start: () => task.start({ id }),
     async exec() {
-      const spec = JSON.stringify({ args: ['/bin/sh', '-c', 'exec sleep 1000'], cwd: '/', env: ['PATH=/bin:/usr/bin'] });
+      const spec = JSON.stringify({
+        args: ['/bin/sh', '-c', 'exec sleep 1000'],
+        cwd: '/',
+        env: ['PATH=/bin:/usr/bin'],
+      });
       await task.exec({ id, execId: 'e', terminal: true, spec: { typeUrl: '', value: Buffer.from(spec) } });
       waits.push(task.wait({ id, execId: 'e' }).catch(refusal));
     },
@@ -101,9 +116,13 @@ async function playContainer(stage: Stage, daemon: ShimDaemon, plan: readonly (r
     resize: () => task.resizePty({ id, width: 100, height: 30 }),
   };
   const run = (verb: Verb): Promise<boolean> =>
-    within(commands[verb]().then(() => true, refusal), `the answer to ${verb}`, hangMs);
+    within(
+      commands[verb]().then(() => true, refusal),
+      `the answer to ${verb}`,
+      hangMs,
+    );
   const statusOf = async (): Promise<Status | undefined> =>
-    (await task.state({ id }).catch(refusal) || undefined)?.status;
+    ((await task.state({ id }).catch(refusal)) || undefined)?.status;
 
   await daemon.announce(id, bundle);
   // A kill is not an end: what was told to end may be found in either state.
@@ -141,7 +160,11 @@ function checkStory(daemon: ShimDaemon, id: string): void {
   const ofContainer = daemon.events.filter(({ event }) => start.equals(event.subarray(0, start.length)));
   const topics = ofContainer.map(({ topic, exitOf }) => (exitOf === id ? '/tasks/init-exit' : topic));
   for (const life of topics.join(' ').split('/tasks/create ').slice(1)) {
-    assert.match(`${life.trim()} `, /^(?!.*init-exit.*(start|exec|exit|init-exit) )/, `the exit of the init is the last: ${life}`);
+    assert.match(
+      `${life.trim()} `,
+      /^(?!.*init-exit.*(start|exec|exit|init-exit) )/,
+      `the exit of the init is the last: ${life}`,
+    );
     assert.match(`${life.trim()} `, /^(?!.*delete .)/, `nothing follows a delete: ${life}`);
   }
 }

@@ -117,7 +117,11 @@ leakTest('the exit of the init is the last, though an exec process would live on
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
-  container.addExec('e', shellProcess('trap "" HUP TERM; while :; do sleep 1; done'), newStdio(scope, 'terminal').stdio);
+  container.addExec(
+    'e',
+    shellProcess('trap "" HUP TERM; while :; do sleep 1; done'),
+    newStdio(scope, 'terminal').stdio,
+  );
   await container.start('e');
   await container.kill('', sigkill, false);
   await within(container.init.exited, 'the exit');
@@ -136,14 +140,17 @@ leakTest('an exec process whose reader of stdout never comes fails, and is not l
   await container.delete('e');
 });
 
-leakTest('nobody reads: the exit is told at once, and a reader who comes back finds what was written', async (scope) => {
-  const client = newStdio(scope, 'terminal');
-  const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
-  client.leave();
-  await container.start('');
-  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
-  await client.comeBack().sees('last words');
-});
+leakTest(
+  'nobody reads: the exit is told at once, and a reader who comes back finds what was written',
+  async (scope) => {
+    const client = newStdio(scope, 'terminal');
+    const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
+    client.leave();
+    await container.start('');
+    assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
+    await client.comeBack().sees('last words');
+  },
+);
 
 leakTest('nobody reads and the FIFO is full: the exit is told, and delete does not wait', async (scope) => {
   const client = newStdio(scope, 'terminal');
