@@ -3,7 +3,8 @@
 # tests that miss a program say which.
 set -eu
 
-wanted="gcc:gcc make:make runc:runc crun:crun conmon:conmon valgrind:valgrind tmux:tmux perl:perl-base /bin/busybox:busybox-static protoc:protobuf-compiler"
+wanted="gcc:gcc make:make runc:runc crun:crun conmon:conmon valgrind:valgrind tmux:tmux perl:perl-base
+  /bin/busybox:busybox-static protoc:protobuf-compiler containerd:containerd dockerd:docker.io"
 
 missing=""
 for pair in $wanted; do

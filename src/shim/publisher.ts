@@ -14,7 +14,7 @@ export interface PublisherOptions {
   address: string;
   namespace: string;
   /** An event was given up: containerd was away for too long, or too many waited. */
-  onDrop(topic: string, reason: unknown): void;
+  onDrop: (topic: string, reason: unknown) => void;
 }
 
 export interface Publisher {
@@ -35,15 +35,18 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
   let sending: Promise<void> | undefined;
 
   async function send(envelope: Envelope): Promise<void> {
-    if (connection === undefined) {
-      const opened = await connectTtrpc(address);
-      connection = opened;
-      void opened.closed.then(() => {
-        if (connection === opened) connection = undefined;
-      });
-    }
+    connection ??= await connect();
     const metadata = [['containerd-namespace-ttrpc', namespace]] as const;
     await clientOf(EventsDefinition, connection).forward({ envelope }, { timeoutMs: callTimeoutMs, metadata });
+  }
+
+  async function connect(): Promise<TtrpcConnection> {
+    const opened = await connectTtrpc(address);
+    const forget = (): void => {
+      if (connection === opened) connection = undefined;
+    };
+    void opened.closed.then(forget);
+    return opened;
   }
 
   async function sendAll(): Promise<void> {

@@ -30,8 +30,8 @@ export interface Task {
 
 export interface TaskContext {
   namespace: string;
-  onEvent(event: TaskEvent, request: CreateTaskRequest): void;
-  onFault(error: Error, request: CreateTaskRequest): void;
+  onEvent: (event: TaskEvent, request: CreateTaskRequest) => void;
+  onFault: (error: Error, request: CreateTaskRequest) => void;
 }
 
 /**

@@ -25,7 +25,7 @@ export interface Tasks {
 
 export interface TasksOptions extends TaskContext {
   /** Called once, when the end was asked for and nothing is here. */
-  onEnd(): void;
+  onEnd: () => void;
 }
 
 /** containerd calls Create within milliseconds of `start`; if it died between them it never does. */

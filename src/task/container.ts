@@ -30,9 +30,9 @@ export interface ContainerOptions extends IoLimits {
   noNewKeyring?: boolean | undefined;
   /** Whether the end of its init leaves other processes alive: its pids are not in a namespace of their own. */
   sharesPids: boolean;
-  onEvent(event: TaskEvent): void;
+  onEvent: (event: TaskEvent) => void;
   /** Told of what went wrong where nobody waits for an answer. */
-  onFault(error: Error): void;
+  onFault: (error: Error) => void;
 }
 
 /** Creates the container; its process waits for `start`. If that fails, nothing of it stays. */

@@ -19,9 +19,9 @@ export interface LaunchOptions {
   io: ProcessIo;
   /** Where the runtime writes the pid. */
   pidFile: string;
-  make(given: GivenIo & { pidFile: string }): Promise<void>;
+  make: (given: GivenIo & { pidFile: string }) => Promise<void>;
   /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
-  unmake(process: ProcessWatch | undefined): Promise<void>;
+  unmake: (process: ProcessWatch | undefined) => Promise<void>;
 }
 
 export interface LaunchedProcess {
@@ -55,17 +55,17 @@ export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions
     process?.close();
     throw error;
   }
-  const { pid, signal, close } = process;
-  const reaped = reap(process);
+  const watched = process;
+  const reaped = reap(watched);
   reaped.catch(() => {});
   return {
-    pid,
+    pid: watched.pid,
     io,
     reaped,
-    signal,
+    signal: (number) => watched.signal(number),
     close() {
       io.close();
-      close();
+      watched.close();
     },
   };
 }

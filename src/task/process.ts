@@ -13,11 +13,11 @@ export interface ProcessOptions {
   name: string;
   stdio: ProcessStdio;
   /** Begins when the process has been reaped, and settles when its exit may be told: what has to come before. */
-  beforeExit(): Promise<void>;
+  beforeExit: () => Promise<void>;
   /** Told once, when the process has ended and its output has been passed on, before `exited` settles. */
-  onExit(exit: Exit): void;
+  onExit: (exit: Exit) => void;
   /** The process was reaped by somebody else: its status is not known, and stands as 255. */
-  onLost(error: Error): void;
+  onLost: (error: Error) => void;
 }
 
 /** What a shell says of a status that it cannot know. */

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, constantFrom, sample } from 'fast-check';
 import { FifoReader } from '../../src/os/fifo-stream.js';
 import { Status } from '../../src/ttrpc/gen/containerd/task-status.js';
 import { Code, RpcError } from '../../src/ttrpc/status.js';
@@ -55,7 +55,7 @@ const ofExec: ReadonlySet<Verb> = new Set(['exec', 'startExec', 'killExec', 'del
 
 const refusals: ReadonlySet<number> = new Set([Code.NotFound, Code.AlreadyExists, Code.FailedPrecondition]);
 
-const steps = fc.array(fc.array(fc.constantFrom(...verbs), { minLength: 1, maxLength: 3 }), {
+const steps = array(array(constantFrom(...verbs), { minLength: 1, maxLength: 3 }), {
   minLength: 8,
   maxLength: 24,
 });
@@ -69,7 +69,7 @@ test('commands in any order, for a minute', { skip: missing('root'), timeout: 20
   let containers = 0;
   const play = async (): Promise<void> => {
     while (performance.now() < end) {
-      const plan = fc.sample(steps, 1)[0] as Verb[][];
+      const plan = sample(steps, 1)[0] as Verb[][];
       containers += 1;
       await playContainer(stage, daemon, plan).catch((error: Error) => {
         throw new Error(`${JSON.stringify(plan)}: ${error.message}`, { cause: error });

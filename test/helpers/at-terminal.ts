@@ -12,6 +12,7 @@ import { within } from './wait-for.js';
 export async function runAtTerminal(
   stage: Stage,
   command: readonly string[],
+  timeoutMs = 20_000,
 ): Promise<{ shown: string; status: number | NodeJS.Signals }> {
   const console = Console.open({ columns: 80, rows: 24 });
   const screen = readFrom(console.fd);
@@ -20,7 +21,7 @@ export async function runAtTerminal(
   const child = spawn('sh', args, { env: stage.env, detached: true, stdio: 'ignore' });
   try {
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-    const [code, signal] = await within(ended, `the end of ${command.join(' ')}`, 20_000);
+    const [code, signal] = await within(ended, `the end of ${command.join(' ')}`, timeoutMs);
     const shown = (await screen.all()).toString('latin1');
     return { shown, status: code ?? (signal as NodeJS.Signals) };
   } finally {
