@@ -1,6 +1,7 @@
 /**
  * The Task service, which containerd calls: `containerd.task.v2.Task`, and v3 by another name with the same messages.
  */
+import { TermshimError } from '../os/errors.js';
 import type { Exit } from '../task/launch.js';
 import type { Process } from '../task/process.js';
 import type { ProcessState } from '../task/state.js';
@@ -9,7 +10,7 @@ import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
 import { readMetrics } from '../task/cgroup/metrics.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
-import { Code, RpcError } from '../ttrpc/status.js';
+import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './checkpoint.js';
 import { packAny } from './event-message.js';
 import { readStdio, stdioFields } from './stdio.js';
@@ -28,11 +29,12 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     tasks.get(id).container.process(execId);
   return {
     async create(request) {
-      const { container } = await tasks.create(request);
+      const { container } = await inWordsOf('create', tasks.create(request));
       return { pid: container.init.pid };
     },
     async start({ id, execId }) {
-      return { pid: await tasks.get(id).container.start(execId) };
+      const { container } = tasks.get(id);
+      return { pid: await inWordsOf(execId === '' ? 'start' : 'exec', container.start(execId)) };
     },
     async delete({ id, execId }) {
       const task = tasks.get(id);
@@ -99,6 +101,16 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       return {};
     },
   };
+}
+
+/** People and programs look for containerd's words when a runtime fails. */
+async function inWordsOf<T>(verb: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof TermshimError) || error.code !== 'ERR_RUNTIME_FAILED') throw error;
+    throw new RpcError(statusCodes[error.code], `OCI runtime ${verb} failed: ${error.message}`, { cause: error });
+  }
 }
 
 const statuses: Readonly<Record<ProcessState, Status>> = {

@@ -46,7 +46,7 @@ export interface PipeCopy {
   readonly stdoutBytes: number;
   /** Whether somebody is there to take what is left in the pipes. */
   readonly hasReader: boolean;
-  /** The runtime has inherited its ends: ours of them are closed. Idempotent. */
+  /** The process is there: our ends of what it inherited are closed, and its output is copied from now on. Idempotent. */
   started(): void;
   /** The process has been reaped: all it wrote is in the pipes, and the copy ends when that was read. */
   processEnded(): void;
@@ -118,6 +118,7 @@ class Copier implements PipeCopy {
 
   started(): void {
     for (const stream of this.#streams) stream?.theirs.close();
+    for (const stream of this.#outputs) stream.start();
   }
 
   processEnded(): void {
@@ -129,8 +130,8 @@ class Copier implements PipeCopy {
   }
 
   close(): void {
-    this.#end('shutdown');
     this.#closing.abort();
+    this.#end('shutdown');
   }
 
   /** Draining and flushing share one time. */

@@ -49,13 +49,9 @@ export class PipeOutput {
       this.#resolveDrained = resolve;
     });
     const onError = (error: Error): void => this.#fail(error);
-    this.#output = new Output({ source: ours.fd, sink, onStop: (stop) => this.#stopped(stop), onError });
     try {
-      this.#watch = watch(ours.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
-      this.#output.start(this.#watch);
+      this.#output = new Output({ source: ours.fd, sink, onStop: (stop) => this.#stopped(stop), onError });
     } catch (error) {
-      this.#watch?.close();
-      this.#output.close();
       ours.close();
       theirs.close();
       throw error;
@@ -77,6 +73,13 @@ export class PipeOutput {
   /** Whether somebody is there to take what is left in the pipe. */
   get hasReader(): boolean {
     return this.#pipe.isOpen && this.#sink.hasReader();
+  }
+
+  /** From now on the output is copied. Idempotent. */
+  start(): void {
+    if (this.#watch !== undefined || !this.#pipe.isOpen) return;
+    this.#watch = watch(this.#pipe.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
+    this.#output.start(this.#watch);
   }
 
   /**

@@ -143,6 +143,7 @@ async function playContainer(stage: Stage, daemon: ShimDaemon, plan: readonly (r
   assert.equal(await statusOf(), undefined);
   await within(Promise.all(waits), 'the answer to every Wait', hangMs);
   checkStory(daemon, id);
+  await daemon.forget(id);
   output.close();
   reader.close();
 }

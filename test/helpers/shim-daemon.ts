@@ -40,6 +40,8 @@ export interface ShimDaemon {
   makeBundle(id: string, args: readonly string[]): Promise<string>;
   /** Asks containerd's shim binary for a container, as before each Create. */
   announce(id: string, bundle: string): Promise<void>;
+  /** Takes an announcement back, and removes what there is, as containerd's `delete` does. */
+  forget(id: string): Promise<void>;
   /** What Create gets: the pty runtime, a terminal. */
   request(id: string, bundle: string): Parameters<Client<typeof TaskDefinition>['create']>[0];
 }
@@ -80,8 +82,8 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
   const socket = await announce(first, await makeBundle(first, ['true']));
   const connection = await connectTtrpc(socket);
   const task = clientOf(TaskDefinition, connection);
-  // It was a container that nobody will create.
-  await clientOf(ShimDefinition, connection).forget({ id: first });
+  const forget = async (id: string): Promise<void> => void (await clientOf(ShimDefinition, connection).forget({ id }));
+  await forget(first);
   const pid = await daemonPid(stage, socket);
   stage.after(async () => {
     await task.shutdown({ id: first });
@@ -95,6 +97,7 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     countDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
     makeBundle,
     announce: async (id, bundle) => void (await announce(id, bundle)),
+    forget,
     request: (id, bundle) => ({
       id,
       bundle,

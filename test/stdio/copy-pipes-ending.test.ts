@@ -8,6 +8,7 @@ import { constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../../src/native/addon.js';
 import { FifoReader } from '../../src/os/fifo-stream.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { type PipeCopy, copyPipes } from '../../src/stdio/copy-pipes.js';
@@ -162,15 +163,36 @@ describe('an output that is no FIFO', () => {
 });
 
 describe('a copy that cannot begin', () => {
-  for (const culprit of ['stdin', 'stdout', 'stderr'] as const) {
-    leakTest(`because ${culprit} cannot be watched: it throws, and everything is closed`, (scope) => {
+  leakTest('because stdin cannot be watched: it throws, and everything is closed', () => {
+    const outputs = { stdout: fileSink('/dev/null'), stderr: fileSink('/dev/null') };
+    const stdin = { fd: 1_000_000, close() {} } as unknown as FifoReader;
+    assert.throws(() => copyPipes({ ...outputs, stdin, drainTimeoutMs: 0 }), { errno: 'EBADF' });
+  });
+
+  for (const culprit of ['stdout', 'stderr'] as const) {
+    leakTest(`because ${culprit} cannot be watched: started throws, and close closes everything`, async (scope) => {
       const stdin = FifoReader.open(newFifo(scope));
       stdin.hold();
-      const streams = { stdin, stdout: fileSink('/dev/null'), stderr: fileSink('/dev/null') };
-      const broken = { fd: 1_000_000, close: () => streams[culprit].close() };
-      assert.throws(() => copyPipes({ ...streams, [culprit]: broken, drainTimeoutMs: 0 }), { errno: 'EBADF' });
+      const streams = { stdout: fileSink('/dev/null'), stderr: fileSink('/dev/null') };
+      const { [culprit]: sink } = streams;
+      const broken: Sink = { ...sink, fd: 1_000_000 };
+      const copy = copyPipes({ stdin, ...streams, [culprit]: broken, drainTimeoutMs: 0 });
+      assert.throws(() => copy.started(), { errno: 'EBADF' });
+      copy.close();
+      await copy.done;
     });
   }
+
+  leakTest('what was written before it was started is nobody\'s output, if it is closed then', async (scope) => {
+    const path = join(temporaryDirectory(scope), 'output');
+    const copy = copyPipes({ stdout: fileSink(path), drainTimeoutMs: 0 });
+    const [, theirs] = copy.childEnds;
+    addon.fd_write(theirs as number, Buffer.from('the words of a runtime that failed'));
+    copy.close();
+    const { undeliveredBytes } = await copy.done;
+    assert.equal(undeliveredBytes, 34);
+    assert.equal(readFileSync(path, 'utf8'), '');
+  });
 
   leakTest('because the pipes cannot be given to their owner', (scope) => {
     const options = { stdin: FifoReader.open(newFifo(scope)), stdout: fileSink('/dev/null'), drainTimeoutMs: 0 };
