@@ -53,15 +53,15 @@ const tasks = createTasks({
 // Whoever would end it by a signal means containerd, which it outlives.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
-// A fault of one container is no reason to leave the others without their terminals.
-process.on('uncaughtException', (error) => log.error('uncaught exception', { error: error.stack ?? messageOf(error) }));
-
 becomeSubreaper();
 tasks.reserve(values.reserve);
 const listener = new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'take over the socket'), 'the ttrpc socket');
 const server = serveTtrpc(listener, [...taskServices(tasks, version()), shimService(tasks)], {
   onFault: (fault, place) => log.error(messageOf(fault), { place }),
 });
+
+// A fault of one container is no reason to leave the others without their terminals.
+process.on('uncaughtException', (error) => log.error('uncaught exception', { error: error.stack ?? messageOf(error) }));
 
 /** The socket's file goes first, and in one go with the socket: whoever finds it not there makes a new one at once. */
 async function end(): Promise<void> {

@@ -57,8 +57,8 @@ async function startDaemon(socket: string, options: StartOptions): Promise<void>
   const fd = check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`);
   using listener = new OwnedFd(fd, socket);
   try {
-    const { namespace, address, id, isDebug } = options;
-    await spawnDaemon({ namespace, address, socket, listener, reserve: id, isDebug });
+    const { id, ...rest } = options;
+    await spawnDaemon({ ...rest, socket, listener, reserve: id });
   } catch (error) {
     removeSocket(socket);
     throw error;
