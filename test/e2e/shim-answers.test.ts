@@ -22,12 +22,11 @@ const noProgram = 'unable to start container process: exec: "nonesuch": executab
 
 /** What both refuse in other words: by the reason for ours, and by step, theirs and ours. */
 const otherWords: Record<string, Record<string, readonly [theirs: string, ours: string]>> = {
-  'The runtime says itself who failed, and at what.': {
-    'run of no program': [
-      `failed to create shim task: OCI runtime create failed: runc create failed: ${noProgram}`,
-      `failed to create shim task: runc create failed: ${noProgram}`,
+  'The runtime is named: there may be several.': {
+    'exec of no program': [
+      `OCI runtime exec failed: exec failed: ${noProgram}`,
+      `OCI runtime exec failed: runc exec failed: ${noProgram}`,
     ],
-    'exec of no program': [`OCI runtime exec failed: exec failed: ${noProgram}`, `runc exec failed: ${noProgram}`],
   },
   'Both names are said, since a log has the lines of many.': {
     'exec with the id of another': [
