@@ -4,11 +4,11 @@
  * to be told so (137, by `delete`, with no daemon), and not a mount, a file or a process may stay.
  */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { runAtTerminal } from '../helpers/at-terminal.js';
 import { startContainerd } from '../helpers/containerd.js';
-import { execOf, fifosIn, hasStatus, listenToEvents, runOf, statusOf } from '../helpers/ctr.js';
+import { execOf, fifosIn, isGone, listenToEvents, runOf, statusOf } from '../helpers/ctr.js';
 import { sitAt } from '../helpers/human.js';
 import { importImage } from '../helpers/image.js';
 import { missing } from '../helpers/requirement.js';
@@ -88,8 +88,7 @@ test('the daemon is killed: delete cleans up, and containerd reports 137', { ski
   for (const id of ids) {
     await events.sees('/tasks/exit', { container_id: id, id, exit_status: 137 });
     await events.sees('/tasks/delete', { container_id: id, exit_status: 137 });
-    await hasStatus(containerd, id, undefined);
-    assert.equal(existsSync(containerd.bundleOf(id)), false);
+    await isGone(containerd, id);
     await containerd.ask('containers', 'rm', id);
   }
   await within(attached.exited, 'the client to notice');
@@ -107,6 +106,33 @@ test('the daemon is killed while there is no containerd', { skip }, async (t) =>
   await containerd.kill();
   for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
   await containerd.start();
-  await hasStatus(containerd, id, undefined);
+  await isGone(containerd, id);
   await containerd.ask('containers', 'rm', id);
 });
+
+for (const [grouping, share] of [
+  ['container', []],
+  ['pod', ['--annotation', 'io.kubernetes.cri.sandbox-id=SHARED']],
+] as const) {
+  test(`TERMSHIM_GROUP=${grouping}: a crash takes its own group with it`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_GROUP: grouping });
+    const [first, second, other] = [stage.newId(), stage.newId(), stage.newId()] as const;
+    const runIn = async (id: string, pod: string): Promise<void> => {
+      const flags = ['-d', ...share.map((word) => word.replace('SHARED', pod))];
+      await containerd.ask(...runOf(stage, { shim, id, flags, script: 'exec sleep 1000' }));
+    };
+    await runIn(first, first);
+    const [daemon = 0] = daemonsOf(stage);
+    await runIn(second, first);
+    await runIn(other, other);
+    assert.equal(daemonsOf(stage).length, grouping === 'pod' ? 2 : 3);
+    process.kill(daemon, 'SIGKILL');
+    await isGone(containerd, first);
+    if (grouping === 'pod') await isGone(containerd, second);
+    else assert.equal(await statusOf(containerd, second), 'RUNNING');
+    assert.equal(await statusOf(containerd, other), 'RUNNING');
+    await containerd.ask('tasks', 'rm', '--force', other, ...(grouping === 'pod' ? [] : [second]));
+    await containerd.ask('containers', 'rm', first, second, other);
+  });
+}

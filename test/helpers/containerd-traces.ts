@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { socketDirectory, socketPath } from '../../src/shim/address.js';
 import type { Stage } from './stage.js';
 import { type OtherTraces, findControlGroups } from './traces.js';
 
@@ -48,13 +49,15 @@ function removeEmpty(directory: string, controlGroups: readonly string[]): void 
   if (paths.length > 0) spawnSync('rmdir', paths, { stdio: 'ignore' });
 }
 
-/** containerd-shim-runc-v2 names its socket by this hash. */
+/** Those of our daemons, of one namespace or for one container, and that of containerd-shim-runc-v2, a hash too. */
 function findSockets({ address, namespace, stage }: ContainerdPlace): string[] {
   const hashOf = (id: string): string =>
     createHash('sha256')
       .update(join(address, namespace, id))
       .digest('hex');
-  return stage.ids.map((id) => `/run/containerd/s/${hashOf(id)}`).filter((path) => existsSync(path));
+  const ours = ['', ...stage.ids].map((group) => socketPath({ address, namespace, group }));
+  const theirs = stage.ids.map((id) => join(socketDirectory, hashOf(id)));
+  return [...ours, ...theirs].filter((path) => existsSync(path));
 }
 
 /** The last mounted first. */

@@ -1,5 +1,6 @@
 /** Command lines of ctr, and what containerd tells while they run. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Containerd } from './containerd.js';
 import type { Stage } from './stage.js';
 import { waitFor } from './wait-for.js';
@@ -37,6 +38,12 @@ export async function statusOf(containerd: Containerd, id: string): Promise<stri
 
 export function hasStatus(containerd: Containerd, id: string, status: string | undefined): Promise<true> {
   return waitFor(async () => (await statusOf(containerd, id)) === status, `${id} to be ${status ?? 'gone'}`);
+}
+
+/** Waits until there is neither a task nor a bundle of it any more. */
+export async function isGone(containerd: Containerd, id: string): Promise<void> {
+  await hasStatus(containerd, id, undefined);
+  await waitFor(() => !existsSync(containerd.bundleOf(id)), `the bundle of ${id} to be removed`);
 }
 
 export interface ContainerdEvent {

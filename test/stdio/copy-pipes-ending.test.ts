@@ -183,7 +183,7 @@ describe('a copy that cannot begin', () => {
     });
   }
 
-  leakTest('what was written before it was started is nobody\'s output, if it is closed then', async (scope) => {
+  leakTest("what was written before it was started is nobody's output, if it is closed then", async (scope) => {
     const path = join(temporaryDirectory(scope), 'output');
     const copy = copyPipes({ stdout: fileSink(path), drainTimeoutMs: 0 });
     const [, theirs] = copy.childEnds;
