@@ -105,6 +105,7 @@ export class Container {
       throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
     }
     this.#assertAlive('take another process');
+    if (this.init.state === 'paused') throw this.#stateError('take another process');
     const process = new Process({
       name: `the process ${execId} of the container ${id}`,
       stdio,
@@ -147,9 +148,9 @@ export class Container {
     return this.#inTurn(() => this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated'));
   }
 
-  /** Of all its processes, as this host sees them. */
+  /** Of all its processes, as this host sees them. None if it has ended: whoever comes back to it asks for them first. */
   async pids(): Promise<number[]> {
-    this.#assertAlive('be asked for its processes');
+    if (this.init.state === 'stopped') return [];
     return this.#whileAlive(this.options.runtime.ps(this.id), 'be asked for its processes');
   }
 
@@ -263,8 +264,11 @@ export class Container {
 
   #assertAlive(what: string): void {
     const { state } = this.init;
-    if (state !== 'stopped' && state !== 'deleted') return;
-    throw new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${state} and cannot ${what}`);
+    if (state === 'stopped' || state === 'deleted') throw this.#stateError(what);
+  }
+
+  #stateError(what: string): TermshimError {
+    return new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${this.init.state} and cannot ${what}`);
   }
 }
 

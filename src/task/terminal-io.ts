@@ -6,6 +6,7 @@ import { TermshimError } from '../os/errors.js';
 import { FifoReader } from '../os/fifo-stream.js';
 import { together } from '../os/together.js';
 import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
+import type { Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
 import { openSink } from './open-sink.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalStdio } from './process-io.js';
@@ -16,6 +17,11 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
+  // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
+  const closing = new AbortController();
+  const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
+  const opening = openSink(stdio.stdout, stdio.noReader, { ...limits, signal });
+  opening.catch(() => {});
   return {
     async make(command) {
       console = await receiveFrom(command, limits);
@@ -23,7 +29,7 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
     async connect() {
       if (console === undefined) return;
       console.resize(size ?? sizeOr(console, usualSize));
-      const stdout = await openSink(stdio.stdout, stdio.noReader, limits);
+      const stdout = await opening;
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
@@ -38,11 +44,18 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       if (copy !== undefined) await drain(copy, limits.drainTimeoutMs);
     },
     close() {
+      closing.abort();
+      if (copy === undefined) void closeWhenOpen(opening);
       copy?.close();
       console?.close();
       stdin?.close();
     },
   };
+}
+
+async function closeWhenOpen(opening: Promise<Sink>): Promise<void> {
+  const sink = await opening.catch(() => undefined);
+  sink?.close();
 }
 
 /** What terminals have always had. Without a size many programs draw nothing, or divide by zero. */

@@ -56,7 +56,7 @@ async function startStub(
     addExec(container, stub.identity);
     if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
     if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
-    await (detach ? releaseAfterUs(path) : release(path, stub.identity));
+    await (detach ? releaseAfterUs(path, stub.identity) : release(path, stub.identity));
     return stub;
   } catch (error) {
     if (stub !== undefined) await destroyStub(stub);

@@ -42,10 +42,20 @@ export async function release(fifo: string, stub: ProcessIdentity): Promise<void
  * Has somebody else open the FIFO when this program has ended. A process that ends while its parent lives is reaped by
  * it, here by node-pty, and whoever waits for it as its subreaper would never learn how it ended.
  */
-export async function releaseAfterUs(fifo: string): Promise<void> {
-  const script = `read -r _; timeout 10 sh -c ': > "$0"' "$0"; rm -f "$0"`;
-  const helper = spawn('/bin/sh', ['-c', script, fifo], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+export async function releaseAfterUs(fifo: string, { pid }: ProcessIdentity): Promise<void> {
+  const helper = spawn('/bin/sh', ['-c', releaser, fifo, String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   // Our end of its stdin closes when we exit.
   await once(helper, 'spawn');
   helper.unref();
 }
+
+/** The open waits for the stub, and must not outlive it. */
+const releaser = `
+read -r _
+: > "$0" & open=$!
+while kill -0 $open && kill -0 "$1"; do sleep 0.02; done
+kill $open
+rm -f "$0"`;
