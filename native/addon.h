@@ -37,6 +37,18 @@ struct pump_table {
   uint8_t scratch[BLOCK_BYTES];
 };
 
+struct ring;
+struct reader;
+
+struct ring_table {
+  struct ring *rings;
+  int32_t ring_count;
+  int32_t first_free_ring;
+  struct reader *readers;
+  int32_t reader_count;
+  int32_t first_free_reader;
+};
+
 /* One for each environment (the main thread, each worker); lives until the environment's cleanup hook has run. */
 struct context {
   napi_env env;
@@ -44,6 +56,7 @@ struct context {
   struct fd_table fds;
   struct epoll_set *epoll;
   struct pump_table pumps;
+  struct ring_table rings;
 };
 
 /* One call from JavaScript. `failed` means that an exception is pending and the result is not looked at. */
@@ -68,6 +81,7 @@ struct export {
 extern const struct export fd_exports[];
 extern const struct export epoll_exports[];
 extern const struct export pump_exports[];
+extern const struct export ring_exports[];
 extern const struct export socket_exports[];
 extern const struct export tty_exports[];
 extern const struct export process_exports[];
@@ -92,10 +106,15 @@ int64_t answer(int64_t result);
 /* The stop of a pump whose source has nothing now. */
 #define PUMP_EMPTY 0
 /* Runs a pump whose source is ready, unless its sink has to take something first. Returns what `pump_run` does. */
-int64_t pump_serve(struct pump_table *table, int32_t id, int32_t budget_us);
+int64_t pump_serve(struct context *context, int32_t id, int32_t budget_us);
+
+bool ring_exists(const struct ring_table *table, int32_t id);
+/* Does nothing if there is no such ring any more. */
+void ring_append(struct ring_table *table, int32_t id, const uint8_t *bytes, size_t length);
 
 void fd_teardown(struct context *context);
 void pump_teardown(struct context *context);
+void ring_teardown(struct context *context);
 /* Closes the set, then calls `done`: at once when there is none, else when libuv has let go of its handle. */
 void epoll_teardown(struct context *context, void (*done)(struct context *context));
 

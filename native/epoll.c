@@ -51,7 +51,7 @@ static uint32_t serve(struct epoll_set *set, const struct epoll_event *event) {
   uint32_t slot = (uint32_t)event->data.u64;
   if (event->events != EPOLLIN || slot >= set->service_count || !set->services[slot].is_on) return NOT_SERVED;
   const struct service *service = &set->services[slot];
-  return (uint32_t)pump_serve(&set->context->pumps, service->pump, service->budget_us);
+  return (uint32_t)pump_serve(set->context, service->pump, service->budget_us);
 }
 
 /* Serves what a pump can serve, and enters the rest in the array. Returns how many those are. */

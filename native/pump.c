@@ -31,6 +31,8 @@ struct pump {
   uint32_t start;
   uint32_t end;
   int32_t last_byte;
+  /* What the sink takes is appended to it; -1 for none. */
+  int32_t ring;
   int32_t next_free;
   bool in_use;
   uint64_t written;
@@ -104,10 +106,12 @@ static size_t collect(struct pump *pump, const struct turn *turn, uint8_t *block
 }
 
 /* Writes bytes from `*start` up to `end`, and moves `*start` to the first that was not taken. */
-static struct outcome deliver(struct pump *pump, const uint8_t *block, uint32_t *start, uint32_t end) {
+static struct outcome deliver(struct context *context, struct pump *pump, const uint8_t *block, uint32_t *start,
+                              uint32_t end) {
   while (*start < end) {
     ssize_t taken = write(pump->sink, block + *start, end - *start);
     if (taken > 0) {
+      ring_append(&context->rings, pump->ring, block + *start, (size_t)taken);
       *start += (uint32_t)taken;
       pump->written += (uint64_t)taken;
       pump->last_byte = block[*start - 1];
@@ -120,11 +124,11 @@ static struct outcome deliver(struct pump *pump, const uint8_t *block, uint32_t 
   return go_on;
 }
 
-static struct outcome deliver_pending(struct pump_table *table, struct pump *pump) {
+static struct outcome deliver_pending(struct context *context, struct pump *pump) {
   if (pump->block == NULL) return go_on;
-  struct outcome sink = deliver(pump, pump->block, &pump->start, pump->end);
+  struct outcome sink = deliver(context, pump, pump->block, &pump->start, pump->end);
   if (!sink.stopped) {
-    block_return(table, pump->block);
+    block_return(&context->pumps, pump->block);
     pump->block = NULL;
   }
   return sink;
@@ -139,12 +143,13 @@ static struct outcome keep_pending(struct pump_table *table, struct pump *pump, 
   return go_on;
 }
 
-static struct outcome pump_until_stop(struct pump_table *table, struct pump *pump, const struct turn *turn) {
-  struct outcome outcome = deliver_pending(table, pump);
+static struct outcome pump_until_stop(struct context *context, struct pump *pump, const struct turn *turn) {
+  struct pump_table *table = &context->pumps;
+  struct outcome outcome = deliver_pending(context, pump);
   while (!outcome.stopped) {
     uint32_t start = 0;
     uint32_t end = (uint32_t)collect(pump, turn, table->scratch, &outcome);
-    struct outcome sink = deliver(pump, table->scratch, &start, end);
+    struct outcome sink = deliver(context, pump, table->scratch, &start, end);
     if (sink.stopped) {
       /* Why the source stopped is not lost: it says so again when it is read next. */
       struct outcome kept = keep_pending(table, pump, start, end);
@@ -163,15 +168,15 @@ static struct pump *find(struct call *call) {
   return call->failed ? NULL : lookup(&call->context->pumps, id);
 }
 
-static int64_t run(struct pump_table *table, struct pump *pump, int32_t budget_us, bool to_the_end) {
+static int64_t run(struct context *context, struct pump *pump, int32_t budget_us, bool to_the_end) {
   struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
-  struct outcome outcome = pump_until_stop(table, pump, &turn);
+  struct outcome outcome = pump_until_stop(context, pump, &turn);
   return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
 }
 
-int64_t pump_serve(struct pump_table *table, int32_t id, int32_t budget_us) {
-  struct pump *pump = lookup(table, id);
-  return pump == NULL || pump->block != NULL ? PUMP_EMPTY : run(table, pump, budget_us, false);
+int64_t pump_serve(struct context *context, int32_t id, int32_t budget_us) {
+  struct pump *pump = lookup(&context->pumps, id);
+  return pump == NULL || pump->block != NULL ? PUMP_EMPTY : run(context, pump, budget_us, false);
 }
 
 static int64_t pump_create(struct call *call) {
@@ -192,8 +197,8 @@ static int64_t pump_create(struct call *call) {
   }
   int32_t id = table->first_free;
   table->first_free = table->pumps[id].next_free;
-  table->pumps[id] =
-      (struct pump){.source = source, .sink = sink, .last_byte = -1, .in_use = true, .allowance = UINT64_MAX};
+  table->pumps[id] = (struct pump){
+      .source = source, .sink = sink, .last_byte = -1, .ring = -1, .in_use = true, .allowance = UINT64_MAX};
   return id;
 }
 
@@ -203,7 +208,7 @@ static int64_t pump_run(struct call *call) {
   bool to_the_end = argument_bool(call, 2);
   if (call->failed) return 0;
   if (pump == NULL || budget_us <= 0) return -EINVAL;
-  return run(&call->context->pumps, pump, budget_us, to_the_end);
+  return run(call->context, pump, budget_us, to_the_end);
 }
 
 static int64_t pump_limit(struct call *call) {
@@ -212,6 +217,15 @@ static int64_t pump_limit(struct call *call) {
   if (call->failed) return 0;
   if (pump == NULL || most < 0) return -EINVAL;
   pump->allowance = (uint64_t)most;
+  return 0;
+}
+
+static int64_t pump_tap(struct call *call) {
+  struct pump *pump = find(call);
+  int32_t ring = argument_int(call, 1);
+  if (call->failed) return 0;
+  if (pump == NULL || !ring_exists(&call->context->rings, ring)) return -EINVAL;
+  pump->ring = ring;
   return 0;
 }
 
@@ -251,8 +265,13 @@ void pump_teardown(struct context *context) {
 }
 
 const struct export pump_exports[] = {
-    {"pump_create", pump_create},   {"pump_run", pump_run},
-    {"pump_limit", pump_limit},     {"pump_bytes", pump_bytes},
-    {"pump_pending", pump_pending}, {"pump_last_byte", pump_last_byte},
-    {"pump_destroy", pump_destroy}, {NULL, NULL},
+    {"pump_create", pump_create},
+    {"pump_run", pump_run},
+    {"pump_limit", pump_limit},
+    {"pump_tap", pump_tap},
+    {"pump_bytes", pump_bytes},
+    {"pump_pending", pump_pending},
+    {"pump_last_byte", pump_last_byte},
+    {"pump_destroy", pump_destroy},
+    {NULL, NULL},
 };

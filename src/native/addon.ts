@@ -81,6 +81,8 @@ export interface Addon {
   pump_run(pump: number, budgetUs: number, toTheEnd: boolean): number;
   /** From now on at most `maxBytes` more are read; then the source counts as empty. */
   pump_limit(pump: number, maxBytes: number): number;
+  /** From now on what the sink takes is appended to the ring too. */
+  pump_tap(pump: number, ring: number): number;
   /** Bytes written to the sink so far. */
   pump_bytes(pump: number): number;
   /** Bytes read from the source that wait for the sink: 0, or one block of at most 64 KiB. */
@@ -89,6 +91,31 @@ export interface Addon {
   pump_last_byte(pump: number): number;
   /** Frees the pump and drops what is pending. */
   pump_destroy(pump: number): number;
+
+  // ring.c: the recent output of a console, for readers at any pace
+
+  /** Returns the id of a ring that holds the last `capacity` bytes. Memory that was never used costs nothing. */
+  ring_create(capacity: number): number;
+  /** Frees the ring. Its readers are of no use any more, and must be destroyed. */
+  ring_destroy(ring: number): number;
+  /** Bytes ever appended. */
+  ring_bytes(ring: number): number;
+  /** Stores the last bytes, as many as there are and `into` has room for. Returns how many. */
+  ring_recent(ring: number, into: Uint8Array): number;
+  /** Returns the id of a reader that begins `back` bytes before the end, or with the oldest byte that is held. */
+  ring_reader_create(ring: number, back: number): number;
+  ring_reader_destroy(reader: number): number;
+  /** Bytes that were appended and not read. More than the ring's capacity: the reader has lost its place. */
+  ring_reader_behind(reader: number): number;
+  /** Goes to the end. Returns how many bytes were skipped. */
+  ring_reader_skip(reader: number): number;
+  /** Stores what comes next. Returns how many bytes; -EOVERFLOW if the reader has lost its place. */
+  ring_reader_read(reader: number, into: Uint8Array): number;
+  /**
+   * Writes what comes next to a descriptor. Returns why it stopped, as `pump_run` does: `empty` for a reader that has
+   * caught up, `full`, `broken`, `sinkError`, or `lost`.
+   */
+  ring_reader_write(reader: number, sink: number): number;
 
   // socket.c: unix stream sockets, SCM_RIGHTS, peer credentials
 
@@ -177,6 +204,8 @@ export const PumpStop = {
   sourceError: 6,
   /** Any other errno of a write; the rest is pending. */
   sinkError: 7,
+  /** A reader of a ring has lost its place; nothing was written. */
+  lost: 8,
 } as const;
 
 export const addon: Addon = load();

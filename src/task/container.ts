@@ -5,10 +5,10 @@
  * The order of the end is law: a process is reaped, its output passed on, its exit told; a container's init is always
  * the last of its processes.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { TermshimError } from '../os/errors.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
+import { bounded } from './bounded.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
 import { type Exit, launchProcess } from './launch.js';
@@ -165,7 +165,7 @@ export class Container {
   async destroy(): Promise<void> {
     const { runtime, id, onFault } = this.options;
     await runtime.delete(id, { force: true }).catch(onFault);
-    await Promise.race([this.init.exited, delay(lastWordsMs)]);
+    await bounded(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
 
@@ -240,7 +240,7 @@ export class Container {
     await Promise.allSettled(this.#starts);
     if (sharesPids) await runtime.kill(id, 'SIGKILL', { all: true }).catch(() => {});
     const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
-    await Promise.race([Promise.all(others.map(({ exited }) => exited)), delay(lastWordsMs)]);
+    await bounded(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
   }
 
   #closeAll(): void {
@@ -256,7 +256,7 @@ export class Container {
     try {
       return await command;
     } catch (error) {
-      await Promise.race([this.init.reaped, delay(newsMs)]);
+      await bounded(this.init.reaped, newsMs);
       this.#assertAlive(what);
       throw error;
     }
