@@ -5,7 +5,9 @@
 import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
 import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { ClientInput, type ClientInputOptions } from './client-input.js';
 import { ConsoleInput, type StdinEnd } from './console-input.js';
+import type { FanOut } from './fan-out.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
@@ -47,6 +49,12 @@ export interface ConsoleCopy {
   readonly stdoutBytes: number;
   /** Whether somebody is there to read the output. */
   readonly hasReader: boolean;
+  /** Since when (as of `performance.now()`) the console waits for that reader; undefined while it does not. */
+  readonly waitingSince: number | undefined;
+  /** For those who follow the output beside stdout. */
+  readonly fanOut: FanOut;
+  /** One more that types. Does nothing once the process has ended. */
+  addInput(options: ClientInputOptions): { close(): void };
   /**
    * The session leader has been reaped: all it wrote is in the console, and the copy ends when that is read. Must not
    * be called before, or the last output may be missed.
@@ -86,7 +94,10 @@ class Copier implements ConsoleCopy {
   readonly #output: Output;
   #input: ConsoleInput | undefined;
   #consoleWatch: Watch | undefined;
-  #wantsRoom = false;
+  /** The inputs that wait for the console to take more. */
+  readonly #wantRoom = new Set<{ consoleReady(): void }>();
+  readonly #clients = new Set<ClientInput>();
+  #clientBytes = 0;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
   #resolveDrained!: () => void;
@@ -120,7 +131,7 @@ class Copier implements ConsoleCopy {
   }
 
   get stdinBytes(): number {
-    return this.#input?.bytes ?? 0;
+    return (this.#input?.bytes ?? 0) + this.#clientBytes;
   }
 
   get stdoutBytes(): number {
@@ -129,6 +140,31 @@ class Copier implements ConsoleCopy {
 
   get hasReader(): boolean {
     return this.#state !== 'closed' && this.#options.stdout.hasReader();
+  }
+
+  get waitingSince(): number | undefined {
+    return this.#output.waitingSince;
+  }
+
+  get fanOut(): FanOut {
+    return this.#output.fanOut;
+  }
+
+  addInput(options: ClientInputOptions): { close(): void } {
+    if (this.#state !== 'copying') return { close() {} };
+    const { console } = this.#options;
+    const onTyped = (bytes: number): void => {
+      this.#clientBytes += bytes;
+      options.onTyped(bytes);
+    };
+    const input = new ClientInput(console, { ...options, onTyped }, (isWanted) => this.#setWantRoom(input, isWanted));
+    this.#clients.add(input);
+    return {
+      close: () => {
+        this.#clients.delete(input);
+        input.close();
+      },
+    };
   }
 
   processEnded(): void {
@@ -149,26 +185,29 @@ class Copier implements ConsoleCopy {
     this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
     this.#output.start(this.#consoleWatch);
     if (stdin === undefined) return;
-    this.#input = new ConsoleInput({
+    const input: ConsoleInput = new ConsoleInput({
       stdin,
       console,
       stdinEnd,
-      onWantRoom: (isWanted) => this.#wantRoom(isWanted),
+      onWantRoom: (isWanted) => this.#setWantRoom(input, isWanted),
       onHangup: () => this.#drain('stdin-end'),
       readTimeoutMs: drainTimeoutMs,
       onError: (error) => this.#fail(error),
     });
+    this.#input = input;
   }
 
   /** EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing. */
-  #wantRoom(isWanted: boolean): void {
-    if (isWanted === this.#wantsRoom) return;
-    this.#wantsRoom = isWanted;
-    this.#consoleWatch?.change(isWanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  #setWantRoom(input: { consoleReady(): void }, isWanted: boolean): void {
+    const before = this.#wantRoom.size;
+    if (isWanted) this.#wantRoom.add(input);
+    else this.#wantRoom.delete(input);
+    const after = this.#wantRoom.size;
+    if (before > 0 !== after > 0) this.#consoleWatch?.change(after > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 
   #consoleReady(events: number): void {
-    if (events & EPOLLOUT) this.#input?.consoleReady();
+    if (events & EPOLLOUT) for (const input of this.#wantRoom) input.consoleReady();
     this.#output.sourceReady(events);
   }
 
@@ -225,6 +264,7 @@ class Copier implements ConsoleCopy {
     };
     this.#consoleWatch?.close();
     this.#input?.close();
+    for (const client of this.#clients) client.close();
     this.#output.close();
     this.#options.stdin?.close();
     this.#options.console.close();

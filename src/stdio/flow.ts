@@ -38,6 +38,8 @@ export class Flow {
   readonly #options: FlowOptions;
   #turn: NodeJS.Immediate | undefined;
   #served: Watch | undefined;
+  #onMoved: (() => void) | undefined;
+  #isFollowed = false;
   #isToTheEnd = false;
   #isClosed = false;
   #finalBytes = 0;
@@ -85,7 +87,21 @@ export class Flow {
   serve(watch: Watch | undefined): void {
     if (this.#isToTheEnd || this.#isClosed) return;
     this.#served = watch;
-    watch?.serve(this.#pump, budgetUs, (answer) => this.#stopped(answer));
+    if (!this.#isFollowed) watch?.serve(this.#pump, budgetUs, (answer) => this.#stopped(answer));
+  }
+
+  /** From now on what the sink takes is appended to the ring too. `onMoved` is told after each run while followed. */
+  tap(ring: number, onMoved: () => void): void {
+    if (!this.#isClosed) addon.pump_tap(this.#pump, ring);
+    this.#onMoved = onMoved;
+  }
+
+  /** Whether somebody has to be told of each move, so that none may be made without JavaScript. */
+  setFollowed(isFollowed: boolean): void {
+    if (this.#isClosed || isFollowed === this.#isFollowed) return;
+    this.#isFollowed = isFollowed;
+    if (isFollowed) this.#served?.stopServing();
+    else this.serve(this.#served);
   }
 
   /** From now on at most `maxBytes` more are read; then the source counts as empty. */
@@ -110,6 +126,7 @@ export class Flow {
 
   #stopped(answer: number): void {
     const kind = answer & 0xff;
+    if (this.#isFollowed) this.#onMoved?.();
     if (kind === PumpStop.budget) return this.#runInTurn();
     const stop = stops[kind];
     if (stop !== undefined) {

@@ -3,6 +3,7 @@
  * nothing more is for its owner to say.
  */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
+import { type DrivenFanOut, type FanOut, createFanOut } from './fan-out.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { Sink } from './sink.js';
 
@@ -19,6 +20,9 @@ export class Output {
   readonly #options: OutputOptions;
   readonly #flow: Flow;
   #sinkWatch: Watch | undefined;
+  #fanOut: DrivenFanOut | undefined;
+  #fullSince: number | undefined;
+  #isClosed = false;
 
   constructor(options: OutputOptions) {
     const { source, sink, onError } = options;
@@ -34,6 +38,23 @@ export class Output {
   /** Bytes that were read and that the sink did not take yet. */
   get pendingBytes(): number {
     return this.#flow.pendingBytes;
+  }
+
+  /** For those who follow beside the sink. It costs nothing before it is asked for. */
+  get fanOut(): FanOut {
+    if (this.#fanOut !== undefined) return this.#fanOut;
+    const fanOut = createFanOut({
+      tap: (ring) => this.#flow.tap(ring, () => fanOut.moved()),
+      onFollowed: (isFollowed) => this.#flow.setFollowed(isFollowed),
+    });
+    this.#fanOut = fanOut;
+    if (this.#isClosed) fanOut.finish();
+    return fanOut;
+  }
+
+  /** Since when (as of `performance.now()`) the sink takes nothing, and the source waits; undefined while it takes. */
+  get waitingSince(): number | undefined {
+    return this.#flow.isFull ? this.#fullSince : undefined;
   }
 
   /** @param sourceWatch of the source, with `sourceReady` as its listener */
@@ -56,8 +77,10 @@ export class Output {
 
   /** Idempotent. */
   close(): void {
+    this.#isClosed = true;
     this.#sinkWatch?.close();
     this.#flow.close();
+    this.#fanOut?.finish();
   }
 
   #sinkReady(events: number): void {
@@ -70,6 +93,7 @@ export class Output {
 
   #stopped(stop: FlowStop): 'wait' | 'retry' {
     const { sink, onStop } = this.#options;
+    this.#fullSince = stop === 'full' ? (this.#fullSince ?? performance.now()) : undefined;
     if (stop === 'full') return sink.onFull();
     if (stop === 'broken' && sink.onBroken() === 'retry') return 'retry';
     onStop(stop);

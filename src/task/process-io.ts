@@ -3,7 +3,9 @@
  */
 import type { Size } from '../os/console.js';
 import type { RuntimeStdio } from '../runtime/runtime-call.js';
+import type { ClientInputOptions } from '../stdio/client-input.js';
 import type { StdinEnd } from '../stdio/console-input.js';
+import type { FanOut } from '../stdio/fan-out.js';
 import type { NoReader } from '../stdio/sink.js';
 import { openPipeIo } from './pipe-io.js';
 import { openTerminalIo } from './terminal-io.js';
@@ -56,7 +58,24 @@ export interface GivenIo {
   signal?: AbortSignal | undefined;
 }
 
+/** The terminal of a process that has one. */
+export interface TerminalSession {
+  /** The tty as the process sees it, `/dev/pts/0`. */
+  readonly ttyName: string;
+  readonly size: Size;
+  readonly stdinBytes: number;
+  readonly stdoutBytes: number;
+  /** For how long the console has waited for a reader of its stdout FIFO, in milliseconds; undefined if it does not. */
+  readonly waitingMs: number | undefined;
+  /** For those who follow the output beside the stdout FIFO. */
+  readonly fanOut: FanOut;
+  /** One more that types. Does nothing once the process has ended. */
+  addInput(options: ClientInputOptions): { close(): void };
+}
+
 export interface ProcessIo {
+  /** Undefined before the console has come, and without one. */
+  readonly terminal?: TerminalSession | undefined;
   /** Runs the command that makes the process, and receives its console if it has one. */
   make(command: (given: GivenIo) => Promise<void>): Promise<void>;
   /** Starts to copy, once the process is known. */

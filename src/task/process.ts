@@ -5,7 +5,7 @@
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../os/errors.js';
 import type { Exit, LaunchedProcess } from './launch.js';
-import type { ProcessStdio } from './process-io.js';
+import type { ProcessStdio, TerminalSession } from './process-io.js';
 import { assertTransition, type ProcessState } from './state.js';
 
 export interface ProcessOptions {
@@ -68,6 +68,11 @@ export class Process {
   /** What was asked for before there was a terminal. */
   get size(): Size | undefined {
     return this.#size;
+  }
+
+  /** Undefined before the process was made, and without a terminal. */
+  get terminal(): TerminalSession | undefined {
+    return this.#launched?.io.terminal;
   }
 
   get isMade(): boolean {

@@ -9,7 +9,7 @@ import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
 import type { Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
 import { openSink } from './open-sink.js';
-import type { GivenIo, IoLimits, ProcessIo, TerminalStdio } from './process-io.js';
+import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessIo {
   const stdin = stdio.stdin === undefined ? undefined : FifoReader.open(stdio.stdin);
@@ -17,12 +17,16 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
+  let terminal: TerminalSession | undefined;
   // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
   const closing = new AbortController();
   const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
   const opening = openSink(stdio.stdout, stdio.noReader, { ...limits, signal });
   opening.catch(() => {});
   return {
+    get terminal() {
+      return terminal;
+    },
     async make(command) {
       console = await receiveFrom(command, limits);
     },
@@ -33,6 +37,9 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
+      terminal = sessionOf(console, copy);
+      // Whoever comes is shown what has been, since there was nobody else to see it.
+      if (stdio.stdout === undefined) void copy.fanOut;
     },
     resize(wanted) {
       size = wanted;
@@ -50,6 +57,30 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       console?.close();
       stdin?.close();
     },
+  };
+}
+
+function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
+  let { size } = console;
+  return {
+    ttyName: console.name,
+    get size() {
+      if (console.isOpen) ({ size } = console);
+      return size;
+    },
+    get stdinBytes() {
+      return copy.stdinBytes;
+    },
+    get stdoutBytes() {
+      return copy.stdoutBytes;
+    },
+    get waitingMs() {
+      return copy.waitingSince === undefined ? undefined : performance.now() - copy.waitingSince;
+    },
+    get fanOut() {
+      return copy.fanOut;
+    },
+    addInput: (options) => copy.addInput(options),
   };
 }
 

@@ -1,0 +1,136 @@
+/**
+ * One that follows a console's output at a pace of its own, over a descriptor. It never keeps the console waiting: if it
+ * falls behind by more than the ring holds, what it missed is skipped.
+ */
+import { addon, PumpStop } from '../native/addon.js';
+import { EPOLLERR, EPOLLOUT, watch } from '../os/epoll.js';
+import { systemError } from '../os/errors.js';
+import type { Ring } from './ring.js';
+
+export interface FollowOptions {
+  /** Non-blocking, with events of its own (a FIFO, a socket). Taken over. */
+  sink: { readonly fd: number; close(): void };
+  /** What it gets first. */
+  greeting: Uint8Array;
+  /** With how many of the bytes that have been it goes on then. */
+  back: number;
+  /** It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. */
+  onSkipped: (bytes: number) => Uint8Array;
+  /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
+  onEnd: (reason: 'left' | 'ended' | Error) => void;
+}
+
+export interface Follower {
+  /** Bytes that its descriptor took. */
+  readonly bytes: number;
+  /** Bytes that it has not yet. */
+  readonly behindBytes: number;
+  readonly skippedBytes: number;
+  /** Lets go of it, without a word. Idempotent. */
+  close(): void;
+}
+
+export interface DrivenFollower extends Follower {
+  /** Something was appended to the ring. */
+  send(): void;
+  /** Nothing will be appended any more: it ends when it has caught up, or after `graceMs`. */
+  finish(graceMs: number): void;
+}
+
+export function createFollower(ring: Ring, options: FollowOptions, onClosed: () => void): DrivenFollower {
+  const { sink } = options;
+  const reader = ring.reader(options.back);
+  let head = options.greeting;
+  let headBytes = 0;
+  let skippedBytes = 0;
+  let isFull = false;
+  let isLast = false;
+  let isOpen = true;
+  let timer: NodeJS.Timeout | undefined;
+  const startBytes = ring.bytes - reader.behindBytes;
+
+  const bytesSent = (): number => headBytes + ring.bytes - startBytes - reader.behindBytes - skippedBytes;
+  let finalBytes = 0;
+
+  const close = (): void => {
+    if (!isOpen) return;
+    finalBytes = bytesSent();
+    isOpen = false;
+    clearTimeout(timer);
+    watching?.close();
+    reader.close();
+    sink.close();
+    onClosed();
+  };
+  const end = (reason: 'left' | 'ended' | Error): void => {
+    if (!isOpen) return;
+    close();
+    options.onEnd(reason);
+  };
+
+  /** Whether the head has gone. */
+  const sendHead = (): boolean => {
+    while (head.length > 0) {
+      const taken = addon.fd_write(sink.fd, head);
+      if (taken < 0) {
+        refused(taken);
+        return false;
+      }
+      head = head.subarray(taken);
+      headBytes += taken;
+    }
+    return true;
+  };
+  const refused = (answer: number): void => {
+    isFull = answer === -EAGAIN;
+    if (answer === -EPIPE) end('left');
+    else if (!isFull) end(systemError(answer, 'write', 'write to a client'));
+  };
+  const send = (): void => {
+    if (!isOpen || !sendHead()) return;
+    const answer = reader.write(sink.fd);
+    isFull = answer === PumpStop.full;
+    if (answer !== PumpStop.lost) return stopped(answer);
+    skip();
+    send();
+  };
+  const skip = (): void => {
+    const skipped = reader.skip();
+    skippedBytes += skipped;
+    head = options.onSkipped(skipped);
+  };
+  const stopped = (answer: number): void => {
+    const stop = answer & 0xff;
+    if (stop === PumpStop.broken) end('left');
+    else if (stop === PumpStop.sinkError) end(systemError(-(answer >> 8), 'write', 'write to a client'));
+    else if (stop === PumpStop.empty && isLast) end('ended');
+  };
+
+  const watching = watch(sink.fd, EPOLLOUT, (events) => {
+    if (events & EPOLLERR) end('left');
+    else send();
+  });
+  return {
+    get bytes() {
+      return isOpen ? bytesSent() : finalBytes;
+    },
+    get behindBytes() {
+      return head.length + reader.behindBytes;
+    },
+    get skippedBytes() {
+      return skippedBytes;
+    },
+    close,
+    send() {
+      if (!isFull) send();
+    },
+    finish(graceMs) {
+      isLast = true;
+      timer = setTimeout(() => end('ended'), graceMs);
+      send();
+    },
+  };
+}
+
+const EAGAIN = 11;
+const EPIPE = 32;
