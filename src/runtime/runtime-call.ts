@@ -87,12 +87,20 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
     const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
     // A session of its own: a ^C at our terminal, or its end, would kill it half-way through what it does for us.
-    return spawn(program, argv, { stdio: [...stdio], detached: true });
+    return spawn(program, argv, { stdio: [...stdio], env: environment(), detached: true });
   } catch (error) {
     throw spawnError(call, error);
   } finally {
     for (const fd of opened) closeSync(fd);
   }
+}
+
+/**
+ * Ours, but not the socket at which systemd hears from whoever started us: runc would give it to the container, and
+ * `start` would wait for what the container has to say.
+ */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, NOTIFY_SOCKET: undefined };
 }
 
 interface Ending {

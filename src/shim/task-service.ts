@@ -45,6 +45,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     },
     async exec({ id, execId, spec, ...request }) {
       const { container, owner } = tasks.get(id);
+      if (execId === '') throw new RpcError(Code.InvalidArgument, 'a process of a container needs an id');
       container.addExec(execId, parseJson('spec', spec?.value), readStdio(request, owner));
       return {};
     },
@@ -70,10 +71,14 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       return {};
     },
     async kill({ id, execId, signal, all }) {
+      if (signal > lastSignal) throw new RpcError(Code.InvalidArgument, `${signal} is no signal`);
       await tasks.get(id).container.kill(execId, signal, all);
       return {};
     },
     resizePty({ width, height, ...ids }) {
+      if (Math.max(width, height) > longestSide) {
+        throw new RpcError(Code.InvalidArgument, `no terminal has the size ${width}x${height}`);
+      }
       processOf(ids).resize({ columns: width, rows: height });
       return {};
     },
@@ -102,6 +107,12 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     },
   };
 }
+
+/** SIGRTMAX; see signal(7). */
+const lastSignal = 64;
+
+/** Columns or rows; see ioctl_tty(2). */
+const longestSide = 65_535;
 
 /** People and programs look for containerd's words when a runtime fails. */
 async function inWordsOf<T>(verb: string, answer: Promise<T>): Promise<T> {

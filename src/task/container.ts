@@ -117,11 +117,11 @@ export class Container {
     onEvent({ kind: 'exec-added', execId });
   }
 
-  /** Sends a signal by number to one process, or to all of the container's. */
+  /** Sends a signal by number to one process, or, with the init, to all of the container's. */
   async kill(execId: string, signal: number, all: boolean): Promise<void> {
     const process = this.process(execId);
     // What is frozen takes a signal only from the runtime, which thaws it for SIGKILL.
-    const isForRuntime = all || process.state === 'paused';
+    const isForRuntime = execId === '' && (all || process.state === 'paused');
     if (isForRuntime && process.state !== 'stopped') await this.options.runtime.kill(this.id, signal, { all });
     else process.signal(signal);
   }

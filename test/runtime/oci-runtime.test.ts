@@ -62,6 +62,17 @@ test('passes globals, verb and options in the order that runtimes expect', async
   assertNothingLeft();
 });
 
+test('does not hear of the supervisor that we ourselves report to', async (t) => {
+  const path = join(temporaryDirectory(t), 'environment');
+  const { runtime } = setUp(t, '', [], { command: ['/bin/sh', '-c', `env >${path}`] });
+  process.env['NOTIFY_SOCKET'] = '/run/systemd/notify';
+  t.after(() => delete process.env['NOTIFY_SOCKET']);
+  await runtime.start('c');
+  const environment = readFileSync(path, 'utf8');
+  assert.match(environment, /^PATH=/m);
+  assert.doesNotMatch(environment, /^NOTIFY_SOCKET=/m);
+});
+
 test('reads the answers', async (t) => {
   const answering = (text: string) => setUp(t, 'runtime-that-answers', [text]).runtime;
   const state = { ociVersion: '1.0.2', id: 'c', status: 'created', pid: 7, bundle: '/b', annotations: {} };

@@ -1,0 +1,74 @@
+/** The services of the shim's daemon in the process of the test, with a client, and containers of the pty runtime. */
+import { join } from 'node:path';
+import { addon } from '../../src/native/addon.js';
+import { check } from '../../src/os/errors.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { writeBundle } from '../../src/runtime/default-spec.js';
+import { hostSpec } from '../../src/runtime/host-spec.js';
+import { shimService } from '../../src/shim/shim-service.js';
+import { taskServices } from '../../src/shim/task-service.js';
+import { stdioFields } from '../../src/shim/stdio.js';
+import { createTasks, type Tasks } from '../../src/shim/tasks.js';
+import type { TaskEvent } from '../../src/task/event.js';
+import { type Client, clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
+import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
+import { type CreateTaskRequest, TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
+import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
+import { packAny } from '../../src/ttrpc/message.js';
+import { serveTtrpc } from '../../src/ttrpc/server.js';
+import { ptyRuntimePath } from './fake-runtime.js';
+import type { Scope } from './leak-free.js';
+import { newStdio } from './task.js';
+import { temporaryDirectory } from './temporary-directory.js';
+
+export interface TaskServer {
+  tasks: Tasks;
+  task: Client<typeof TaskDefinition>;
+  shim: Client<typeof ShimDefinition>;
+  events: TaskEvent[];
+  faults: Error[];
+  /** How often the daemon would have ended itself. */
+  ends(): number;
+  /** For Create: a bundle whose process runs `script` in a shell, with a terminal that is read. */
+  request(id: string, script: string): Promise<Partial<CreateTaskRequest>>;
+}
+
+/** Containers that are left after the test are removed. */
+export async function serveTasks(scope: Scope): Promise<TaskServer> {
+  const directory = temporaryDirectory(scope);
+  const socket = join(directory, 'socket');
+  const [events, faults]: [TaskEvent[], Error[]] = [[], []];
+  const ids = new Set<string>();
+  let ends = 0;
+  const tasks = createTasks({
+    namespace: 'test',
+    onEvent: (event) => void events.push(event),
+    onFault: (error) => void faults.push(error),
+    onEnd: () => (ends += 1),
+  });
+  const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
+  const server = serveTtrpc(listener, [...taskServices(tasks, 'test'), shimService(tasks)]);
+  scope.after(() => server.destroy());
+  const connection = await connectTtrpc(socket);
+  scope.after(() => connection.close());
+  const shim = clientOf(ShimDefinition, connection);
+  scope.after(async () => {
+    for (const id of ids) await shim.forget({ id });
+  });
+  return {
+    tasks,
+    task: clientOf(TaskDefinition, connection),
+    shim,
+    events,
+    faults,
+    ends: () => ends,
+    async request(id, script) {
+      ids.add(id);
+      const bundle = join(directory, id);
+      await writeBundle(bundle, hostSpec({ args: ['/bin/sh', '-c', script], size: { columns: 80, rows: 24 } }));
+      const { stdio } = newStdio(scope, 'terminal');
+      const options = packAny(Options, { binaryName: ptyRuntimePath, root: join(directory, 'root') });
+      return { id, bundle, ...stdioFields(stdio), options };
+    },
+  };
+}
