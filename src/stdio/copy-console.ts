@@ -5,8 +5,9 @@
 import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
 import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
-import { ClientInput, type ClientInputOptions } from './client-input.js';
-import { ConsoleInput, type StdinEnd } from './console-input.js';
+import type { ClientInputOptions } from './client-input.js';
+import type { StdinEnd } from './console-input.js';
+import { ConsoleInputs } from './console-inputs.js';
 import type { FanOut } from './fan-out.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
@@ -92,12 +93,8 @@ class Copier implements ConsoleCopy {
   readonly drained: Promise<void>;
   readonly #options: ConsoleCopyOptions;
   readonly #output: Output;
-  #input: ConsoleInput | undefined;
+  #inputs: ConsoleInputs | undefined;
   #consoleWatch: Watch | undefined;
-  /** The inputs that wait for the console to take more. */
-  readonly #wantRoom = new Set<{ consoleReady(): void }>();
-  readonly #clients = new Set<ClientInput>();
-  #clientBytes = 0;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
   #resolveDrained!: () => void;
@@ -131,7 +128,7 @@ class Copier implements ConsoleCopy {
   }
 
   get stdinBytes(): number {
-    return (this.#input?.bytes ?? 0) + this.#clientBytes;
+    return this.#inputs?.bytes ?? 0;
   }
 
   get stdoutBytes(): number {
@@ -151,20 +148,8 @@ class Copier implements ConsoleCopy {
   }
 
   addInput(options: ClientInputOptions): { close(): void } {
-    if (this.#state !== 'copying') return { close() {} };
-    const { console } = this.#options;
-    const onTyped = (bytes: number): void => {
-      this.#clientBytes += bytes;
-      options.onTyped(bytes);
-    };
-    const input = new ClientInput(console, { ...options, onTyped }, (isWanted) => this.#setWantRoom(input, isWanted));
-    this.#clients.add(input);
-    return {
-      close: () => {
-        this.#clients.delete(input);
-        input.close();
-      },
-    };
+    const inputs = this.#state === 'copying' ? this.#inputs : undefined;
+    return inputs?.add(options) ?? { close() {} };
   }
 
   processEnded(): void {
@@ -184,30 +169,20 @@ class Copier implements ConsoleCopy {
     const { console, stdin, stdinEnd, drainTimeoutMs } = this.#options;
     this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
     this.#output.start(this.#consoleWatch);
-    if (stdin === undefined) return;
-    const input: ConsoleInput = new ConsoleInput({
+    this.#inputs = new ConsoleInputs({
       stdin,
       console,
       stdinEnd,
-      onWantRoom: (isWanted) => this.#setWantRoom(input, isWanted),
+      // EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing.
+      onWantRoom: (isWanted) => this.#consoleWatch?.change(isWanted ? EPOLLIN | EPOLLOUT : EPOLLIN),
       onHangup: () => this.#drain('stdin-end'),
       readTimeoutMs: drainTimeoutMs,
       onError: (error) => this.#fail(error),
     });
-    this.#input = input;
-  }
-
-  /** EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing. */
-  #setWantRoom(input: { consoleReady(): void }, isWanted: boolean): void {
-    const before = this.#wantRoom.size;
-    if (isWanted) this.#wantRoom.add(input);
-    else this.#wantRoom.delete(input);
-    const after = this.#wantRoom.size;
-    if (before > 0 !== after > 0) this.#consoleWatch?.change(after > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
 
   #consoleReady(events: number): void {
-    if (events & EPOLLOUT) for (const input of this.#wantRoom) input.consoleReady();
+    if (events & EPOLLOUT) this.#inputs?.consoleReady();
     this.#output.sourceReady(events);
   }
 
@@ -263,8 +238,7 @@ class Copier implements ConsoleCopy {
       undeliveredBytes: this.#output.pendingBytes + this.#leftBytes,
     };
     this.#consoleWatch?.close();
-    this.#input?.close();
-    for (const client of this.#clients) client.close();
+    this.#inputs?.close();
     this.#output.close();
     this.#options.stdin?.close();
     this.#options.console.close();
