@@ -1,8 +1,9 @@
 /**
  * The daemon's log. containerd makes a FIFO named `log` in each bundle, reads it for as long as the container is there,
- * and copies it to its own log: a line goes to the FIFO of the container that it is about.
+ * and copies it to its own log: a line goes to the FIFO of the container that it is about. Without containerd it goes to
+ * stderr, which is a file if a command has started the daemon.
  */
-import { constants } from 'node:fs';
+import { constants, fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../native/addon.js';
 
@@ -18,13 +19,21 @@ export interface Log {
   error: LogLine;
 }
 
+export interface LogOptions {
+  debug: boolean;
+  /** Without containerd. */
+  isForStderr?: boolean;
+}
+
 /** Nothing of it ever waits or throws: a line that nobody reads, or has room for, is dropped. */
-export function createLog({ debug }: { debug: boolean }): Log {
+export function createLog({ debug, isForStderr = false }: LogOptions): Log {
   let lastBundle: string | undefined;
   const at = (level: string): LogLine => {
     return (message, fields = {}, bundle = lastBundle) => {
       lastBundle = bundle;
-      if (bundle !== undefined) writeLine(join(bundle, 'log'), formatLine(level, message, fields));
+      const line = formatLine(level, message, fields);
+      if (isForStderr) writeToStderr(line);
+      else if (bundle !== undefined) writeLine(join(bundle, 'log'), line);
     };
   };
   return { debug: debug ? at('debug') : () => {}, info: at('info'), warn: at('warning'), error: at('error') };
@@ -40,6 +49,19 @@ function writeLine(path: string, line: string): void {
   const bytes = Buffer.from(line).subarray(0, maxBytes - 1);
   addon.fd_write(fd, Buffer.concat([bytes, Buffer.from('\n')]));
   addon.fd_close(fd);
+}
+
+/** What a file may grow to. Then it begins anew: its reader wants to know why something went wrong just now. */
+const maxFileBytes = 256 * 1024;
+
+function writeToStderr(line: string): void {
+  try {
+    // The size of what is no file is 0.
+    if (fstatSync(2).size > maxFileBytes) ftruncateSync(2, 0);
+    writeSync(2, `${line}\n`);
+  } catch {
+    // A full disk, or a reader that has gone.
+  }
 }
 
 /** logfmt, as containerd has it. */

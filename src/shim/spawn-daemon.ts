@@ -1,19 +1,19 @@
-/** A new daemon, which inherits the socket that it is to serve. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** A daemon for containerd. */
 import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { daemonScript } from '../daemon-script.js';
 import { addon } from '../native/addon.js';
 import { errnoOf, fileError } from '../os/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';
+import { spawnDaemon } from '../os/spawn-daemon.js';
 
-export interface SpawnDaemonOptions {
+export interface ShimDaemonOptions {
   namespace: string;
   /** Of containerd's own socket. */
   address: string;
   /** The path of its socket, which is `listener`. */
   socket: string;
+  /** Stays the caller's. */
   listener: OwnedFd;
   /** Of the container that it is started for. */
   bundle: string;
@@ -22,30 +22,21 @@ export interface SpawnDaemonOptions {
   isDebug: boolean;
 }
 
-/** Settles with the pid when the program runs. The listener stays the caller's: the daemon has its own, as fd 3. */
-export async function spawnDaemon(options: SpawnDaemonOptions): Promise<number> {
+/** Settles with the pid when the program runs. */
+export async function spawnShimDaemon(options: ShimDaemonOptions): Promise<number> {
   using log = openLog(options.bundle);
-  const child = spawn(process.execPath, [daemonScript, ...argumentsOf(options)], {
-    // The bundle is removed while the daemon lives.
-    cwd: '/',
-    // Out of reach of what a terminal sends, and of whoever signals the process group of containerd.
-    detached: true,
-    stdio: ['ignore', 'ignore', log?.fd ?? 'ignore', options.listener.fd],
-  });
-  const pid = child.pid ?? (await failureOf(child));
-  child.unref();
+  const command = [daemonScript, ...argumentsOf(options)];
+  const pid = await spawnDaemon({ command, listener: options.listener, stderr: log });
   try {
     makeLikelierVictim(pid);
   } catch (error) {
-    child.kill('SIGKILL');
+    process.kill(pid, 'SIGKILL');
     throw error;
   }
   return pid;
 }
 
-const daemonScript = fileURLToPath(new URL('./daemon.js', import.meta.url));
-
-function argumentsOf({ namespace, address, socket, reserve, isDebug }: SpawnDaemonOptions): string[] {
+function argumentsOf({ namespace, address, socket, reserve, isDebug }: ShimDaemonOptions): string[] {
   const pairs = ['--namespace', namespace, '--address', address, '--socket', socket, '--reserve', reserve];
   return isDebug ? [...pairs, '--debug'] : pairs;
 }
@@ -54,12 +45,6 @@ function argumentsOf({ namespace, address, socket, reserve, isDebug }: SpawnDaem
 function openLog(bundle: string): OwnedFd | undefined {
   const fd = addon.fd_open(join(bundle, 'log'), constants.O_WRONLY | constants.O_NONBLOCK, 0);
   return fd < 0 ? undefined : new OwnedFd(fd, 'the log');
-}
-
-/** A fork that fails is told by an event. */
-async function failureOf(child: ChildProcess): Promise<never> {
-  const [error] = await once(child, 'error');
-  throw fileError(error, `run ${process.execPath}`);
 }
 
 /** As containerd's own shims have it: when memory is short, a shim goes before containerd, our parent. */

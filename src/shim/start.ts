@@ -11,7 +11,7 @@ import { groupOf, makeSocketDirectory, socketPath, toAddress } from './address.j
 import { removeBundleAddress, writeBundleAddress } from './bundle-address.js';
 import { reserve } from './daemon-client.js';
 import { underLock } from './socket-lock.js';
-import { spawnDaemon } from './spawn-daemon.js';
+import { spawnShimDaemon } from './spawn-daemon.js';
 
 export interface StartOptions {
   namespace: string;
@@ -58,7 +58,7 @@ async function startDaemon(socket: string, options: StartOptions): Promise<void>
   using listener = new OwnedFd(fd, socket);
   try {
     const { id, ...rest } = options;
-    await spawnDaemon({ ...rest, socket, listener, reserve: id });
+    await spawnShimDaemon({ ...rest, socket, listener, reserve: id });
   } catch (error) {
     removeSocket(socket);
     throw error;

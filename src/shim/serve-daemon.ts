@@ -1,0 +1,77 @@
+/**
+ * What a daemon does, whoever started it: it serves the Task service at a socket, and tells containerd of what happens,
+ * where there is one.
+ */
+import { rmSync } from 'node:fs';
+import { messageOf } from '../os/errors.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import { becomeSubreaper } from '../os/subreaper.js';
+import { serveTtrpc } from '../ttrpc/server.js';
+import { version } from '../version.js';
+import { eventMessage } from './event-message.js';
+import { type Log, createLog } from './log.js';
+import { type Publisher, createPublisher } from './publisher.js';
+import { shimService } from './shim-service.js';
+import { taskServices } from './task-service.js';
+import { type Tasks, createTasks } from './tasks.js';
+
+export interface DaemonOptions {
+  /** It listens already. Taken over. */
+  listener: OwnedFd;
+  /** Its path, which is removed at the end; undefined where it is not ours to remove. */
+  socket: string | undefined;
+  /** containerd's, by which the state of its containers is kept apart. */
+  namespace: string;
+  /** Of containerd's own socket; undefined without containerd, where nobody waits for events. */
+  address: string | undefined;
+  isDebug: boolean;
+  /** Told once, when the daemon has ended in good order. */
+  onEnd: () => void;
+}
+
+export interface Daemon {
+  readonly tasks: Tasks;
+  readonly log: Log;
+}
+
+/** How long the last events, and the last answers, may take. */
+const farewellMs = 5000;
+
+/** Serves until it is asked to end and nothing is left. */
+export function serveDaemon({ listener, socket, namespace, address, isDebug, onEnd }: DaemonOptions): Daemon {
+  const log = createLog({ debug: isDebug, isForStderr: address === undefined });
+  const publisher = address === undefined ? undefined : publisherFor(address, namespace, log);
+  const tasks = createTasks({
+    namespace,
+    onEvent(event, request) {
+      log.debug('event', { container: request.id, ...event, exit: undefined }, request.bundle);
+      publisher?.publish(eventMessage(event, request));
+    },
+    onFault: (error, { id, bundle }) => log.error(messageOf(error), { container: id }, bundle),
+    onEnd: () => void end(),
+  });
+  becomeSubreaper();
+  const server = serveTtrpc(listener, [...taskServices(tasks, version()), shimService(tasks)], {
+    onFault: (fault, place) => log.error(messageOf(fault), { place }),
+  });
+
+  /** The socket's file goes first, and in one go with the socket: whoever finds it not there makes a new one at once. */
+  async function end(): Promise<void> {
+    if (socket !== undefined) rmSync(socket, { force: true });
+    const closed = server.close();
+    await publisher?.close(farewellMs);
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, farewellMs))]);
+    onEnd();
+  }
+
+  return { tasks, log };
+}
+
+function publisherFor(address: string, namespace: string, log: Log): Publisher {
+  return createPublisher({
+    // containerd says where it wants its events; the socket beside its own is where it always has been.
+    address: process.env['TTRPC_ADDRESS'] || `${address}.ttrpc`,
+    namespace,
+    onDrop: (topic, reason) => log.warn('an event was dropped', { topic, error: messageOf(reason) }),
+  });
+}
