@@ -19,6 +19,7 @@ export const errorCodes = [
   'ERR_MOUNT_FAILED',
   'ERR_NOT_A_CONSOLE',
   'ERR_PROCESS_NOT_FOUND',
+  'ERR_REQUEST_INVALID',
   'ERR_RUNTIME_DIED',
   'ERR_RUNTIME_FAILED',
   'ERR_RUNTIME_NOT_FOUND',
@@ -30,6 +31,7 @@ export const errorCodes = [
   'ERR_STATE_INVALID',
   'ERR_STDIO_UNSUPPORTED',
   'ERR_SYSTEM',
+  'ERR_UNSUPPORTED',
 ] as const;
 
 export type ErrorCode = (typeof errorCodes)[number];

@@ -7,7 +7,7 @@ import { startDeadline } from './deadline.js';
 import { FrameType, maxPayloadBytes } from './frame.js';
 import { Request, Response } from './gen/ttrpc.js';
 import { decodeMessage } from './message.js';
-import { Code, RpcError, tooLong } from './status.js';
+import { Code, RpcError, errorOf, tooLong } from './status.js';
 
 export interface CallOptions {
   /** The deadline, for the server too. 0, as it is unless told otherwise, waits without end. */
@@ -108,6 +108,6 @@ function encodeRequest(
 function decodeResponse(answer: Uint8Array | undefined): Uint8Array {
   if (answer === undefined) throw tooLong('the response');
   const { status, payload } = decodeMessage(Response, answer, Code.Internal);
-  if (status !== undefined && status.code !== Code.OK) throw new RpcError(status.code, status.message);
+  if (status !== undefined && status.code !== Code.OK) throw errorOf(status);
   return payload;
 }

@@ -1,9 +1,11 @@
 /**
  * How a call can fail: gRPC's codes, which ttrpc and containerd use, and the one table from termshim's errors to them.
  */
-import { type ErrorCode, TermshimError, messageOf } from '../os/errors.js';
+import { type ErrorCode, TermshimError, errorCodes, messageOf } from '../os/errors.js';
 import { maxPayloadBytes } from './frame.js';
+import type { Any } from './gen/google/protobuf/any.js';
 import type { Status } from './gen/google/rpc/status.js';
+import { Failure } from './gen/termshim/failure.js';
 
 /** See "status codes" in gRPC's documentation. */
 export const Code = {
@@ -28,15 +30,22 @@ export const Code = {
 
 export type Code = (typeof Code)[keyof typeof Code];
 
+export interface RpcErrorOptions extends ErrorOptions {
+  errorCode?: ErrorCode | undefined;
+}
+
 /** A failed call, at either side. */
 export class RpcError extends Error {
   /** One of {@link Code}, as far as the other side keeps to them. */
   readonly code: number;
+  /** The code of the TermshimError that it comes from, if a daemon of ours says so. */
+  readonly errorCode: ErrorCode | undefined;
 
-  constructor(code: number, message: string, options: ErrorOptions = {}) {
+  constructor(code: number, message: string, { errorCode, ...options }: RpcErrorOptions = {}) {
     super(message, options);
     this.name = 'RpcError';
     this.code = code;
+    this.errorCode = errorCode ?? (options.cause instanceof TermshimError ? options.cause.code : undefined);
   }
 }
 
@@ -63,6 +72,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_MOUNT_FAILED: Code.Internal,
   ERR_NOT_A_CONSOLE: Code.Internal,
   ERR_PROCESS_NOT_FOUND: Code.NotFound,
+  ERR_REQUEST_INVALID: Code.InvalidArgument,
   ERR_RUNTIME_DIED: Code.Aborted,
   ERR_RUNTIME_FAILED: Code.Unknown,
   ERR_RUNTIME_NOT_FOUND: Code.FailedPrecondition,
@@ -74,11 +84,34 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_STATE_INVALID: Code.FailedPrecondition,
   ERR_STDIO_UNSUPPORTED: Code.Unimplemented,
   ERR_SYSTEM: Code.Internal,
+  ERR_UNSUPPORTED: Code.Unimplemented,
 };
 
 /** The status for anything that an implementation threw. Unknown is what nobody foresaw, a bug perhaps. */
 export function statusOf(error: unknown): Status {
-  if (error instanceof RpcError) return { code: error.code, message: error.message, details: [] };
-  const code = error instanceof TermshimError ? statusCodes[error.code] : Code.Unknown;
-  return { code, message: messageOf(error), details: [] };
+  const message = messageOf(error);
+  if (error instanceof RpcError) return { code: error.code, message, details: detailsOf(error.errorCode) };
+  if (error instanceof TermshimError) return { code: statusCodes[error.code], message, details: detailsOf(error.code) };
+  return { code: Code.Unknown, message, details: [] };
+}
+
+/** The error for a status that arrived. */
+export function errorOf({ code, message, details }: Status): RpcError {
+  const name = details.map(failureCode).find((it) => it !== undefined);
+  return new RpcError(code, message, { errorCode: errorCodes.find((it) => it === name) });
+}
+
+/** containerd passes over details that it does not know. */
+function detailsOf(code: ErrorCode | undefined): Any[] {
+  return code === undefined ? [] : [{ typeUrl: Failure.$type, value: Failure.encode({ code }).finish() }];
+}
+
+function failureCode({ typeUrl, value }: Any): string | undefined {
+  if (typeUrl !== Failure.$type) return undefined;
+  try {
+    return Failure.decode(value).code;
+  } catch {
+    // Somebody else's bytes under our name: the status says enough.
+    return undefined;
+  }
 }

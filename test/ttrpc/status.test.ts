@@ -1,12 +1,15 @@
 /*
  * containerd reads the code and nothing else: NotFound from Kill means that the task has ended, AlreadyExists from
  * Create that there is one. A wrong code is a wrong answer about the task, and the table is what users are promised.
+ * Our own commands promise more, the code of the error itself, which must survive the way.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { TermshimError, errorCodes } from '../../src/os/errors.js';
-import { Code, RpcError, statusCodes, statusOf } from '../../src/ttrpc/status.js';
+import type { Any } from '../../src/ttrpc/gen/google/protobuf/any.js';
+import { Failure } from '../../src/ttrpc/gen/termshim/failure.js';
+import { Code, RpcError, errorOf, statusCodes, statusOf } from '../../src/ttrpc/status.js';
 
 describe('statusOf', () => {
   test('an RpcError is its own status', () => {
@@ -17,11 +20,12 @@ describe('statusOf', () => {
 
   test('a TermshimError has the one of the table', () => {
     for (const code of errorCodes) {
-      assert.deepEqual(statusOf(new TermshimError(code, 'why')), {
-        code: statusCodes[code],
-        message: 'why',
-        details: [],
-      });
+      const { details, ...status } = statusOf(new TermshimError(code, 'why'));
+      assert.deepEqual(status, { code: statusCodes[code], message: 'why' });
+      assert.deepEqual(
+        details.map((it) => it.typeUrl),
+        ['termshim.v1.Failure'],
+      );
       assert.notEqual(statusCodes[code], Code.OK);
     }
   });
@@ -30,6 +34,33 @@ describe('statusOf', () => {
     assert.deepEqual(statusOf(new TypeError('x is undefined')), { code: 2, message: 'x is undefined', details: [] });
     assert.deepEqual(statusOf('thrown'), { code: 2, message: 'thrown', details: [] });
   });
+});
+
+describe('errorOf', () => {
+  test('has the status, and the code of the error that it was', () => {
+    for (const code of errorCodes) {
+      const { name, ...fields } = errorOf(statusOf(new TermshimError(code, 'why')));
+      assert.deepEqual([name, { ...fields }], ['RpcError', { code: statusCodes[code], errorCode: code }]);
+    }
+  });
+
+  test('an RpcError keeps the code of its cause', () => {
+    const cause = new TermshimError('ERR_RUNTIME_FAILED', 'no');
+    const error = errorOf(statusOf(new RpcError(Code.Unknown, 'start failed: no', { cause })));
+    assert.deepEqual([error.message, error.errorCode], ['start failed: no', 'ERR_RUNTIME_FAILED']);
+  });
+
+  const strange: readonly (readonly [string, Any])[] = [
+    ['a detail of others', { typeUrl: 'google.rpc.ErrorInfo', value: Failure.encode({ code: 'ERR_SYSTEM' }).finish() }],
+    ['a code that is not ours', { typeUrl: Failure.$type, value: Failure.encode({ code: 'ERR_NEW' }).finish() }],
+    ['a broken detail', { typeUrl: Failure.$type, value: Buffer.from([0x0a]) }],
+  ];
+  for (const [what, detail] of strange) {
+    test(`${what} is passed over`, () => {
+      const error = errorOf({ code: Code.NotFound, message: 'no task', details: [detail] });
+      assert.deepEqual([error.code, error.message, error.errorCode], [Code.NotFound, 'no task', undefined]);
+    });
+  }
 });
 
 test('docs/errors.md has each code with its status', () => {
