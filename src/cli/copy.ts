@@ -27,8 +27,7 @@ interface CopyOptions {
 }
 
 export function command(): Command {
-  return new Command('copy')
-    .description('copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends')
+  return new Command()
     .option('--console-socket <path>', 'listen here (default: a temporary socket)')
     .requiredOption('--stdin <fifo>', 'what is typed comes from here')
     .requiredOption('--stdout <fifo>', 'what the console shows goes here')

@@ -5,13 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.js';
 import { exitWithError } from './exit.js';
-
-/** In the order of the help. Only the verb that is asked for is loaded: a copier should not wait for a runtime's code. */
-const verbs: Readonly<Record<string, () => Promise<{ command(): Command }>>> = {
-  run: () => import('./run.js'),
-  copy: () => import('./copy.js'),
-  recvtty: () => import('./recvtty.js'),
-};
+import { loadVerb, verbStub, verbs } from './verbs.js';
 
 const program = new Command('termshim')
   .description('gives OCI containers their terminal: runs -it containers, and copies consoles')
@@ -21,9 +15,11 @@ const program = new Command('termshim')
   .exitOverride();
 
 try {
-  const wanted = verbs[process.argv[2] ?? ''];
-  const loaded = await Promise.all((wanted === undefined ? Object.values(verbs) : [wanted]).map((load) => load()));
-  for (const verb of loaded) program.addCommand(verb.command().copyInheritedSettings(program));
+  const wanted = process.argv.slice(2).find((word) => verbs.has(word));
+  for (const [name, verb] of verbs) {
+    const command = name === wanted ? await loadVerb(name, verb) : verbStub(name, verb);
+    program.addCommand(command.copyInheritedSettings(program));
+  }
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;

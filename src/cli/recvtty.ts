@@ -18,8 +18,7 @@ interface RecvttyOptions {
 }
 
 export function command(): Command {
-  return new Command('recvtty')
-    .description("receive consoles at a socket, as runc's recvtty does")
+  return new Command()
     .argument('<socket>', 'where to listen')
     .addOption(
       new Option('-m, --mode <mode>', 'single: copy one console here; null: read any number, to nowhere')

@@ -31,8 +31,7 @@ interface RunOptions {
 }
 
 export function command(): Command {
-  return new Command('run')
-    .description('run a process with a terminal: in a container, or right here')
+  return new Command()
     .argument('[command...]', 'what to run (not with --bundle)')
     .option('-i, --interactive', 'connect our stdin')
     .option('-t, --tty', 'give it a terminal')
