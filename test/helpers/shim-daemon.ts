@@ -12,6 +12,7 @@ import { EventsDefinition } from '../../src/ttrpc/gen/containerd/event-service.j
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { TaskExit } from '../../src/ttrpc/gen/containerd/task-events.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
+import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { message } from '../../src/ttrpc/message.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
@@ -31,6 +32,7 @@ export interface PublishedEvent {
 
 export interface ShimDaemon {
   task: Client<typeof TaskDefinition>;
+  sessions: Client<typeof SessionsDefinition>;
   pid: number;
   /** As they were told, of all containers. */
   events: PublishedEvent[];
@@ -92,6 +94,7 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
   });
   return {
     task,
+    sessions: clientOf(SessionsDefinition, connection),
     pid,
     events,
     countDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
