@@ -13,7 +13,7 @@ export interface Tasks {
   find(id: string): Task | undefined;
   /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
   create(request: CreateTaskRequest): Promise<Task>;
-  /** Drops a task whose container has been deleted. */
+  /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): void;
   /** Stays until the container is created, or for a while. Throws Unavailable if the daemon is about to end. */
   reserve(id: string): void;
@@ -69,11 +69,14 @@ export function createTasks(options: TasksOptions): Tasks {
       } finally {
         creating.delete(id);
         unreserve(id);
+        endIfEmpty();
       }
     },
     remove(task) {
+      const { id } = task.request;
+      if (tasks.get(id) !== task) return;
+      tasks.delete(id);
       task.release();
-      tasks.delete(task.request.id);
     },
     reserve(id) {
       if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
