@@ -43,8 +43,8 @@ const patienceMs = 60_000;
 /** A reader that is there has so long to read what is left when its process has ended. */
 const drainTimeoutMs = 10_000;
 
-/** Mounts the root filesystem and creates the container. If that fails, nothing of it stays. */
-export async function createTask(request: CreateTaskRequest, context: TaskContext): Promise<Task> {
+/** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
+export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   if (request.checkpoint !== '')
     throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
   const id = parseId(request.id);
@@ -71,6 +71,7 @@ export async function createTask(request: CreateTaskRequest, context: TaskContex
       sharesPids: !hasOwnPids(spec),
       connectTimeoutMs: patienceMs,
       drainTimeoutMs,
+      signal,
       onEvent: (event) => context.onEvent(event, request),
       onFault: (error) => context.onFault(error, request),
     });

@@ -1,6 +1,7 @@
 /*
  * What keeps a daemon alive, and what may end it. One that ends too early takes containers with it; one that never ends
- * is 40 MB that nobody looks for. A container that cannot be let go of whole must not stay as one that nobody can delete.
+ * is 40 MB that nobody looks for. And containerd may give a container up at any time, while it is created too: nothing
+ * of it may stay then, and its id must be free.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { Code } from '../../src/ttrpc/status.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { missing } from '../helpers/requirement.js';
 import { serveTasks } from '../helpers/task-server.js';
+import { waitFor, within } from '../helpers/wait-for.js';
 
 function countEnds() {
   const told = { ends: 0 };
@@ -33,6 +35,30 @@ test('the end that was asked for while a container was created comes when that h
   assert.equal(told.ends, 0);
   await assert.rejects(failing, { code: 'ERR_BUNDLE_INVALID' });
   assert.equal(told.ends, 1);
+});
+
+leakTest('a daemon whose last container containerd has given up ends: nobody asks for that', async (scope) => {
+  const { task, shim, request, ends } = await serveTasks(scope);
+  await shim.reserve({ id: 'never-created' });
+  await task.create(await request('given-up', 'exec sleep 100'));
+  await shim.forget({ id: 'given-up' });
+  assert.equal(ends(), 0);
+  await shim.forget({ id: 'never-created' });
+  await waitFor(() => ends() === 1, 'the end');
+});
+
+leakTest('a container that is given up while it is created is gone at once, and its id is free', async (scope) => {
+  const { task, shim, tasks, request } = await serveTasks(scope);
+  const id = 'c';
+  const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
+  const creating = task.create(nobodyReads);
+  const refused = assert.rejects(creating, { code: Code.Aborted });
+  await waitFor(() => tasks.find(id) === undefined, 'the creation');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const { known } = await within(shim.forget({ id }), 'the answer', 5000);
+  assert.equal(known, false);
+  await within(refused, 'the refusal', 1000);
+  await task.create(await request(id, 'exec sleep 100'));
 });
 
 leakTest('whoever is late to remove a container leaves its successor alone', async (scope) => {
