@@ -4,17 +4,22 @@
  * of it may stay then, and its id must be free.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { unmountAll } from '../../src/os/mount.js';
 import { createTasks } from '../../src/shim/tasks.js';
+import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { CreateTaskRequest } from '../../src/ttrpc/gen/containerd/task.js';
-import { message } from '../../src/ttrpc/message.js';
+import { message, packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
+import { fakeRuntime } from '../helpers/fake-runtime.js';
 import { leakTest } from '../helpers/leak-free.js';
+import { isV2 } from '../helpers/memory-cgroup.js';
 import { missing } from '../helpers/requirement.js';
 import { serveTasks } from '../helpers/task-server.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
 function countEnds() {
@@ -90,3 +95,37 @@ leakTest(
   },
   { skip: missing('root') },
 );
+
+leakTest(
+  'a container whose memory cannot be watched is created all the same',
+  async (scope) => {
+    const directory = temporaryDirectory(scope);
+    const cgroup = `/sys/fs/cgroup/memory/termshim-test-${randomBytes(5).toString('hex')}`;
+    const hidden = join(directory, 'hidden');
+    mkdirSync(cgroup);
+    mkdirSync(join(hidden, 'cgroup.event_control'), { recursive: true });
+    writeFileSync(join(hidden, 'memory.oom_control'), '');
+    scope.after(async () => {
+      unmountAll(cgroup);
+      await waitFor(() => removes(cgroup), 'the cgroup to be empty');
+    });
+    const { task, request, faults } = await serveTasks(scope);
+    const script = `echo $$ >${cgroup}/cgroup.procs; mount --bind ${hidden} ${cgroup}`;
+    const binaryName = fakeRuntime({ path: (name) => join(directory, name) }, { create: script });
+    const options = packAny(Options, { binaryName, root: join(directory, 'root') });
+    const id = 'c';
+    await task.create({ ...(await request(id, 'exec sleep 100')), options });
+    assert.match(String(faults[0]?.message), /cgroup\.event_control/);
+    await task.start({ id });
+  },
+  { skip: missing('root') || (isV2 && 'needs cgroups of version 1') },
+);
+
+function removes(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
