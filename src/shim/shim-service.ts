@@ -12,9 +12,12 @@ export function shimService(tasks: Tasks): Service {
       return {};
     },
     async forget({ id }) {
-      tasks.unreserve(id);
+      await tasks.giveUp(id);
       const task = tasks.find(id);
-      return task === undefined ? unknown : destroy(tasks, task);
+      const answer = task === undefined ? unknown : await destroy(tasks, task);
+      // containerd asks for this in the place of Delete and Shutdown. The answer goes out first.
+      setImmediate(() => tasks.shutdown());
+      return answer;
     },
   });
 }

@@ -43,8 +43,8 @@ const patienceMs = 60_000;
 /** A reader that is there has so long to read what is left when its process has ended. */
 const drainTimeoutMs = 10_000;
 
-/** Mounts the root filesystem and creates the container. If that fails, nothing of it stays. */
-export async function createTask(request: CreateTaskRequest, context: TaskContext): Promise<Task> {
+/** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
+export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   if (request.checkpoint !== '')
     throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
   const id = parseId(request.id);
@@ -56,6 +56,7 @@ export async function createTask(request: CreateTaskRequest, context: TaskContex
   writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
   mountAll(request.rootfs, rootfs);
   let watching: OomWatch | undefined;
+  const onFault = (error: Error): void => context.onFault(error, request);
   const release = (): void => {
     watching?.close();
     if (request.rootfs.length > 0) unmountAll(rootfs);
@@ -71,15 +72,26 @@ export async function createTask(request: CreateTaskRequest, context: TaskContex
       sharesPids: !hasOwnPids(spec),
       connectTimeoutMs: patienceMs,
       drainTimeoutMs,
+      signal,
       onEvent: (event) => context.onEvent(event, request),
-      onFault: (error) => context.onFault(error, request),
+      onFault,
     });
     const cgroup = cgroupOf(container.init.pid);
-    if (cgroup !== undefined) watching = watchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request));
+    watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
     return { request, container, cgroup, owner: settings.owner, release };
   } catch (error) {
     release();
     throw error;
+  }
+}
+
+/** The container is there, and lives as well without the watch: where cgroups are read-only, for one. */
+function tryWatchOom(cgroup: Cgroup, onOom: () => void, onFault: (error: Error) => void): OomWatch | undefined {
+  try {
+    return watchOom(cgroup, onOom);
+  } catch (error) {
+    onFault(error as Error);
+    return undefined;
   }
 }
 

@@ -13,12 +13,12 @@ export interface Tasks {
   find(id: string): Task | undefined;
   /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
   create(request: CreateTaskRequest): Promise<Task>;
-  /** Drops a task whose container has been deleted. */
+  /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): void;
   /** Stays until the container is created, or for a while. Throws Unavailable if the daemon is about to end. */
   reserve(id: string): void;
-  /** Takes a reservation back. */
-  unreserve(id: string): void;
+  /** Takes a reservation back, and ends a creation that is under way: settles when nothing of it is left. */
+  giveUp(id: string): Promise<void>;
   /** Asks for the end. It comes at once if nothing is here, or when the last reservation has run out; else it is forgotten. */
   shutdown(): void;
 }
@@ -31,9 +31,14 @@ export interface TasksOptions extends TaskContext {
 /** containerd calls Create within milliseconds of `start`; if it died between them it never does. */
 const reservationMs = 60_000;
 
+interface Creation {
+  abort: AbortController;
+  settled: Promise<unknown>;
+}
+
 export function createTasks(options: TasksOptions): Tasks {
   const tasks = new Map<string, Task>();
-  const creating = new Set<string>();
+  const creations = new Map<string, Creation>();
   const reservations = new Map<string, NodeJS.Timeout>();
   let isEndAsked = false;
   let hasEnded = false;
@@ -43,7 +48,7 @@ export function createTasks(options: TasksOptions): Tasks {
     if (reservations.delete(id)) endIfEmpty();
   };
   const endIfEmpty = (): void => {
-    if (!isEndAsked || hasEnded || tasks.size + creating.size + reservations.size > 0) return;
+    if (!isEndAsked || hasEnded || tasks.size + creations.size + reservations.size > 0) return;
     hasEnded = true;
     options.onEnd();
   };
@@ -57,23 +62,28 @@ export function createTasks(options: TasksOptions): Tasks {
     find: (id) => tasks.get(id),
     async create(request) {
       const { id } = request;
-      if (tasks.has(id) || creating.has(id)) {
+      if (tasks.has(id) || creations.has(id)) {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
-      creating.add(id);
+      const abort = new AbortController();
+      const made = createTask(request, options, abort.signal);
+      creations.set(id, { abort, settled: Promise.allSettled([made]) });
       try {
-        const task = await createTask(request, options);
+        const task = await made;
         tasks.set(id, task);
         isEndAsked = false;
         return task;
       } finally {
-        creating.delete(id);
+        creations.delete(id);
         unreserve(id);
+        endIfEmpty();
       }
     },
     remove(task) {
+      const { id } = task.request;
+      if (tasks.get(id) !== task) return;
+      tasks.delete(id);
       task.release();
-      tasks.delete(task.request.id);
     },
     reserve(id) {
       if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
@@ -83,7 +93,12 @@ export function createTasks(options: TasksOptions): Tasks {
         setTimeout(() => unreserve(id), reservationMs),
       );
     },
-    unreserve,
+    async giveUp(id) {
+      unreserve(id);
+      const creation = creations.get(id);
+      creation?.abort.abort(new RpcError(Code.Aborted, `the container ${id} was given up while it was created`));
+      await creation?.settled;
+    },
     shutdown() {
       isEndAsked = true;
       endIfEmpty();

@@ -10,16 +10,17 @@ import type { Process } from './process.js';
 
 /** Runs `spec`, an OCI process, in the container. */
 export async function launchExec(
-  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'signal'>,
+  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs'>,
   process: Process,
   spec: object,
 ): Promise<LaunchedProcess> {
+  const { connectTimeoutMs, drainTimeoutMs } = container;
   const directory = createPrivateDirectory('exec');
   const processFile = join(directory.path, 'process.json');
   try {
     writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600 });
     return await launchProcess({
-      io: await openIo(process.options.stdio, container),
+      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs }),
       pidFile: join(directory.path, 'pid'),
       make: async (given) => {
         await container.runtime.exec(container.id, { processFile, detach: true, ...given });

@@ -48,6 +48,7 @@ export interface IoLimits {
   connectTimeoutMs: number;
   /** How long a reader that is there may take to read what is left when the process has ended; 0 waits without end. */
   drainTimeoutMs: number;
+  /** Gives the process up while it is made. */
   signal?: AbortSignal | undefined;
 }
 

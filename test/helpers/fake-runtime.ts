@@ -7,7 +7,7 @@ import type { Stage } from './stage.js';
 export const ptyRuntimePath = fileURLToPath(new URL('../../../bin/termshim-runtime-pty', import.meta.url));
 
 /** Writes a shell script that can be run, and returns its path. */
-export function writeProgram(stage: Stage, name: string, script: string): string {
+export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: string): string {
   const path = stage.path(name);
   writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return path;
@@ -17,7 +17,7 @@ export function writeProgram(stage: Stage, name: string, script: string): string
  * The pty runtime, but with other scripts for some of its commands. A script that comes to its end is followed by the
  * real command.
  */
-export function fakeRuntime(stage: Stage, scripts: Readonly<Record<string, string>>): string {
+export function fakeRuntime(stage: Pick<Stage, 'path'>, scripts: Readonly<Record<string, string>>): string {
   const cases = Object.entries(scripts).map(([verb, script]) => `    ${verb})\n      ${script}\n      ;;`);
   const real = `exec '${process.execPath}' '${ptyRuntimePath}' "$@"`;
   const lines = ['for word do', '  case $word in', ...cases, '  esac', 'done', real];

@@ -80,14 +80,27 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     return bundle;
   };
 
+  const request: ShimDaemon['request'] = (id, bundle) => ({
+    id,
+    bundle,
+    terminal: true,
+    stdout: `${bundle}/out`,
+    options: {
+      typeUrl: Options.$type,
+      value: Options.encode(message(Options, { binaryName: ptyRuntimePath, root: stage.path('pty-root') })).finish(),
+    },
+  });
+
+  // It keeps the daemon, while others come and go.
   const first = stage.newId();
-  const socket = await announce(first, await makeBundle(first, ['true']));
+  const bundle = await makeBundle(first, ['true']);
+  const socket = await announce(first, bundle);
   const connection = await connectTtrpc(socket);
   const task = clientOf(TaskDefinition, connection);
-  const forget = async (id: string): Promise<void> => void (await clientOf(ShimDefinition, connection).forget({ id }));
-  await forget(first);
+  await task.create({ ...request(first, bundle), stdout: '' });
   const pid = await daemonPid(stage, socket);
   stage.after(async () => {
+    await task.delete({ id: first });
     await task.shutdown({ id: first });
     connection.close();
     await waitFor(() => !stage.processes().some((it) => it.pid === pid), 'the end of the daemon');
@@ -99,18 +112,9 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     events,
     countDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
     makeBundle,
-    announce: async (id, bundle) => void (await announce(id, bundle)),
-    forget,
-    request: (id, bundle) => ({
-      id,
-      bundle,
-      terminal: true,
-      stdout: `${bundle}/out`,
-      options: {
-        typeUrl: Options.$type,
-        value: Options.encode(message(Options, { binaryName: ptyRuntimePath, root: stage.path('pty-root') })).finish(),
-      },
-    }),
+    announce: async (id, place) => void (await announce(id, place)),
+    forget: async (id) => void (await clientOf(ShimDefinition, connection).forget({ id })),
+    request,
   };
 }
 
