@@ -2,8 +2,10 @@
  * The daemon as a program: it serves the socket that it inherits as descriptor 3, for as long as there is a container.
  * `start` makes it for containerd (start.ts), the commands for a user (src/attach).
  */
+import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addon } from '../native/addon.js';
+import { errorLine } from '../os/error-line.js';
 import { check, messageOf } from '../os/errors.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { serveDaemon } from './serve-daemon.js';
@@ -13,6 +15,7 @@ const { values } = parseArgs({
     namespace: { type: 'string', default: '' },
     address: { type: 'string' },
     socket: { type: 'string' },
+    log: { type: 'string' },
     reserve: { type: 'string' },
     debug: { type: 'boolean', default: false },
   },
@@ -21,15 +24,23 @@ const { values } = parseArgs({
 // Whoever would end it by a signal means those who use it, and it outlives them.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
-const { tasks, log } = serveDaemon({
-  listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'take over the socket'), 'the ttrpc socket'),
-  socket: values.socket,
-  namespace: values.namespace,
-  address: values.address,
-  isDebug: values.debug,
-  onEnd: () => process.exit(0),
-});
-if (values.reserve !== undefined) tasks.reserve(values.reserve);
+try {
+  const { tasks, log } = serveDaemon({
+    listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'take over the socket'), 'the ttrpc socket'),
+    socket: values.socket,
+    log: values.log,
+    namespace: values.namespace,
+    address: values.address,
+    isDebug: values.debug,
+    onEnd: () => process.exit(0),
+  });
+  if (values.reserve !== undefined) tasks.reserve(values.reserve);
 
-// A fault of one container is no reason to leave the others without their terminals.
-process.on('uncaughtException', (error) => log.error('uncaught exception', { error: error.stack ?? messageOf(error) }));
+  // A fault of one container is no reason to leave the others without their terminals.
+  process.on('uncaughtException', (error) =>
+    log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
+  );
+} catch (error) {
+  writeSync(2, errorLine(error));
+  process.exit(1);
+}

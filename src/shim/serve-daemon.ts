@@ -2,7 +2,7 @@
  * What a daemon does, whoever started it: it serves the Task service at a socket, and tells containerd of what happens,
  * where there is one.
  */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { messageOf } from '../os/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { becomeSubreaper } from '../os/subreaper.js';
@@ -20,6 +20,8 @@ export interface DaemonOptions {
   listener: OwnedFd;
   /** Its path, which is removed at the end; undefined where it is not ours to remove. */
   socket: string | undefined;
+  /** The file that is our stderr, which is removed at the end unless something stands in it. */
+  log?: string | undefined;
   /** containerd's, by which the state of its containers is kept apart. */
   namespace: string;
   /** Of containerd's own socket; undefined without containerd, where nobody waits for events. */
@@ -38,7 +40,8 @@ export interface Daemon {
 const farewellMs = 5000;
 
 /** Serves until it is asked to end and nothing is left. */
-export function serveDaemon({ listener, socket, namespace, address, isDebug, onEnd }: DaemonOptions): Daemon {
+export function serveDaemon(options: DaemonOptions): Daemon {
+  const { socket, namespace, address, isDebug } = options;
   const log = createLog({ debug: isDebug, isForStderr: address === undefined });
   const publisher = address === undefined ? undefined : publisherFor(address, namespace, log);
   const tasks = createTasks({
@@ -51,20 +54,27 @@ export function serveDaemon({ listener, socket, namespace, address, isDebug, onE
     onEnd: () => void end(),
   });
   becomeSubreaper();
-  const server = serveTtrpc(listener, [...taskServices(tasks, version()), shimService(tasks)], {
+  const server = serveTtrpc(options.listener, [...taskServices(tasks, version()), shimService(tasks)], {
     onFault: (fault, place) => log.error(messageOf(fault), { place }),
   });
 
-  /** The socket's file goes first, and in one go with the socket: whoever finds it not there makes a new one at once. */
+  /**
+   * The socket's file goes in one go with the socket: whoever finds it not there makes a new one at once, and the log too.
+   */
   async function end(): Promise<void> {
+    if (options.log !== undefined) removeEmpty(options.log);
     if (socket !== undefined) rmSync(socket, { force: true });
     const closed = server.close();
     await publisher?.close(farewellMs);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, farewellMs))]);
-    onEnd();
+    options.onEnd();
   }
 
   return { tasks, log };
+}
+
+function removeEmpty(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file, { force: true });
 }
 
 function publisherFor(address: string, namespace: string, log: Log): Publisher {

@@ -1,0 +1,49 @@
+/**
+ * The directory that the commands of one user share with their daemon. What is in it is short-lived, and for nobody else.
+ */
+import { type Stats, chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TermshimError } from './errors.js';
+import { fileError } from './file-error.js';
+
+/** $XDG_RUNTIME_DIR/termshim, or /run/termshim for root. Where there is no such place it is named by the user. */
+export function runtimeDirectory(): string {
+  const { XDG_RUNTIME_DIR: place } = process.env;
+  if (place) return join(place, 'termshim');
+  const uid = process.getuid?.() ?? 0;
+  return uid === 0 ? '/run/termshim' : join(tmpdir(), `termshim-${uid}`);
+}
+
+/** Makes it where it is missing, with mode 0700. Throws ERR_DAEMON_FAILED if it is somebody else's. */
+export function makeRuntimeDirectory(): string {
+  const path = runtimeDirectory();
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fileError(error, `make the directory ${path}`);
+  }
+  assertOurs(path);
+  return path;
+}
+
+/**
+ * Does nothing if it is missing. In a directory for temporary files anybody may have made it, to be told what is typed
+ * here.
+ */
+export function assertOurs(path: string): void {
+  const found = lookAt(path);
+  if (found === undefined) return;
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new TermshimError('ERR_DAEMON_FAILED', `${path} is not a directory of this user`);
+  }
+  if ((found.mode & 0o777) !== 0o700) chmodSync(path, 0o700);
+}
+
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, `look at ${path}`);
+  }
+}
