@@ -1,0 +1,54 @@
+/**
+ * Whose window gives a terminal its size, where several clients look at it.
+ */
+import type { Size } from '../os/console.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+
+/** The client that typed last, the smallest or largest of all windows, the client of a number, or a size for good. */
+export type SizePolicy = 'latest' | 'smallest' | 'largest' | number | Size;
+
+/** What a client looks at the terminal through. */
+export interface Window {
+  client: number;
+  /** 0x0 if there is none, and then it has no say. */
+  size: Size;
+  /** Who only looks has a say only if the policy names them. */
+  isReadOnly: boolean;
+  /** The client that typed last has the greatest. */
+  typedAt: number;
+}
+
+/** The size that the terminal should have; undefined if nobody has a say, and it stays as it is. */
+export function chooseSize(policy: SizePolicy, windows: readonly Window[]): Size | undefined {
+  if (typeof policy === 'object') return policy;
+  const seen = windows.filter(({ size }) => size.columns > 0 && size.rows > 0);
+  if (typeof policy === 'number') return seen.find(({ client }) => client === policy)?.size;
+  const heard = seen.filter(({ isReadOnly }) => !isReadOnly);
+  if (heard.length === 0) return undefined;
+  if (policy === 'latest') return heard.reduce((a, b) => (b.typedAt > a.typedAt ? b : a)).size;
+  const pick = policy === 'smallest' ? Math.min : Math.max;
+  const columns = heard.map(({ size }) => size.columns);
+  const rows = heard.map(({ size }) => size.rows);
+  return { columns: pick(...columns), rows: pick(...rows) };
+}
+
+/** Reads `latest`, `smallest`, `largest`, `3` or `132x43`. Throws InvalidArgument. */
+export function parseSizePolicy(text: string): SizePolicy {
+  if (text === 'latest' || text === 'smallest' || text === 'largest') return text;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  const [, columns, rows] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? [];
+  const size = { columns: Number(columns), rows: Number(rows) };
+  if (isSize(size.columns) && isSize(size.rows)) return size;
+  const forms = 'latest, smallest, largest, the number of a client, or COLUMNSxROWS';
+  throw new RpcError(Code.InvalidArgument, `the size policy is ${JSON.stringify(text)}, and not ${forms}`);
+}
+
+/** As `parseSizePolicy` reads it. */
+export function formatSizePolicy(policy: SizePolicy): string {
+  return typeof policy === 'object' ? `${policy.columns}x${policy.rows}` : String(policy);
+}
+
+/** The kernel keeps 16 bits of each. */
+function isSize(cells: number): boolean {
+  return cells > 0 && cells <= 0xffff;
+}

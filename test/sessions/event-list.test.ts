@@ -1,0 +1,84 @@
+/*
+ * Several clients poll one list at their own pace. What can break: an event between two polls, one that comes while many
+ * wait, a client that leaves while it waits, a list that grows without end, a number of another daemon.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createEventList, type EventList } from '../../src/sessions/event-list.js';
+import { within } from '../helpers/wait-for.js';
+
+const never = new AbortController().signal;
+
+async function kindsAfter(events: EventList, number: bigint, waitMs = 0): Promise<string[]> {
+  const found = await within(events.after(number, waitMs, never), 'the events');
+  return found.map((it) => `${it.number} ${it.kind}`);
+}
+
+test('each gets what it does not know, at once', async () => {
+  const events = createEventList();
+  for (const kind of ['create', 'start', 'exit']) events.add({ id: 'c', kind });
+  assert.deepEqual(await kindsAfter(events, 0n), ['1 create', '2 start', '3 exit']);
+  assert.deepEqual(await kindsAfter(events, 2n, 60_000), ['3 exit']);
+  assert.deepEqual(await kindsAfter(events, 3n), []);
+});
+
+test('what is not said is empty, and what is said stays', async () => {
+  const events = createEventList();
+  events.add({ id: 'c', kind: 'exit', execId: 'e', pid: 7, exitStatus: 3 });
+  const [event] = await events.after(0n, 0, never);
+  const { timestamp, ...rest } = event ?? {};
+  assert.deepEqual(rest, { number: 1n, id: 'c', kind: 'exit', execId: 'e', pid: 7, exitStatus: 3, client: 0 });
+  assert.ok(Math.abs(Number(timestamp?.seconds) - Date.now() / 1000) < 5);
+});
+
+test('all that wait are told of the next, and only of that', async () => {
+  const events = createEventList();
+  events.add({ id: 'c', kind: 'create' });
+  const waiting = [kindsAfter(events, 1n, 60_000), kindsAfter(events, 1n, 60_000)];
+  setImmediate(() => events.add({ id: 'c', kind: 'start' }));
+  assert.deepEqual(await Promise.all(waiting), [['2 start'], ['2 start']]);
+});
+
+test('when the time is up there is nothing', async () => {
+  assert.deepEqual(await kindsAfter(createEventList(), 0n, 20), []);
+});
+
+test('the longest wait is a wait', async () => {
+  const events = createEventList();
+  const waiting = kindsAfter(events, 0n, 2 ** 32 - 1);
+  setTimeout(() => events.add({ id: 'c', kind: 'create' }), 30);
+  assert.deepEqual(await waiting, ['1 create']);
+});
+
+test('a client that leaves waits no longer', async () => {
+  const events = createEventList();
+  const leaving = new AbortController();
+  const gone = new Error('gone');
+  const waiting = events.after(0n, 60_000, leaving.signal);
+  leaving.abort(gone);
+  await assert.rejects(within(waiting, 'the refusal'), gone);
+  await assert.rejects(events.after(0n, 60_000, leaving.signal), gone);
+});
+
+test('the last thousand are kept', async () => {
+  const events = createEventList();
+  for (let i = 1; i <= 1500; i++) events.add({ id: String(i), kind: 'oom' });
+  const all = await events.after(0n, 0, never);
+  assert.equal(all.length, 1000);
+  assert.deepEqual([all[0]?.number, all.at(-1)?.number], [501n, 1500n]);
+});
+
+test('a number of another daemon says nothing', async () => {
+  const events = createEventList();
+  events.add({ id: 'c', kind: 'create' });
+  assert.deepEqual(await kindsAfter(events, 500n, 60_000), ['1 create']);
+});
+
+test('who waits at the end is answered, and nobody waits after it', async () => {
+  const events = createEventList();
+  const waiting = kindsAfter(events, 0n, 60_000);
+  events.close();
+  events.close();
+  assert.deepEqual(await waiting, []);
+  assert.deepEqual(await kindsAfter(events, 0n, 60_000), []);
+});
