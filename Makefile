@@ -126,6 +126,9 @@ $(LAUNCHER_ASAN): native/launcher/launcher.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $< -o $@
 
+# It runs in containers too, which have no libraries.
+build/bench/program: PROGRAM_CFLAGS += -static
+
 build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@

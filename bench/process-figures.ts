@@ -13,8 +13,17 @@ export function wakeUps(pids: readonly number[]): number {
 
 /** Resident KiB. Where there are many processes, what they share counts once (PSS). */
 export function memoryKib(pids: readonly number[]): number {
-  const name = pids.length > 1 ? 'Pss' : 'Rss';
-  return sum(pids, (pid) => field(`/proc/${pid}/smaps_rollup`, name));
+  return pids.length > 1 ? pssKib(pids) : rssKib(pids);
+}
+
+/** What several processes share counts for each of them with its part. */
+export function pssKib(pids: readonly number[]): number {
+  return sum(pids, (pid) => field(`/proc/${pid}/smaps_rollup`, 'Pss'));
+}
+
+/** What several processes share counts for each of them whole. */
+export function rssKib(pids: readonly number[]): number {
+  return sum(pids, (pid) => field(`/proc/${pid}/smaps_rollup`, 'Rss'));
 }
 
 function tasks(pids: readonly number[]): string[] {

@@ -1,11 +1,11 @@
 /** Rounds in which the peers take turns (A B C A B C), so that a slow moment of the machine does not hit only one. */
 import { messageOf } from '../src/os/errors.js';
-import type { Peer, Placement, RunningPeer } from './peer.js';
+import type { Closable, Peer, Placement, RunningPeer } from './peer.js';
 import type { Report } from './report.js';
 
 /** What a row needs. */
-export interface Bench {
-  readonly peers: readonly Peer[];
+export interface Bench<R extends Closable = RunningPeer> {
+  readonly peers: readonly Peer<R>[];
   /** A smoke test: it runs everything, and its figures mean nothing. */
   readonly isQuick: boolean;
   readonly report: Report;
@@ -15,14 +15,14 @@ export interface Bench {
 export type Add = (title: string, unit: string, value: number) => void;
 
 /** Each peer is started once and plays all its rounds warm. One that fails is left out of the rest, with a note. */
-export async function playRounds(
-  { peers, report }: Bench,
+export async function playRounds<R extends Closable>(
+  { peers, report }: Bench<R>,
   placement: Placement,
   rounds: number,
-  play: (peer: RunningPeer, add: Add, name: string) => Promise<void>,
+  play: (peer: R, add: Add, name: string) => Promise<void>,
 ): Promise<void> {
-  const running = new Map<Peer, RunningPeer>();
-  const attempt = async (peer: Peer, body: () => Promise<void>): Promise<void> => {
+  const running = new Map<Peer<R>, R>();
+  const attempt = async (peer: Peer<R>, body: () => Promise<void>): Promise<void> => {
     try {
       await body();
     } catch (error) {

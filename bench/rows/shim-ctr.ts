@@ -1,0 +1,65 @@
+/** The whole way of a container with a terminal, as a user has it: `ctr run --rm -t`, under a containerd of its own. */
+import type { Stage } from '../../test/helpers/stage.js';
+import { runAtTerminal, startAtTerminal } from '../../test/helpers/at-terminal.js';
+import { type Containerd, startContainerd } from '../../test/helpers/containerd.js';
+import { runOf } from '../../test/helpers/ctr.js';
+import { within } from '../../test/helpers/wait-for.js';
+import type { Closable, Peer } from '../peer.js';
+import { anywhere } from '../placement.js';
+import { type Add, playRounds } from '../rounds.js';
+import type { Run } from '../section.js';
+import { type Shim, listShims } from '../shim/shims.js';
+import { stopwatch } from '../shim/stopwatch.js';
+
+interface CtrPeer extends Closable {
+  run(what: string, add: Add): Promise<void>;
+  /** Runs a container that stays, until `leave`. */
+  stay(): Promise<void>;
+  leave(): Promise<void>;
+}
+
+export async function measureCtr({ report, isQuick }: Run, stage: Stage): Promise<void> {
+  const containerd = await startContainerd(stage);
+  const peers = listShims().map((shim) => ctrPeer(stage, containerd, shim));
+  await playRounds({ peers, report, isQuick }, anywhere, isQuick ? 1 : 15, async (peer, add) => {
+    await peer.run('first', add);
+    await peer.stay();
+    await peer.run('later', add);
+    await peer.leave();
+  });
+}
+
+function ctrPeer(stage: Stage, containerd: Containerd, { name, runtime }: Shim): Peer<CtrPeer> {
+  const commandOf = (id: string, flags: string[], script: string): string[] =>
+    containerd.command(...runOf(stage, { shim: runtime, id, flags, script }));
+  const resident = stage.newId();
+  return {
+    name,
+    mostConsoles: 1,
+    start: () =>
+      Promise.resolve({
+        async run(what, add) {
+          const elapsed = stopwatch();
+          const terminal = startAtTerminal(stage, commandOf(stage.newId(), ['--rm', '-t'], 'exec sh'));
+          try {
+            await terminal.screen.hasBytes(1);
+            add(`ctr run -t, ${what} container: prompt`, 'ms', elapsed());
+            const sinceExit = stopwatch();
+            terminal.type('exit\r');
+            await within(terminal.ended, 'the end of ctr');
+            add(`ctr run -t, ${what} container: from \`exit\` to the end`, 'ms', sinceExit());
+          } finally {
+            terminal.close();
+          }
+        },
+        async stay() {
+          await runAtTerminal(stage, commandOf(resident, ['-d', '-t'], 'exec sleep 1000'));
+        },
+        async leave() {
+          await containerd.ask('tasks', 'rm', '--force', resident);
+          await containerd.ask('containers', 'rm', resident);
+        },
+        close: () => Promise.resolve(),
+      }),
+  };
+}
