@@ -19,7 +19,11 @@ export interface ShimContainer {
 }
 
 /** By the calls of `ctr run -t` and containerd, in their order. Settles when the process has written something. */
-export async function runContainer(part: ContainerdPart, shim: string, args: readonly string[]): Promise<ShimContainer> {
+export async function runContainer(
+  part: ContainerdPart,
+  shim: string,
+  args: readonly string[],
+): Promise<ShimContainer> {
   const { stage } = part;
   const id = stage.newId();
   const bundle = await part.makeBundle(id, args);

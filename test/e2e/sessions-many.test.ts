@@ -42,7 +42,13 @@ test('clients come and go in 50 sessions', { skip: missing('root'), timeout: 240
   for (const client of stays) {
     client.type('end\r');
     await client.output.sees('done\r\n');
-    assert.ok(client.output.text().replaceAll(/[^0-9\r\n]/g, '').replaceAll(/^\r\n/gm, '').includes(expected));
+    assert.ok(
+      client.output
+        .text()
+        .replaceAll(/[^0-9\r\n]/g, '')
+        .replaceAll(/^\r\n/gm, '')
+        .includes(expected),
+    );
   }
   for (const id of ids) await within(daemon.task.wait({ id }), 'the end of a session');
   for (const client of stays) await waitFor(() => client.output.hasEnded, 'the end of the output of a client');
