@@ -1,8 +1,10 @@
-/** What containerd's runtime options mean for a container. */
+/** What the options of Create mean for a container: containerd's for its runtimes, or those of our own commands. */
 import { join } from 'node:path';
 import type { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import { Options } from '../ttrpc/gen/containerd/runc-options.js';
+import { CreateOptions } from '../ttrpc/gen/termshim/options.js';
 import { findRuntime } from '../runtime/find-runtime.js';
+import { unpackAny } from '../ttrpc/message.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 
 export interface RuntimeSettings {
@@ -10,24 +12,44 @@ export interface RuntimeSettings {
   name: string;
   /** The program and its leading arguments. */
   command: string[];
-  /** The directory where it keeps its state. */
-  root: string;
+  /** The directory where it keeps its state; undefined for its own choice. */
+  root: string | undefined;
   systemdCgroup: boolean;
   noPivot: boolean;
   noNewKeyring: boolean;
   /** Who owns the pipes of a process without a terminal; undefined where that is us. */
   owner: { uid: number; gid: number } | undefined;
+  /** How long a console may take to come, and a reader to open an output. */
+  connectTimeoutMs: number;
+  /** A reader that is there has so long to read what is left when its process has ended; 0: without end. */
+  drainTimeoutMs: number;
+  /** What a command of ours wants beside it; undefined for a container of containerd's. */
+  own: OwnSettings | undefined;
+}
+
+export interface OwnSettings {
+  /** A config.json, of which a bundle is to be made. Empty where there is one. */
+  config: Uint8Array;
+  /** Whether it goes when whoever created it has left, and it has ended. */
+  remove: boolean;
+  /** Whether its screen is kept. */
+  screen: boolean;
 }
 
 /** Where containerd's own shim keeps runc's state, unless it is told otherwise. */
 export const defaultRoot = '/run/containerd/runc';
 
 /**
- * Reads a `containerd.runc.v1.Options`; without one, or with an empty one, everything is the default. containerd's
- * namespace is a directory of its own below the root. Throws InvalidArgument for options of another kind, and
- * ERR_RUNTIME_NOT_FOUND.
+ * Reads a `containerd.runc.v1.Options`, or a `termshim.v1.CreateOptions`. Without one, or with an empty one, everything
+ * is containerd's default. Throws InvalidArgument for options of another kind, and ERR_RUNTIME_NOT_FOUND.
  */
 export function readCreateOptions(options: Any | undefined, namespace: string): RuntimeSettings {
+  const own = unpackAny(CreateOptions, options);
+  return own === undefined ? containerdSettings(options, namespace) : ownSettings(own);
+}
+
+/** containerd's namespace is a directory of its own below the root. */
+function containerdSettings(options: Any | undefined, namespace: string): RuntimeSettings {
   const { binaryName, root, systemdCgroup, noPivotRoot, noNewKeyring, ioUid, ioGid } = decode(options);
   const program = findRuntime(binaryName === '' ? undefined : binaryName, { isBundleGiven: true });
   return {
@@ -37,6 +59,27 @@ export function readCreateOptions(options: Any | undefined, namespace: string): 
     noPivot: noPivotRoot,
     noNewKeyring,
     owner: ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid },
+    // A machine that starts many containers is slow.
+    connectTimeoutMs: 60_000,
+    drainTimeoutMs: 10_000,
+    own: undefined,
+  };
+}
+
+function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): RuntimeSettings {
+  return {
+    name: runtimeName,
+    command: runtimeCommand,
+    root: undefined,
+    systemdCgroup: false,
+    noPivot: false,
+    noNewKeyring: false,
+    owner: undefined,
+    // Somebody sits there and waits.
+    connectTimeoutMs: 10_000,
+    // Whoever reads a pipeline may take their time: when they leave, the copy ends by itself.
+    drainTimeoutMs: 0,
+    own,
   };
 }
 

@@ -1,5 +1,7 @@
 /** What containerd's three stdio paths mean. */
 import { TermshimError } from '../os/errors.js';
+import { stdinEndPolicies } from '../stdio/console-input.js';
+import { noReaderPolicies } from '../stdio/sink.js';
 import type { ProcessStdio } from '../task/process-io.js';
 
 /** As in the requests Create and Exec. An empty path means: none. */
@@ -12,11 +14,16 @@ export interface StdioRequest {
 
 /** Throws ERR_STDIO_UNSUPPORTED for anything but FIFOs. A terminal has no stderr. */
 export function readStdio(request: StdioRequest, owner?: { uid: number; gid: number }): ProcessStdio {
-  const stdin = fifoPath(request.stdin);
-  const stdout = fifoPath(request.stdout);
-  const common = { stdin, holdStdin: true, stdout, noReader: 'block' } as const;
-  if (request.terminal) return { kind: 'terminal', ...common, stdinEnd: 'hangup', size: undefined };
-  return { kind: 'pipes', ...common, stderr: fifoPath(request.stderr), owner };
+  const stdin = readUri(request.stdin);
+  const stdout = readUri(request.stdout);
+  const common = {
+    stdin: stdin?.path,
+    holdStdin: setting(stdin, 'hold', ['yes', 'no']) === 'yes',
+    stdout: stdout?.path,
+    noReader: setting(stdout, 'no-reader', noReaderPolicies),
+  };
+  if (!request.terminal) return { kind: 'pipes', ...common, stderr: readUri(request.stderr)?.path, owner };
+  return { kind: 'terminal', ...common, stdinEnd: setting(stdin, 'end', stdinEndPolicies), size: undefined };
 }
 
 /** As the process was asked for. */
@@ -27,11 +34,29 @@ export function stdioFields(stdio: ProcessStdio): StdioRequest {
   return { terminal: kind === 'terminal', stdin: stdio.stdin ?? '', stdout: stdio.stdout ?? '', stderr: stderr ?? '' };
 }
 
-/** A path, or a URI with the scheme `fifo`. */
-function fifoPath(text: string): string | undefined {
+interface FifoUri {
+  text: string;
+  path: string;
+  settings: URLSearchParams;
+}
+
+/** A path, or a URI with the scheme `fifo`, which may have settings: `fifo:///run/in?hold=no&end=veof`. */
+function readUri(text: string): FifoUri | undefined {
   if (text === '') return undefined;
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//.exec(text)?.[1];
-  if (scheme === undefined) return text;
-  if (scheme === 'fifo') return decodeURIComponent(text.slice('fifo://'.length));
-  throw new TermshimError('ERR_STDIO_UNSUPPORTED', `stdio by ${scheme}:// is not supported: ${text}`);
+  const [, scheme, path = '', query] = /^([a-z][a-z0-9+.-]*):\/\/([^?]*)(?:\?(.*))?$/.exec(text) ?? [];
+  if (scheme === undefined) return { text, path: text, settings: new URLSearchParams() };
+  if (scheme === 'fifo') return { text, path: decodeURIComponent(path), settings: new URLSearchParams(query) };
+  throw unsupported(text, `by ${scheme}://`);
+}
+
+/** The first choice is what containerd means. */
+function setting<T extends string>(uri: FifoUri | undefined, name: string, choices: readonly [T, ...T[]]): T {
+  const value = uri?.settings.get(name) ?? choices[0];
+  const choice = choices.find((it) => it === value);
+  if (choice !== undefined) return choice;
+  throw unsupported(uri?.text ?? '', `with ${name}=${value}`);
+}
+
+function unsupported(text: string, how: string): TermshimError {
+  return new TermshimError('ERR_STDIO_UNSUPPORTED', `stdio ${how} is not supported: ${text}`);
 }

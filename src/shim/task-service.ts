@@ -9,14 +9,16 @@ import { ProcessDetails } from '../ttrpc/gen/containerd/runc-options.js';
 import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task.js';
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
 import { readMetrics } from '../task/cgroup/metrics.js';
+import { CreateOptions, ExecOptions } from '../ttrpc/gen/termshim/options.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './checkpoint.js';
 import { packAny } from './event-message.js';
+import { removeBehind, removeExecBehind } from './remove-behind.js';
 import { readStdio, stdioFields } from './stdio.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
-import { timestampOf } from '../ttrpc/message.js';
+import { timestampOf, unpackAny } from '../ttrpc/message.js';
 
 export function taskServices(tasks: Tasks, version: string): Service[] {
   const implementation = taskMethods(tasks, version);
@@ -28,9 +30,13 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
   const processOf = ({ id, execId }: { id: string; execId: string }): Process =>
     tasks.get(id).container.process(execId);
   return {
-    async create(request) {
-      const { container } = await inWordsOf('create', tasks.create(request));
-      return { pid: container.init.pid };
+    async create(request, { signal, connection }) {
+      // containerd asks for a `delete`; a command of ours just leaves.
+      const isOwn = unpackAny(CreateOptions, request.options) !== undefined;
+      if (isOwn) signal.addEventListener('abort', () => void tasks.giveUp(request.id));
+      const task = await inWordsOf('create', tasks.create(request));
+      if (task.own?.remove === true) removeBehind(connection, tasks, task);
+      return { pid: task.container.init.pid };
     },
     async start({ id, execId }) {
       const { container } = tasks.get(id);
@@ -43,10 +49,13 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       if (execId === '') tasks.remove(task);
       return { pid, ...exitFields(exit) };
     },
-    async exec({ id, execId, spec, ...request }) {
-      const { container, owner } = tasks.get(id);
+    async exec({ id, execId, spec, ...request }, { connection }) {
+      const task = tasks.get(id);
       if (execId === '') throw new RpcError(Code.InvalidArgument, 'a process of a container needs an id');
-      container.addExec(execId, parseJson('spec', spec?.value), readStdio(request, owner));
+      const own = unpackAny(ExecOptions, spec);
+      const process = parseJson('spec', own?.process ?? spec?.value);
+      task.container.addExec(execId, process, readStdio(request, task.owner));
+      if (own?.remove === true) removeExecBehind(connection, task, execId);
       return {};
     },
     state: ({ id, execId }) => stateOf(tasks.get(id), execId),

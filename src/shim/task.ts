@@ -13,8 +13,9 @@ import { type Container, createContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import { Code, RpcError } from '../ttrpc/status.js';
+import { type BundlePlace, openBundlePlace } from './bundle-place.js';
 import { writeContainerRecord } from './container-record.js';
-import { readCreateOptions } from './create-options.js';
+import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create-options.js';
 import { readStdio } from './stdio.js';
 
 export interface Task {
@@ -24,7 +25,9 @@ export interface Task {
   readonly cgroup: Cgroup | undefined;
   /** Who owns the pipes of a process without a terminal. */
   readonly owner: { uid: number; gid: number } | undefined;
-  /** Lets go of what is not the container's own: the mounts and the watch for lack of memory. Idempotent. */
+  /** What a command of ours wants; undefined for a container of containerd's. */
+  readonly own: OwnSettings | undefined;
+  /** Lets go of what is not the container's own: the mounts, the watch for lack of memory, files. Idempotent. */
   release(): void;
 }
 
@@ -35,25 +38,45 @@ export interface TaskContext {
 }
 
 /**
- * How long a runtime may take for one command, a console to come and a reader to open an output. Long, since a machine
- * that starts many containers is slow; a runtime that fails is told at once.
+ * How long a runtime may take for one command. Long, since a machine that starts many containers is slow; a runtime that
+ * fails is told at once.
  */
 const patienceMs = 60_000;
-
-/** A reader that is there has so long to read what is left when its process has ended. */
-const drainTimeoutMs = 10_000;
 
 /** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   if (request.checkpoint !== '')
     throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
-  const id = parseId(request.id);
   const settings = readCreateOptions(request.options, context.namespace);
+  const place = openBundlePlace(request.bundle, settings.own);
+  try {
+    const task = await createTaskIn(place, { ...request, bundle: place.bundle }, settings, context, signal);
+    const release = (): void => {
+      task.release();
+      place.remove();
+    };
+    return { ...task, release };
+  } catch (error) {
+    place.remove();
+    throw error;
+  }
+}
+
+async function createTaskIn(
+  { directory }: BundlePlace,
+  request: CreateTaskRequest,
+  settings: RuntimeSettings,
+  context: TaskContext,
+  signal: AbortSignal,
+): Promise<Task> {
+  const id = parseId(request.id);
   const stdio = readStdio(request, settings.owner);
   const { path: bundle, spec } = await readBundle(request.bundle);
   const rootfs = join(bundle, 'rootfs');
-  const { command: runtime, root, systemdCgroup } = settings;
-  writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
+  const { command: runtime, root, systemdCgroup, own } = settings;
+  // Only containerd asks for a `delete`.
+  if (root !== undefined)
+    writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
   mountAll(request.rootfs, rootfs);
   let watching: OomWatch | undefined;
   const onFault = (error: Error): void => context.onFault(error, request);
@@ -68,17 +91,15 @@ export async function createTask(request: CreateTaskRequest, context: TaskContex
       runtime: ociRuntime({ ...settings, timeoutMs: patienceMs }),
       bundle,
       stdio,
-      pidFile: join(bundle, 'init.pid'),
+      pidFile: join(directory, 'init.pid'),
       sharesPids: !hasOwnPids(spec),
-      connectTimeoutMs: patienceMs,
-      drainTimeoutMs,
       signal,
       onEvent: (event) => context.onEvent(event, request),
       onFault,
     });
     const cgroup = cgroupOf(container.init.pid);
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
-    return { request, container, cgroup, owner: settings.owner, release };
+    return { request, container, cgroup, owner: settings.owner, own, release };
   } catch (error) {
     release();
     throw error;

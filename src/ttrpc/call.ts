@@ -15,15 +15,22 @@ export interface CallOptions {
   readonly onFault: FaultListener;
 }
 
+/** A call in flight. */
+export interface Call {
+  /** Its signal is the context's. Aborting it ends the call, which the deadline does too. */
+  readonly abort: AbortController;
+  /** Of the client. */
+  readonly connection: AbortSignal;
+}
+
 /**
  * Gives the payload that answers the request in `payload`, be it with an error. Never fails.
  *
  * @param payload undefined if the request was too long to be read
- * @param call its signal is the context's. Aborting it ends the call, which the deadline does too.
  */
 export async function answerCall(
   payload: Uint8Array | undefined,
-  call: AbortController,
+  call: Call,
   { services, onFault }: CallOptions,
 ): Promise<Uint8Array> {
   let place = 'a request';
@@ -50,14 +57,16 @@ function findHandler(services: ReadonlyMap<string, Service>, { service, method }
 }
 
 /** An implementation that does not heed the signal is left to itself: whoever called has the answer by then. */
-async function runCall(request: Request, handler: Handler, call: AbortController, place: string): Promise<Uint8Array> {
+async function runCall(request: Request, handler: Handler, call: Call, place: string): Promise<Uint8Array> {
+  const { abort, connection } = call;
+  const { signal } = abort;
   const passed = new RpcError(Code.DeadlineExceeded, `the deadline of ${place} has passed`);
   /* Go's client sends what is left of the deadline. */
   if (request.timeoutNano < 0n) throw passed;
-  const stopDeadline = startDeadline(Number(request.timeoutNano) / 1e6, () => call.abort(passed));
+  const stopDeadline = startDeadline(Number(request.timeoutNano) / 1e6, () => abort.abort(passed));
   const metadata = new Map(request.metadata.map(({ key, value }) => [key, value]));
   try {
-    return await Promise.race([handler(request.payload, { metadata, signal: call.signal }), abortion(call.signal)]);
+    return await Promise.race([handler(request.payload, { metadata, signal, connection }), abortion(signal)]);
   } finally {
     stopDeadline();
   }

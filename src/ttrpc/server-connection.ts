@@ -1,4 +1,5 @@
 /** The server's side of one connection. */
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { type CallOptions, answerCall } from './call.js';
 import { frameConnection } from './connection.js';
@@ -17,6 +18,9 @@ export interface ServerConnection {
 /** Takes the socket over. */
 export function serveConnection(socket: Socket, options: CallOptions): ServerConnection {
   const calls = new Map<number, AbortController>();
+  const gone = new AbortController();
+  /* A connection may have any number of calls, and of containers. */
+  setMaxListeners(0, gone.signal);
   let lastStreamId = 0;
   let isClosing = false;
   let resolveClosed = (): void => {};
@@ -35,9 +39,9 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
   }
 
   async function serve({ streamId, payload }: ReceivedFrame): Promise<void> {
-    const call = new AbortController();
-    calls.set(streamId, call);
-    const answer = await answerCall(payload, call, options);
+    const abort = new AbortController();
+    calls.set(streamId, abort);
+    const answer = await answerCall(payload, { abort, connection: gone.signal }, options);
     calls.delete(streamId);
     respond(streamId, answer);
     if (isClosing && calls.size === 0) connection.end();
@@ -61,8 +65,9 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
 
   function onClose(fault: unknown): void {
     if (fault !== undefined) options.onFault(fault, 'a connection');
-    const gone = new RpcError(Code.Canceled, 'the client is gone');
-    for (const call of calls.values()) call.abort(gone);
+    const reason = new RpcError(Code.Canceled, 'the client is gone');
+    for (const call of calls.values()) call.abort(reason);
+    gone.abort(reason);
     resolveClosed();
   }
 

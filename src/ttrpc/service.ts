@@ -7,6 +7,8 @@ export interface CallContext {
   readonly metadata: ReadonlyMap<string, string>;
   /** Aborted when nobody waits for the answer any more: the deadline has passed, or the client is gone. */
   readonly signal: AbortSignal;
+  /** Aborted when the client is gone, be it after the answer. */
+  readonly connection: AbortSignal;
 }
 
 export interface MethodDefinition {

@@ -1,0 +1,39 @@
+/**
+ * What a command has made and wants removed is its own to remove. But it may be killed, or leave while the process goes
+ * on: then the daemon does it, once the process has ended.
+ */
+import type { Task } from './task.js';
+import type { Tasks } from './tasks.js';
+
+/** Removes the container at its end if `client`, its creator's connection, has gone; at once if that never started it. */
+export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): void {
+  const { container } = task;
+  whenGone(client, async () => {
+    if (container.init.state !== 'created') await container.init.exited.catch(() => {});
+    // Somebody may have deleted it.
+    if (tasks.find(container.id) !== task) return;
+    await container.destroy();
+    tasks.remove(task);
+  });
+}
+
+/** As `removeBehind`, for a process that was added to a container. */
+export function removeExecBehind(client: AbortSignal, { container }: Task, execId: string): void {
+  const process = container.process(execId);
+  const remove = (): Promise<boolean> =>
+    container.delete(execId).then(
+      () => true,
+      () => false,
+    );
+  whenGone(client, async () => {
+    // It cannot be removed if it is being started just now.
+    if (!process.isMade && (await remove())) return;
+    await process.exited.catch(() => {});
+    await remove();
+  });
+}
+
+function whenGone(client: AbortSignal, work: () => Promise<void>): void {
+  if (client.aborted) void work();
+  else client.addEventListener('abort', () => void work(), { once: true });
+}
