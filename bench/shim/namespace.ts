@@ -7,13 +7,13 @@ import type { ContainerdPart } from './containerd-part.js';
 
 export interface ShimNamespace extends Closable {
   /** Of the shims that live: as many as there are containers, or one. */
-  pids(): number[];
+  pids: () => number[];
   /** Makes a container. It is removed by its `remove` or by `close`. */
   run(args: readonly string[]): Promise<ShimContainer>;
   /** The same shim in a namespace that has no containers yet. */
   anew(): ShimNamespace;
   /** Settles when the shims have ended. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 export function shimNamespace(part: ContainerdPart, shim: string): ShimNamespace {
