@@ -1,0 +1,41 @@
+/*
+ * Runtimes that do what they were told and then say that they failed, clients with odd wishes, and steps of the end that
+ * fail. Whatever happens, no process may be left that nobody knows of, and every exit is told.
+ */
+import assert from 'node:assert/strict';
+import { TermshimError } from '../../src/os/errors.js';
+import { findRuntime } from '../../src/runtime/find-runtime.js';
+import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
+import { leakTest, type Scope } from '../helpers/leak-free.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+/** The pty runtime, some of whose commands are others. */
+function changedRuntime(scope: Scope, change: (real: OciRuntime) => Partial<OciRuntime>): OciRuntime {
+  const root = temporaryDirectory(scope);
+  const real = ociRuntime({ ...findRuntime('pty', { isBundleGiven: true }), root });
+  return { ...real, ...change(real) };
+}
+
+const sayNo = (code: 'ERR_RUNTIME_TIMEOUT' | 'ERR_RUNTIME_FAILED', words: string): never => {
+  throw new TermshimError(code, words);
+};
+
+leakTest('an exec whose runtime is killed after it has made the process leaves none behind', async (scope) => {
+  const runtime = changedRuntime(scope, (real) => ({
+    async exec(id, options) {
+      await real.exec(id, options);
+      return sayNo('ERR_RUNTIME_TIMEOUT', 'too late');
+    },
+  }));
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio, { runtime });
+  await container.start('');
+  for (const kind of ['terminal', 'pipes'] as const) {
+    container.addExec(kind, shellProcess('exec sleep 100'), newStdio(scope, kind).stdio);
+    await assert.rejects(container.start(kind), { code: 'ERR_RUNTIME_TIMEOUT' });
+    await waitFor(async () => (await container.pids()).length === 1, `the ${kind} process to be gone`, 3000);
+  }
+  assert.deepEqual(story(), ['create', 'start', 'exec-added terminal', 'exec-added pipes']);
+});
