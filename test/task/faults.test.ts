@@ -11,6 +11,8 @@ import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
+const sigkill = 9;
+
 /** The pty runtime, some of whose commands are others. */
 function changedRuntime(scope: Scope, change: (real: OciRuntime) => Partial<OciRuntime>): OciRuntime {
   const root = temporaryDirectory(scope);
@@ -38,4 +40,17 @@ leakTest('an exec whose runtime is killed after it has made the process leaves n
     await waitFor(async () => (await container.pids()).length === 1, `the ${kind} process to be gone`, 3000);
   }
   assert.deepEqual(story(), ['create', 'start', 'exec-added terminal', 'exec-added pipes']);
+});
+
+leakTest('a kill of all that comes too late is told as one to a process that has ended', async (scope) => {
+  const runtime = changedRuntime(scope, (real) => ({
+    async kill(id, signal, options) {
+      await real.kill(id, signal, options);
+      sayNo('ERR_RUNTIME_FAILED', 'container not running');
+    },
+  }));
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec sleep 100', stdio, { runtime });
+  await container.start('');
+  await assert.rejects(container.kill('', sigkill, true), { code: 'ERR_PROCESS_NOT_FOUND' });
 });
