@@ -9,7 +9,7 @@ import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
 import { leakTest, type Scope } from '../helpers/leak-free.js';
 import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { waitFor, within } from '../helpers/wait-for.js';
 
 const sigkill = 9;
 
@@ -54,3 +54,32 @@ leakTest('a kill of all that comes too late is told as one to a process that has
   await container.start('');
   await assert.rejects(container.kill('', sigkill, true), { code: 'ERR_PROCESS_NOT_FOUND' });
 });
+
+leakTest('stdout and stderr may be one FIFO', async (scope) => {
+  const { stdio, output } = newStdio(scope, 'pipes');
+  const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo out; echo err >&2; done; echo end';
+  const { container } = await newContainer(scope, script, oneOutput(stdio));
+  await container.start('');
+  await within(container.init.exited, 'the exit');
+  assert.equal(await output.sees('end\n'), `${'out\nerr\n'.repeat(9)}end\n`);
+});
+
+leakTest('one FIFO for both that nobody reads keeps neither the exit back nor the output', async (scope) => {
+  const client = newStdio(scope, 'pipes');
+  const { container } = await newContainer(scope, 'echo last words; exit 5', oneOutput(client.stdio));
+  client.leave();
+  await container.start('');
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
+  await client.comeBack().sees('last words');
+
+  const other = newStdio(scope, 'pipes');
+  const full = await newContainer(scope, 'yes & exec yes >&2', oneOutput(other.stdio));
+  other.leave();
+  await full.container.start('');
+  await full.container.kill('', sigkill, true);
+  await within(full.container.init.exited, 'the exit', 3000);
+});
+
+function oneOutput(stdio: ReturnType<typeof newStdio>['stdio']): typeof stdio {
+  return stdio.kind === 'pipes' ? { ...stdio, stderr: stdio.stdout } : stdio;
+}
