@@ -74,7 +74,7 @@ export class Container {
       stdio: options.stdio,
       beforeExit: () => this.#endOthers(),
       onExit: (exit) => options.onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
-      onLost: options.onFault,
+      onFault: options.onFault,
     });
   }
 
@@ -111,7 +111,7 @@ export class Container {
       stdio,
       beforeExit: () => Promise.resolve(),
       onExit: (exit) => onEvent({ kind: 'exit', execId, pid: process.pid, exit }),
-      onLost: onFault,
+      onFault,
     });
     this.#execs.set(execId, { process, spec, inTurn: createQueue() });
     onEvent({ kind: 'exec-added', execId });

@@ -3,9 +3,12 @@
  * fail. Whatever happens, no process may be left that nobody knows of, and every exit is told.
  */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { TermshimError } from '../../src/os/errors.js';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
+import type { Exit } from '../../src/task/launch.js';
+import { Process } from '../../src/task/process.js';
 import { leakTest, type Scope } from '../helpers/leak-free.js';
 import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
@@ -83,3 +86,32 @@ leakTest('one FIFO for both that nobody reads keeps neither the exit back nor th
 function oneOutput(stdio: ReturnType<typeof newStdio>['stdio']): typeof stdio {
   return stdio.kind === 'pipes' ? { ...stdio, stderr: stdio.stdout } : stdio;
 }
+
+test('the exit is told, though the output could not be passed on', async () => {
+  const told: (Exit | Error)[] = [];
+  const process = new Process({
+    name: 'it',
+    stdio: { kind: 'inherited', streams: ['ignore', 'ignore', 'ignore'] },
+    beforeExit: () => Promise.resolve(),
+    onExit: (exit) => void told.push(exit),
+    onFault: (error) => void told.push(error),
+  });
+  const exit = { status: 3, at: new Date() };
+  const failure = new Error('too many open files');
+  process.adopt({
+    pid: 7,
+    io: {
+      make: () => Promise.resolve(),
+      connect: () => Promise.resolve(),
+      resize() {},
+      closeStdin() {},
+      drain: () => Promise.reject(failure),
+      close() {},
+    },
+    reaped: Promise.resolve(exit),
+    signal: () => false,
+    close() {},
+  });
+  assert.equal(await within(process.exited, 'the exit', 1000), exit);
+  assert.deepEqual(told, [failure, exit]);
+});
