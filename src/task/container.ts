@@ -74,7 +74,7 @@ export class Container {
       stdio: options.stdio,
       beforeExit: () => this.#endOthers(),
       onExit: (exit) => options.onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
-      onLost: options.onFault,
+      onFault: options.onFault,
     });
   }
 
@@ -111,7 +111,7 @@ export class Container {
       stdio,
       beforeExit: () => Promise.resolve(),
       onExit: (exit) => onEvent({ kind: 'exit', execId, pid: process.pid, exit }),
-      onLost: onFault,
+      onFault,
     });
     this.#execs.set(execId, { process, spec, inTurn: createQueue() });
     onEvent({ kind: 'exec-added', execId });
@@ -122,8 +122,15 @@ export class Container {
     const process = this.process(execId);
     // What is frozen takes a signal only from the runtime, which thaws it for SIGKILL.
     const isForRuntime = execId === '' && (all || process.state === 'paused');
-    if (isForRuntime && process.state !== 'stopped') await this.options.runtime.kill(this.id, signal, { all });
-    else process.signal(signal);
+    if (!isForRuntime || process.state === 'stopped') return process.signal(signal);
+    try {
+      await this.options.runtime.kill(this.id, signal, { all });
+    } catch (error) {
+      await bounded(process.reaped, newsMs);
+      // What has ended meanwhile is told so.
+      if (this.init.exit !== undefined) process.signal(signal);
+      throw error;
+    }
   }
 
   pause(): Promise<void> {

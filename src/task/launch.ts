@@ -49,6 +49,7 @@ export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions
     releaseOrphans();
     await io.connect();
   } catch (error) {
+    if (!isRefusal(error)) process ??= findMade(pidFile);
     releaseOrphans();
     io.close();
     if (!isRefusal(error)) await unmake(process);
@@ -68,6 +69,15 @@ export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions
       watched.close();
     },
   };
+}
+
+/** A runtime that did not come to its end, or whose console did not come, may have made the process all the same. */
+function findMade(pidFile: string): ProcessWatch | undefined {
+  try {
+    return watchProcess(Number(readFileSync(pidFile, 'utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 async function reap(process: ProcessWatch): Promise<Exit> {

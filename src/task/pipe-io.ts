@@ -18,17 +18,21 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     if (stdio.holdStdin) stdin?.hold();
     const output = async (path: string | undefined): Promise<Sink | undefined> =>
       path === undefined ? undefined : keep(await openSink(path, noReader, limits));
-    const [stdout, stderr] = [await output(stdio.stdout), await output(stdio.stderr)];
+    const stdout = await output(stdio.stdout);
+    // One pipe for both keeps the order, and no FIFO takes our other end of it for a reader.
+    const isOne = stdio.stderr === stdio.stdout;
+    const stderr = isOne ? undefined : await output(stdio.stderr);
     const copy = copyPipes({ stdin, stdout, stderr, owner, drainTimeoutMs: 0 });
     copy.done.catch(() => {});
+    const [theirIn, theirOut, theirErr] = copy.childEnds;
     return {
-      make: (command) => command({ stdio: copy.childEnds, signal: limits.signal }),
+      make: (command) => command({ stdio: [theirIn, theirOut, isOne ? theirOut : theirErr], signal: limits.signal }),
       connect: () => Promise.resolve(copy.started()),
       resize() {},
       closeStdin: () => stdin?.release(),
-      drain() {
+      async drain() {
         copy.processEnded();
-        return drain(copy, limits.drainTimeoutMs);
+        await drain(copy, limits.drainTimeoutMs);
       },
       close: () => copy.close(),
     };

@@ -16,8 +16,11 @@ export interface ProcessOptions {
   beforeExit: () => Promise<void>;
   /** Told once, when the process has ended and its output has been passed on, before `exited` settles. */
   onExit: (exit: Exit) => void;
-  /** The process was reaped by somebody else: its status is not known, and stands as 255. */
-  onLost: (error: Error) => void;
+  /**
+   * Something went wrong on the way to the exit, which is told all the same. If the process was reaped by somebody else,
+   * its status is not known, and stands as 255.
+   */
+  onFault: (error: Error) => void;
 }
 
 /** What a shell says of a status that it cannot know. */
@@ -133,8 +136,9 @@ export class Process {
     this.#exit = exit;
     this.#state = 'stopped';
     this.#resolveReaped();
-    await Promise.all([launched.io.drain(), this.options.beforeExit()]);
-    this.options.onExit(exit);
+    const { beforeExit, onExit, onFault } = this.options;
+    await Promise.all([launched.io.drain(), beforeExit()].map((step) => step.catch(onFault)));
+    onExit(exit);
     this.#resolveExited(exit);
   }
 
@@ -142,7 +146,7 @@ export class Process {
     try {
       return await launched.reaped;
     } catch (error) {
-      this.options.onLost(error as Error);
+      this.options.onFault(error as Error);
       return { status: unknownStatus, at: new Date() };
     }
   }
