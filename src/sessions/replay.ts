@@ -53,7 +53,8 @@ function synchronize(output: Uint8Array): number {
   const bell = head.indexOf(BEL);
   if (bell >= 0) return bell + 1;
   const line = head.findIndex((byte) => byte === CR || byte === LF);
-  return line < 0 ? escape : line + 1;
+  if (line < 0) return escape;
+  return line + (head[line] === CR && head[line + 1] === LF ? 2 : 1);
 }
 
 function isLineStart(before: number, byte: number): boolean {

@@ -48,6 +48,10 @@ export function formatSizePolicy(policy: SizePolicy): string {
   return typeof policy === 'object' ? `${policy.columns}x${policy.rows}` : String(policy);
 }
 
+export function isSameSize(a: Size, b: Size): boolean {
+  return a.columns === b.columns && a.rows === b.rows;
+}
+
 /** The kernel keeps 16 bits of each. */
 function isSize(cells: number): boolean {
   return cells > 0 && cells <= 0xffff;

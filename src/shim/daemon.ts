@@ -17,6 +17,7 @@ const { values } = parseArgs({
     socket: { type: 'string' },
     log: { type: 'string' },
     reserve: { type: 'string' },
+    'idle-exit': { type: 'string' },
     debug: { type: 'boolean', default: false },
   },
 });
@@ -32,6 +33,7 @@ try {
     namespace: values.namespace,
     address: values.address,
     isDebug: values.debug,
+    idleExitMs: values['idle-exit'] === undefined ? undefined : Number(values['idle-exit']) * 1000,
     onEnd: () => process.exit(0),
   });
   if (values.reserve !== undefined) tasks.reserve(values.reserve);

@@ -6,9 +6,12 @@ import { rmSync, statSync } from 'node:fs';
 import { messageOf } from '../os/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { becomeSubreaper } from '../os/subreaper.js';
+import { createSessions } from '../sessions/sessions.js';
 import { serveTtrpc } from '../ttrpc/server.js';
+import { Code, RpcError } from '../ttrpc/status.js';
 import { version } from '../version.js';
 import { eventMessage } from './event-message.js';
+import { watchIdle } from './idle.js';
 import { type Log, createLog } from './log.js';
 import { type Publisher, createPublisher } from './publisher.js';
 import { shimService } from './shim-service.js';
@@ -27,6 +30,8 @@ export interface DaemonOptions {
   /** Of containerd's own socket; undefined without containerd, where nobody waits for events. */
   address: string | undefined;
   isDebug: boolean;
+  /** After how long without a container, a client and a reservation it ends by itself; undefined: never. */
+  idleExitMs?: number | undefined;
   /** Told once, when the daemon has ended in good order. */
   onEnd: () => void;
 }
@@ -49,13 +54,32 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     onEvent(event, request) {
       log.debug('event', { container: request.id, ...event, exit: undefined }, request.bundle);
       publisher?.publish(eventMessage(event, request));
+      sessions.told(event, request.id);
     },
     onFault: (error, { id, bundle }) => log.error(messageOf(error), { container: id }, bundle),
     onEnd: () => void end(),
+    onChange: () => idle.changed(),
+  });
+  const sessions = createSessions({
+    host: tasks,
+    stop: () => (address === undefined ? stop(tasks) : refuseToStop()),
+    onFault: (error, { container }) =>
+      log.error(messageOf(error), { container: container.id }, container.options.bundle),
+  });
+  let connections = 0;
+  const idle = watchIdle({
+    idleMs: options.idleExitMs,
+    isIdle: () => tasks.count + connections === 0,
+    onIdle: () => tasks.shutdown(),
   });
   becomeSubreaper();
-  const server = serveTtrpc(options.listener, [...taskServices(tasks, version()), shimService(tasks)], {
+  const services = [...taskServices(tasks, version()), shimService(tasks), sessions.service];
+  const server = serveTtrpc(options.listener, services, {
     onFault: (fault, place) => log.error(messageOf(fault), { place }),
+    onConnections(count) {
+      connections = count;
+      idle.changed();
+    },
   });
 
   /**
@@ -64,17 +88,29 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   async function end(): Promise<void> {
     if (options.log !== undefined) removeEmpty(options.log);
     if (socket !== undefined) rmSync(socket, { force: true });
+    sessions.close();
     const closed = server.close();
     await publisher?.close(farewellMs);
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, farewellMs))]);
     options.onEnd();
   }
 
+  idle.changed();
   return { tasks, log };
 }
 
 function removeEmpty(file: string): void {
   if (statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file, { force: true });
+}
+
+/** Returns how many containers keep the daemon. */
+function stop(tasks: Tasks): number {
+  if (tasks.count === 0) tasks.shutdown();
+  return tasks.count;
+}
+
+function refuseToStop(): never {
+  throw new RpcError(Code.Unimplemented, 'this daemon is of containerd, and ends when its last container is deleted');
 }
 
 function publisherFor(address: string, namespace: string, log: Log): Publisher {

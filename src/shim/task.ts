@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { mountAll, unmountAll } from '../os/mount.js';
 import { readBundle } from '../runtime/bundle.js';
 import { parseId } from '../runtime/container-id.js';
-import { hasOwnPids } from '../runtime/oci-spec.js';
+import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
 import { type Cgroup, findCgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
@@ -21,6 +21,8 @@ import { readStdio } from './stdio.js';
 export interface Task {
   readonly request: CreateTaskRequest;
   readonly container: Container;
+  /** What config.json says. */
+  readonly spec: OciSpec;
   /** Undefined where its init is in none. */
   readonly cgroup: Cgroup | undefined;
   /** Who owns the pipes of a process without a terminal. */
@@ -99,7 +101,7 @@ async function createTaskIn(
     });
     const cgroup = cgroupOf(container.init.pid);
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
-    return { request, container, cgroup, owner: settings.owner, own, release };
+    return { request, container, spec, cgroup, owner: settings.owner, own, release };
   } catch (error) {
     release();
     throw error;

@@ -11,7 +11,11 @@ export interface Tasks {
   /** Throws ERR_PROCESS_NOT_FOUND. */
   get(id: string): Task;
   find(id: string): Task | undefined;
-  /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
+  /** In the order in which they were created. */
+  list(): Task[];
+  /** How many keep the daemon. */
+  readonly count: number;
+  /** Throws ERR_ID_IN_USE, Unavailable if the daemon is about to end, and what `createTask` throws. */
   create(request: CreateTaskRequest): Promise<Task>;
   /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): void;
@@ -26,6 +30,8 @@ export interface Tasks {
 export interface TasksOptions extends TaskContext {
   /** Called once, when the end was asked for and nothing is here. */
   onEnd: () => void;
+  /** Called whenever `count` may be another. */
+  onChange?: () => void;
 }
 
 /** containerd calls Create within milliseconds of `start`; if it died between them it never does. */
@@ -43,12 +49,15 @@ export function createTasks(options: TasksOptions): Tasks {
   let isEndAsked = false;
   let hasEnded = false;
 
+  const count = (): number => tasks.size + creations.size + reservations.size;
+  const changed = (): void => options.onChange?.();
   const unreserve = (id: string): void => {
     clearTimeout(reservations.get(id));
     if (reservations.delete(id)) endIfEmpty();
+    changed();
   };
   const endIfEmpty = (): void => {
-    if (!isEndAsked || hasEnded || tasks.size + creations.size + reservations.size > 0) return;
+    if (!isEndAsked || hasEnded || count() > 0) return;
     hasEnded = true;
     options.onEnd();
   };
@@ -60,14 +69,20 @@ export function createTasks(options: TasksOptions): Tasks {
       throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no container ${id}`);
     },
     find: (id) => tasks.get(id),
+    list: () => [...tasks.values()],
+    get count() {
+      return count();
+    },
     async create(request) {
       const { id } = request;
       if (tasks.has(id) || creations.has(id)) {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
+      if (hasEnded) throw isEnding();
       const abort = new AbortController();
       const made = createTask(request, options, abort.signal);
       creations.set(id, { abort, settled: Promise.allSettled([made]) });
+      changed();
       try {
         const task = await made;
         tasks.set(id, task);
@@ -84,14 +99,16 @@ export function createTasks(options: TasksOptions): Tasks {
       if (tasks.get(id) !== task) return;
       tasks.delete(id);
       task.release();
+      changed();
     },
     reserve(id) {
-      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
+      if (hasEnded) throw isEnding();
       clearTimeout(reservations.get(id));
       reservations.set(
         id,
         setTimeout(() => unreserve(id), reservationMs),
       );
+      changed();
     },
     async giveUp(id) {
       unreserve(id);
@@ -104,4 +121,8 @@ export function createTasks(options: TasksOptions): Tasks {
       endIfEmpty();
     },
   };
+}
+
+function isEnding(): RpcError {
+  return new RpcError(Code.Unavailable, 'the daemon is about to end');
 }

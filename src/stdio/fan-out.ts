@@ -64,6 +64,7 @@ export function createFanOut({ tap, onFollowed }: FanOutSource): DrivenFanOut {
       return follower;
     },
     observe(onOutput) {
+      if (hasFinished) return { close() {} };
       const observer = observerOf(ring, onOutput);
       observers.add(observer);
       changed();

@@ -28,6 +28,8 @@ const unknownStatus = 255;
 
 export class Process {
   readonly options: ProcessOptions;
+  /** When it was asked for. */
+  readonly createdAt = new Date();
   /** Settles when the exit has been told. Fails if the process is closed before. */
   readonly exited: Promise<Exit>;
   /** Settles when the process has been reaped; what it wrote may still be on its way. */

@@ -15,6 +15,8 @@ const acceptAgainMs = 100;
 export interface ServeOptions {
   /** Told of bugs in implementations, of clients that do not speak ttrpc, and of connections that cannot be accepted. */
   onFault?: FaultListener;
+  /** Told how many connections there are, whenever one more or one less is. */
+  onConnections?: (count: number) => void;
 }
 
 export interface TtrpcServer extends AsyncDisposable {
@@ -32,7 +34,7 @@ export interface TtrpcServer extends AsyncDisposable {
 export function serveTtrpc(
   listener: OwnedFd,
   services: readonly Service[],
-  { onFault = () => {} }: ServeOptions = {},
+  { onFault = () => {}, onConnections = () => {} }: ServeOptions = {},
 ): TtrpcServer {
   const options = { services: new Map(services.map((it) => [it.fullName, it])), onFault };
   const connections = new Set<ServerConnection>();
@@ -47,7 +49,12 @@ export function serveTtrpc(
       for (const dialer of acceptTrusted(listener.fd, 'the ttrpc socket')) {
         const connection = serveConnection(socketOf(dialer), options);
         connections.add(connection);
-        void connection.closed.then(() => connections.delete(connection));
+        onConnections(connections.size);
+        const forget = (): void => {
+          connections.delete(connection);
+          onConnections(connections.size);
+        };
+        void connection.closed.then(forget);
       }
     } catch (error) {
       onFault(error, 'the ttrpc socket');

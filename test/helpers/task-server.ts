@@ -9,10 +9,13 @@ import { shimService } from '../../src/shim/shim-service.js';
 import { taskServices } from '../../src/shim/task-service.js';
 import { stdioFields } from '../../src/shim/stdio.js';
 import { createTasks, type Tasks } from '../../src/shim/tasks.js';
+import type { OpenScreen } from '../../src/sessions/kept-screen.js';
+import { createSessions } from '../../src/sessions/sessions.js';
 import type { TaskEvent } from '../../src/task/event.js';
 import { type Client, clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { type CreateTaskRequest, TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
+import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
@@ -25,16 +28,17 @@ export interface TaskServer {
   tasks: Tasks;
   task: Client<typeof TaskDefinition>;
   shim: Client<typeof ShimDefinition>;
+  sessions: Client<typeof SessionsDefinition>;
   events: TaskEvent[];
   faults: Error[];
   /** How often the daemon would have ended itself. */
   ends(): number;
   /** For Create: a bundle whose process runs `script` in a shell, with a terminal that is read. */
-  request(id: string, script: string): Promise<Partial<CreateTaskRequest>>;
+  request(id: string, script: string, annotations?: Record<string, string>): Promise<Partial<CreateTaskRequest>>;
 }
 
 /** Containers that are left after the test are removed. */
-export async function serveTasks(scope: Scope): Promise<TaskServer> {
+export async function serveTasks(scope: Scope, openScreen?: OpenScreen): Promise<TaskServer> {
   const directory = temporaryDirectory(scope);
   const socket = join(directory, 'socket');
   const [events, faults]: [TaskEvent[], Error[]] = [[], []];
@@ -42,12 +46,21 @@ export async function serveTasks(scope: Scope): Promise<TaskServer> {
   let ends = 0;
   const tasks = createTasks({
     namespace: 'test',
-    onEvent: (event) => void events.push(event),
+    onEvent(event, { id }) {
+      events.push(event);
+      sessions.told(event, id);
+    },
     onFault: (error) => void faults.push(error),
     onEnd: () => (ends += 1),
   });
+  const sessions = createSessions({
+    host: tasks,
+    stop: () => tasks.count,
+    openScreen,
+    onFault: (error) => void faults.push(error),
+  });
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
-  const server = serveTtrpc(listener, [...taskServices(tasks, 'test'), shimService(tasks)]);
+  const server = serveTtrpc(listener, [...taskServices(tasks, 'test'), shimService(tasks), sessions.service]);
   scope.after(() => server.destroy());
   const connection = await connectTtrpc(socket);
   scope.after(() => connection.close());
@@ -59,13 +72,15 @@ export async function serveTasks(scope: Scope): Promise<TaskServer> {
     tasks,
     task: clientOf(TaskDefinition, connection),
     shim,
+    sessions: clientOf(SessionsDefinition, connection),
     events,
     faults,
     ends: () => ends,
-    async request(id, script) {
+    async request(id, script, annotations = {}) {
       ids.add(id);
       const bundle = join(directory, id);
-      await writeBundle(bundle, hostSpec({ args: ['/bin/sh', '-c', script], size: { columns: 80, rows: 24 } }));
+      const spec = hostSpec({ args: ['/bin/sh', '-c', script], size: { columns: 80, rows: 24 } });
+      await writeBundle(bundle, { ...spec, annotations });
       const { stdio } = newStdio(scope, 'terminal');
       const options = packAny(Options, { binaryName: ptyRuntimePath, root: join(directory, 'root') });
       return { id, bundle, ...stdioFields(stdio), options };

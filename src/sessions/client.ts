@@ -1,0 +1,106 @@
+/**
+ * A client of a session: its two FIFOs, what it types and sees, and the window that it looks through.
+ */
+import type { Size } from '../os/console.js';
+import type { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import type { FollowOptions, Follower } from '../stdio/follower.js';
+import type { TerminalSession } from '../task/process-io.js';
+import type { ClientInfo } from '../ttrpc/gen/termshim/sessions.js';
+import { timestampOf } from '../ttrpc/message.js';
+import type { Window } from './size.js';
+
+export interface ClientEnds {
+  /** What is typed; undefined for a client that only looks. */
+  stdin: FifoReader | undefined;
+  stdout: FifoWriter;
+}
+
+export interface ClientOptions extends ClientEnds {
+  number: number;
+  /** What it calls itself. */
+  label: string;
+  window: Size;
+  onTyped: () => void;
+  /** Told once: it has left, or the output has ended. Everything of it is closed then. */
+  onEnd: (failure?: Error) => void;
+}
+
+export class Client {
+  readonly options: ClientOptions;
+  readonly since = Date.now();
+  window: Size;
+  /** When it typed last, in the order of the session's clients. */
+  typedAt = 0;
+  #follower: Follower | undefined;
+  #input: { close(): void } | undefined;
+  #typedBytes = 0;
+
+  /** Takes the FIFOs over. */
+  constructor(options: ClientOptions) {
+    this.options = options;
+    this.window = options.window;
+  }
+
+  get number(): number {
+    return this.options.number;
+  }
+
+  get isReadOnly(): boolean {
+    return this.options.stdin === undefined;
+  }
+
+  get isConnected(): boolean {
+    return this.#follower !== undefined;
+  }
+
+  /** From now on it sees and types. False if the output has ended. */
+  connect(terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back' | 'onSkipped'>): boolean {
+    const { stdin, stdout, onTyped } = this.options;
+    this.#follower = terminal.fanOut.follow({
+      ...first,
+      sink: stdout,
+      onEnd: (reason) => this.#end(reason instanceof Error ? reason : undefined),
+    });
+    if (this.#follower === undefined || stdin === undefined) return this.isConnected;
+    this.#input = terminal.addInput({
+      fd: stdin.fd,
+      onTyped: (bytes) => {
+        this.#typedBytes += bytes;
+        onTyped();
+      },
+      onEnd: (failure) => this.#end(failure),
+    });
+    return true;
+  }
+
+  describeWindow(): Window {
+    return { client: this.number, size: this.window, isReadOnly: this.isReadOnly, typedAt: this.typedAt };
+  }
+
+  describe(): ClientInfo {
+    return {
+      client: this.number,
+      label: this.options.label,
+      since: timestampOf(this.since),
+      readOnly: this.isReadOnly,
+      ...this.window,
+      typedBytes: BigInt(this.#typedBytes),
+      seenBytes: BigInt(this.#follower?.bytes ?? 0),
+      behindBytes: BigInt(this.#follower?.behindBytes ?? 0),
+      skippedBytes: BigInt(this.#follower?.skippedBytes ?? 0),
+    };
+  }
+
+  /** Idempotent. What lies in its stdout FIFO can still be read. */
+  close(): void {
+    this.#input?.close();
+    this.#follower?.close();
+    this.options.stdin?.close();
+    this.options.stdout.close();
+  }
+
+  #end(failure: Error | undefined): void {
+    this.close();
+    this.options.onEnd(failure);
+  }
+}

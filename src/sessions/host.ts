@@ -1,0 +1,22 @@
+/** What the Sessions service asks of the daemon around it. */
+import type { OciSpec } from '../runtime/oci-spec.js';
+import type { Container } from '../task/container.js';
+
+export interface SessionHost {
+  /** In the order in which they were created. */
+  list(): readonly HostedContainer[];
+  find(id: string): HostedContainer | undefined;
+  /** Throws ERR_PROCESS_NOT_FOUND. */
+  get(id: string): HostedContainer;
+}
+
+export interface HostedContainer {
+  readonly container: Container;
+  /** What its config.json says. */
+  readonly spec: OciSpec;
+}
+
+/** Whether config.json asks for the screens of its terminals to be kept. */
+export function wantsScreen({ spec }: HostedContainer): boolean {
+  return spec.annotations?.['io.termshim.screen'] === 'true';
+}

@@ -1,0 +1,101 @@
+/** The service termshim.v1.Sessions: what people do with the terminals of a daemon's containers. */
+import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import type { Size } from '../os/console.js';
+import { type AttachRequest, SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
+import { type Implementation, type Service, service } from '../ttrpc/service.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+import type { ClientEnds } from './client.js';
+import type { EventList } from './event-list.js';
+import type { HostedContainer, SessionHost } from './host.js';
+import { sessionMessage } from './session-message.js';
+import type { Session } from './session.js';
+import { parseSizePolicy } from './size.js';
+
+export interface SessionsServiceOptions {
+  host: SessionHost;
+  stop: () => number;
+  events: EventList;
+  /** The session of a process, if there is one already. */
+  find: (hosted: HostedContainer, execId: string) => Session | undefined;
+  /** The session of a process with a terminal. */
+  open: (hosted: HostedContainer, execId: string) => Session;
+}
+
+export function sessionsService(options: SessionsServiceOptions): Service {
+  return service(SessionsDefinition, methods(options));
+}
+
+function methods({
+  host,
+  stop,
+  events,
+  find,
+  open,
+}: SessionsServiceOptions): Implementation<typeof SessionsDefinition> {
+  const describe = (hosted: HostedContainer, execId: string) => sessionMessage(hosted, execId, find(hosted, execId));
+  const sessionOf = ({ id, execId }: { id: string; execId: string }): Session => {
+    const hosted = host.get(id);
+    const { options } = hosted.container.process(execId);
+    if (options.stdio.kind === 'terminal') return open(hosted, execId);
+    throw new RpcError(Code.FailedPrecondition, `${options.name} has no terminal, so nobody can attach to it`);
+  };
+  return {
+    list: () => ({
+      sessions: host
+        .list()
+        .flatMap((hosted) => ['', ...hosted.container.execs.keys()].map((execId) => describe(hosted, execId))),
+    }),
+    inspect({ id, execId }) {
+      const hosted = host.get(id);
+      const clients = [...(find(hosted, execId)?.clients.values() ?? [])];
+      return { session: describe(hosted, execId), clients: clients.map((client) => client.describe()) };
+    },
+    async attach(request, { signal }) {
+      const window = sizeOf(request);
+      const session = sessionOf(request);
+      const { label, replay } = request;
+      return { client: await session.attach({ ...(await openEnds(request, signal)), label, window, replay }) };
+    },
+    resize(request) {
+      sessionOf(request).resize(request.client, sizeOf(request));
+      return {};
+    },
+    detach(request) {
+      sessionOf(request).detach(request.client);
+      return {};
+    },
+    setSizePolicy(request) {
+      sessionOf(request).setPolicy(parseSizePolicy(request.policy));
+      return {};
+    },
+    async events({ after, waitMs }, { signal }) {
+      return { events: await events.after(after, waitMs, signal) };
+    },
+    stop() {
+      const running = stop();
+      return { stopped: running === 0, running };
+    },
+  };
+}
+
+/** The client's own end of its stdout is open before it calls, so this is long. */
+const connectTimeoutMs = 1000;
+
+/** Throws what is wrong with a FIFO. */
+async function openEnds({ stdin: path, stdout }: AttachRequest, signal: AbortSignal): Promise<ClientEnds> {
+  const stdin = path === '' ? undefined : FifoReader.open(path);
+  try {
+    return { stdin, stdout: await FifoWriter.open(stdout, { timeoutMs: connectTimeoutMs, signal }) };
+  } catch (error) {
+    stdin?.close();
+    throw error;
+  }
+}
+
+/** Columns or rows; see ioctl_tty(2). */
+const longestSide = 65_535;
+
+function sizeOf({ columns, rows }: Size): Size {
+  if (Math.max(columns, rows) <= longestSide) return { columns, rows };
+  throw new RpcError(Code.InvalidArgument, `no terminal has the size ${columns}x${rows}`);
+}

@@ -1,0 +1,50 @@
+/** A process as the Sessions service describes it. */
+import type { Process } from '../task/process.js';
+import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
+import { timestampOf } from '../ttrpc/message.js';
+import type { HostedContainer } from './host.js';
+import type { Session } from './session.js';
+import { formatSizePolicy } from './size.js';
+
+/**
+ * @param execId empty for the init
+ * @param session undefined if nobody has attached yet
+ */
+export function sessionMessage(
+  { container, spec }: HostedContainer,
+  execId: string,
+  session: Session | undefined,
+): SessionMessage {
+  const process = container.process(execId);
+  const { terminal, exit, options, createdAt } = process;
+  const { columns, rows } = session?.size ?? terminal?.size ?? process.size ?? { columns: 0, rows: 0 };
+  const waitingMs = terminal?.waitingMs;
+  const { args }: { args?: string[] } = execId === '' ? spec.process : (container.execs.get(execId)?.spec ?? {});
+  return {
+    id: container.id,
+    execId,
+    state: stateOf(process, container.init),
+    pid: process.pid,
+    terminal: options.stdio.kind === 'terminal',
+    tty: terminal?.ttyName ?? '',
+    columns,
+    rows,
+    sizePolicy: formatSizePolicy(session?.policy ?? 'latest'),
+    clients: session?.clients.size ?? 0,
+    stdinBytes: BigInt(terminal?.stdinBytes ?? 0),
+    stdoutBytes: BigInt(terminal?.stdoutBytes ?? 0),
+    waitingSince: waitingMs === undefined ? undefined : timestampOf(Date.now() - waitingMs),
+    createdAt: timestampOf(createdAt.getTime()),
+    exitStatus: exit?.status ?? 0,
+    exitedAt: exit === undefined ? undefined : timestampOf(exit.at.getTime()),
+    command: args ?? [],
+    bundle: container.options.bundle,
+    runtime: container.options.runtime.name,
+    screen: session?.hasScreen ?? false,
+  };
+}
+
+/** Whoever is frozen with its container does not run. */
+function stateOf({ state }: Process, init: Process): string {
+  return state === 'running' && init.state === 'paused' ? 'paused' : state;
+}

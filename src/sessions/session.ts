@@ -1,0 +1,227 @@
+/**
+ * A process with a terminal, as its clients see it: who is attached, what they are shown first, and whose window gives the
+ * terminal its size.
+ */
+import type { Size } from '../os/console.js';
+import { TermshimError } from '../os/errors.js';
+import type { FollowOptions } from '../stdio/follower.js';
+import type { TerminalSession } from '../task/process-io.js';
+import type { Process } from '../task/process.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+import { Client, type ClientEnds } from './client.js';
+import { type KeptScreen, keepScreen, type OpenScreen } from './kept-screen.js';
+import { skippedNotice } from './notice.js';
+import { createRedraw, type Redraw } from './redraw.js';
+import { safeTail } from './replay.js';
+import { chooseSize, isSameSize, type SizePolicy } from './size.js';
+
+export interface SessionOptions {
+  process: Process;
+  /** Undefined where no screen is to be kept. */
+  openScreen: OpenScreen | undefined;
+  /** `client` is 0 where none was the cause. */
+  onEvent: (kind: 'attach' | 'detach' | 'resize', client: number) => void;
+  onFault: (error: Error) => void;
+}
+
+export interface Attachment extends ClientEnds {
+  label: string;
+  window: Size;
+  /** Whether to show what has been. */
+  replay: boolean;
+}
+
+/** A client's FIFO takes as much at once. */
+const replayBytes = 64 * 1024;
+/** For a client that was too slow for more. */
+const skippedReplayBytes = 16 * 1024;
+/** What comes before helps to find where a replay can begin. */
+const contextBytes = 4096;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #clients = new Map<number, Client>();
+  readonly #redraw: Redraw;
+  #policy: SizePolicy = 'latest';
+  #lastNumber = 0;
+  #lastTyped = 0;
+  #screen: KeptScreen | undefined;
+  #screenOpened: Promise<void> | undefined;
+  #hasEnded = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#redraw = createRedraw(options.process);
+    const end = (): void => this.#end();
+    options.process.exited.then(end, end);
+    this.begin();
+  }
+
+  get policy(): SizePolicy {
+    return this.#policy;
+  }
+
+  /** Of the terminal, which may have another for a moment while its program is made to draw. */
+  get size(): Size | undefined {
+    const { process } = this.#options;
+    return this.#redraw.restoredSize ?? process.terminal?.size ?? process.size;
+  }
+
+  get hasScreen(): boolean {
+    return this.#screen !== undefined;
+  }
+
+  get clients(): ReadonlyMap<number, Client> {
+    return this.#clients;
+  }
+
+  /** To be called when the process was made, before its first output is read. Who has attached before sees all of it. */
+  begin(): void {
+    const { process, openScreen } = this.#options;
+    const { terminal } = process;
+    if (terminal === undefined) return;
+    if (openScreen !== undefined) this.#screenOpened ??= this.#openScreen(terminal, openScreen);
+    for (const client of this.#clients.values()) {
+      if (!client.isConnected) this.#connect(client, terminal, { greeting: nothing, back: terminal.stdoutBytes });
+    }
+  }
+
+  /** Takes the FIFOs over. Returns the client's number. Throws ERR_STATE_INVALID if the process has ended. */
+  async attach({ replay, ...attachment }: Attachment): Promise<number> {
+    await this.#screenOpened;
+    const { process, onEvent } = this.#options;
+    const { terminal } = process;
+    const number = ++this.#lastNumber;
+    const client = new Client({
+      ...attachment,
+      number,
+      onTyped: () => this.#typed(client),
+      onEnd: (failure) => this.#left(client, failure),
+    });
+    this.#clients.set(number, client);
+    client.typedAt = ++this.#lastTyped;
+    const isResized = this.#applySize();
+    const first = replay && terminal !== undefined ? this.#present(terminal) : { greeting: nothing, back: 0 };
+    if (this.#hasEnded || (terminal !== undefined && !this.#connect(client, terminal, first))) {
+      this.#clients.delete(number);
+      client.close();
+      throw new TermshimError('ERR_STATE_INVALID', `${process.options.name} has ended`);
+    }
+    onEvent('attach', number);
+    if (isResized) onEvent('resize', number);
+    else if (replay) this.#askForRedraw();
+    return number;
+  }
+
+  /** What follows throws NotFound if there is no such client. */
+  resize(number: number, window: Size): void {
+    const client = this.#client(number);
+    client.window = window;
+    client.typedAt = ++this.#lastTyped;
+    this.#changed(number);
+  }
+
+  detach(number: number): void {
+    this.#remove(this.#client(number));
+  }
+
+  setPolicy(policy: SizePolicy): void {
+    if (typeof policy === 'number') this.#client(policy);
+    this.#policy = policy;
+    this.#changed(0);
+  }
+
+  #client(number: number): Client {
+    const client = this.#clients.get(number);
+    if (client !== undefined) return client;
+    throw new RpcError(Code.NotFound, `${this.#options.process.options.name} has no client ${number}`);
+  }
+
+  #connect(client: Client, terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back'>): boolean {
+    return client.connect(terminal, { ...first, onSkipped: (bytes) => this.#skipped(bytes, terminal) });
+  }
+
+  /** What to show of what has been. */
+  #present(terminal: TerminalSession): Pick<FollowOptions, 'greeting' | 'back'> {
+    if (this.#screen !== undefined) return { greeting: this.#screen.snapshot(), back: 0 };
+    return { greeting: nothing, back: tailOf(terminal, replayBytes).length };
+  }
+
+  #skipped(bytes: number, terminal: TerminalSession): Uint8Array {
+    if (this.#screen !== undefined) return Buffer.concat([skippedNotice(bytes), this.#screen.snapshot()]);
+    const tail = tailOf(terminal, skippedReplayBytes);
+    this.#askForRedraw();
+    return Buffer.concat([skippedNotice(bytes - tail.length), tail]);
+  }
+
+  /** Where a screen is kept there is no need, and before anything was drawn there is nothing to draw anew. */
+  #askForRedraw(): void {
+    const { state, terminal } = this.#options.process;
+    const hasDrawn = state === 'running' && terminal !== undefined && terminal.stdoutBytes > 0;
+    if (this.#screen === undefined && hasDrawn) this.#redraw.ask();
+  }
+
+  #typed(client: Client): void {
+    if (client.typedAt === this.#lastTyped) return;
+    client.typedAt = ++this.#lastTyped;
+    this.#changed(client.number);
+  }
+
+  #left(client: Client, failure: Error | undefined): void {
+    if (failure !== undefined) this.#options.onFault(failure);
+    this.#remove(client);
+  }
+
+  #remove(client: Client): void {
+    if (!this.#clients.delete(client.number)) return;
+    client.close();
+    // No other client will ever have its number.
+    if (this.#policy === client.number) this.#policy = 'latest';
+    this.#options.onEvent('detach', client.number);
+    this.#changed(client.number);
+  }
+
+  /** @param cause the number of a client, or 0 */
+  #changed(cause: number): void {
+    if (this.#applySize()) this.#options.onEvent('resize', cause);
+  }
+
+  /** Returns whether the terminal has another size now. */
+  #applySize(): boolean {
+    const { process } = this.#options;
+    const windows = Array.from(this.#clients.values(), (client) => client.describeWindow());
+    const wanted = chooseSize(this.#policy, windows);
+    const { size } = this;
+    if (wanted === undefined || process.exit !== undefined) return false;
+    if (size !== undefined && isSameSize(wanted, size)) return false;
+    this.#redraw.cancel();
+    process.resize(wanted);
+    return true;
+  }
+
+  async #openScreen(terminal: TerminalSession, open: OpenScreen): Promise<void> {
+    try {
+      const screen = await keepScreen(terminal, open);
+      if (this.#hasEnded) screen.close();
+      else this.#screen = screen;
+    } catch (error) {
+      this.#options.onFault(error as Error);
+    }
+  }
+
+  /** Whoever is connected gets the rest of the output first, and leaves then. */
+  #end(): void {
+    this.#hasEnded = true;
+    this.#redraw.cancel();
+    this.#screen?.close();
+    this.#screen = undefined;
+    for (const client of this.#clients.values()) if (!client.isConnected) this.#remove(client);
+  }
+}
+
+const nothing = new Uint8Array();
+
+function tailOf({ fanOut, stdoutBytes }: TerminalSession, maxBytes: number): Uint8Array {
+  const recent = fanOut.recent(maxBytes + contextBytes);
+  return safeTail(recent, { maxBytes, isWhole: recent.length === stdoutBytes });
+}

@@ -1,0 +1,75 @@
+/**
+ * The sessions of a daemon: for each process with a terminal, once somebody attaches or its screen is to be kept.
+ */
+import type { TaskEvent } from '../task/event.js';
+import type { Process } from '../task/process.js';
+import type { Service } from '../ttrpc/service.js';
+import { createEventList } from './event-list.js';
+import { type HostedContainer, type SessionHost, wantsScreen } from './host.js';
+import type { OpenScreen } from './kept-screen.js';
+import { sessionsService } from './service.js';
+import { Session } from './session.js';
+
+export interface SessionsOptions {
+  host: SessionHost;
+  /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
+  stop: () => number;
+  /** Undefined where no emulator is at hand. */
+  openScreen?: OpenScreen | undefined;
+  onFault: (error: Error, container: HostedContainer) => void;
+}
+
+export interface Sessions {
+  readonly service: Service;
+  /** To be called for each event of a container, when it happens. */
+  told(event: TaskEvent, id: string): void;
+  /** Nobody waits for events any more. */
+  close(): void;
+}
+
+export function createSessions({ host, stop, openScreen, onFault }: SessionsOptions): Sessions {
+  const events = createEventList();
+  const sessions = new WeakMap<Process, Session>();
+
+  const find = ({ container }: HostedContainer, execId: string): Session | undefined =>
+    sessions.get(container.process(execId));
+  const open = (hosted: HostedContainer, execId: string): Session => {
+    const { container } = hosted;
+    const process = container.process(execId);
+    const session =
+      sessions.get(process) ??
+      new Session({
+        process,
+        openScreen: wantsScreen(hosted) ? openScreen : undefined,
+        onEvent: (kind, client) => events.add({ kind, id: container.id, execId, pid: process.pid, client }),
+        onFault: (error) => onFault(error, hosted),
+      });
+    sessions.set(process, session);
+    return session;
+  };
+  /** Who has attached already is connected, and a screen is begun. */
+  const begin = (id: string, execId: string): void => {
+    const hosted = host.find(id);
+    if (hosted === undefined || hosted.container.process(execId).terminal === undefined) return;
+    if (wantsScreen(hosted)) open(hosted, execId);
+    find(hosted, execId)?.begin();
+  };
+
+  return {
+    service: sessionsService({ host, stop, events, find, open }),
+    told(event, id) {
+      events.add({
+        id,
+        kind: event.kind,
+        execId: 'execId' in event ? event.execId : '',
+        pid: 'pid' in event ? event.pid : 0,
+        exitStatus: 'exit' in event ? event.exit.status : 0,
+      });
+      // The host knows of the container a turn later, and its init writes nothing before its start.
+      if (event.kind === 'create') setImmediate(() => begin(id, ''));
+      // The process is there when whoever tells this is done, and nothing was read from its terminal yet.
+      if (event.kind === 'exec-started') queueMicrotask(() => begin(id, event.execId));
+    },
+    close: () => events.close(),
+  };
+}

@@ -1,0 +1,194 @@
+/*
+ * The size of a terminal that several look at, and the screen that they are shown. A program draws for one size: it must
+ * be the right one from the first byte, change when the policy says so and not otherwise, and a program that has drawn
+ * long ago must draw anew for whoever comes, unless a screen is kept.
+ */
+import assert from 'node:assert/strict';
+import type { Size } from '../../src/os/console.js';
+import type { Screen } from '../../src/sessions/kept-screen.js';
+import { Code } from '../../src/ttrpc/status.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { newSession, type TestSession } from '../helpers/session.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+/** Says its size once, and whenever it is told of another. */
+const tellsSizes = 'trap "stty size" WINCH; stty size; while :; do sleep 0.01; done';
+
+async function sizeOf(session: TestSession): Promise<string> {
+  const { columns, rows } = await session.describe();
+  return `${columns}x${rows}`;
+}
+
+leakTest('the window of who attaches before the start is there from the first byte', async (scope) => {
+  const session = await newSession(scope, tellsSizes);
+  const client = await session.attach({ columns: 132, rows: 43 });
+  await session.start();
+  assert.equal(await client.output.sees('\r\n'), '43 132\r\n');
+});
+
+leakTest('the size follows who typed last, and stays when the last one leaves', async (scope) => {
+  const session = await newSession(scope, 'exec cat');
+  await session.start();
+  const { id, sessions } = session;
+  assert.equal(await sizeOf(session), '80x24');
+  const one = await session.attach({ columns: 100, rows: 30 });
+  assert.equal(await sizeOf(session), '100x30');
+  const two = await session.attach({ columns: 120, rows: 40 });
+  assert.equal(await sizeOf(session), '120x40');
+  await session.attach({ columns: 10, rows: 10, isReadOnly: true });
+  await session.attach({ columns: 0, rows: 0 });
+  assert.equal(await sizeOf(session), '120x40');
+  await one.type('x');
+  await waitFor(async () => (await sizeOf(session)) === '100x30', 'the size of who typed');
+  await sessions.resize({ id, client: two.number, columns: 90, rows: 20 });
+  assert.equal(await sizeOf(session), '90x20');
+  two.leave();
+  await waitFor(async () => (await sizeOf(session)) === '100x30', 'the size of who is left');
+  one.leave();
+  await waitFor(async () => (await session.describe()).clients === 2, 'the others');
+  assert.equal(await sizeOf(session), '100x30');
+  const resized = (await session.story()).filter((it) => it.startsWith('resize'));
+  assert.deepEqual(resized, ['resize 1', 'resize 2', 'resize 1', 'resize 2', 'resize 2']);
+});
+
+leakTest('a policy holds until another is set, or its client has left', async (scope) => {
+  const session = await newSession(scope, 'exec cat');
+  await session.start();
+  const { id, sessions } = session;
+  const set = async (policy: string): Promise<string> => {
+    await sessions.setSizePolicy({ id, policy });
+    const described = await session.describe();
+    assert.equal(described.sizePolicy, policy);
+    return sizeOf(session);
+  };
+  const one = await session.attach({ columns: 100, rows: 20 });
+  const two = await session.attach({ columns: 90, rows: 40 });
+  assert.equal((await session.describe()).sizePolicy, 'latest');
+  assert.equal(await set('smallest'), '90x20');
+  assert.equal(await set('largest'), '100x40');
+  assert.equal(await set('132x43'), '132x43');
+  await sessions.resize({ id, client: two.number, columns: 50, rows: 50 });
+  assert.equal(await sizeOf(session), '132x43');
+  assert.equal(await set('1'), '100x20');
+  await two.type('x');
+  await two.output.sees('x');
+  assert.equal(await sizeOf(session), '100x20');
+  await assert.rejects(set('7'), { code: Code.NotFound, message: 'the container c has no client 7' });
+  await assert.rejects(set('tiny'), { code: Code.InvalidArgument, message: /"tiny", and not latest, smallest/ });
+  one.leave();
+  await waitFor(async () => (await sizeOf(session)) === '50x50', 'the size of who is left');
+  assert.equal((await session.describe()).sizePolicy, 'latest');
+});
+
+leakTest('a program is made to draw for who comes, by a row less and the row back', async (scope) => {
+  const session = await newSession(scope, tellsSizes);
+  await session.start();
+  await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
+  const client = await session.attach();
+  assert.equal(await client.output.sees('23 80\r\n24 80\r\n'), '24 80\r\n23 80\r\n24 80\r\n');
+  assert.deepEqual(await session.story(), ['create', 'start', 'attach 1']);
+});
+
+leakTest('an attach that changes the size is enough', async (scope) => {
+  const session = await newSession(scope, tellsSizes);
+  await session.start();
+  await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
+  const first = await session.attach({ columns: 100 });
+  await first.output.sees('24 100\r\n');
+  const second = await session.attach({ columns: 90 });
+  assert.equal(await second.output.sees('24 90\r\n'), '24 80\r\n24 100\r\n24 90\r\n');
+});
+
+leakTest('a size that is set while a program is made to draw stands', async (scope) => {
+  const session = await newSession(scope, tellsSizes);
+  await session.start();
+  const { id, sessions, task } = session;
+  const first = await session.attach({ columns: 100 });
+  await first.output.sees('24 100\r\n');
+  const blind = await session.attach({ columns: 100 });
+  await blind.output.sees('23 100\r\n');
+  await sessions.resize({ id, client: blind.number, columns: 70, rows: 20 });
+  await blind.output.sees('20 70\r\n');
+  await session.attach({ columns: 70, rows: 20 });
+  await blind.output.sees('19 70\r\n');
+  await task.resizePty({ id, width: 60, height: 10 });
+  await blind.output.sees('10 60\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assert.equal(await sizeOf(session), '60x10');
+});
+
+interface FakeScreen extends Screen {
+  fed: string;
+  sizes: Size[];
+  isClosed: boolean;
+}
+
+/** Shows what it was fed. */
+function fakeScreen(size: Size): FakeScreen {
+  const screen: FakeScreen = {
+    fed: '',
+    sizes: [size],
+    isClosed: false,
+    feed: (bytes) => void (screen.fed += Buffer.from(bytes).toString()),
+    resize: (next) => void screen.sizes.push(next),
+    snapshot: () => Buffer.from(`<${screen.sizes.at(-1)?.columns}:${screen.fed}>`),
+    close() {
+      screen.isClosed = true;
+    },
+  };
+  return screen;
+}
+
+leakTest('a screen that is kept is what a client sees first', async (scope) => {
+  const screens: FakeScreen[] = [];
+  const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done', {
+    annotations: { 'io.termshim.screen': 'true' },
+    async openScreen(size) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      screens.push(fakeScreen(size));
+      return screens.at(-1) as FakeScreen;
+    },
+  });
+  await session.start();
+  const one = await session.attach();
+  await one.output.sees('ready');
+  await one.type('a\n');
+  await one.output.sees('got a\r\n');
+  const two = await session.attach({ columns: 100 });
+  assert.equal(await two.output.sees('>'), '<100:ready\r\ngot a\r\n>');
+  assert.equal((await session.describe()).screen, true);
+  assert.deepEqual(screens[0]?.sizes, [
+    { columns: 80, rows: 24 },
+    { columns: 100, rows: 24 },
+  ]);
+  await two.type('b\n');
+  await one.output.sees('got b\r\n');
+  assert.equal(await two.output.sees('got b\r\n'), '<100:ready\r\ngot a\r\n>got b\r\n');
+  await session.task.kill({ id: session.id, signal: 9 });
+  await session.task.wait({ id: session.id });
+  await waitFor(() => screens[0]?.isClosed, 'the end of the screen');
+  assert.equal(screens.length, 1);
+  assert.deepEqual(session.faults, []);
+});
+
+leakTest('a screen that cannot be kept is no reason to do without the terminal', async (scope) => {
+  const session = await newSession(scope, 'echo hello; exec sleep 100', {
+    annotations: { 'io.termshim.screen': 'true' },
+    openScreen: () => Promise.reject(new Error('no emulator')),
+  });
+  await session.start();
+  const client = await session.attach();
+  await client.output.sees('hello');
+  assert.deepEqual(
+    session.faults.map(({ message }) => message),
+    ['no emulator'],
+  );
+  assert.equal((await session.describe()).screen, false);
+});
+
+leakTest('a screen is kept only where config.json asks for it', async (scope) => {
+  const session = await newSession(scope, 'exec sleep 100', { openScreen: () => assert.fail('not asked for') });
+  await session.start();
+  await session.attach();
+  assert.equal((await session.describe()).screen, false);
+});
