@@ -70,7 +70,7 @@ export async function runContainer(
       await task.kill({ id, signal: 9 });
       await exited;
       await task.delete({ id });
-      await task.shutdown({ id });
+      await task.shutdown({ id }).catch(() => {});
       connection.close();
       ends.close();
     },

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
 import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
+import { leadsQuietSession } from '../os/session.js';
 import { lastErrorWords } from './runtime-words.js';
 
 /** What a runtime, and so its container, gets as stdin, stdout and stderr. Descriptors stay the caller's. */
@@ -86,8 +87,9 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     const stdin = call.input === undefined ? 'ignore' : openInput(call.input);
     const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
     const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
-    // A session of its own: a ^C at our terminal, or its end, would kill it half-way through what it does for us.
-    return spawn(program, argv, { stdio: [...stdio], env: environment(), detached: true });
+    // A ^C at our terminal, or its end, would kill it half-way through what it does for us. Where none can come it shares
+    // our session: a new one is a scheduling group too (autogroup in sched(7)), which a busy machine serves late.
+    return spawn(program, argv, { stdio: [...stdio], env: environment(), detached: !leadsQuietSession() });
   } catch (error) {
     throw spawnError(call, error);
   } finally {
