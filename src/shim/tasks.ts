@@ -15,7 +15,7 @@ export interface Tasks {
   list(): Task[];
   /** How many keep the daemon. */
   readonly count: number;
-  /** Throws ERR_ID_IN_USE, Unavailable if the daemon is about to end, and what `createTask` throws. */
+  /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
   create(request: CreateTaskRequest): Promise<Task>;
   /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): void;
@@ -78,7 +78,6 @@ export function createTasks(options: TasksOptions): Tasks {
       if (tasks.has(id) || creations.has(id)) {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
-      if (hasEnded) throw isEnding();
       const abort = new AbortController();
       const made = createTask(request, options, abort.signal);
       creations.set(id, { abort, settled: Promise.allSettled([made]) });
@@ -102,7 +101,7 @@ export function createTasks(options: TasksOptions): Tasks {
       changed();
     },
     reserve(id) {
-      if (hasEnded) throw isEnding();
+      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
       clearTimeout(reservations.get(id));
       reservations.set(
         id,
@@ -121,8 +120,4 @@ export function createTasks(options: TasksOptions): Tasks {
       endIfEmpty();
     },
   };
-}
-
-function isEnding(): RpcError {
-  return new RpcError(Code.Unavailable, 'the daemon is about to end');
 }
