@@ -31,9 +31,14 @@ export interface Sink {
 export const noReaderPolicies = ['block', 'discard', 'hangup'] as const;
 export type NoReader = (typeof noReaderPolicies)[number];
 
-/** Takes over the writer. */
+/** Takes over the writer, and closes it if it throws. */
 export function fifoSink(writer: FifoWriter, noReader: NoReader): Sink {
-  if (noReader === 'block') writer.hold();
+  try {
+    if (noReader === 'block') writer.hold();
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
   let discardedBytes = 0;
   return {
     fd: writer.fd,

@@ -5,6 +5,7 @@
  * The order of the end is law: a process is reaped, its output passed on, its exit told; a container's init is always
  * the last of its processes.
  */
+import { constants } from 'node:os';
 import { TermshimError } from '../os/errors.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
@@ -120,17 +121,10 @@ export class Container {
   /** Sends a signal by number to one process, or, with the init, to all of the container's. */
   async kill(execId: string, signal: number, all: boolean): Promise<void> {
     const process = this.process(execId);
-    // What is frozen takes a signal only from the runtime, which thaws it for SIGKILL.
+    // What is frozen takes a signal only from the runtime.
     const isForRuntime = execId === '' && (all || process.state === 'paused');
-    if (!isForRuntime || process.state === 'stopped') return process.signal(signal);
-    try {
-      await this.options.runtime.kill(this.id, signal, { all });
-    } catch (error) {
-      await bounded(process.reaped, newsMs);
-      // What has ended meanwhile is told so.
-      if (this.init.exit !== undefined) process.signal(signal);
-      throw error;
-    }
+    if (isForRuntime && process.state !== 'stopped') await this.#killByRuntime(signal, all);
+    else process.signal(signal);
   }
 
   pause(): Promise<void> {
@@ -219,6 +213,22 @@ export class Container {
       init.enter(to);
       this.options.onEvent(event);
     });
+  }
+
+  async #killByRuntime(signal: number, all: boolean): Promise<void> {
+    const { init, id } = this;
+    const { runtime } = this.options;
+    const isFrozen = init.state === 'paused';
+    try {
+      await runtime.kill(id, signal, { all });
+    } catch (error) {
+      await bounded(init.reaped, newsMs);
+      // What has ended meanwhile is told so.
+      if (init.exit !== undefined) init.signal(signal);
+      throw error;
+    }
+    // runc thaws it for SIGKILL. crun leaves it frozen, and so alive.
+    if (isFrozen && signal === constants.signals.SIGKILL) await runtime.resume(id).catch(() => {});
   }
 
   async #deleteInit(): Promise<Exit> {

@@ -12,8 +12,7 @@ import { openSink } from './open-sink.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessIo {
-  const stdin = stdio.stdin === undefined ? undefined : FifoReader.open(stdio.stdin);
-  if (stdio.holdStdin) stdin?.hold();
+  const stdin = openStdin(stdio);
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
@@ -82,6 +81,17 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
     },
     addInput: (options) => copy.addInput(options),
   };
+}
+
+function openStdin({ stdin: path, holdStdin }: TerminalStdio): FifoReader | undefined {
+  const stdin = path === undefined ? undefined : FifoReader.open(path);
+  try {
+    if (holdStdin) stdin?.hold();
+    return stdin;
+  } catch (error) {
+    stdin?.close();
+    throw error;
+  }
 }
 
 async function closeWhenOpen(opening: Promise<Sink>): Promise<void> {

@@ -58,6 +58,24 @@ leakTest('a kill of all that comes too late is told as one to a process that has
   await assert.rejects(container.kill('', sigkill, true), { code: 'ERR_PROCESS_NOT_FOUND' });
 });
 
+leakTest('a paused container is killed, be it by a runtime that leaves it frozen', async (scope) => {
+  const frozen: Parameters<OciRuntime['kill']>[] = [];
+  const runtime = changedRuntime(scope, (real) => ({
+    kill: async (...args) => void frozen.push(args),
+    async resume(id) {
+      await real.resume(id);
+      for (const args of frozen) await real.kill(...args);
+    },
+  }));
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio, { runtime });
+  await container.start('');
+  await container.pause();
+  await container.kill('', sigkill, false);
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 137);
+  assert.deepEqual(story(), ['create', 'start', 'paused', 'exit']);
+});
+
 leakTest('stdout and stderr may be one FIFO', async (scope) => {
   const { stdio, output } = newStdio(scope, 'pipes');
   const script = 'for i in 1 2 3 4 5 6 7 8 9; do echo out; echo err >&2; done; echo end';

@@ -1,0 +1,59 @@
+/*
+ * A process that has run out of descriptors fails at any of the many places where one is opened. Each failure must give
+ * back what was opened before it, or the shortage stays for good. So a container is created with no descriptor to spare,
+ * with one, with two, until it can be created.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { addon } from '../../src/native/addon.js';
+import { openDescriptors } from '../helpers/descriptors.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { newContainer, newStdio } from '../helpers/task.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+for (const kind of ['terminal', 'pipes'] as const) {
+  leakTest(`a container with ${kind} for which there are too few descriptors leaves none open`, async (scope) => {
+    const { stdio } = newStdio(scope, kind);
+    for (let spare = 0; ; spare++) {
+      const before = openDescriptors();
+      const refill = leaveDescriptors(spare);
+      const creating = newContainer(scope, 'exec sleep 100', stdio);
+      const failure: unknown = await creating.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      refill();
+      if (failure === undefined) return;
+      assert.match(String(failure), /EMFILE/);
+      const added = (): string[] => openDescriptors().filter((it) => !before.includes(it));
+      await waitFor(() => added().length === 0, 'what was opened to be closed', 2000).catch(() => {});
+      assert.deepEqual(added(), [], `left open when there were ${spare} descriptors`);
+    }
+  });
+}
+
+/** Leaves only so many, until the returned function is called. */
+function leaveDescriptors(spare: number): () => void {
+  const few = 200;
+  const [, soft = ''] = /^(\d+)/.exec(prlimit('--output=SOFT', '--noheadings')) ?? [];
+  prlimit(`--nofile=${few}:`);
+  const taken: number[] = [];
+  for (;;) {
+    const fd = addon.fd_open('/dev/null', constants.O_RDONLY, 0);
+    if (fd < 0) break;
+    taken.push(fd);
+  }
+  for (let i = 0; i < spare; i++) addon.fd_close(taken.pop() as number);
+  return () => {
+    for (const fd of taken) addon.fd_close(fd);
+    prlimit(`--nofile=${soft}:`);
+  };
+}
+
+function prlimit(...options: string[]): string {
+  const query = options.some((it) => it.startsWith('--nofile=')) ? [] : ['--nofile'];
+  const { stdout, status } = spawnSync('prlimit', ['--pid', String(process.pid), ...query, ...options]);
+  assert.equal(status, 0);
+  return stdout.toString();
+}
