@@ -130,7 +130,7 @@ leakTest('the exit of the init is the last, though an exec process would live on
 
 leakTest('an exec process whose reader of stdout never comes fails, and is not left behind', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
-  const { container } = await newContainer(scope, 'exec sleep 100', stdio, { connectTimeoutMs: 500 });
+  const { container } = await newContainer(scope, 'exec sleep 100', stdio, { connectTimeoutMs: 3000 });
   await container.start('');
   const other = newStdio(scope, 'terminal');
   other.leave();
