@@ -4,7 +4,8 @@
 set -eu
 
 wanted="gcc:gcc make:make runc:runc crun:crun conmon:conmon valgrind:valgrind tmux:tmux perl:perl-base
-  /bin/busybox:busybox-static protoc:protobuf-compiler containerd:containerd dockerd:docker.io"
+  /bin/busybox:busybox-static protoc:protobuf-compiler containerd:containerd dockerd:docker.io
+  zsh:zsh fish:fish"
 
 missing=""
 for pair in $wanted; do

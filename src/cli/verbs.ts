@@ -16,6 +16,46 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'run a process with a terminal: in a container, or right here',
       load: () => import('./run.js'),
     },
+    ps: {
+      about: 'list containers and what goes on at their terminals',
+      load: () => import('./ps.js'),
+    },
+    inspect: {
+      about: 'show all that is known of a container, and who is attached',
+      load: () => import('./inspect.js'),
+    },
+    stats: {
+      about: 'show what containers use: processors, memory, processes',
+      load: () => import('./stats.js'),
+    },
+    events: {
+      about: 'follow what happens to containers and their terminals',
+      load: () => import('./events.js'),
+    },
+    resize: {
+      about: 'set the size of a terminal, or say whose window decides',
+      load: () => import('./resize.js'),
+    },
+    kill: {
+      about: 'send a signal to a container',
+      load: () => import('./kill.js'),
+    },
+    pause: {
+      about: 'let the processes of a container stand still',
+      load: () => import('./pause.js'),
+    },
+    resume: {
+      about: 'let a paused container go on',
+      load: () => import('./resume.js'),
+    },
+    wait: {
+      about: 'wait for the end of a container, and print its exit status',
+      load: () => import('./wait.js'),
+    },
+    delete: {
+      about: 'remove containers that have ended',
+      load: () => import('./delete.js'),
+    },
     copy: {
       about: 'copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends',
       load: () => import('./copy.js'),
@@ -23,6 +63,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     recvtty: {
       about: "receive consoles at a socket, as runc's recvtty does",
       load: () => import('./recvtty.js'),
+    },
+    completion: {
+      about: 'print what makes a shell complete our command lines',
+      load: () => import('./completion.js'),
     },
   }),
 );

@@ -15,6 +15,7 @@ export const errorCodes = [
   'ERR_FIFO_INVALID',
   'ERR_FIFO_TIMEOUT',
   'ERR_GROUP_INVALID',
+  'ERR_ID_AMBIGUOUS',
   'ERR_ID_INVALID',
   'ERR_ID_IN_USE',
   'ERR_MOUNT_FAILED',

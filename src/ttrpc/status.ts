@@ -68,6 +68,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_FIFO_INVALID: Code.InvalidArgument,
   ERR_FIFO_TIMEOUT: Code.DeadlineExceeded,
   ERR_GROUP_INVALID: Code.InvalidArgument,
+  ERR_ID_AMBIGUOUS: Code.InvalidArgument,
   ERR_ID_INVALID: Code.InvalidArgument,
   ERR_ID_IN_USE: Code.AlreadyExists,
   ERR_MOUNT_FAILED: Code.Internal,

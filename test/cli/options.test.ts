@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { InvalidArgumentError } from 'commander';
 import { describe, test } from 'node:test';
-import { parseDuration, parsePid } from '../../src/cli/options.js';
+import { parseDuration, parsePid, parseSignal, parseSize } from '../../src/cli/options.js';
 
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -80,6 +80,62 @@ describe('parsePid', () => {
     test(`${JSON.stringify(text)} is refused`, () => {
       const isTold = (error: Error): boolean => error instanceof InvalidArgumentError && /pid/.test(error.message);
       assert.throws(() => parsePid(text), isTold);
+    });
+  }
+});
+
+describe('parseSize', () => {
+  test('columns, then rows', () => {
+    assert.deepEqual(parseSize('100x30'), { columns: 100, rows: 30 });
+    assert.deepEqual(parseSize('65535x1'), { columns: 65_535, rows: 1 });
+  });
+
+  for (const text of [
+    '',
+    'x',
+    '100',
+    '0x0',
+    '80x0',
+    '0x24',
+    '65536x24',
+    '80x-24',
+    '80X24',
+    '80x24x1',
+    ' 80x24',
+    '8e1x24',
+  ]) {
+    test(`${JSON.stringify(text)} is refused`, () => {
+      assert.throws(
+        () => parseSize(text),
+        (error: Error) => /100x30/.test(error.message),
+      );
+    });
+  }
+});
+
+describe('parseSignal', () => {
+  const good: readonly (readonly [string, number])[] = [
+    ['TERM', 15],
+    ['SIGTERM', 15],
+    ['sigterm', 15],
+    ['kill', 9],
+    ['HUP', 1],
+    ['9', 9],
+    ['64', 64],
+    ['RTMIN', 34],
+    ['SIGRTMIN+3', 37],
+    ['rtmax', 64],
+    ['RTMAX-1', 63],
+  ];
+  for (const [text, number] of good) test(`${text} is ${number}`, () => assert.equal(parseSignal(text), number));
+
+  const bad = ['', '0', '-1', '65', '9.5', 'SIG', 'SIGSIGTERM', 'TERMINATE', 'SIG9x', 'RTMIN-1', 'RTMAX+1', 'RTMIN+31'];
+  for (const text of [...bad, 'RTMAX-31', 'constructor', '__proto__', 'KILL ']) {
+    test(`${JSON.stringify(text)} is refused`, () => {
+      assert.throws(
+        () => parseSignal(text),
+        (error: Error) => /TERM, SIGHUP/.test(error.message),
+      );
     });
   }
 });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { verbs } from '../../src/cli/verbs.js';
 import { runToEnd } from '../helpers/command.js';
 import { openStage } from '../helpers/stage.js';
 import { termshimPath } from '../helpers/termshim.js';
@@ -31,6 +32,30 @@ const usageErrors: [args: string[], words: RegExp][] = [
   [['recvtty'], /missing required argument 'socket'/],
   [['recvtty', 'a', 'b'], /too many arguments/],
   [['recvtty', '--mode', 'double', 'a'], /double.*single, null/],
+  [['constructor'], /unknown command 'constructor'/],
+  [['ps', 'web'], /too many arguments/],
+  [['ps', '--format', 'xml'], /xml.*table, json/],
+  [['inspect'], /missing required argument 'id'/],
+  [['inspect', 'a', 'b'], /too many arguments/],
+  [['stats', '--format', 'text'], /text.*table, json/],
+  [['events', '--since', 'yesterday'], /yesterday.*number of an event/],
+  [['events', '--format', 'table'], /table.*text, json/],
+  [['resize'], /missing required argument 'id'/],
+  [['resize', 'a'], /a size, such as 100x30, or --policy/],
+  [['resize', 'a', '80x24', '--policy', 'latest'], /a size, such as 100x30, or --policy/],
+  [['resize', 'a', '0x0'], /0x0.*COLUMNSxROWS.*from 1 to 65535/],
+  [['resize', 'a', '80'], /'80'.*COLUMNSxROWS/],
+  [['resize', 'a', '--policy', 'random'], /random.*latest, smallest, largest/],
+  [['kill'], /missing required argument 'id'/],
+  [['kill', '-s', 'SIGNOTHING', 'a'], /SIGNOTHING.*TERM, SIGHUP/],
+  [['kill', '-s', '65', 'a'], /65.*from 1 to 64/],
+  [['kill', '--all', '--exec', 'b', 'a'], /--all.*--exec/],
+  [['pause'], /missing required argument 'id'/],
+  [['resume', 'a', 'b'], /too many arguments/],
+  [['wait'], /missing required argument 'id'/],
+  [['delete'], /missing required argument 'id'/],
+  [['completion'], /missing required argument 'shell'/],
+  [['completion', 'csh'], /csh.*bash, zsh, fish/],
 ];
 
 test('a wrong command line is refused with status 2', { concurrency: 2 }, async (t) => {
@@ -47,7 +72,7 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
 
 test('--help and --version are no errors', async (t) => {
   const stage = openStage(t);
-  for (const args of [['--help'], ['--version'], ['run', '--help'], ['copy', '--help'], ['recvtty', '--help']]) {
+  for (const args of [['--help'], ['--version'], ...Array.from(verbs.keys(), (verb) => [verb, '--help'])]) {
     const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
     assert.ok(stdout.length > 0);
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });

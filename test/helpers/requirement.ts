@@ -11,6 +11,9 @@ const checks = {
   crun: () => isProgram('crun') || 'needs crun (apt-get install crun)',
   busybox: () => isProgram('/bin/busybox') || 'needs a static busybox (apt-get install busybox-static)',
   valgrind: () => isProgram('valgrind') || 'needs valgrind (apt-get install valgrind)',
+  bash: () => isProgram('bash') || 'needs bash (apt-get install bash)',
+  zsh: () => isProgram('zsh') || 'needs zsh (apt-get install zsh)',
+  fish: () => isProgram('fish') || 'needs fish (apt-get install fish)',
   tmux: () => isProgram('tmux') || 'needs tmux (apt-get install tmux)',
   containerd: () =>
     isProgram('ctr', 'containerd', 'containerd-shim-runc-v2') ||

@@ -1,0 +1,23 @@
+/**
+ * `termshim resume`: a paused container goes on.
+ */
+import { Command } from 'commander';
+import { connect, resolveIds } from './connect.js';
+
+export function command(): Command {
+  return new Command()
+    .argument('<id>', 'the container, or the beginning of its id')
+    .addHelpText('after', example)
+    .action(resume);
+}
+
+const example = `
+Example:
+  $ termshim resume web
+`;
+
+async function resume(id: string): Promise<void> {
+  using daemon = await connect();
+  const { id: found } = await resolveIds(daemon, id);
+  await daemon.task.resume({ id: found });
+}

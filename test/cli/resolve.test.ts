@@ -1,0 +1,81 @@
+/*
+ * A wrong guess at what somebody means kills the wrong container. A beginning that fits two, an empty word that fits
+ * all, an id that is the beginning of another: none may be taken for something else, and the answer says what there is.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { findContainer, findExec } from '../../src/cli/resolve.js';
+import { session } from '../helpers/fake-daemon.js';
+
+const sessions = [
+  session('web'),
+  session('web', { execId: 'shell' }),
+  session('web', { execId: 'shout' }),
+  session('web-2'),
+  session('db'),
+  session('db', { execId: 'psql' }),
+];
+
+describe('findContainer', () => {
+  const good: readonly (readonly [string, string])[] = [
+    ['db', 'db'],
+    ['d', 'db'],
+    ['web', 'web'],
+    ['web-', 'web-2'],
+  ];
+  for (const [text, id] of good) test(`${text} is ${id}`, () => assert.equal(findContainer(sessions, text), id));
+
+  test('a beginning that fits two is refused, with both', () => {
+    assert.throws(() => findContainer(sessions, 'we'), {
+      code: 'ERR_ID_AMBIGUOUS',
+      message: 'we could be any container of: web, web-2',
+    });
+  });
+
+  const unknown: readonly (readonly [string, string])[] = [
+    ['x', 'no such container: x; there are: db, web, web-2'],
+    ['eb', 'no such container: eb; there are: db, web, web-2'],
+    ['', 'no such container: the empty id; there are: db, web, web-2'],
+    ['shell', 'no such container: shell; there are: db, web, web-2'],
+    ['a\u001bb', 'no such container: a\\eb; there are: db, web, web-2'],
+  ];
+  for (const [text, words] of unknown) {
+    test(`${JSON.stringify(text)} is unknown`, () => {
+      assert.throws(() => findContainer(sessions, text), { code: 'ERR_PROCESS_NOT_FOUND', message: words });
+    });
+  }
+
+  test('the empty id is not the only container there is', () => {
+    assert.throws(() => findContainer([session('db')], ''), { code: 'ERR_PROCESS_NOT_FOUND' });
+  });
+
+  test('where there is none the answer says so', () => {
+    assert.throws(() => findContainer([], 'x'), { message: 'no such container: x; there is none' });
+  });
+
+  test('of many it names a few', () => {
+    const many = Array.from({ length: 20 }, (_, i) => session(`c${10 + i}`));
+    const words = 'c10, c11, c12, c13, c14, c15, c16, c17 and 12 more';
+    assert.throws(() => findContainer(many, 'x'), { message: `no such container: x; there are: ${words}` });
+    assert.throws(() => findContainer(many, 'c'), { message: `c could be any container of: ${words}` });
+  });
+});
+
+describe('findExec', () => {
+  test('finds among the processes of that container', () => {
+    assert.equal(findExec(sessions, 'web', 'shell'), 'shell');
+    assert.equal(findExec(sessions, 'web', 'sho'), 'shout');
+    assert.equal(findExec(sessions, 'db', 'p'), 'psql');
+  });
+
+  test('refuses others', () => {
+    assert.throws(() => findExec(sessions, 'web', 'sh'), { code: 'ERR_ID_AMBIGUOUS' });
+    assert.throws(() => findExec(sessions, 'web', 'psql'), {
+      message: 'no such process in web: psql; there are: shell, shout',
+    });
+    assert.throws(() => findExec(sessions, 'web-2', 'sh'), {
+      message: 'no such process in web-2: sh; there is none',
+    });
+    assert.throws(() => findExec(sessions, 'web', ''), { code: 'ERR_PROCESS_NOT_FOUND' });
+  });
+});
