@@ -3,7 +3,6 @@
  */
 import { writeSync } from 'node:fs';
 import { errorLine } from '../os/error-line.js';
-import { failureOf } from './failure.js';
 
 /** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
 export function printJson(value: unknown): void {
@@ -22,7 +21,7 @@ export function exitWithError(error: unknown): void {
 
 /** Prints the error, its code last, on one line of stderr. */
 export function printError(error: unknown): void {
-  process.stderr.write(errorLine(failureOf(error)));
+  process.stderr.write(errorLine(error));
 }
 
 /**

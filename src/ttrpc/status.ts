@@ -30,24 +30,39 @@ export const Code = {
 
 export type Code = (typeof Code)[keyof typeof Code];
 
+/** What people are told of a bug. */
+const unforeseen = 'ERR_INTERNAL';
+
 export interface RpcErrorOptions extends ErrorOptions {
-  errorCode?: ErrorCode | undefined;
+  errorCode?: ErrorCode | typeof unforeseen | undefined;
 }
 
 /** A failed call, at either side. */
 export class RpcError extends Error {
   /** One of {@link Code}, as far as the other side keeps to them. */
   readonly code: number;
-  /** The code of the TermshimError that it comes from, if a daemon of ours says so. */
-  readonly errorCode: ErrorCode | undefined;
+  /** The code of the TermshimError that it comes from; the nearest to the status if nobody says. */
+  readonly errorCode: ErrorCode | typeof unforeseen;
 
   constructor(code: number, message: string, { errorCode, ...options }: RpcErrorOptions = {}) {
     super(message, options);
     this.name = 'RpcError';
     this.code = code;
-    this.errorCode = errorCode ?? (options.cause instanceof TermshimError ? options.cause.code : undefined);
+    const { cause } = options;
+    this.errorCode =
+      errorCode ?? (cause instanceof TermshimError ? cause.code : (nearest[code] ?? 'ERR_DAEMON_FAILED'));
   }
 }
+
+/** A shim that is not ours says the status alone. Unknown is what it says when its runtime has failed. */
+const nearest: Readonly<Record<number, ErrorCode>> = {
+  [Code.Unknown]: 'ERR_RUNTIME_FAILED',
+  [Code.InvalidArgument]: 'ERR_REQUEST_INVALID',
+  [Code.NotFound]: 'ERR_PROCESS_NOT_FOUND',
+  [Code.AlreadyExists]: 'ERR_ID_IN_USE',
+  [Code.FailedPrecondition]: 'ERR_STATE_INVALID',
+  [Code.Unimplemented]: 'ERR_UNSUPPORTED',
+};
 
 /** For what no frame can carry. */
 export function tooLong(what: string): RpcError {
@@ -95,18 +110,19 @@ export function statusOf(error: unknown): Status {
   const message = messageOf(error);
   if (error instanceof RpcError) return { code: error.code, message, details: detailsOf(error.errorCode) };
   if (error instanceof TermshimError) return { code: statusCodes[error.code], message, details: detailsOf(error.code) };
-  return { code: Code.Unknown, message, details: [] };
+  return { code: Code.Unknown, message, details: detailsOf(unforeseen) };
 }
 
 /** The error for a status that arrived. */
 export function errorOf({ code, message, details }: Status): RpcError {
   const name = details.map(failureCode).find((it) => it !== undefined);
-  return new RpcError(code, message, { errorCode: errorCodes.find((it) => it === name) });
+  const errorCode = name === unforeseen ? unforeseen : errorCodes.find((it) => it === name);
+  return new RpcError(code, message, { errorCode });
 }
 
 /** containerd passes over details that it does not know. */
-function detailsOf(code: ErrorCode | undefined): Any[] {
-  return code === undefined ? [] : [{ typeUrl: Failure.$type, value: Failure.encode({ code }).finish() }];
+function detailsOf(code: RpcError['errorCode']): Any[] {
+  return [{ typeUrl: Failure.$type, value: Failure.encode({ code }).finish() }];
 }
 
 function failureCode({ typeUrl, value }: Any): string | undefined {

@@ -6,15 +6,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { TermshimError, errorCodes } from '../../src/os/errors.js';
+import { errorLine } from '../../src/os/error-line.js';
+import { type ErrorCode, TermshimError, errorCodes } from '../../src/os/errors.js';
 import type { Any } from '../../src/ttrpc/gen/google/protobuf/any.js';
 import { Failure } from '../../src/ttrpc/gen/termshim/failure.js';
 import { Code, RpcError, errorOf, statusCodes, statusOf } from '../../src/ttrpc/status.js';
 
 describe('statusOf', () => {
   test('an RpcError is its own status', () => {
-    const error = new RpcError(Code.NotFound, 'no task t1');
-    assert.deepEqual(statusOf(error), { code: 5, message: 'no task t1', details: [] });
+    const { code, message } = statusOf(new RpcError(Code.NotFound, 'no task t1'));
+    assert.deepEqual([code, message], [5, 'no task t1']);
     assert.equal(statusOf(new RpcError(99, 'new')).code, 99);
   });
 
@@ -31,8 +32,10 @@ describe('statusOf', () => {
   });
 
   test('anything else is Unknown', () => {
-    assert.deepEqual(statusOf(new TypeError('x is undefined')), { code: 2, message: 'x is undefined', details: [] });
-    assert.deepEqual(statusOf('thrown'), { code: 2, message: 'thrown', details: [] });
+    for (const thrown of [new TypeError('x is undefined'), 'x is undefined']) {
+      const { code, message } = statusOf(thrown);
+      assert.deepEqual([code, message], [2, 'x is undefined']);
+    }
   });
 });
 
@@ -42,6 +45,10 @@ describe('errorOf', () => {
       const { name, ...fields } = errorOf(statusOf(new TermshimError(code, 'why')));
       assert.deepEqual([name, { ...fields }], ['RpcError', { code: statusCodes[code], errorCode: code }]);
     }
+  });
+
+  test('has the one of a bug for what nobody foresaw', () => {
+    assert.equal(errorOf(statusOf(new TypeError('x is undefined'))).errorCode, 'ERR_INTERNAL');
   });
 
   test('an RpcError keeps the code of its cause', () => {
@@ -58,9 +65,32 @@ describe('errorOf', () => {
   for (const [what, detail] of strange) {
     test(`${what} is passed over`, () => {
       const error = errorOf({ code: Code.NotFound, message: 'no task', details: [detail] });
-      assert.deepEqual([error.code, error.message, error.errorCode], [Code.NotFound, 'no task', undefined]);
+      const told = [error.code, error.message, error.errorCode];
+      assert.deepEqual(told, [Code.NotFound, 'no task', 'ERR_PROCESS_NOT_FOUND']);
     });
   }
+
+  const nearest: readonly (readonly [keyof typeof Code, ErrorCode])[] = [
+    ['Canceled', 'ERR_DAEMON_FAILED'],
+    ['Unknown', 'ERR_RUNTIME_FAILED'],
+    ['InvalidArgument', 'ERR_REQUEST_INVALID'],
+    ['DeadlineExceeded', 'ERR_DAEMON_FAILED'],
+    ['NotFound', 'ERR_PROCESS_NOT_FOUND'],
+    ['AlreadyExists', 'ERR_ID_IN_USE'],
+    ['FailedPrecondition', 'ERR_STATE_INVALID'],
+    ['Unimplemented', 'ERR_UNSUPPORTED'],
+    ['Unavailable', 'ERR_DAEMON_FAILED'],
+  ];
+  for (const [status, code] of nearest) {
+    test(`${status} alone, of a shim that is not ours, is told to people as ${code}`, () => {
+      const error = errorOf({ code: Code[status], message: 'words of the shim', details: [] });
+      assert.equal(errorLine(error), `termshim: words of the shim [${code}]\n`);
+    });
+  }
+
+  test('a status that gRPC does not know is a failure of the daemon', () => {
+    assert.equal(errorOf({ code: 99, message: 'new', details: [] }).errorCode, 'ERR_DAEMON_FAILED');
+  });
 });
 
 test('docs/errors.md has each code with its status', () => {
