@@ -1,62 +1,74 @@
 /**
- * Joins the terminal that we run in to a session's FIFOs: keys go in raw, output comes out as it is.
+ * Joins our own stdin, stdout and stderr to the FIFOs of a process: keys go in, output comes out as it is.
  */
-import type { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import { TermshimError } from '../os/errors.js';
+import type { FifoReader } from '../os/fifo-stream.js';
 import { enterRawMode, openHostStream } from '../os/host-terminal.js';
 import { copyStream } from '../stdio/copy-stream.js';
+import { type HostInput, copyHostInput } from './host-input.js';
 
 export interface AttachOptions {
-  /** The session's stdin. Without one our stdin is left alone, and so are the modes of the terminal. */
-  input: FifoWriter | undefined;
-  /** The session's stdout. */
-  output: FifoReader;
+  /** Without one our stdin is left alone, and so are the modes of the terminal. */
+  input: HostInput | undefined;
+  /** Whether each key goes to the process as it is: a terminal at our stdin is in raw mode until we leave. */
+  isRaw: boolean;
+  /** The process's outputs, each with the number of ours. */
+  outputs: readonly { from: FifoReader; to: 1 | 2 }[];
 }
+
+/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads our output. */
+export type AttachmentEnd = 'ended' | 'detached' | 'broken';
 
 export interface Attachment {
   /**
-   * Settles when the session has closed its output and all of it was written here, or when nobody reads what we write.
-   * The terminal is restored and everything closed by then. Rejects if our stdout fails, a full disk for one.
+   * Settles when all output was written here, when nobody reads it any more, or when somebody wants to leave. The
+   * terminal is restored and everything closed by then. Rejects if our output fails, a full disk for one.
    */
-  readonly done: Promise<void>;
+  readonly done: Promise<AttachmentEnd>;
   /** Stops at once, restores the terminal and closes everything. Idempotent; `done` does not settle for it. */
   close(): void;
 }
 
-/**
- * Starts to copy both ways. Takes over both FIFOs. The end of our own stdin closes `input`; what that means is the
- * session's to say.
- */
-export function attach({ input, output }: AttachOptions): Attachment {
-  const stdout = openHostStream(1);
-  const stopInput = input === undefined ? undefined : copyInput(input);
-  const restore = input === undefined ? undefined : enterRawMode();
-  let settle: (end: 'end' | 'broken' | Error) => void;
-  const copying = copyStream({ source: output.fd, sink: stdout.fd, onEnd: (end) => settle(end) });
+/** Starts to copy both ways. Takes over the FIFOs. */
+export function attach({ input, isRaw, outputs }: AttachOptions): Attachment {
+  let detach: (end: 'detached') => void;
+  const detached = new Promise<'detached'>((resolve) => {
+    detach = resolve;
+  });
+  const copies = outputs.map(({ from, to }) => copyOutput(from, to));
+  const restore = isRaw ? enterRawMode() : undefined;
+  const stopInput = input && copyHostInput(input, () => detach('detached'));
   const close = (): void => {
-    copying.close();
+    for (const copy of copies) copy.close();
     stopInput?.();
-    output.close();
-    stdout.close();
     restore?.();
   };
-  const done = new Promise<void>((resolve, reject) => {
+  const ends = Promise.all(copies.map(({ done }) => done));
+  const ended = ends.then((all) => (all.every((end) => end === 'broken') ? 'broken' : 'ended'));
+  return { done: Promise.race([detached, ended]).finally(close), close };
+}
+
+/** Whoever reads our output may leave early: then the process's is closed. */
+function copyOutput(from: FifoReader, to: 1 | 2): { done: Promise<'ended' | 'broken'>; close(): void } {
+  const stream = openHostStream(to);
+  let settle: (end: 'end' | 'broken' | Error) => void;
+  const copying = copyStream({ source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) });
+  const close = (): void => {
+    copying.close();
+    from.close();
+    stream.close();
+  };
+  const done = new Promise<'ended' | 'broken'>((resolve, reject) => {
     settle = (end) => {
       close();
-      if (end instanceof Error) reject(end);
-      else resolve();
+      if (end instanceof Error && !isHangup(end)) reject(end);
+      else resolve(end === 'end' ? 'ended' : 'broken');
     };
   });
   return { done, close };
 }
 
-/** Returns how to stop; idempotent. */
-function copyInput(input: FifoWriter): () => void {
-  const stdin = openHostStream(0);
-  const close = (): void => {
-    copying.close();
-    stdin.close();
-    input.close();
-  };
-  const copying = copyStream({ source: stdin.fd, sink: input.fd, onEnd: close });
-  return close;
+/** A terminal that was closed. */
+function isHangup(error: Error): boolean {
+  return error instanceof TermshimError && error.errno === 'EIO';
 }

@@ -44,7 +44,7 @@ async function reachDaemon(id: string): Promise<DaemonConnection> {
     const { connection, lastWords } = living === undefined ? await startDaemon() : { connection: living };
     const daemon = daemonConnection(connection);
     try {
-      await daemon.shim.reserve({ id }, { timeoutMs: Math.max(1, deadline - performance.now()) });
+      await daemon.shim.reserve({ id, whileConnected: true }, { timeoutMs: Math.max(1, deadline - performance.now()) });
       return daemon;
     } catch (error) {
       daemon.close();

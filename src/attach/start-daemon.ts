@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import { daemonScript } from '../daemon-script.js';
 import { addon } from '../native/addon.js';
 import { lockDirectory } from '../os/directory-lock.js';
-import { check } from '../os/errors.js';
+import { durationMs } from '../os/duration.js';
+import { TermshimError, check } from '../os/errors.js';
 import { fileError } from '../os/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { makeRuntimeDirectory } from '../os/runtime-directory.js';
 import { spawnDaemon } from '../os/spawn-daemon.js';
 import { connectTtrpc } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
-import { daemonFiles, dialDaemon } from './daemon-socket.js';
+import { assertSocketPath } from '../os/socket-path.js';
+import { daemonFiles, daemonSocket, dialDaemon } from './daemon-socket.js';
 
 /** containerd's word, of which there is one for each user. */
 export const daemonNamespace = 'termshim';
@@ -35,29 +37,53 @@ export async function startDaemon(): Promise<StartedDaemon> {
   }
 }
 
-/** Listens where nobody does; the file of a dead daemon is removed. To be called under the lock of the directory. */
-export function listenForDaemon(socket: string): OwnedFd {
+/** The socket of a daemon that this process will be. Throws ERR_SOCKET_IN_USE if there is one already. */
+export async function claimDaemonSocket(): Promise<OwnedFd> {
+  const directory = makeRuntimeDirectory();
+  const lock = await lockDirectory(directory);
+  try {
+    const living = await dialDaemon();
+    living?.close();
+    if (living === undefined) return listen(daemonSocket());
+    throw new TermshimError('ERR_SOCKET_IN_USE', `a daemon of this user runs already, at ${daemonSocket()}`);
+  } finally {
+    lock.close();
+  }
+}
+
+/** Under the lock: nobody listens there, and the file of a dead daemon is removed. */
+function listen(socket: string): OwnedFd {
   try {
     rmSync(socket, { force: true });
   } catch (error) {
     throw fileError(error, `remove the socket ${socket}`);
   }
+  assertSocketPath(socket, 'the daemon');
   return new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`), socket);
 }
 
 async function startNewDaemon(directory: string): Promise<StartedDaemon> {
   const [socket, log] = [join(directory, daemonFiles.socket), join(directory, daemonFiles.log)];
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
-  using listener = listenForDaemon(socket);
+  using listener = listen(socket);
   using stderr = OwnedFd.open(log, flags, `the log ${log}`);
-  const command = [daemonScript, '--namespace', daemonNamespace, '--socket', socket, '--log', log];
+  const pairs = ['--namespace', daemonNamespace, '--socket', socket, '--log', log, ...idleExit()];
   try {
-    await spawnDaemon({ command, listener, stderr });
+    await spawnDaemon({ command: [daemonScript, ...pairs], listener, stderr });
     return { connection: await connectTtrpc(socket), lastWords: () => lastLine(log) };
   } catch (error) {
     rmSync(socket, { force: true });
     throw error;
   }
+}
+
+/** After how long without anything to do it ends by itself, in seconds. */
+function idleExit(): string[] {
+  const text = process.env['TERMSHIM_IDLE_EXIT'] || undefined;
+  const idleMs = text === undefined ? undefined : durationMs(text);
+  if (text === undefined) return [];
+  if (idleMs !== undefined) return ['--idle-exit', String(idleMs / 1000)];
+  throw new TermshimError('ERR_DAEMON_FAILED', `TERMSHIM_IDLE_EXIT is ${JSON.stringify(text)}, and not such as 10m`);
 }
 
 /** A daemon that cannot begin says why in its last line. */

@@ -1,20 +1,34 @@
 /**
- * What the signals that end a process mean to `run`: at first they stop what is being made, later they are the process's.
+ * What the signals that end a process mean to a command with a process in the foreground: at first they stop what is
+ * being made, later they are the process's.
  */
 import { constants } from 'node:os';
-import type { Process } from '../task/process.js';
+import type { ForegroundSignals } from '../attach/foreground.js';
 
-export interface CaughtSignals {
+export interface CaughtSignals extends ForegroundSignals {
   /** Aborted by a signal that comes before there is a process. */
   readonly aborted: AbortSignal;
-  /** The exit status that a shell expects after such a signal; undefined if none came. */
+  /** The exit status that a shell expects after a signal that was not the process's; undefined if none came. */
   readonly status: number | undefined;
-  /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
-  readonly insisted: Promise<void>;
-  /** From now on they go to the process. Throws if one came before. */
-  forwardTo(process: Pick<Process, 'trySignal'>): void;
   /** From now on they end this process. */
   stop(): void;
+}
+
+/**
+ * Does the work, and exits with the status that it answers: that of the process, or undefined if somebody has left it. If
+ * a signal has stopped it, the status says so.
+ */
+export async function exitAsProcess(work: (signals: CaughtSignals) => Promise<number | undefined>): Promise<void> {
+  const signals = catchSignals();
+  try {
+    const status = await work(signals);
+    process.exitCode = status ?? signals.status ?? 0;
+  } catch (error) {
+    if (signals.status === undefined) throw error;
+    process.exitCode = signals.status;
+  } finally {
+    signals.stop();
+  }
 }
 
 /** The init of a container may ignore SIGTERM; whoever insists gets it killed. */
@@ -25,10 +39,12 @@ const hangupGraceMs = 10_000;
 
 const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
-export function catchSignals(): CaughtSignals {
+type Target = Parameters<ForegroundSignals['forwardTo']>[0];
+
+function catchSignals(): CaughtSignals {
   const aborting = new AbortController();
   let status: number | undefined;
-  let task: Pick<Process, 'trySignal'> | undefined;
+  let target: Target | undefined;
   let count = 0;
   let hangupTimer: NodeJS.Timeout | undefined;
   let insist: () => void;
@@ -36,19 +52,20 @@ export function catchSignals(): CaughtSignals {
     insist = resolve;
   });
   const kill = (): void => {
-    task?.trySignal(constants.signals.SIGKILL);
+    target?.signal(constants.signals.SIGKILL);
     insist();
   };
+  const forward = (name: NodeJS.Signals, { signal }: Target): void => {
+    signal(constants.signals[name]);
+    if (name !== 'SIGUSR2' && ++count >= insistence) kill();
+    if (name === 'SIGHUP') hangupTimer ??= setTimeout(kill, hangupGraceMs);
+  };
   const handle = (name: NodeJS.Signals): void => {
-    const number = constants.signals[name];
-    if (task === undefined) {
-      status ??= 128 + number;
-      aborting.abort(new Error(`interrupted by ${name}`));
-    } else {
-      task.trySignal(number);
-      if (name !== 'SIGUSR2' && ++count >= insistence) kill();
-      if (name === 'SIGHUP') hangupTimer ??= setTimeout(kill, hangupGraceMs);
-    }
+    const onHangup = name === 'SIGHUP' ? target?.onHangup : undefined;
+    if (target !== undefined && onHangup === undefined) return forward(name, target);
+    status ??= 128 + constants.signals[name];
+    if (onHangup !== undefined) onHangup();
+    else aborting.abort(new Error(`interrupted by ${name}`));
   };
   for (const name of names) process.on(name, handle);
   return {
@@ -59,7 +76,7 @@ export function catchSignals(): CaughtSignals {
     },
     forwardTo(running) {
       aborting.signal.throwIfAborted();
-      task = running;
+      target = running;
     },
     stop() {
       clearTimeout(hangupTimer);

@@ -6,8 +6,13 @@ import { errorLine } from '../os/error-line.js';
 
 /** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
 export function printJson(value: unknown): void {
+  printLine(JSON.stringify(value));
+}
+
+/** As `printJson`, as it is. */
+export function printLine(text: string): void {
   try {
-    writeSync(1, `${JSON.stringify(value)}\n`);
+    writeSync(1, `${text}\n`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }

@@ -3,8 +3,8 @@
  */
 import { constants } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
-import ms, { type StringValue } from 'ms';
 import type { Size } from '../os/console.js';
+import { durationMs } from '../os/duration.js';
 
 export type Format = 'table' | 'json';
 
@@ -18,10 +18,8 @@ export function execOption(what: string): Option {
 
 /** `10s`, `500ms`, `2m`; a bare `0` means without end. Returns milliseconds. */
 export function parseDuration(text: string): number {
-  const parsed = /^[\d.]+\s*[a-z]+$/i.test(text) || text === '0' ? ms(text as StringValue) : undefined;
-  if (parsed === undefined || !Number.isFinite(parsed)) {
-    throw new InvalidArgumentError('A duration looks like 10s, 500ms or 2m.');
-  }
+  const parsed = durationMs(text);
+  if (parsed === undefined) throw new InvalidArgumentError('A duration looks like 10s, 500ms or 2m.');
   if (parsed > longestTimerMs) throw new InvalidArgumentError('No duration can be longer than 24 days.');
   return parsed;
 }

@@ -16,6 +16,14 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'run a process with a terminal: in a container, or right here',
       load: () => import('./run.js'),
     },
+    attach: {
+      about: 'sit down at the terminal of a container that runs',
+      load: () => import('./attach.js'),
+    },
+    exec: {
+      about: 'run one more process in a container',
+      load: () => import('./exec.js'),
+    },
     ps: {
       about: 'list containers and what goes on at their terminals',
       load: () => import('./ps.js'),
@@ -55,6 +63,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     delete: {
       about: 'remove containers that have ended',
       load: () => import('./delete.js'),
+    },
+    daemon: {
+      about: 'be the daemon that has the containers, or end it',
+      load: () => import('./daemon.js'),
     },
     copy: {
       about: 'copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends',

@@ -32,7 +32,7 @@ export function watchHostSize(onResize: (size: Size) => void): () => void {
   return () => void process.off('SIGWINCH', resized);
 }
 
-/** Our stdin (0) or stdout (1) as a non-blocking descriptor of our own. */
+/** Our stdin (0), stdout (1) or stderr (2) as a non-blocking descriptor of our own. */
 export interface HostStream {
   readonly fd: number;
   /** Idempotent. */
@@ -45,8 +45,8 @@ export interface HostStream {
  * which never blocks; and what cannot be opened (a socket has no path, a tty may be another user's) or would not tell
  * its end anew (a FIFO whose last writer has left), where the shared description is changed, and changed back on close.
  */
-export function openHostStream(standard: 0 | 1): HostStream {
-  const name = standard === 0 ? 'stdin' : 'stdout';
+export function openHostStream(standard: 0 | 1 | 2): HostStream {
+  const name = ['stdin', 'stdout', 'stderr'][standard] as string;
   const isFile = fstatSync(standard).isFile();
   const access = standard === 0 ? O_RDONLY : O_WRONLY;
   const fd = isFile ? -1 : addon.fd_open(`/proc/self/fd/${standard}`, access | O_NONBLOCK | O_NOCTTY, 0);

@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addon } from '../native/addon.js';
 import { errorLine } from '../os/error-line.js';
-import { check, messageOf } from '../os/errors.js';
+import { check } from '../os/errors.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { serveDaemon } from './serve-daemon.js';
 
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
 try {
-  const { tasks, log } = serveDaemon({
+  const { tasks } = serveDaemon({
     listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'take over the socket'), 'the ttrpc socket'),
     socket: values.socket,
     log: values.log,
@@ -37,11 +37,6 @@ try {
     onEnd: () => process.exit(0),
   });
   if (values.reserve !== undefined) tasks.reserve(values.reserve);
-
-  // A fault of one container is no reason to leave the others without their terminals.
-  process.on('uncaughtException', (error) =>
-    log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
-  );
 } catch (error) {
   writeSync(2, errorLine(error));
   process.exit(1);

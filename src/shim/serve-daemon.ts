@@ -38,7 +38,6 @@ export interface DaemonOptions {
 
 export interface Daemon {
   readonly tasks: Tasks;
-  readonly log: Log;
 }
 
 /** How long the last events, and the last answers, may take. */
@@ -95,8 +94,12 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     options.onEnd();
   }
 
+  // A fault of one container is no reason to leave the others without their terminals.
+  process.on('uncaughtException', (error) =>
+    log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
+  );
   idle.changed();
-  return { tasks, log };
+  return { tasks };
 }
 
 function removeEmpty(file: string): void {

@@ -7,8 +7,9 @@ import { timestampOf } from '../ttrpc/message.js';
 
 export function shimService(tasks: Tasks): Service {
   return service(ShimDefinition, {
-    reserve({ id }) {
-      tasks.reserve(id);
+    reserve({ id, whileConnected }, { connection }) {
+      const unreserve = tasks.reserve(id);
+      if (whileConnected) connection.addEventListener('abort', unreserve, { once: true });
       return {};
     },
     async forget({ id }) {

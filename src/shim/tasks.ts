@@ -19,8 +19,11 @@ export interface Tasks {
   create(request: CreateTaskRequest): Promise<Task>;
   /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): void;
-  /** Stays until the container is created, or for a while. Throws Unavailable if the daemon is about to end. */
-  reserve(id: string): void;
+  /**
+   * Stays until the container is created, or for a while. Returns how to take just this reservation back. Throws
+   * Unavailable if the daemon is about to end.
+   */
+  reserve(id: string): () => void;
   /** Takes a reservation back, and ends a creation that is under way: settles when nothing of it is left. */
   giveUp(id: string): Promise<void>;
   /** Asks for the end. It comes at once if nothing is here, or when the last reservation has run out; else it is forgotten. */
@@ -103,11 +106,12 @@ export function createTasks(options: TasksOptions): Tasks {
     reserve(id) {
       if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
       clearTimeout(reservations.get(id));
-      reservations.set(
-        id,
-        setTimeout(() => unreserve(id), reservationMs),
-      );
+      const timer = setTimeout(() => unreserve(id), reservationMs);
+      reservations.set(id, timer);
       changed();
+      return () => {
+        if (reservations.get(id) === timer) unreserve(id);
+      };
     },
     async giveUp(id) {
       unreserve(id);

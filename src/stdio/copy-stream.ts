@@ -14,6 +14,8 @@ export interface CopyStreamOptions {
 
 export interface StreamCopy {
   readonly bytes: number;
+  /** The last byte that the sink took, -1 before the first. */
+  readonly lastByte: number;
   /** Stops. Idempotent; `onEnd` is not called after it. Must come before a descriptor is closed. */
   close(): void;
 }
@@ -58,6 +60,9 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
   return {
     get bytes() {
       return flow.bytes;
+    },
+    get lastByte() {
+      return flow.lastByte;
     },
     close,
   };

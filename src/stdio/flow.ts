@@ -43,6 +43,7 @@ export class Flow {
   #isToTheEnd = false;
   #isClosed = false;
   #finalBytes = 0;
+  #finalLastByte = -1;
 
   constructor(options: FlowOptions) {
     this.#options = options;
@@ -67,7 +68,7 @@ export class Flow {
 
   /** The last byte that the sink took, -1 before the first. */
   get lastByte(): number {
-    return addon.pump_last_byte(this.#pump);
+    return this.#isClosed ? this.#finalLastByte : addon.pump_last_byte(this.#pump);
   }
 
   /**
@@ -118,6 +119,7 @@ export class Flow {
   close(): void {
     if (this.#isClosed) return;
     this.#finalBytes = this.bytes;
+    this.#finalLastByte = this.lastByte;
     this.#isClosed = true;
     clearImmediate(this.#turn);
     this.#served?.stopServing();

@@ -112,6 +112,7 @@ for (const [what, scripts, words] of failures) {
   test(`modes after ${what}`, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
+    if ('delete' in scripts) stage.letDaemonComplain();
     const bundle = makeBundle(stage, { args: ['sh', '-c', 'exit 0'], terminal: true, isHost: true });
     const runtime = fakeRuntime(stage, scripts);
     const command = [process.execPath, termshimPath, 'run', '-it', '--name', id, '--runtime', runtime];

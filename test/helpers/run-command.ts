@@ -33,6 +33,11 @@ export function runCommand(runtime: RuntimeName, stage: Stage, options: RunComma
   return runtime === 'crun' ? whereCrunRuns(all) : all;
 }
 
+/** Another verb, for a container that `runCommand` has started. */
+export function termshimCommand(...args: readonly string[]): string[] {
+  return [process.execPath, termshimPath, ...args];
+}
+
 /** A call of the runtime itself. */
 export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
   if (runtime === 'pty') return [process.execPath, ptyRuntimePath, ...args];

@@ -9,6 +9,7 @@ import type { Scope } from './leak-free.js';
 import { makeRootfs } from './rootfs.js';
 import { type LivingProcess, type Marks, findControlGroups, findProcesses, findTraces } from './traces.js';
 import type { OtherTraces } from './traces.js';
+import { stopDaemon } from './user-daemon.js';
 import { waitFor } from './wait-for.js';
 
 export interface Stage {
@@ -31,6 +32,10 @@ export interface Stage {
   processes(): LivingProcess[];
   /** What is there now and must be gone when the test ends. */
   traces(): string[];
+  /** Ends the daemon of `termshim run`, which must have nothing left to do. The end of the test does it too. */
+  stopDaemon(): Promise<void>;
+  /** What the daemon logs is no fault of the test. */
+  letDaemonComplain(): void;
   /** Kills and removes at once whatever is there: for a process that ends before its stage does. */
   sweep(): void;
 }
@@ -43,10 +48,17 @@ export function openStage(test: Scope): Stage {
   const runtimeDirectory = join(directory, 'xdg');
   mkdirSync(runtimeDirectory, { mode: 0o700 });
   const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids, others: [] };
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtimeDirectory, TERMSHIM_TEST: name };
+  let mayComplain = false;
   test.after(async () => {
     try {
       for (const undo of undos.toReversed()) await undo();
+      const stopping = await stopDaemon(env, mayComplain).then(
+        () => undefined,
+        (error: Error) => error,
+      );
       await assertNothingLeft(marks);
+      if (stopping !== undefined) throw stopping;
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
@@ -54,7 +66,7 @@ export function openStage(test: Scope): Stage {
   let rootfs: string | undefined;
   return {
     directory,
-    env: { ...process.env, XDG_RUNTIME_DIR: runtimeDirectory, TERMSHIM_TEST: name },
+    env,
     get rootfs() {
       if (rootfs === undefined) {
         rootfs = makeRootfs(directory);
@@ -73,6 +85,8 @@ export function openStage(test: Scope): Stage {
     after: (undo) => void undos.push(undo),
     processes: () => findProcesses(marks),
     traces: () => findTraces(marks),
+    stopDaemon: () => stopDaemon(env, mayComplain),
+    letDaemonComplain: () => void (mayComplain = true),
     sweep() {
       remove(marks, findTraces(marks));
       rmSync(directory, { recursive: true, force: true });

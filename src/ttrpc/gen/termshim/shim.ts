@@ -9,6 +9,8 @@ import { Timestamp } from "../google/protobuf/timestamp.js";
 
 export interface ReserveRequest {
   id: string;
+  /** The reservation ends with the connection, if not before. */
+  whileConnected: boolean;
 }
 
 export interface ReserveResponse {
@@ -29,7 +31,7 @@ export interface ForgetResponse {
 }
 
 function createBaseReserveRequest(): ReserveRequest {
-  return { id: "" };
+  return { id: "", whileConnected: false };
 }
 
 export const ReserveRequest: MessageFns<ReserveRequest, "termshim.v1.ReserveRequest"> = {
@@ -38,6 +40,9 @@ export const ReserveRequest: MessageFns<ReserveRequest, "termshim.v1.ReserveRequ
   encode(message: ReserveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.whileConnected !== false) {
+      writer.uint32(16).bool(message.whileConnected);
     }
     return writer;
   },
@@ -61,6 +66,14 @@ export const ReserveRequest: MessageFns<ReserveRequest, "termshim.v1.ReserveRequ
             }
 
             message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.whileConnected = reader.bool();
             continue;
           }
         }

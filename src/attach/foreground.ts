@@ -1,0 +1,97 @@
+/**
+ * A process that runs in the foreground: our terminal is its own, and its end is ours.
+ *
+ * Where its output goes to a human's terminal it is a session: others may be attached too, and whoever sits here may leave
+ * it. Everywhere else it is a part of a pipeline, whose reader is waited for.
+ */
+import { isatty } from 'node:tty';
+import { watchHostSize } from '../os/host-terminal.js';
+import type { Attachment } from './attach.js';
+import { attachSession } from './attach-session.js';
+import { type ProcessFifos, openProcessFifos } from './process-fifos.js';
+import { type WantedProcess, noStdio, orRemove, resizeProcess } from './wanted-process.js';
+
+export interface ForegroundOptions extends WantedProcess {
+  /** Whether our stdin is the process's. */
+  isInteractive: boolean;
+  detachKeys: Uint8Array;
+  signals: ForegroundSignals;
+}
+
+export interface ForegroundSignals {
+  /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
+  readonly insisted: Promise<void>;
+  /** From now on signals go to the process, but for a SIGHUP where `onHangup` is given. Throws if one came before. */
+  forwardTo(process: { signal: (number: number) => void; onHangup: (() => void) | undefined }): void;
+}
+
+/**
+ * Settles with the exit status of the process, which has been removed then; or with undefined, if we have left and it goes
+ * on. If it fails, nothing of the process stays.
+ */
+export async function runInForeground(options: ForegroundOptions): Promise<number | undefined> {
+  const { daemon, id, execId, terminal, make } = options;
+  const fifos = terminal && isatty(1) ? undefined : openProcessFifos(options);
+  try {
+    await make(fifos?.stdio ?? { terminal, ...noStdio });
+  } catch (error) {
+    fifos?.close();
+    throw error;
+  }
+  return orRemove(options, async () => {
+    const status = await follow(options, fifos);
+    if (status !== undefined) await daemon.task.delete({ id, execId });
+    return status;
+  });
+}
+
+/** @param fifos undefined for a session */
+async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefined): Promise<number | undefined> {
+  const { daemon, signals, id, execId, terminal, size, sizePolicy } = options;
+  const { task, sessions } = daemon;
+  const ids = { id, execId };
+  if (size !== undefined) await resizeProcess(options, size);
+  const attached = await (fifos === undefined ? join(options) : fifos.connect());
+  const stopResizing =
+    fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
+  try {
+    if (sizePolicy !== undefined) await sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+    const left = whenLeft(attached, fifos === undefined);
+    signals.forwardTo({
+      signal: (signal) => void task.kill({ ...ids, signal }).catch(ignore),
+      onHangup: fifos === undefined ? left.leave : undefined,
+    });
+    // Whoever stopped reading keeps the copy waiting; closing our end is what ends it.
+    void signals.insisted.then(() => attached.close());
+    const exit = task.wait(ids);
+    exit.catch(ignore);
+    await task.start(ids);
+    const end = await Promise.race([exit, left.done]);
+    if (end === undefined) return undefined;
+    await Promise.race([attached.done, signals.insisted]);
+    return end.exitStatus;
+  } finally {
+    stopResizing();
+    attached.close();
+  }
+}
+
+/** Before its start, so that not a byte is missed. */
+function join({ daemon, id, execId, isInteractive, detachKeys }: ForegroundOptions): Promise<Attachment> {
+  const stdin = isInteractive ? 'typed' : 'left';
+  return attachSession(daemon, { id, execId, stdin, detachKeys, replay: false });
+}
+
+/** `done` resolves when whoever sits here leaves a session: by the keys, or since the terminal is gone. */
+function whenLeft(attached: Attachment, isSession: boolean): { done: Promise<undefined>; leave: () => void } {
+  let leave = ignore;
+  const done = new Promise<undefined>((resolve, reject) => {
+    leave = () => resolve(undefined);
+    attached.done.then((end) => (isSession && end !== 'ended' ? leave() : undefined), reject);
+  });
+  done.catch(ignore);
+  return { done, leave };
+}
+
+/** The process may have ended just now; and who waits for it is told otherwise. */
+function ignore(): void {}

@@ -1,0 +1,63 @@
+/** A process that a command wants of the daemon: a container's init, or one more in a container. */
+import { constants } from 'node:os';
+import type { Size } from '../os/console.js';
+import type { DaemonConnection } from './daemon.js';
+
+export interface WantedProcess {
+  daemon: DaemonConnection;
+  id: string;
+  /** Empty for the container's init. */
+  execId: string;
+  terminal: boolean;
+  /** Of the terminal, from the first byte on. */
+  size: Size | undefined;
+  /** Whose window gives the terminal its size; undefined for whoever typed last. */
+  sizePolicy: string | undefined;
+  /** Create or Exec. */
+  make: (stdio: RequestStdio) => Promise<unknown>;
+}
+
+/** As in the requests Create and Exec. An empty path means: none. */
+export interface RequestStdio {
+  terminal: boolean;
+  stdin: string;
+  stdout: string;
+  stderr: string;
+}
+
+export const noStdio = { stdin: '', stdout: '', stderr: '' } as const;
+
+export function resizeProcess({ daemon, id, execId }: WantedProcess, { columns, rows }: Size): Promise<unknown> {
+  return daemon.task.resizePty({ id, execId, width: columns, height: rows });
+}
+
+/** Runs it without anybody attached. If it fails, nothing of it stays. */
+export async function runInBackground(wanted: WantedProcess): Promise<void> {
+  const { daemon, terminal, size, sizePolicy, make, ...rest } = wanted;
+  const ids = { id: rest.id, execId: rest.execId };
+  await make({ terminal, ...noStdio });
+  await orRemove(wanted, async () => {
+    if (size !== undefined) await resizeProcess(wanted, size);
+    if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+    await daemon.task.start(ids);
+  });
+}
+
+/** Does the work with a process that has been made. If it fails, nothing of the process stays. */
+export async function orRemove<T>(made: WantedProcess, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // What led here is to be told.
+    await removeByForce(made).catch(() => {});
+    throw error;
+  }
+}
+
+async function removeByForce({ daemon: { task }, id, execId }: WantedProcess): Promise<void> {
+  const ids = { id, execId };
+  await task.kill({ ...ids, signal: constants.signals.SIGKILL }).catch(() => {});
+  const { pid } = await task.state(ids);
+  if (pid > 0) await task.wait(ids);
+  await task.delete(ids);
+}
