@@ -17,8 +17,8 @@ export interface FindRuntimeOptions {
 }
 
 /**
- * Finds a runtime by what the user calls it: `runc` or `crun` in PATH, `pty` for the embedded one, or the path of a
- * runtime program (anything with a slash).
+ * Finds a runtime by what the user calls it: `runc`, `crun` or any other program in PATH, `pty` for the embedded one, or
+ * the path of a runtime program (anything with a slash).
  *
  * Without a name it is runc, else crun, where a bundle is given, and the embedded runtime elsewhere. A bundle never
  * falls back to the embedded runtime, which isolates nothing. Throws ERR_RUNTIME_NOT_FOUND.
@@ -33,7 +33,8 @@ export function findRuntime(name: string | undefined, { isBundleGiven }: FindRun
     const path = resolve(name);
     return isProgram(path) ? { name: path, command: [path] } : notFound(`${path} is no program that can be run`);
   }
-  return notFound(`unknown runtime ${JSON.stringify(name)}: use runc, crun, pty or the path of a runtime program`);
+  const words = `unknown runtime ${JSON.stringify(name)}: use runc, crun, pty or the path of a runtime program`;
+  return installed(name) ?? notFound(words);
 }
 
 function firstInstalled(): RuntimeProgram {

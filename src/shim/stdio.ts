@@ -12,7 +12,7 @@ export interface StdioRequest {
   stderr: string;
 }
 
-/** Throws ERR_STDIO_UNSUPPORTED for anything but FIFOs. A terminal has no stderr. */
+/** Throws ERR_STDIO_UNSUPPORTED for anything but FIFOs, ERR_FIFO_INVALID for a broken URI. A terminal has no stderr. */
 export function readStdio(request: StdioRequest, owner?: { uid: number; gid: number }): ProcessStdio {
   const stdin = readUri(request.stdin);
   const stdout = readUri(request.stdout);
@@ -45,7 +45,7 @@ function readUri(text: string): FifoUri | undefined {
   if (text === '') return undefined;
   const [, scheme, path = '', query] = /^([a-z][a-z0-9+.-]*):\/\/([^?]*)(?:\?(.*))?$/.exec(text) ?? [];
   if (scheme === undefined) return { text, path: text, settings: new URLSearchParams() };
-  if (scheme === 'fifo') return { text, path: decodeURIComponent(path), settings: new URLSearchParams(query) };
+  if (scheme === 'fifo') return { text, path: decodePath(path, text), settings: new URLSearchParams(query) };
   throw unsupported(text, `by ${scheme}://`);
 }
 
@@ -59,4 +59,12 @@ function setting<T extends string>(uri: FifoUri | undefined, name: string, choic
 
 function unsupported(text: string, how: string): TermshimError {
   return new TermshimError('ERR_STDIO_UNSUPPORTED', `stdio ${how} is not supported: ${text}`);
+}
+
+function decodePath(path: string, uri: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new TermshimError('ERR_FIFO_INVALID', `${uri} is no URI of a FIFO`);
+  }
 }

@@ -152,10 +152,18 @@ export class Container {
   /** Of all its processes, as this host sees them. None if it has ended: whoever comes back to it asks for them first. */
   async pids(): Promise<number[]> {
     if (this.init.state === 'stopped') return [];
-    return this.#whileAlive(this.options.runtime.ps(this.id), 'be asked for its processes');
+    try {
+      return await this.#whileAlive(this.options.runtime.ps(this.id), 'be asked for its processes');
+    } catch (error) {
+      if (this.init.exit !== undefined) return [];
+      throw error;
+    }
   }
 
-  /** Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID. */
+  /**
+   * Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID, and
+   * ERR_PROCESS_NOT_FOUND if somebody else was faster.
+   */
   delete(execId: string): Promise<Exit> {
     if (execId === '') return this.#inTurn(() => this.#deleteInit());
     const exec = this.#exec(execId);
@@ -178,7 +186,8 @@ export class Container {
 
   async #startInit(): Promise<number> {
     const { init } = this;
-    init.assertCanBecome('running');
+    // A paused one can become running too, by `resume` alone.
+    if (init.state !== 'created') throw impossible(init.options.name, init.state, 'running');
     await this.#whileAlive(this.options.runtime.start(this.id), 'be started');
     if (init.state === 'created') init.enter('running');
     this.options.onEvent({ kind: 'start', pid: init.pid });
@@ -233,7 +242,7 @@ export class Container {
 
   async #deleteInit(): Promise<Exit> {
     const { init } = this;
-    init.assertCanBecome('deleted');
+    assertDeletable(init);
     await this.options.runtime.delete(this.id, { force: true });
     const exit = await init.exited;
     this.#closeAll();
@@ -243,7 +252,7 @@ export class Container {
   }
 
   async #deleteExec(execId: string, { process }: Exec): Promise<Exit> {
-    process.assertCanBecome('deleted');
+    assertDeletable(process);
     const exit = process.isMade ? await process.exited : { status: 0, at: new Date(0) };
     this.#execs.delete(execId);
     process.enter('deleted');
@@ -287,6 +296,12 @@ export class Container {
   #stateError(what: string): TermshimError {
     return new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${this.init.state} and cannot ${what}`);
   }
+}
+
+function assertDeletable(process: Process): void {
+  const { state, options } = process;
+  if (state === 'deleted') throw new TermshimError('ERR_PROCESS_NOT_FOUND', `${options.name} was deleted already`);
+  process.assertCanBecome('deleted');
 }
 
 /** How long the processes of a container may outlive its init, before its exit is told without theirs. */

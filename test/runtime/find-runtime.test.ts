@@ -62,6 +62,12 @@ test('takes a path', (t) => {
   assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is no program that can be run` });
 });
 
+test('takes any other program in PATH by its name, as containerd and Docker name them', (t) => {
+  const directory = installPrograms(t, 'nvidia-container-runtime');
+  const name = 'nvidia-container-runtime';
+  assert.deepEqual(findRuntime(name, inBundle), { name, command: [join(directory, name)] });
+});
+
 test('says what it knows', () => {
   const message = 'unknown runtime "yoki": use runc, crun, pty or the path of a runtime program';
   assert.throws(() => findRuntime('yoki', onHost), { code, message });

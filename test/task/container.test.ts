@@ -47,6 +47,7 @@ leakTest('a command in the wrong state names both states, and changes nothing', 
   await refused(container.delete(''), /is running and cannot become deleted/);
   await container.pause();
   await refused(container.pause(), /is paused and cannot become paused/);
+  await refused(container.start(''), /is paused and cannot become running/);
   await container.resume();
   await container.kill('', sigkill, false);
   await within(container.init.exited, 'the exit');
@@ -100,6 +101,19 @@ leakTest('an exec process: added, started, ended, deleted; its id is free again 
   await container.delete('e');
   await assert.rejects(added.exited, { code: 'ERR_PROCESS_NOT_FOUND' });
   assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exec-started e', 'exit e', 'exec-added e']);
+});
+
+leakTest('two deletes at a time: for the second there is nothing any more', async (scope) => {
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
+  await container.start('');
+  container.addExec('e', shellProcess('true'), newStdio(scope, 'terminal').stdio);
+  const gone = { code: 'ERR_PROCESS_NOT_FOUND' };
+  await Promise.all([container.delete('e'), assert.rejects(container.delete('e'), gone)]);
+  await container.kill('', sigkill, false);
+  await within(container.init.exited, 'the exit');
+  await Promise.all([container.delete(''), assert.rejects(container.delete(''), gone)]);
+  assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exit', 'delete']);
 });
 
 leakTest('the size that was asked for before there was a terminal is right from the first byte', async (scope) => {

@@ -58,6 +58,20 @@ leakTest('a kill of all that comes too late is told as one to a process that has
   await assert.rejects(container.kill('', sigkill, true), { code: 'ERR_PROCESS_NOT_FOUND' });
 });
 
+leakTest('a container that ends while its processes are asked for has none', async (scope) => {
+  const runtime = changedRuntime(scope, (real) => ({
+    async ps(id) {
+      await real.kill(id, sigkill);
+      return sayNo('ERR_RUNTIME_FAILED', 'no such container');
+    },
+  }));
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exec sleep 100', stdio, { runtime });
+  await container.start('');
+  assert.deepEqual(await container.pids(), []);
+  assert.deepEqual(await container.pids(), []);
+});
+
 leakTest('a paused container is killed, be it by a runtime that leaves it frozen', async (scope) => {
   const frozen: Parameters<OciRuntime['kill']>[] = [];
   const runtime = changedRuntime(scope, (real) => ({
