@@ -41,7 +41,7 @@ ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(LAUNCHER) ## compile the addon, the launcher and the TypeScript
+build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile the addon, the launcher and the TypeScript
 	tsc -p tsconfig.json
 
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
@@ -132,6 +132,12 @@ build/bench/program: PROGRAM_CFLAGS += -static
 build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
+
+# What a browser gets, in three files: there is nothing to fetch from elsewhere.
+dist/web/page.js: node_modules $(wildcard src/web/page/*)
+	tsc -p src/web/page
+	esbuild src/web/page/page.ts src/web/page/page.css --bundle --minify --format=esm --outdir=$(@D) --log-level=warning
+	cp src/web/page/index.html $(@D)
 
 # Not `npm ci`: it refuses a lock file without the optional packages of other platforms, which not every registry has.
 node_modules: package.json package-lock.json

@@ -1,0 +1,152 @@
+/**
+ * One terminal in a browser: a client of a session like any other, whose FIFOs end in a WebSocket.
+ *
+ * Output goes out as binary messages, and the page says how much of it the terminal has shown: no more than a window is
+ * ever under way, and what does not fit waits in the daemon, which skips for those that are too slow. Messages of the page
+ * are JSON, see `Said`.
+ */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { WebSocket } from 'ws';
+import { addon } from '../native/addon.js';
+import { EPOLLIN, watch } from '../os/epoll.js';
+import { createFifo, FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
+import { createWriteQueue } from '../stdio/write-queue.js';
+import type { Client } from '../ttrpc/client.js';
+import type { TaskDefinition } from '../ttrpc/gen/containerd/task.js';
+import type { SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
+
+export interface Daemon {
+  task: Client<typeof TaskDefinition>;
+  sessions: Client<typeof SessionsDefinition>;
+}
+
+export interface BridgeOptions {
+  id: string;
+  execId: string;
+  columns: number;
+  rows: number;
+}
+
+/** How much output may be on its way to the terminal of the page. */
+const windowBytes = 256 * 1024;
+
+/** Keys that the session has not taken: a paste that is larger makes the page wait. */
+const mostTyped = 1024 * 1024;
+
+const cells = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+
+/** What the page says. */
+const said = v.variant('kind', [
+  v.object({ kind: v.literal('typed'), text: v.string() }),
+  /** Bytes as characters of Latin-1: mouse reports of the old encoding. */
+  v.object({ kind: v.literal('bytes'), text: v.string() }),
+  v.object({ kind: v.literal('size'), columns: cells, rows: cells }),
+  v.object({ kind: v.literal('shown'), bytes: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
+]);
+
+export type Said = v.InferOutput<typeof said>;
+
+/** Attaches the socket to a session, until either of them ends. Rejects if there is no such session. */
+export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ...size }: BridgeOptions): Promise<void> {
+  const directory = createPrivateDirectory('web');
+  const [input, output] = [join(directory.path, 'in'), join(directory.path, 'out')];
+  for (const path of [input, output]) createFifo(path);
+  const reader = FifoReader.open(output);
+  let writer: FifoWriter | undefined;
+  try {
+    const request = { id, execId, stdin: input, stdout: output, ...size, replay: true, label: 'browser' };
+    const { client } = await daemon.sessions.attach(request);
+    writer = await FifoWriter.open(input, { timeoutMs: 5000 });
+    const sending = sendOutput(socket, reader);
+    const onSize = (window: { columns: number; rows: number }): void => {
+      daemon.sessions.resize({ id, execId, client, ...window }).catch(() => {});
+    };
+    await Promise.all([sending.ended, takeInput(socket, writer, onSize, sending.onShown)]);
+    if (socket.readyState === WebSocket.OPEN) await tellExit(socket, daemon, { id, execId });
+  } finally {
+    reader.close();
+    writer?.close();
+    directory.remove();
+  }
+}
+
+interface Sending {
+  /** Settles when the session's output has ended, or the page has gone. */
+  ended: Promise<void>;
+  onShown(bytes: number): void;
+}
+
+function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
+  const block = Buffer.alloc(64 * 1024);
+  let underWay = 0;
+  let settle = (): void => {};
+  const send = (): void => {
+    while (underWay < windowBytes) {
+      const got = addon.fd_read(fd, block);
+      if (got === 0) return settle();
+      if (got < 0) return;
+      underWay += got;
+      socket.send(Buffer.from(block.subarray(0, got)));
+    }
+  };
+  const ended = new Promise<void>((resolve) => {
+    const watching = watch(fd, EPOLLIN, send);
+    settle = () => {
+      watching?.close();
+      resolve();
+    };
+    socket.on('close', settle);
+  });
+  return {
+    ended,
+    onShown(bytes) {
+      underWay -= bytes;
+      send();
+    },
+  };
+}
+
+/** Settles when the page has gone, or the session does not take input any more. */
+function takeInput(
+  socket: WebSocket,
+  { fd }: FifoWriter,
+  onSize: (size: { columns: number; rows: number }) => void,
+  onShown: (bytes: number) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      queue.close();
+      resolve();
+    };
+    const queue = createWriteQueue({ fd, onDrain: () => socket.resume(), onBroken: settle });
+    const type = (bytes: Buffer): void => {
+      queue.write(bytes);
+      if (queue.pendingBytes > mostTyped) socket.pause();
+    };
+    socket.on('close', settle);
+    socket.on('message', (data) => {
+      const message = parse(String(data));
+      if (message === undefined) socket.close(1008, 'not understood');
+      else if (message.kind === 'typed') type(Buffer.from(message.text));
+      else if (message.kind === 'bytes') type(Buffer.from(message.text, 'latin1'));
+      else if (message.kind === 'shown') onShown(message.bytes);
+      else onSize(message);
+    });
+  });
+}
+
+function parse(text: string): Said | undefined {
+  try {
+    return v.parse(said, JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+async function tellExit(socket: WebSocket, daemon: Daemon, ids: { id: string; execId: string }): Promise<void> {
+  const { exitStatus } = await daemon.task.wait(ids);
+  socket.send(JSON.stringify({ kind: 'exit', status: exitStatus }));
+  socket.close(1000, 'ended');
+}

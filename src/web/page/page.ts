@@ -1,0 +1,54 @@
+/** The page: a list of sessions, and the terminal of the one that was chosen. What is chosen stands in the URL's hash. */
+import { fetchSessions, nameOf, type Session, showSessions } from './sessions.js';
+import { openTerminal } from './terminal.js';
+
+const listEvery = 2000;
+
+const find = (id: string): HTMLElement => document.querySelector<HTMLElement>(`#${id}`) as HTMLElement;
+const [list, status] = [find('sessions'), find('status')];
+const terminal = openTerminal(find('terminal'), (text) => {
+  status.textContent = text;
+});
+
+let sessions: Session[] = [];
+
+function chosen(): string {
+  return decodeURIComponent(location.hash.slice(1));
+}
+
+function show(): void {
+  showSessions(list, sessions, chosen(), (session) => {
+    location.hash = encodeURIComponent(nameOf(session));
+  });
+}
+
+async function refresh(): Promise<void> {
+  try {
+    sessions = await fetchSessions();
+    show();
+    const session = sessions.find((it) => nameOf(it) === chosen());
+    if (session !== undefined) terminal.attach(session);
+    else if (sessions.length === 0) status.textContent = 'There is no session. termshim run -it starts one.';
+  } catch (error) {
+    status.textContent = `The list cannot be read: ${(error as Error).message}`;
+  }
+}
+
+window.addEventListener('hashchange', () => void refresh());
+
+// Tab belongs to the program in the terminal: another key has to lead out of it.
+window.addEventListener(
+  'keydown',
+  (event) => {
+    if (event.key !== 'F6') return;
+    event.preventDefault();
+    event.stopPropagation();
+    const isInList = list.contains(document.activeElement);
+    if (isInList) terminal.focus();
+    else (list.querySelector<HTMLElement>('[aria-current="true"]') ?? list.querySelector('button'))?.focus();
+  },
+  { capture: true },
+);
+
+void refresh();
+setInterval(() => void refresh(), listEvery);

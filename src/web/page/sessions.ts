@@ -1,0 +1,54 @@
+/** The list of sessions. */
+
+/** As the server sends it: Session of proto/termshim/sessions.proto. */
+export interface Session {
+  id: string;
+  execId: string;
+  state: string;
+  terminal: boolean;
+  clients: number;
+  command: string[];
+}
+
+export async function fetchSessions(): Promise<Session[]> {
+  const response = await fetch('sessions');
+  if (!response.ok) throw new Error((await response.text()).trim());
+  return (await response.json()) as Session[];
+}
+
+export function nameOf({ id, execId }: Pick<Session, 'id' | 'execId'>): string {
+  return execId === '' ? id : `${id}/${execId}`;
+}
+
+/** Brings the list up to date, and leaves the buttons that stay, and so the focus, where they are. */
+export function showSessions(
+  list: HTMLElement,
+  sessions: readonly Session[],
+  chosen: string,
+  onChosen: (session: Session) => void,
+): void {
+  const names = new Set(sessions.map(nameOf));
+  for (const item of [...list.children]) if (!names.has((item as HTMLElement).dataset['name'] ?? '')) item.remove();
+  for (const session of sessions) {
+    const name = nameOf(session);
+    const known = [...list.children].find((item) => (item as HTMLElement).dataset['name'] === name);
+    const button = (known ?? list.appendChild(newItem(name))).querySelector('button') as HTMLButtonElement;
+    button.disabled = !session.terminal || session.state === 'stopped';
+    button.setAttribute('aria-current', String(name === chosen));
+    button.onclick = () => onChosen(session);
+    (button.querySelector('small') as HTMLElement).textContent = describe(session);
+  }
+}
+
+function newItem(name: string): HTMLElement {
+  const item = document.createElement('li');
+  item.dataset['name'] = name;
+  const button = item.appendChild(document.createElement('button'));
+  button.append(name, document.createElement('small'));
+  return item;
+}
+
+function describe({ state, terminal, clients, command }: Session): string {
+  const attached = clients === 1 ? '1 client' : `${clients} clients`;
+  return [state, terminal ? attached : 'no terminal', command.join(' ')].filter((part) => part !== '').join(' · ');
+}

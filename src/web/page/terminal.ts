@@ -1,0 +1,106 @@
+/** The terminal, and its WebSocket: attached to one session at a time, and again when the connection was lost. */
+import { FitAddon } from '@xterm/addon-fit';
+import { type ITheme, Terminal } from '@xterm/xterm';
+import { nameOf, type Session } from './sessions.js';
+
+export interface TerminalView {
+  /** Does nothing if it is attached to that one already, or that one has ended. */
+  attach(session: Session): void;
+  focus(): void;
+}
+
+const themes: Readonly<Record<'light' | 'dark', ITheme>> = {
+  light: {
+    background: '#ffffff',
+    foreground: '#1c1f24',
+    cursor: '#1c1f24',
+    selectionBackground: '#b9d3fb',
+    yellow: '#8a6100',
+    brightYellow: '#a57400',
+    white: '#5b6470',
+    brightWhite: '#1c1f24',
+  },
+  dark: { background: '#14171c', foreground: '#e4e8ee', cursor: '#e4e8ee', selectionBackground: '#33507a' },
+};
+
+const againAfterMs = 1000;
+
+export function openTerminal(parent: HTMLElement, onStatus: (text: string) => void): TerminalView {
+  const terminal = new Terminal({ fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace', fontSize: 14, scrollback: 5000 });
+  const fit = new FitAddon();
+  terminal.loadAddon(fit);
+  terminal.open(parent);
+  followTheme(terminal);
+  let socket: WebSocket | undefined;
+  let attached = '';
+
+  const say = (message: object): void => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  };
+  terminal.onData((text) => say({ kind: 'typed', text }));
+  terminal.onBinary((text) => say({ kind: 'bytes', text }));
+  terminal.onResize(({ cols, rows }) => say({ kind: 'size', columns: cols, rows }));
+  terminal.attachCustomKeyEventHandler((event) => !isClipboardKey(terminal, event));
+  new ResizeObserver(() => fit.fit()).observe(parent);
+
+  const connect = (session: Session): void => {
+    const name = nameOf(session);
+    const query = new URLSearchParams({
+      id: session.id,
+      exec: session.execId,
+      columns: String(terminal.cols),
+      rows: String(terminal.rows),
+    });
+    const opened = new WebSocket(`ws://${location.host}/attach?${query}`);
+    opened.binaryType = 'arraybuffer';
+    socket = opened;
+    terminal.reset();
+    onStatus(`Attaching to ${name} ...`);
+    opened.onopen = () => onStatus(`Attached to ${name}.`);
+    opened.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {
+      if (socket !== opened) return;
+      if (typeof data === 'string') return onStatus(`${name} has ended, status ${(JSON.parse(data) as { status: number }).status}.`);
+      terminal.write(new Uint8Array(data), () => say({ kind: 'shown', bytes: data.byteLength }));
+    };
+    opened.onclose = ({ code, reason }) => {
+      if (socket !== opened) return;
+      socket = undefined;
+      if (code === 1000) return;
+      onStatus(`The connection to ${name} was lost${reason === '' ? '' : `: ${reason}`}.`);
+      // The list finds it again, if it is still there.
+      setTimeout(() => {
+        if (attached === name && socket === undefined) attached = '';
+      }, againAfterMs);
+    };
+  };
+  return {
+    attach(session) {
+      if (attached === nameOf(session)) return;
+      attached = nameOf(session);
+      socket?.close(1000);
+      fit.fit();
+      connect(session);
+      terminal.focus();
+    },
+    focus: () => terminal.focus(),
+  };
+}
+
+function followTheme(terminal: Terminal): void {
+  const query = matchMedia('(prefers-color-scheme: dark)');
+  const apply = (): void => {
+    terminal.options.theme = themes[query.matches ? 'dark' : 'light'];
+  };
+  query.addEventListener('change', apply);
+  apply();
+}
+
+/** Ctrl+C is the program's, so copying needs Shift; pasting is the browser's own, by Ctrl+Shift+V. */
+function isClipboardKey(terminal: Terminal, event: KeyboardEvent): boolean {
+  if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return false;
+  if (event.code === 'KeyV') return true;
+  if (event.code !== 'KeyC' || !terminal.hasSelection()) return false;
+  event.preventDefault();
+  void navigator.clipboard.writeText(terminal.getSelection());
+  return true;
+}
