@@ -68,6 +68,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'be the daemon that has the containers, or end it',
       load: () => import('./daemon.js'),
     },
+    web: {
+      about: 'serve the sessions to a browser on this machine',
+      load: () => import('./web.js'),
+    },
     copy: {
       about: 'copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends',
       load: () => import('./copy.js'),

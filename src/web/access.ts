@@ -26,7 +26,8 @@ export function createAccess(hosts: readonly string[]): Access {
     token,
     judge({ url = '/', headers: { host = '', origin, cookie = '' } }) {
       if (!hosts.includes(host)) return refused(403, 'this host is not served here');
-      if (origin !== undefined && origin !== `http://${host}`) return refused(403, 'requests of other pages are refused');
+      if (origin !== undefined && origin !== `http://${host}`)
+        return refused(403, 'requests of other pages are refused');
       const given = new URL(url, 'http://localhost').searchParams.get('token');
       if (given !== null && !isTokenUsed && isEqual(given, token)) {
         isTokenUsed = true;

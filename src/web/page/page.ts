@@ -17,8 +17,8 @@ function chosen(): string {
 }
 
 function show(): void {
-  showSessions(list, sessions, chosen(), (session) => {
-    location.hash = encodeURIComponent(nameOf(session));
+  showSessions(list, sessions, chosen(), (name) => {
+    location.hash = encodeURIComponent(name);
   });
 }
 

@@ -25,26 +25,30 @@ export function showSessions(
   list: HTMLElement,
   sessions: readonly Session[],
   chosen: string,
-  onChosen: (session: Session) => void,
+  onChosen: (name: string) => void,
 ): void {
   const names = new Set(sessions.map(nameOf));
-  for (const item of [...list.children]) if (!names.has((item as HTMLElement).dataset['name'] ?? '')) item.remove();
+  for (const item of Array.from(list.children)) if (!names.has(nameIn(item))) item.remove();
   for (const session of sessions) {
     const name = nameOf(session);
-    const known = [...list.children].find((item) => (item as HTMLElement).dataset['name'] === name);
-    const button = (known ?? list.appendChild(newItem(name))).querySelector('button') as HTMLButtonElement;
+    const known = Array.from(list.children).find((item) => nameIn(item) === name);
+    const button = (known ?? list.appendChild(newItem(name, onChosen))).querySelector('button') as HTMLButtonElement;
     button.disabled = !session.terminal || session.state === 'stopped';
     button.setAttribute('aria-current', String(name === chosen));
-    button.onclick = () => onChosen(session);
     (button.querySelector('small') as HTMLElement).textContent = describe(session);
   }
 }
 
-function newItem(name: string): HTMLElement {
+function nameIn(item: Element): string {
+  return (item as HTMLElement).dataset['name'] ?? '';
+}
+
+function newItem(name: string, onChosen: (name: string) => void): HTMLElement {
   const item = document.createElement('li');
   item.dataset['name'] = name;
   const button = item.appendChild(document.createElement('button'));
   button.append(name, document.createElement('small'));
+  button.addEventListener('click', () => onChosen(name));
   return item;
 }
 

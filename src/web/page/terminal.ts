@@ -26,7 +26,11 @@ const themes: Readonly<Record<'light' | 'dark', ITheme>> = {
 const againAfterMs = 1000;
 
 export function openTerminal(parent: HTMLElement, onStatus: (text: string) => void): TerminalView {
-  const terminal = new Terminal({ fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace', fontSize: 14, scrollback: 5000 });
+  const terminal = new Terminal({
+    fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace',
+    fontSize: 14,
+    scrollback: 5000,
+  });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   terminal.open(parent);
@@ -56,13 +60,14 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
     socket = opened;
     terminal.reset();
     onStatus(`Attaching to ${name} ...`);
-    opened.onopen = () => onStatus(`Attached to ${name}.`);
-    opened.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {
+    opened.addEventListener('open', () => onStatus(`Attached to ${name}.`));
+    opened.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer | string>) => {
       if (socket !== opened) return;
-      if (typeof data === 'string') return onStatus(`${name} has ended, status ${(JSON.parse(data) as { status: number }).status}.`);
+      if (typeof data === 'string')
+        return onStatus(`${name} has ended, status ${(JSON.parse(data) as { status: number }).status}.`);
       terminal.write(new Uint8Array(data), () => say({ kind: 'shown', bytes: data.byteLength }));
-    };
-    opened.onclose = ({ code, reason }) => {
+    });
+    opened.addEventListener('close', ({ code, reason }) => {
       if (socket !== opened) return;
       socket = undefined;
       if (code === 1000) return;
@@ -71,7 +76,7 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
       setTimeout(() => {
         if (attached === name && socket === undefined) attached = '';
       }, againAfterMs);
-    };
+    });
   };
   return {
     attach(session) {

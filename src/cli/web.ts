@@ -1,0 +1,66 @@
+/** `termshim web`: the sessions in a browser. */
+import { isIP } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { connectDaemon } from '../attach/daemon.js';
+import { TermshimError } from '../os/errors.js';
+import { serveWeb } from '../web/serve.js';
+import { onEndSignal, printJson } from './exit.js';
+
+export function command(): Command {
+  return new Command()
+    .addOption(
+      new Option('--listen <address>', 'where to serve the page; port 0 is any that is free')
+        .argParser(parseListen)
+        .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
+    )
+    .option('--format <format>', 'text, or json for one line that a script can read', 'text')
+    .addHelpText('after', example)
+    .action(web);
+}
+
+const example = `
+Prints a URL that opens the page once, and serves it until it is ended. Whoever opens it can type into every session:
+listen on another address than loopback only where nobody else can read along, since the page comes by plain HTTP.
+
+Examples:
+  $ termshim web
+  http://127.0.0.1:40123/?token=...
+  $ termshim web --listen 127.0.0.1:8080
+`;
+
+interface Listen {
+  host: string;
+  port: number;
+}
+
+async function web({ listen, format }: { listen: Listen; format: string }): Promise<void> {
+  using daemon = await connectDaemon({ start: false });
+  const ended = new AbortController();
+  const server = await serveWeb({ daemon, ...listen, files: fileURLToPath(new URL('../../web', import.meta.url)) });
+  const stop = onEndSignal(() => ended.abort());
+  if (!isLoopback(listen.host)) process.stderr.write('termshim: whoever can read along can take over every session\n');
+  if (format === 'json') printJson({ url: server.url });
+  else process.stdout.write(`${server.url}\n`);
+  const signalled = new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
+  await Promise.race([signalled, daemon.closed]);
+  stop();
+  await server.close();
+  if (!ended.signal.aborted) throw new TermshimError('ERR_NO_DAEMON', 'the daemon has ended, and the page with it');
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1' || host === 'localhost';
+}
+
+/** `127.0.0.1:8080`, `[::1]:0`, `:8080`, `8080`. */
+function parseListen(text: string): Listen {
+  const match = /^(?:\[([0-9a-f:]+)\]:|([^:[\]]*):)?(\d{1,5})$/i.exec(text);
+  const host = match?.[1] ?? (match?.[2] || '127.0.0.1');
+  const port = Number(match?.[3]);
+  const isAddress = isIP(host) !== 0 || host === 'localhost';
+  if (match === null || port > 65_535 || !isAddress) {
+    throw new InvalidArgumentError('An address looks like 127.0.0.1:8080, [::1]:8080 or 8080.');
+  }
+  return { host, port };
+}
