@@ -75,7 +75,7 @@ export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ..
 interface Sending {
   /** Settles when the session's output has ended, or the page has gone. */
   ended: Promise<void>;
-  onShown(bytes: number): void;
+  onShown: (bytes: number) => void;
 }
 
 function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
@@ -126,8 +126,8 @@ function takeInput(
       if (queue.pendingBytes > mostTyped) socket.pause();
     };
     socket.on('close', settle);
-    socket.on('message', (data) => {
-      const message = parse(String(data));
+    socket.on('message', (data: Buffer) => {
+      const message = parse(data.toString());
       if (message === undefined) socket.close(1008, 'not understood');
       else if (message.kind === 'typed') type(Buffer.from(message.text));
       else if (message.kind === 'bytes') type(Buffer.from(message.text, 'latin1'));
