@@ -17,6 +17,7 @@ NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, 
 CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
 PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 SOURCES := $(wildcard native/*.c)
+LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
@@ -64,7 +65,7 @@ lint: node_modules ## check formatting, lint rules and import floors
 
 fmt: node_modules ## format the sources
 	biome format --write
-	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.c bench/*.[ch]; fi
+	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] bench/*.[ch]; fi
 
 proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
@@ -105,7 +106,7 @@ asan: build $(ASAN) $(LAUNCHER_ASAN)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
 	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) \
-	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS) test/shim/launcher.test.ts)
+	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
 
 valgrind: build
 	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
@@ -119,12 +120,13 @@ $(ASAN): $(SOURCES) native/addon.h Makefile
 	$(CC) $(CFLAGS) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	  -shared $(SOURCES) -o $@
 
-$(LAUNCHER): native/launcher/launcher.c Makefile
-	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
+$(LAUNCHER): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
+	$(CC) $(PROGRAM_CFLAGS) -O2 $(LAUNCHER_SOURCES) -o $@
 
-$(LAUNCHER_ASAN): native/launcher/launcher.c Makefile
+$(LAUNCHER_ASAN): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $< -o $@
+	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	  $(LAUNCHER_SOURCES) -o $@
 
 # It runs in containers too, which have no libraries.
 build/bench/program: PROGRAM_CFLAGS += -static

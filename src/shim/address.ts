@@ -1,6 +1,6 @@
 /**
  * Where a daemon listens. Whoever starts a container finds the daemon by this name alone, and the launcher
- * (native/launcher/launcher.c) computes the same.
+ * (native/launcher/start.c) computes the same.
  */
 import { mkdirSync } from 'node:fs';
 import { TermshimError } from '../os/errors.js';

@@ -1,7 +1,9 @@
 /**
- * What the daemon writes into the bundle when it creates a container, so that `delete` can undo it with no daemon.
+ * The record in the bundle says that there is something to undo, and how, so that `delete` can do it with no daemon. The
+ * daemon writes it before it makes anything of a container, and removes it when all of that is gone. Where there is none,
+ * the launcher (native/launcher/delete.c) answers `delete` by itself.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, fileError } from '../os/file-error.js';
@@ -29,7 +31,16 @@ export function writeContainerRecord(bundle: string, record: ContainerRecord): v
   }
 }
 
-/** Undefined if the container was never created by a daemon of ours. */
+/** Does not throw: a record that stays costs `delete` some time, and nothing else. */
+export function removeContainerRecord(bundle: string): void {
+  try {
+    rmSync(pathIn(bundle), { force: true });
+  } catch {
+    // As said.
+  }
+}
+
+/** Undefined if no daemon of ours has created the container, or one has deleted it. */
 export function readContainerRecord(bundle: string): ContainerRecord | undefined {
   try {
     return v.parse(schema, JSON.parse(readFileSync(pathIn(bundle), 'utf8')));

@@ -1,7 +1,7 @@
 /**
- * `delete`: containerd asks for it when a container's daemon is gone, or cannot be reached, or never was. Whatever is
- * left of the container goes: its processes, the runtime's state, its mounts. What cannot be removed is a warning,
- * since nobody would ask again.
+ * `delete`, where the launcher found a record, or was in doubt: a container's daemon is gone, or cannot be reached, or
+ * never was. Whatever is left of the container goes: its processes, the runtime's state, its mounts. What cannot be
+ * removed is a warning, since nobody would ask again.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

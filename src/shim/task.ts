@@ -14,7 +14,7 @@ import type { TaskEvent } from '../task/event.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { type BundlePlace, openBundlePlace } from './bundle-place.js';
-import { writeContainerRecord } from './container-record.js';
+import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create-options.js';
 import { readStdio } from './stdio.js';
 
@@ -29,7 +29,7 @@ export interface Task {
   readonly owner: { uid: number; gid: number } | undefined;
   /** What a command of ours wants; undefined for a container of containerd's. */
   readonly own: OwnSettings | undefined;
-  /** Lets go of what is not the container's own: the mounts, the watch for lack of memory, files. Idempotent. */
+  /** Lets go of what is not the container's own: mounts, the watch for lack of memory, files, the record. Idempotent. */
   release(): void;
 }
 
@@ -77,16 +77,21 @@ async function createTaskIn(
   const rootfs = join(bundle, 'rootfs');
   const { command: runtime, root, systemdCgroup, own } = settings;
   // Only containerd asks for a `delete`.
-  if (root !== undefined)
-    writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
-  mountAll(request.rootfs, rootfs);
+  const isRecorded = root !== undefined;
+  if (isRecorded) writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
+  let isMounted = false;
+  let isDoubtful = false;
   let watching: OomWatch | undefined;
   const onFault = (error: Error): void => context.onFault(error, request);
   const release = (): void => {
     watching?.close();
-    if (request.rootfs.length > 0) unmountAll(rootfs);
+    if (isMounted) unmountAll(rootfs);
+    // Where anything has gone wrong, `delete` looks again.
+    if (isRecorded && !isDoubtful) removeContainerRecord(bundle);
   };
   try {
+    mountAll(request.rootfs, rootfs);
+    isMounted = request.rootfs.length > 0;
     const container = await createContainer({
       ...settings,
       id,
@@ -97,7 +102,10 @@ async function createTaskIn(
       sharesPids: !hasOwnPids(spec),
       signal,
       onEvent: (event) => context.onEvent(event, request),
-      onFault,
+      onFault(error) {
+        isDoubtful = true;
+        onFault(error);
+      },
     });
     const cgroup = cgroupOf(container.init.pid);
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);

@@ -36,7 +36,7 @@ export interface ContainerOptions extends IoLimits {
   onFault: (error: Error) => void;
 }
 
-/** Creates the container; its process waits for `start`. If that fails, nothing of it stays. */
+/** Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
   const { id, runtime, bundle, pidFile, noPivot, noNewKeyring } = options;
   const container = new Container(options);
@@ -44,8 +44,8 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
     io: await openIo(options.stdio, options),
     pidFile,
     make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
-    // There may be nothing to remove, and a runtime that hung once hangs again: the error that led here is to be told soon.
-    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(() => {}),
+    // A runtime that hung once hangs again: the error that led here is to be told soon.
+    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(options.onFault),
   });
   options.onEvent({ kind: 'create', pid: launched.pid });
   container.init.adopt(launched);
@@ -67,6 +67,7 @@ export class Container {
   readonly #inTurn = createQueue();
   /** Starts that are under way, not those that wait for their turn: the init's exit is told after them. */
   readonly #starts = new Set<Promise<unknown>>();
+  #destroyed: Promise<void> | undefined;
 
   constructor(options: ContainerOptions) {
     this.options = options;
@@ -170,8 +171,13 @@ export class Container {
     return exec.inTurn(() => this.#deleteExec(execId, exec));
   }
 
-  /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. */
-  async destroy(): Promise<void> {
+  /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. Idempotent. */
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  async #destroy(): Promise<void> {
     const { runtime, id, onFault } = this.options;
     await runtime.delete(id, { force: true }).catch(onFault);
     await bounded(this.init.exited, lastWordsMs);

@@ -202,3 +202,20 @@ test('events come in the order that containerd requires', { skip }, async (t) =>
     ['/tasks/delete', undefined, 9],
   ]);
 });
+
+test('of all starts and ends of containers, only the first start executes Node', { skip }, async (t) => {
+  const stage = openStage(t);
+  const calls = stage.path('calls');
+  const node = writeProgram(stage, 'node', `echo "$*" >>'${calls}'; exec '${process.execPath}' "$@"`);
+  const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_NODE: node });
+  const [stays, goes] = [stage.newId(), stage.newId()];
+  await containerd.ask(...runOf(stage, { shim, id: stays, flags: ['-d'], script: 'exec sleep 1000' }));
+  const short = runOf(stage, { shim, id: goes, flags: ['--rm'], script: 'exit 3' });
+  assert.equal((await containerd.ctr(...short)).status, 3);
+  const none = ['run', '--rm', ...fifosIn(stage), '--runtime', shim, '--rootfs', stage.rootfs, goes, 'nonesuch'];
+  assert.equal((await containerd.ctr(...none)).status, 1);
+  await containerd.ask('tasks', 'rm', '--force', stays);
+  await containerd.ask('containers', 'rm', stays);
+  const verbs = readFileSync(calls, 'utf8').match(/\S+$/gm);
+  assert.deepEqual(verbs, ['start']);
+});

@@ -13,7 +13,7 @@ import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { TaskExit } from '../../src/ttrpc/gen/containerd/task-events.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
-import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
+import { type ForgetResponse, ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { message } from '../../src/ttrpc/message.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
 import { service } from '../../src/ttrpc/service.js';
@@ -43,9 +43,9 @@ export interface ShimDaemon {
   /** Asks containerd's shim binary for a container, as before each Create. */
   announce(id: string, bundle: string): Promise<void>;
   /** Takes an announcement back, and removes what there is, as containerd's `delete` does. */
-  forget(id: string): Promise<void>;
-  /** What Create gets: the pty runtime, a terminal. */
-  request(id: string, bundle: string): Parameters<Client<typeof TaskDefinition>['create']>[0];
+  forget(id: string): Promise<ForgetResponse>;
+  /** What Create gets: the pty runtime, or another in its place, and a terminal. */
+  request(id: string, bundle: string, runtime?: string): Parameters<Client<typeof TaskDefinition>['create']>[0];
 }
 
 /** It is asked to shut down after the test, and must be gone then. */
@@ -80,14 +80,14 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     return bundle;
   };
 
-  const request: ShimDaemon['request'] = (id, bundle) => ({
+  const request: ShimDaemon['request'] = (id, bundle, runtime = ptyRuntimePath) => ({
     id,
     bundle,
     terminal: true,
     stdout: `${bundle}/out`,
     options: {
       typeUrl: Options.$type,
-      value: Options.encode(message(Options, { binaryName: ptyRuntimePath, root: stage.path('pty-root') })).finish(),
+      value: Options.encode(message(Options, { binaryName: runtime, root: stage.path('pty-root') })).finish(),
     },
   });
 
@@ -113,7 +113,7 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     countDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
     makeBundle,
     announce: async (id, place) => void (await announce(id, place)),
-    forget: async (id) => void (await clientOf(ShimDefinition, connection).forget({ id })),
+    forget: (id) => clientOf(ShimDefinition, connection).forget({ id }),
     request,
   };
 }

@@ -6,21 +6,19 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buffer, text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { toAddress } from '../../src/shim/address.js';
+import { socketDirectory, toAddress } from '../../src/shim/address.js';
 import { type ContainerRecord, writeContainerRecord } from '../../src/shim/container-record.js';
-import { DeleteResponse } from '../../src/ttrpc/gen/containerd/task.js';
 import { timestampOf } from '../../src/ttrpc/message.js';
 import { makeBundle } from '../helpers/bundle.js';
 import { runToEnd } from '../helpers/command.js';
 import { prepareContainer } from '../helpers/container.js';
 import { missing } from '../helpers/requirement.js';
-import { type ShimCaller, shimCaller, shimEnvironment, shimPath } from '../helpers/shim.js';
+import { type ShimCaller, shimCaller } from '../helpers/shim.js';
+import { type DeleteAnswer, assertKilledNow, callDelete as callDeleteWith } from '../helpers/shim-delete.js';
 import { serveRaw, serveShim } from '../helpers/shim-server.js';
 import { type Stage, openStage } from '../helpers/stage.js';
 import { waitFor } from '../helpers/wait-for.js';
@@ -29,30 +27,8 @@ const skip = missing('root', 'runc', 'busybox');
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
 const runc = ['runc'];
 
-interface Answer {
-  response: DeleteResponse;
-  warnings: string[];
-}
-
-/** Called elsewhere than in the bundle, as containerd may. */
-async function callDelete(shim: ShimCaller, id: string, bundle: string): Promise<Answer> {
-  const args = [...shim.argumentsFor(id), '-bundle', bundle, 'delete'];
-  const child = spawn(shimPath, args, {
-    cwd: '/',
-    env: shimEnvironment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
-  });
-  const [stdout, stderr, [status]] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'exit')]);
-  assert.equal(status, 0, stderr);
-  return { response: DeleteResponse.decode(stdout), warnings: stderr.split('\n').slice(0, -1) };
-}
-
-/** Nobody knew how it ended. */
-function assertKilledNow({ response: { exitStatus, exitedAt } }: Answer): void {
-  assert.equal(exitStatus, 137);
-  assert.ok(Math.abs(Number(exitedAt?.seconds) - Date.now() / 1000) < 20, 'not now');
-}
+const callDelete = (shim: ShimCaller, id: string, bundle: string): Promise<DeleteAnswer> =>
+  callDeleteWith([...shim.argumentsFor(id), '-bundle', bundle, 'delete']);
 
 interface LostContainer {
   id: string;
@@ -133,12 +109,13 @@ test('what the daemon did not mount stays mounted', { skip }, async (t) => {
   spawnSync('umount', ['-l', rootfs]);
 });
 
-test('without a record it is runc, where containerd-shim-runc-v2 has it', { skip }, async (t) => {
+test('of another shim: it is runc, where containerd-shim-runc-v2 has it', { skip }, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   const root = `/run/containerd/runc/${shim.namespace}`;
   t.after(() => rmSync(root, { recursive: true, force: true }));
   const container = await loseContainer(stage, root);
+  writeFileSync(join(container.bundle, 'address'), toAddress(`${socketDirectory}/${'0'.repeat(64)}`));
   const answer = await callDelete(shim, container.id, container.bundle);
   assertKilledNow(answer);
   assert.deepEqual(answer.warnings, []);

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { socketDirectory, socketPath, toAddress } from '../../src/shim/address.js';
 import { underLock } from '../../src/shim/socket-lock.js';
 import { Code, RpcError } from '../../src/ttrpc/status.js';
@@ -15,12 +14,12 @@ import { runToEnd } from '../helpers/command.js';
 import { missing } from '../helpers/requirement.js';
 import { type ShimCallOptions, shimCaller, shimPath, shimScript } from '../helpers/shim.js';
 import { serveRaw, serveShim } from '../helpers/shim-server.js';
+import { executionIn, tellingNode } from '../helpers/telling-node.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
 const skip = missing('root');
-const node = fileURLToPath(new URL('../../../test/fixtures/node-that-tells-how-it-was-executed', import.meta.url));
-const environment = { TERMSHIM_NODE: node };
+const environment = { TERMSHIM_NODE: tellingNode };
 
 function setUp(t: TestContext) {
   const shim = shimCaller(t);
@@ -28,21 +27,6 @@ function setUp(t: TestContext) {
     return shim.call('c1', words, { ...options, environment: { ...environment, ...options.environment } });
   };
   return { ...shim, start: (options?: ShimCallOptions) => call(['start'], options), call };
-}
-
-interface Execution {
-  words: string[];
-  isLocked: boolean;
-}
-
-/** What the program said, which must be all that was said. */
-function executionIn({ stdout, stderr, status }: { stdout: string; stderr: string; status: unknown }): Execution {
-  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
-  const lines = stdout.trimEnd().split('\n');
-  const after = (start: string): string[] =>
-    lines.filter((it) => it.startsWith(start)).map((it) => it.slice(start.length));
-  assert.deepEqual(after('certificates '), ['unset']);
-  return { words: after('argument '), isLocked: lines.includes('locked') };
 }
 
 test('a living daemon is asked, and its address is the answer', { skip }, async (t) => {
@@ -245,7 +229,7 @@ test('Node is found in PATH', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const bin = join(directory, 'bin');
   mkdirSync(bin);
-  symlinkSync(node, join(bin, 'node'));
+  symlinkSync(tellingNode, join(bin, 'node'));
   const PATH = `/nonexistent:${bin}:${process.env['PATH']}`;
   executionIn(await start({ environment: { TERMSHIM_NODE: '', PATH } }));
 });
