@@ -1,5 +1,5 @@
 /** An OCI bundle: a directory with a config.json. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../os/errors.js';
@@ -16,8 +16,8 @@ export interface Bundle {
 /** Reads a bundle and checks the fields that termshim uses. Throws ERR_BUNDLE_INVALID with the path and the reason. */
 export async function readBundle(directory: string): Promise<Bundle> {
   const path = resolve(directory);
-  await assertDirectory(path);
-  return { path, spec: await readJson(join(path, 'config.json'), specSchema) };
+  assertDirectory(path);
+  return { path, spec: readJson(join(path, 'config.json'), specSchema) };
 }
 
 /** Reads a file with one OCI process, as for `exec --process`. Throws ERR_BUNDLE_INVALID. */
@@ -35,10 +35,10 @@ export function assertTerminal(bundle: Bundle, wanted: boolean): void {
   throw invalid(`${join(bundle.path, 'config.json')}: ${reason}`);
 }
 
-async function assertDirectory(path: string): Promise<void> {
+function assertDirectory(path: string): void {
   let isDirectory: boolean;
   try {
-    isDirectory = (await stat(path)).isDirectory();
+    isDirectory = statSync(path).isDirectory();
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the bundle does not exist`);
     throw fileError(error, `read the bundle ${path}`);
@@ -46,8 +46,8 @@ async function assertDirectory(path: string): Promise<void> {
   if (!isDirectory) throw invalid(`${path}: the bundle is not a directory`);
 }
 
-async function readJson<T extends v.GenericSchema>(path: string, schema: T): Promise<v.InferOutput<T>> {
-  const text = await readText(path);
+function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput<T> {
+  const text = readText(path);
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -60,9 +60,10 @@ async function readJson<T extends v.GenericSchema>(path: string, schema: T): Pro
   throw invalid(`${path}: ${describe(result.issues[0])}`);
 }
 
-async function readText(path: string): Promise<string> {
+/** Not by the thread pool: five ways there and back would take longer than these few kilobytes. */
+function readText(path: string): string {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the file does not exist`);
     throw fileError(error, `read ${path}`);

@@ -164,7 +164,7 @@ async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<R
   // A runtime that said no did so before it could be killed: its words count for more than the abort.
   if (call.signal?.aborted && (status === 0 || signal !== null))
     throw abortedWith(call.signal.reason, call.name, words);
-  if (status === 0) return { status, stdout: await readIfThere(files.stdout) };
+  if (status === 0) return { status, stdout: call.hasAnswer === true ? await readIfThere(files.stdout) : '' };
   if (status !== null && call.isStatusAnswer === true && words === '') return { status, stdout: '' };
   throw failureOf(call, ending, words);
 }
