@@ -54,8 +54,26 @@ function openSession(scope: Scope, directory: string): Session {
   return { paths, typed, refuseInput, show: async (data) => writeAll((await output()).fd, data), end };
 }
 
+/** How the attachment ended, and what it left open. */
+interface Report {
+  end: string;
+  leak: string;
+}
+
+function lastLine(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+}
+
 describe('a human at a shell', () => {
-  async function sit(scope: TestContext): Promise<{ human: Human; session: Session; isRaw(): boolean }> {
+  interface Seat {
+    human: Human;
+    session: Session;
+    isRaw(): boolean;
+    report(): Report;
+  }
+
+  /** @param keys that detach; none are watched for without */
+  async function sit(scope: TestContext, keys: readonly string[] = []): Promise<Seat> {
     const stage = openStage(scope);
     const session = openSession(scope, stage.directory);
     const human = await sitAtShell(stage);
@@ -64,11 +82,12 @@ describe('a human at a shell', () => {
       using fd = OwnedFd.open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK, tty);
       return addon.tty_end_of_file(fd.fd) < 256;
     };
-    const program = [process.execPath, fixturePath('attach-to-fifos'), ...session.paths];
+    const program = [process.execPath, fixturePath('attach-to-fifos'), ...session.paths, ...keys];
     human.type(`${shellLine(program)} 2>${stage.path('report')}\r`);
     await session.show('welcome');
     await human.sees('welcome');
-    return { human, session, isRaw };
+    const report = (): Report => JSON.parse(lastLine(stage.path('report'))) as Report;
+    return { human, session, isRaw, report };
   }
 
   test('every key goes in as it is, all output comes out as it is, the terminal comes back', async (scope) => {
@@ -102,6 +121,54 @@ describe('a human at a shell', () => {
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
+  test('the keys leave, and what was typed before them is delivered', async (scope) => {
+    const { human, session, isRaw, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    human.type('abc\x10d\x10');
+    await session.typed.sees('abc\x10d');
+    human.type('\x11lost');
+    await human.sees('[ready]$ ');
+    assert.equal(isRaw(), false);
+    assert.equal(session.typed.text(), 'abc\x10d');
+    assert.deepEqual(report(), { end: 'detached', leak: 'none' });
+    await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
+  });
+
+  test('the keys leave a session that takes nothing', async (scope) => {
+    const { human, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    session.typed.pause();
+    // More than the FIFO and the terminal hold.
+    for (let count = 0; count < 50; count++) human.type('x'.repeat(4000));
+    human.type('\x10\x11');
+    await human.sees('[ready]$ ');
+    assert.deepEqual(report(), { end: 'detached', leak: 'none' });
+  });
+
+  test('a session that reads a little at a time gets a paste whole, and in order', async (scope) => {
+    const { human, session } = await sit(scope, ['ctrl-p,ctrl-q']);
+    const paste = pattern(300_000, 3)
+      .toString('latin1')
+      .replaceAll(/[^ -~]/g, '.');
+    session.typed.pause();
+    human.type(paste);
+    const resuming = setInterval(() => session.typed.resume(), 50);
+    scope.after(() => clearInterval(resuming));
+    await session.typed.hasBytes(paste.length);
+    assert.ok(session.typed.text() === paste);
+    session.end();
+    await human.sees('[ready]$ ');
+  });
+
+  test('a session that closes its stdin can still be left by the keys', async (scope) => {
+    const { human, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    session.refuseInput();
+    human.type('abc');
+    await session.show('still here');
+    await human.sees('still here');
+    human.type('\x10\x11');
+    await human.sees('[ready]$ ');
+    assert.deepEqual(report(), { end: 'detached', leak: 'none' });
+  });
+
   /** The child of the shell, which is our only child. */
   function attachedPid(): Promise<number> {
     const children = (pid: string): string => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
@@ -111,12 +178,11 @@ describe('a human at a shell', () => {
 
 interface Attached {
   child: ChildProcess;
-  /** How it ended, and what it left open. */
-  report(): Promise<{ end: string; leak: string }>;
+  report(): Promise<Report>;
 }
 
-function start(session: Session, stdio: [StdioItem, StdioItem], hasInput = true): Attached {
-  const paths = [hasInput ? session.paths[0] : '-', session.paths[1]];
+function start(session: Session, stdio: [StdioItem, StdioItem], hasInput = true, keys: string[] = []): Attached {
+  const paths = [hasInput ? session.paths[0] : '-', session.paths[1], ...keys];
   const child = spawn(process.execPath, [fixturePath('attach-to-fifos'), ...paths], { stdio: [...stdio, 'pipe'] });
   const said = text(child.stderr as NodeJS.ReadableStream);
   const exited = once(child, 'exit');
@@ -126,7 +192,7 @@ function start(session: Session, stdio: [StdioItem, StdioItem], hasInput = true)
       const lines = (await within(said, 'the end of the attachment')).trim().split('\n');
       const [code, signal] = (await exited) as [number | null, string | null];
       assert.deepEqual([code, signal], [0, null], lines.join('; '));
-      return JSON.parse(lines.at(-1) as string) as { end: string; leak: string };
+      return JSON.parse(lines.at(-1) as string) as Report;
     },
   };
 }
@@ -150,7 +216,7 @@ function opened(scope: Scope, path: string, flags: number): number {
   return owned.fd;
 }
 
-const done = { end: 'done', leak: 'none' };
+const ended = { end: 'ended', leak: 'none' };
 
 describe('without a terminal', () => {
   leakTest('a megabyte each way through pipes', async (scope) => {
@@ -162,7 +228,7 @@ describe('without a terminal', () => {
     await session.show(output);
     assert.ok((await session.typed.all()).equals(keys));
     session.end();
-    assert.deepEqual(await report(), done);
+    assert.deepEqual(await report(), ended);
     assert.ok(Buffer.from(await shown, 'latin1').equals(output));
   });
 
@@ -185,7 +251,7 @@ describe('without a terminal', () => {
       assert.equal((await session.typed.all()).toString(), isEmpty ? '' : 'hello');
       await session.show('still here');
       session.end();
-      assert.deepEqual(await report(), done);
+      assert.deepEqual(await report(), ended);
       assert.equal(await shown, 'still here');
     });
   }
@@ -199,7 +265,7 @@ describe('without a terminal', () => {
     const shown = text(child.stdout as NodeJS.ReadableStream);
     await session.show('output');
     session.end();
-    assert.deepEqual(await report(), done);
+    assert.deepEqual(await report(), ended);
     assert.equal(await shown, 'output');
     const rest = Buffer.alloc(8);
     assert.equal(rest.toString('utf8', 0, addon.fd_read(stdin, rest)), 'hello');
@@ -215,10 +281,27 @@ describe('without a terminal', () => {
     child.stdin?.write('second');
     await session.show('output');
     session.end();
-    assert.deepEqual(await report(), done);
+    assert.deepEqual(await report(), ended);
     assert.equal(await shown, 'output');
     child.stdin?.destroy();
   });
+
+  for (const [typed, shown] of [
+    ['line\n', 'line\n\x04'],
+    ['half', 'half\x04\x04'],
+    ['', '\x04'],
+  ] as const) {
+    leakTest(`where the end of stdin types ^D: ${JSON.stringify(shown)}, and the session goes on`, async (scope) => {
+      const session = openSession(scope, temporaryDirectory(scope));
+      const { child, report } = start(session, ['pipe', 'pipe'], true, ['ctrl-p']);
+      child.stdin?.end(typed);
+      assert.equal(await session.typed.sees(shown), shown);
+      await session.show('output');
+      assert.equal(session.typed.hasEnded, false);
+      session.end();
+      assert.deepEqual(await report(), ended);
+    });
+  }
 
   leakTest('a reader of our stdout that leaves ends it', async (scope) => {
     const session = openSession(scope, temporaryDirectory(scope));
@@ -227,7 +310,7 @@ describe('without a terminal', () => {
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     (child.stdout as unknown as { destroy(): void }).destroy();
     await session.show('more').catch(() => {});
-    assert.deepEqual(await report(), done);
+    assert.deepEqual(await report(), { end: 'broken', leak: 'none' });
   });
 
   leakTest('a full disk below our stdout is an error', async (scope) => {
@@ -244,7 +327,7 @@ describe('without a terminal', () => {
     const { report } = start(session, ['ignore', opened(scope, join(directory, 'file'), O_WRONLY)]);
     await session.show('output');
     session.end();
-    assert.deepEqual(await report(), done);
+    assert.deepEqual(await report(), ended);
     assert.equal(readFileSync(join(directory, 'file'), 'utf8'), 'output');
   });
 });

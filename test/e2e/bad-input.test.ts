@@ -173,7 +173,7 @@ for (const runtime of runtimeNames) {
     for (const flags of [['-t'], []]) {
       const second = runCommand(runtime, stage, { flags, id, command: ['echo', 'hello'] });
       const { stdout, stderr, status } = await runToEnd(second, { env: stage.env });
-      assert.match(stderr, /termshim: .*exist.* \[ERR_RUNTIME_FAILED\]\n$/);
+      assert.match(stderr, /^termshim: there is a container .* already \[ERR_ID_IN_USE\]\n$/);
       assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
     }
     const { stdout: state } = await runToEnd(runtimeCommand(runtime, ['state', id]), { env: stage.env });
