@@ -52,7 +52,7 @@ interface ReadWords {
 
 function read(command: Command, words: readonly string[]): ReadWords {
   const operands: string[] = [];
-  const programAt = command.registeredArguments.findIndex((it) => it.name() === 'command');
+  const takesProgram = command.registeredArguments.some((it) => it.name() === 'command');
   let open: Option | undefined;
   let isPlain = false;
   for (const word of words) {
@@ -61,8 +61,8 @@ function read(command: Command, words: readonly string[]): ReadWords {
     else if (word === '--') isPlain = true;
     else if (word.startsWith('-') && word !== '-') open = wanting(command, word);
     else operands.push(word);
-    // What comes after a program's name is the program's.
-    isPlain ||= programAt >= 0 && operands.length > programAt;
+    // These take no options after their first argument: what looks like one is the program's.
+    isPlain ||= takesProgram && operands.length > 0;
   }
   return { operands, open, isPlain };
 }
@@ -111,6 +111,8 @@ async function named(
       return 'files';
     case 'signal':
       return Object.keys(constants.signals).map((value) => ({ value: value.replace(/^SIG/, '') }));
+    case 'runtime':
+      return ['runc', 'crun', 'pty'].map((value) => ({ value }));
     case 'policy':
       return ['latest', 'smallest', 'largest'].map((value) => ({ value }));
     case 'id':

@@ -1,10 +1,11 @@
 /**
  * `termshim resize`: the size of a terminal, or what decides it.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { Size } from '../os/console.js';
 import { connect, resolveIds } from './connect.js';
 import { execOption, parseSize } from './options.js';
+import { parseSizePolicy } from './session-options.js';
 
 interface ResizeOptions {
   policy?: string;
@@ -18,7 +19,7 @@ export function command(): Command {
     .option(
       '--policy <policy>',
       'whose window decides: latest, smallest, largest, or the number of a client',
-      parsePolicy,
+      parseSizePolicy,
     )
     .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
     .addHelpText('after', example)
@@ -44,9 +45,4 @@ async function resize(id: string, size: Size | undefined, options: ResizeOptions
   }
   using daemon = await connect();
   await daemon.sessions.setSizePolicy({ ...(await resolveIds(daemon, id, exec)), policy: wanted });
-}
-
-function parsePolicy(text: string): string {
-  if (/^(?:latest|smallest|largest|[1-9]\d{0,8})$/.test(text)) return text;
-  throw new InvalidArgumentError('A policy is latest, smallest, largest, or the number of a client.');
 }

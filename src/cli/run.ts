@@ -42,7 +42,7 @@ export function command(): Command {
     )
     .option('--screen', 'keep its screen, and show whoever attaches the screen as it is')
     .option(
-      '--runtime <name>',
+      '--runtime <runtime>',
       'runc, crun, pty (no container: the process runs on this host) or the path of a runtime',
     )
     .option('--bundle <dir>', 'an OCI bundle')

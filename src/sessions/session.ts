@@ -125,7 +125,12 @@ export class Session {
     this.#remove(this.#client(number));
   }
 
+  /** Throws ERR_STATE_INVALID if the process has ended. */
   setPolicy(policy: SizePolicy): void {
+    const { options, state } = this.#options.process;
+    if (state === 'stopped') {
+      throw new TermshimError('ERR_STATE_INVALID', `${options.name} is stopped and cannot be resized`);
+    }
     if (typeof policy === 'number') this.#client(policy);
     this.#policy = policy;
     this.#changed(0);

@@ -81,6 +81,13 @@ describe('complete', () => {
     ['run --name w', []],
     ['run -it ', 'files'],
     ['run -it ls -', 'files'],
+    ['run --runtime c', ['crun']],
+    ['run --size l', ['latest', 'largest']],
+    ['exec -it w', ['web', 'worker']],
+    ['exec -it web ', 'files'],
+    ['exec web -', 'files'],
+    ['attach --exec ', ['shell', 'other']],
+    ['daemon --s', ['--stop']],
   ];
   for (const [line, answer] of cases) {
     test(JSON.stringify(line), async (t) => assert.deepEqual(await completed(t, line), answer));

@@ -14,7 +14,7 @@ const usageErrors: [args: string[], words: RegExp][] = [
   [['fly'], /unknown command 'fly'/],
   [['--fly'], /unknown option '--fly'/],
   [['run', '--fly'], /unknown option '--fly'/],
-  [['run', '--runtime'], /--runtime <name>.*argument missing/],
+  [['run', '--runtime'], /--runtime <runtime>.*argument missing/],
   [['run', '--bundle', 'a', '--rootfs', 'b'], /--bundle and --rootfs/],
   [['run', '--bundle', 'a', 'sh'], /--bundle.*config\.json/],
   [['run', '--runtime', 'pty', '--rootfs', 'a'], /pty.*--rootfs/],

@@ -19,9 +19,15 @@ export interface CgroupV2 {
   readonly directory: string;
 }
 
-/** The cgroup of a process. ERR_PROCESS_NOT_FOUND if it has ended, or is in the root cgroup as one that ends is. */
+/**
+ * The cgroup of a process. ERR_PROCESS_NOT_FOUND if it has ended, or has none for itself: it is in the root, as one that
+ * ends is, or where we are, as one of the pty runtime is.
+ */
 export function findCgroup(pid: number): Cgroup {
-  const cgroup = locateCgroup(readMembership(pid), readFileSync('/proc/self/mountinfo', 'utf8'));
+  const ours = readMembership('self').split('\n');
+  const theirs = readMembership(pid).split('\n');
+  const own = theirs.filter((line) => !ours.includes(line)).join('\n');
+  const cgroup = locateCgroup(own, readFileSync('/proc/self/mountinfo', 'utf8'));
   if (cgroup !== undefined) return cgroup;
   throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${pid} has no cgroup of its own`);
 }
@@ -66,7 +72,7 @@ function locateV1(entries: readonly Membership[], mounts: readonly Mount[]): Cgr
   return directories.size > 0 ? { version: 1, directories } : undefined;
 }
 
-function readMembership(pid: number): string {
+function readMembership(pid: number | 'self'): string {
   try {
     return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
   } catch (error) {

@@ -122,6 +122,13 @@ test('a process that is not there', () => {
   assert.throws(() => findCgroup(2 ** 22 + 1), { name: 'TermshimError', code: 'ERR_PROCESS_NOT_FOUND', message });
 });
 
+test('a process that is where we are has none of its own', (t) => {
+  const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const message = `process ${child.pid} has no cgroup of its own`;
+  assert.throws(() => findCgroup(child.pid as number), { code: 'ERR_PROCESS_NOT_FOUND', message });
+});
+
 test('v1 has a process that has ended, and was not reaped, in the root', async (t) => {
   if (isV2) return;
   const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
