@@ -4,7 +4,7 @@
  */
 import type { Size } from '../os/console.js';
 import type { TerminalSession } from '../task/process-io.js';
-import { safeTail } from './replay.js';
+import { tailOf } from './recent-output.js';
 import { isSameSize } from './size.js';
 
 /** An emulated terminal. */
@@ -17,7 +17,8 @@ export interface Screen {
   close(): void;
 }
 
-export type OpenScreen = (size: Size) => Promise<Screen>;
+/** @param recent gives the last output, from where it can be understood */
+export type OpenScreen = (size: Size, recent: () => Uint8Array) => Promise<Screen>;
 
 export interface KeptScreen {
   snapshot(): Uint8Array;
@@ -30,7 +31,8 @@ export async function keepScreen(terminal: TerminalSession, open: OpenScreen): P
   // The output is remembered from here on, while the emulator is loaded.
   const { fanOut } = terminal;
   let { size } = terminal;
-  const screen = await open(size);
+  const recent = (): Uint8Array => tailOf(terminal, Number.POSITIVE_INFINITY);
+  const screen = await open(size, recent);
   /** No event tells of a new size, which others may have set. */
   const follow = (): void => {
     const now = terminal.size;
@@ -41,8 +43,7 @@ export async function keepScreen(terminal: TerminalSession, open: OpenScreen): P
     follow();
     screen.feed(bytes);
   };
-  const known = fanOut.recent(Number.MAX_SAFE_INTEGER);
-  feed(safeTail(known, { maxBytes: known.length, isWhole: known.length === terminal.stdoutBytes }));
+  feed(recent());
   const observing = fanOut.observe(feed);
   return {
     snapshot() {

@@ -12,7 +12,7 @@ import { Client, type ClientEnds } from './client.js';
 import { type KeptScreen, keepScreen, type OpenScreen } from './kept-screen.js';
 import { skippedNotice } from './notice.js';
 import { createRedraw, type Redraw } from './redraw.js';
-import { safeTail } from './replay.js';
+import { tailOf } from './recent-output.js';
 import { chooseSize, isSameSize, type SizePolicy } from './size.js';
 
 export interface SessionOptions {
@@ -35,8 +35,6 @@ export interface Attachment extends ClientEnds {
 const replayBytes = 64 * 1024;
 /** For a client that was too slow for more. */
 const skippedReplayBytes = 16 * 1024;
-/** What comes before helps to find where a replay can begin. */
-const contextBytes = 4096;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -225,8 +223,3 @@ export class Session {
 }
 
 const nothing = new Uint8Array();
-
-function tailOf({ fanOut, stdoutBytes }: TerminalSession, maxBytes: number): Uint8Array {
-  const recent = fanOut.recent(maxBytes + contextBytes);
-  return safeTail(recent, { maxBytes, isWhole: recent.length === stdoutBytes });
-}

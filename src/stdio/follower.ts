@@ -14,7 +14,10 @@ export interface FollowOptions {
   greeting: Uint8Array;
   /** With how many of the bytes that have been it goes on then. */
   back: number;
-  /** It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. */
+  /**
+   * It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. For one that is
+   * there, but too slow, this is asked a few times in a second.
+   */
   onSkipped: (bytes: number) => Uint8Array;
   /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
   onEnd: (reason: 'left' | 'ended' | Error) => void;
@@ -47,6 +50,8 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
   let isLast = false;
   let isOpen = true;
   let timer: NodeJS.Timeout | undefined;
+  let skipTimer: NodeJS.Timeout | undefined;
+  let nextSkipAt = 0;
   const startBytes = ring.bytes - reader.behindBytes;
 
   const bytesSent = (): number => headBytes + ring.bytes - startBytes - reader.behindBytes - skippedBytes;
@@ -57,6 +62,7 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
     finalBytes = bytesSent();
     isOpen = false;
     clearTimeout(timer);
+    clearTimeout(skipTimer);
     watching?.close();
     reader.close();
     sink.close();
@@ -89,15 +95,20 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
   const send = (): void => {
     if (!isOpen || !sendHead()) return;
     const answer = reader.write(sink.fd);
-    isFull = answer === PumpStop.full;
+    isFull = answer === PumpStop.full || answer === PumpStop.lost;
     if (answer !== PumpStop.lost) return stopped(answer);
-    skip();
-    send();
+    const waitMs = isLast ? 0 : nextSkipAt - performance.now();
+    if (waitMs <= 0) skip();
+    else skipTimer ??= setTimeout(skip, waitMs);
   };
   const skip = (): void => {
+    clearTimeout(skipTimer);
+    skipTimer = undefined;
+    nextSkipAt = performance.now() + skipIntervalMs;
     const skipped = reader.skip();
     skippedBytes += skipped;
     head = options.onSkipped(skipped);
+    send();
   };
   const stopped = (answer: number): void => {
     const stop = answer & 0xff;
@@ -131,6 +142,9 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
     },
   };
 }
+
+/** What is sent in place of what was skipped may cost more than to skip. */
+const skipIntervalMs = 100;
 
 const EAGAIN = 11;
 const EPIPE = 32;

@@ -102,6 +102,27 @@ leakTest('a follower that stalls is skipped, told so, and never keeps the others
   assert.equal(stalled.follower.skippedBytes, skipped);
 });
 
+leakTest('one that is too slow is skipped now and then, not all the time', async (scope) => {
+  const session = startSession(scope);
+  let skips = 0;
+  const onSkipped = (bytes: number): Buffer => Buffer.from(`${++skips}:${bytes} `.padStart(10_000, '-'));
+  const slow = await follow(scope, session, { onSkipped });
+  slow.output.pause();
+  const start = performance.now();
+  const flood = Buffer.alloc(400_000, 'flood ');
+  for (let round = 0; performance.now() < start + 500; round++) {
+    await writeAll(session.tty.fd, flood);
+    slow.output.resume();
+    slow.output.pause();
+  }
+  const mostSkips = Math.ceil((performance.now() - start) / 100) + 1;
+  assert.ok(skips >= 2 && skips <= mostSkips, `${skips} skips, at most ${mostSkips}`);
+  slow.output.resume();
+  await waitFor(() => slow.follower.behindBytes === 0, 'the present');
+  await writeAll(session.tty.fd, 'present');
+  assert.match((await slow.output.sees('present')).slice(-60), /-\d+:\d+ present$/);
+});
+
 leakTest('one that leaves is told of, and the others stay', async (scope) => {
   const session = startSession(scope);
   const [one, two] = [await follow(scope, session), await follow(scope, session)];
