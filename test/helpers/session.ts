@@ -18,20 +18,22 @@ export interface TestSession extends TaskServer {
 export interface TestSessionOptions {
   openScreen?: OpenScreen;
   annotations?: Record<string, string>;
-  /** With the stdout FIFO that containerd would give it, which is read. */
+  /** With FIFOs as containerd gives them, of which stdout is read. */
   isOfContainerd?: boolean;
+  /** A FIFO for its stdout alone. */
+  stdout?: string;
 }
 
 /** Creates a container whose init runs `script` in a shell, once it is started. */
 export async function newSession(
   scope: Scope,
   script: string,
-  { openScreen, annotations = {}, isOfContainerd = false }: TestSessionOptions = {},
+  { openScreen, annotations = {}, isOfContainerd = false, stdout = '' }: TestSessionOptions = {},
 ): Promise<TestSession> {
   const server = await serveTasks(scope, openScreen);
   const id = 'c';
   const request = await server.request(id, script, annotations);
-  await server.task.create(isOfContainerd ? request : { ...request, stdin: '', stdout: '', stderr: '' });
+  await server.task.create(isOfContainerd ? request : { ...request, stdin: '', stdout });
   return {
     ...server,
     id,

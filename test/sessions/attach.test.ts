@@ -5,7 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { openDescriptors } from '../helpers/descriptors.js';
+import { newFifo, openReader } from '../helpers/fifo-ends.js';
 import { leakTest } from '../helpers/leak-free.js';
+import { readFrom } from '../helpers/reader.js';
 import { newSession } from '../helpers/session.js';
 import { shellProcess } from '../helpers/task.js';
 import { waitFor, within } from '../helpers/wait-for.js';
@@ -163,6 +165,16 @@ leakTest('clients come and go, and leave no descriptor behind', async (scope) =>
   await waitFor(() => openDescriptors().length === before, 'as many descriptors as before');
 });
 
+leakTest('who does not open its own end is not waited for', async (scope) => {
+  const session = await newSession(scope, 'exec sleep 100');
+  await session.start();
+  await assert.rejects(session.attach({ stdout: newFifo(scope) }), {
+    code: Code.DeadlineExceeded,
+    message: /^nobody opened .* for reading within 1 s$/,
+  });
+  assert.equal((await session.describe()).clients, 0);
+});
+
 leakTest('what cannot be attached to says why, and leaves nothing open', async (scope) => {
   const session = await newSession(scope, 'exit 0');
   const client = await session.attach();
@@ -232,6 +244,22 @@ leakTest('a container that is deleted by force lets its clients go', async (scop
   const client = await session.attach();
   await session.shim.forget({ id: session.id });
   await client.output.all();
+});
+
+leakTest('since when a console waits for its reader is told', async (scope) => {
+  const stdout = newFifo(scope);
+  const reader = openReader(scope, stdout);
+  const session = await newSession(scope, 'read -r go; yes; exec sleep 100', { stdout });
+  const client = await session.attach();
+  await session.start();
+  assert.equal((await session.describe()).waitingSince, undefined);
+  const before = Date.now() / 1000;
+  await client.type('\n');
+  const { seconds } = await waitFor(async () => (await session.describe()).waitingSince, 'the wait');
+  assert.ok(Math.abs(Number(seconds) - before) < 5);
+  const output = readFrom(reader.fd);
+  await output.hasBytes(1_000_000);
+  output.close();
 });
 
 leakTest('a container of containerd has its FIFO, and clients beside it', async (scope) => {

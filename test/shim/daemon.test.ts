@@ -1,0 +1,146 @@
+/*
+ * When a daemon without containerd ends: when it has been idle for long enough, or when somebody asks it to and nothing
+ * runs. A daemon that ends too early takes containers and clients with it; one that never ends, or leaves its socket
+ * behind, is found by nobody. What keeps it is forced one by one: a container, a client, a reservation, one who waits.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { daemonScript } from '../../src/daemon-script.js';
+import { addon } from '../../src/native/addon.js';
+import { check } from '../../src/os/errors.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { writeBundle } from '../../src/runtime/default-spec.js';
+import { hostSpec } from '../../src/runtime/host-spec.js';
+import { clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
+import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
+import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
+import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
+import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
+import { packAny } from '../../src/ttrpc/message.js';
+import { Code } from '../../src/ttrpc/status.js';
+import { ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { openStage, type Stage } from '../helpers/stage.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+const idleMs = 400;
+
+interface Daemon {
+  stage: Stage;
+  socket: string;
+  ended: Promise<unknown>;
+  hasEnded(): boolean;
+}
+
+function startDaemon(t: TestContext, args: readonly string[]): Daemon {
+  const stage = openStage(t);
+  const socket = stage.path('daemon.sock');
+  const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
+  const child = spawn(process.execPath, [daemonScript, '--namespace', 'test', '--socket', socket, ...args], {
+    env: stage.env,
+    stdio: ['ignore', 'ignore', 'inherit', listener.fd],
+  });
+  listener.close();
+  stage.after(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  return { stage, socket, ended, hasEnded: () => child.exitCode !== null };
+}
+
+async function connect({ socket, stage }: Daemon) {
+  const connection = await connectTtrpc(socket);
+  stage.after(() => connection.close());
+  const [task, sessions, shim] = [
+    clientOf(TaskDefinition, connection),
+    clientOf(SessionsDefinition, connection),
+    clientOf(ShimDefinition, connection),
+  ];
+  return { task, sessions, shim, connection, close: () => connection.close() };
+}
+
+/** A container that waits for a signal. */
+async function createContainer({ stage }: Daemon, { task }: Awaited<ReturnType<typeof connect>>): Promise<string> {
+  const id = stage.newId();
+  const bundle = stage.path(id);
+  await writeBundle(bundle, hostSpec({ args: ['sleep', '100'], size: { columns: 80, rows: 24 } }));
+  const options = packAny(Options, { binaryName: ptyRuntimePath, root: stage.path('root') });
+  await task.create({ id, bundle, terminal: true, options });
+  return id;
+}
+
+async function assertEnds(daemon: Daemon): Promise<void> {
+  await within(daemon.ended, 'the end of the daemon', 5000);
+  assert.equal(existsSync(daemon.socket), false, 'its socket is left');
+}
+
+async function assertStays(daemon: Daemon, why: string): Promise<void> {
+  await delay(3 * idleMs);
+  assert.equal(daemon.hasEnded(), false, why);
+}
+
+const idleExit = ['--idle-exit', String(idleMs / 1000)];
+
+test('a daemon that nobody ever calls ends', async (t) => {
+  await assertEnds(startDaemon(t, idleExit));
+});
+
+test('without --idle-exit it stays', async (t) => {
+  const daemon = startDaemon(t, []);
+  (await connect(daemon)).close();
+  await assertStays(daemon, 'nobody asked it to end');
+});
+
+test('a client keeps it, then a container, and a reservation', async (t) => {
+  const daemon = startDaemon(t, idleExit);
+  const first = await connect(daemon);
+  await first.sessions.list({});
+  await assertStays(daemon, 'a client was there');
+  const id = await createContainer(daemon, first);
+  first.close();
+  await assertStays(daemon, 'a container was there');
+  const second = await connect(daemon);
+  await second.shim.reserve({ id: 'next' });
+  await second.task.kill({ id, signal: 9 });
+  await second.task.wait({ id });
+  await second.task.delete({ id });
+  second.close();
+  await assertStays(daemon, 'a container was to come');
+  const third = await connect(daemon);
+  await third.shim.forget({ id: 'next' });
+  third.close();
+  await assertEnds(daemon);
+});
+
+test('Stop ends it when nothing runs, and says what does', async (t) => {
+  const daemon = startDaemon(t, []);
+  const client = await connect(daemon);
+  const id = await createContainer(daemon, client);
+  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1 });
+  await client.task.kill({ id, signal: 9 });
+  await client.task.wait({ id });
+  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1 });
+  await client.task.delete({ id });
+  const { events } = await client.sessions.events({});
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['create', 'exit', 'delete'],
+  );
+  const waiter = await connect(daemon);
+  const waiting = waiter.sessions.events({ after: events.at(-1)?.number ?? 0n, waitMs: 60_000 });
+  await waiter.sessions.list({});
+  assert.deepEqual(await client.sessions.stop({}), { stopped: true, running: 0 });
+  assert.deepEqual(await within(waiting, 'the answer to who waits'), { events: [] });
+  await within(client.connection.closed, 'the end of the connection');
+  await assertEnds(daemon);
+});
+
+test('a daemon of containerd ends for containerd alone', async (t) => {
+  const daemon = startDaemon(t, ['--address', '/nonexistent']);
+  const { sessions, task } = await connect(daemon);
+  await assert.rejects(sessions.stop({}), { code: Code.Unimplemented, message: /^this daemon is of containerd, / });
+  await waitFor(async () => (await sessions.list({})).sessions.length === 0, 'an answer');
+  await task.shutdown({ id: 'any' });
+  await assertEnds(daemon);
+});
