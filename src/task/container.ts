@@ -40,6 +40,7 @@ export interface ContainerOptions extends IoLimits {
 export async function createContainer(options: ContainerOptions): Promise<Container> {
   const { id, runtime, bundle, pidFile, noPivot, noNewKeyring } = options;
   const container = new Container(options);
+  const { onEvent } = container.options;
   const launched = await launchProcess({
     io: await openIo(options.stdio, options),
     pidFile,
@@ -47,7 +48,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
     // A runtime that hung once hangs again: the error that led here is to be told soon.
     unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(options.onFault),
   });
-  options.onEvent({ kind: 'create', pid: launched.pid });
+  onEvent({ kind: 'create', pid: launched.pid });
   container.init.adopt(launched);
   return container;
 }
@@ -70,13 +71,22 @@ export class Container {
   #destroyed: Promise<void> | undefined;
 
   constructor(options: ContainerOptions) {
-    this.options = options;
+    const { id, stdio, onFault } = options;
+    // What is told of goes on, whoever listens.
+    const onEvent = (event: TaskEvent): void => {
+      try {
+        options.onEvent(event);
+      } catch (error) {
+        onFault(error as Error);
+      }
+    };
+    this.options = { ...options, onEvent };
     this.init = new Process({
-      name: `the container ${options.id}`,
-      stdio: options.stdio,
+      name: `the container ${id}`,
+      stdio,
       beforeExit: () => this.#endOthers(),
-      onExit: (exit) => options.onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
-      onFault: options.onFault,
+      onExit: (exit) => onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
+      onFault,
     });
   }
 

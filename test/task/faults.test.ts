@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { TermshimError } from '../../src/os/errors.js';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
+import type { TaskEvent } from '../../src/task/event.js';
 import type { Exit } from '../../src/task/launch.js';
 import { Process } from '../../src/task/process.js';
 import { leakTest, type Scope } from '../helpers/leak-free.js';
@@ -118,6 +119,26 @@ leakTest('one FIFO for both that nobody reads keeps neither the exit back nor th
 function oneOutput(stdio: ReturnType<typeof newStdio>['stdio']): typeof stdio {
   return stdio.kind === 'pipes' ? { ...stdio, stderr: stdio.stdout } : stdio;
 }
+
+leakTest('a listener that fails changes nothing in the life that it is told of', async (scope) => {
+  const told: string[] = [];
+  const onEvent = ({ kind }: TaskEvent): void => {
+    told.push(kind);
+    throw new Error(`deaf to ${kind}`);
+  };
+  const faults: string[] = [];
+  const onFault = ({ message }: Error): void => void faults.push(message);
+  const { stdio } = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'exit 3', stdio, { onEvent, onFault });
+  await container.start('');
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 3);
+  await container.delete('');
+  assert.deepEqual(told, ['create', 'start', 'exit', 'delete']);
+  assert.deepEqual(
+    faults,
+    told.map((kind) => `deaf to ${kind}`),
+  );
+});
 
 test('the exit is told, though the output could not be passed on', async () => {
   const told: (Exit | Error)[] = [];
