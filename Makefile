@@ -18,6 +18,15 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werro
 PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 SOURCES := $(wildcard native/*.c)
 LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
+# The programs start from one file each, in CommonJS: docs/benchmarks.md, "Start-up", says why.
+PROGRAMS := src/cli/main.ts src/cli/runtime-pty.ts src/shim/main.ts src/shim/daemon.ts
+bundle = esbuild $(PROGRAMS) --bundle --platform=node --target=node20 --format=cjs --outbase=src --outdir=dist/bundle \
+  --out-extension:.js=.cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false --external:node-pty \
+  --sourcemap --sources-content=false --log-override:empty-import-meta=error --log-level=warning
+# Of those whose code the bundles contain. @bufbuild/protobuf has them in its sources.
+wire  := node_modules/@bufbuild/protobuf/dist/esm/wire
+terms  = tail -v -n +1 node_modules/{commander,ms,valibot,ws}/[Ll][Ii][Cc]*; \
+  head -v -n 13 $(wire)/binary-encoding.js; head -v -n 33 $(wire)/varint.js
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
@@ -42,8 +51,10 @@ ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile the addon, the launcher and the TypeScript
+build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile the addon, the launcher and the TypeScript, and bundle the programs
 	tsc -p tsconfig.json
+	$(bundle)
+	($(terms)) >dist/bundle/LICENSES
 
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
 

@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from './package-root.js';
 
-/** The program that is a daemon: src/shim/daemon.ts. */
-export const daemonScript = fileURLToPath(new URL('./shim/daemon.js', import.meta.url));
+/** The program of the daemon, for those who start it. */
+export const daemonScript = join(packageRoot, 'dist/bundle/shim/daemon.cjs');

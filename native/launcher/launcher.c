@@ -51,7 +51,7 @@ static int fail(const char *what, const char *which) {
   return 1;
 }
 
-/* dist/src/shim/main.js of the package in whose bin/ this program stands, whatever link it was executed by. */
+/* dist/bundle/shim/main.cjs of the package in whose bin/ this program stands, whatever link it was executed by. */
 static bool find_script(char *into, size_t size) {
   char self[PATH_MAX];
   *into = 0;
@@ -63,7 +63,7 @@ static bool find_script(char *into, size_t size) {
     if (slash == NULL) return false;
     *slash = 0;
   }
-  return (size_t)snprintf(into, size, "%s/dist/src/shim/main.js", self) < size;
+  return (size_t)snprintf(into, size, "%s/dist/bundle/shim/main.cjs", self) < size;
 }
 
 /* Returns the exit status, if it returns. A lock goes on as `--lock-fd N`, before the arguments of containerd. */

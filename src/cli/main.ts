@@ -14,16 +14,18 @@ const program = new Command('termshim')
   .addHelpText('after', example())
   .exitOverride();
 
-try {
+main().catch((error: unknown) => {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else exitWithError(error);
+});
+
+async function main(): Promise<void> {
   const wanted = process.argv.slice(2).find((word) => verbs.has(word));
   for (const [name, verb] of verbs) {
     const command = name === wanted ? await loadVerb(name, verb) : verbStub(name, verb);
     program.addCommand(command.copyInheritedSettings(program));
   }
   await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else exitWithError(error);
 }
 
 function example(): string {

@@ -4,11 +4,11 @@
  * Every verb is a start of Node, so each loads only its own module, and only `create` and `exec` load node-pty and the
  * schemas. An error is one line on stderr, one more in the log that the caller named, and exit status 1.
  */
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../os/errors.js';
+import { version } from '../version.js';
 
 const noSandbox = `
 This runtime is NO SANDBOX. It has the command line of an OCI runtime, but it runs the bundle's process on this host as
@@ -44,7 +44,7 @@ interface ProcessOptions {
 
 const program = new Command('termshim-runtime-pty')
   .description('An OCI runtime without containers: runs processes on this host under a pty.')
-  .version(`termshim-runtime-pty version ${packageVersion()}\nspec: 1.0.2`, '-v, --version')
+  .version(`termshim-runtime-pty version ${version()}\nspec: 1.0.2`, '-v, --version')
   .option('--root <dir>', 'where the state of containers is kept', defaultRoot())
   .option('--log <file>', 'append errors to this file')
   .addOption(new Option('--log-format <format>', 'of the log file').choices(['text', 'json']).default('text'))
@@ -124,13 +124,17 @@ verb('resume <id>', 'let a paused container go on').action(async (id: string) =>
   resume(root(), id);
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : await reportFailure(error);
+void main();
+
+async function main(): Promise<never> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : await reportFailure(error);
+  }
+  // node-pty waits for its child in a thread that would keep this program until the container ends.
+  process.exit();
 }
-// node-pty waits for its child in a thread that would keep this program until the container ends.
-process.exit();
 
 function verb(usage: string, description: string): Command {
   return program.command(usage).description(description);
@@ -164,9 +168,4 @@ function defaultRoot(): string {
   if (runtimeDir) return join(runtimeDir, 'termshim-runtime-pty');
   const uid = process.geteuid?.() ?? 0;
   return uid === 0 ? '/run/termshim-runtime-pty' : join(tmpdir(), `termshim-runtime-pty-${uid}`);
-}
-
-function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

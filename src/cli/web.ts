@@ -1,9 +1,10 @@
 /** `termshim web`: the sessions in a browser. */
 import { isIP } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectDaemon } from '../attach/daemon.js';
 import { TermshimError } from '../os/errors.js';
+import { packageRoot } from '../package-root.js';
 import { serveWeb } from '../web/serve.js';
 import { onEndSignal, printJson } from './exit.js';
 
@@ -37,7 +38,7 @@ interface Listen {
 async function web({ listen, format }: { listen: Listen; format: string }): Promise<void> {
   using daemon = await connectDaemon({ start: false });
   const ended = new AbortController();
-  const server = await serveWeb({ daemon, ...listen, files: fileURLToPath(new URL('../../web', import.meta.url)) });
+  const server = await serveWeb({ daemon, ...listen, files: join(packageRoot, 'dist/web') });
   const stop = onEndSignal(() => ended.abort());
   if (!isLoopback(listen.host)) process.stderr.write('termshim: whoever can read along can take over every session\n');
   if (format === 'json') printJson({ url: server.url });

@@ -10,6 +10,8 @@
  * (process exit, `worker.terminate()`) is closed then.
  */
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { packageRoot } from '../package-root.js';
 
 export interface Addon {
   // fd.c: plain descriptors, pipes and FIFOs, eventfd(2)
@@ -210,9 +212,8 @@ export const PumpStop = {
 
 export const addon: Addon = load();
 
-/** From dist/src/native/ the package's root is three levels up; TERMSHIM_ADDON names an instrumented build for tests. */
+/** TERMSHIM_ADDON names an instrumented build for tests. */
 function load(): Addon {
-  const require = createRequire(import.meta.url);
-  const path = process.env['TERMSHIM_ADDON'] ?? `../../../prebuilds/linux-${process.arch}/termshim.node`;
-  return require(path) as Addon;
+  const path = process.env['TERMSHIM_ADDON'] ?? join(packageRoot, `prebuilds/linux-${process.arch}/termshim.node`);
+  return createRequire(packageRoot)(path) as Addon;
 }

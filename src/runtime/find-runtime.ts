@@ -1,7 +1,7 @@
 /** Which program runs the containers. */
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { TermshimError } from '../os/errors.js';
+import { packageRoot } from '../package-root.js';
 import { findProgram, isProgram } from './find-program.js';
 
 export interface RuntimeProgram {
@@ -47,10 +47,8 @@ function installed(name: string): RuntimeProgram | undefined {
   return path === undefined ? undefined : { name, command: [path] };
 }
 
-/** From dist/src/runtime/ the package's root is three levels up. */
 function ptyRuntime(): RuntimeProgram {
-  const script = fileURLToPath(new URL('../../../bin/termshim-runtime-pty', import.meta.url));
-  return { name: 'pty', command: [process.execPath, script] };
+  return { name: 'pty', command: [process.execPath, join(packageRoot, 'bin/termshim-runtime-pty')] };
 }
 
 function notFound(reason: string): never {

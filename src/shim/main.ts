@@ -9,12 +9,10 @@ import { parseArgs } from 'node:util';
 import { errorLine } from '../os/error-line.js';
 import { TermshimError } from '../os/errors.js';
 
-try {
-  await main();
-} catch (error) {
+main().catch((error: unknown) => {
   writeSync(2, errorLine(error));
   process.exitCode = 1;
-}
+});
 
 async function main(): Promise<void> {
   const { values, positionals } = parseShimArguments();

@@ -1,10 +1,10 @@
 /** Runtimes that misbehave. */
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/package-root.js';
 import type { Stage } from './stage.js';
 
-/** From dist/test/helpers/ the package's root is three levels up. */
-export const ptyRuntimePath = fileURLToPath(new URL('../../../bin/termshim-runtime-pty', import.meta.url));
+export const ptyRuntimePath = join(packageRoot, 'bin/termshim-runtime-pty');
 
 /** Writes a shell script that can be run, and returns its path. */
 export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: string): string {

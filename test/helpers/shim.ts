@@ -2,18 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/package-root.js';
 import { type DaemonKey, socketPath } from '../../src/shim/address.js';
 import { type CommandOptions, type CommandResult, runToEnd } from './command.js';
 import type { Scope } from './leak-free.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
-/** TERMSHIM_LAUNCHER names an instrumented build. From dist/test/helpers/ the package's root is three levels up. */
-export const shimPath =
-  process.env['TERMSHIM_LAUNCHER'] ??
-  fileURLToPath(new URL('../../../bin/containerd-shim-termshim-v2', import.meta.url));
+/** TERMSHIM_LAUNCHER names an instrumented build. */
+export const shimPath = process.env['TERMSHIM_LAUNCHER'] ?? join(packageRoot, 'bin/containerd-shim-termshim-v2');
 
-export const shimScript = fileURLToPath(new URL('../../src/shim/main.js', import.meta.url));
+export const shimScript = join(packageRoot, 'dist/bundle/shim/main.cjs');
 
 /** The environment in which the shim runs on the Node of this test, as by default it does. */
 export const shimEnvironment: NodeJS.ProcessEnv = {
@@ -90,7 +88,7 @@ function findDaemons(address: string): number[] {
   const isOurs = (pid: string): boolean => {
     try {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      return words.includes(address) && words.some((word) => word.endsWith('/shim/daemon.js'));
+      return words.includes(address) && words.some((word) => word.endsWith('/shim/daemon.cjs'));
     } catch {
       return false;
     }

@@ -1,11 +1,11 @@
 /** Runs the termshim command as a user does. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/package-root.js';
 
-/** From dist/test/helpers/ the package's root is three levels up. */
-export const termshimPath = fileURLToPath(new URL('../../../bin/termshim', import.meta.url));
+export const termshimPath = join(packageRoot, 'bin/termshim');
 
 export function startTermshim(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   return spawn(process.execPath, [termshimPath, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options });

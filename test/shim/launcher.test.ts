@@ -216,7 +216,7 @@ test('a copy of it, and a machine without Node, are told in one line', { skip },
   assert.equal(copied.stdout, '');
   assert.match(
     copied.stderr,
-    /^containerd-shim-termshim-v2: [^\n]*cannot read \/[^\n]*main\.js: No such file [^\n]*\n$/,
+    /^containerd-shim-termshim-v2: [^\n]*cannot read \/[^\n]*main\.cjs: No such file [^\n]*\n$/,
   );
   const without = await start({ environment: { TERMSHIM_NODE: undefined, PATH: directory } });
   const words = 'cannot execute Node.js (TERMSHIM_NODE, or node in PATH): node: No such file or directory';

@@ -10,7 +10,7 @@ import { parseIo, readMetricsV2 } from '../../../src/task/cgroup/metrics-v2.js';
 import { parsePressure } from '../../../src/task/cgroup/pressure.js';
 import { parseRdma } from '../../../src/task/cgroup/rdma.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v2.js';
-import { packageRoot } from '../../helpers/package-root.js';
+import { packageRoot } from '../../../src/package-root.js';
 import { temporaryDirectory } from '../../helpers/temporary-directory.js';
 
 const whole: Metrics = {

@@ -1,0 +1,84 @@
+/**
+ * Here everything is installed; on a user's machine stands only what is packed, with `dependencies`. So the test packs,
+ * follows every import from what package.json exports, and reads every require of the bundles, which have swallowed the
+ * rest: none may lead outside.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, normalize } from 'node:path';
+import { test } from 'node:test';
+import { packageRoot } from '../src/package-root.js';
+
+interface Manifest {
+  bin: Record<string, string>;
+  exports: { '.': Record<'types' | 'default', string> };
+  dependencies: Record<string, string>;
+}
+
+const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
+const manifest = JSON.parse(read('package.json')) as Manifest;
+const packed = listPacked();
+const bundles = [...packed].filter((path) => path.endsWith('.cjs'));
+
+test('the library needs the packed files and the dependencies, and nothing else', () => {
+  const { types, default: code } = manifest.exports['.'];
+  for (const [entry, extension] of [
+    [code, '.js'],
+    [types, '.d.ts'],
+  ] as const) {
+    const { files, packages } = follow(normalize(entry), extension);
+    assert.ok(files.size > 20, `${entry} leads to ${files.size} files`);
+    assert.deepEqual(
+      [...files].filter((path) => !packed.has(path)),
+      [],
+    );
+    assert.deepEqual([...packages].filter(isForeign), []);
+  }
+});
+
+test('so do the programs', () => {
+  for (const path of Object.values(manifest.bin)) assert.ok(packed.has(path), path);
+  assert.equal(bundles.length, 4);
+  for (const bundle of bundles) {
+    const names = [...read(bundle).matchAll(/\brequire\w*\("([^"]+)"\)/g)].map(([, name = '']) => name);
+    assert.deepEqual(names.filter(isForeign), [], bundle);
+  }
+});
+
+test('whose code the bundles contain is said, with the terms', () => {
+  const terms = read('dist/bundle/LICENSES');
+  assert.ok(packed.has('dist/bundle/LICENSES'));
+  for (const [, name = ''] of bundles
+    .map(read)
+    .join('')
+    .matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm)) {
+    assert.ok(terms.includes(`node_modules/${name}/`), name);
+  }
+});
+
+function isForeign(name: string): boolean {
+  return !isBuiltin(name) && !(name in manifest.dependencies);
+}
+
+function listPacked(): Set<string> {
+  const args = ['pack', '--dry-run', '--ignore-scripts', '--json'];
+  const { stdout, stderr } = spawnSync('npm', args, { cwd: packageRoot, encoding: 'utf8' });
+  assert.ok(stdout !== '', stderr);
+  const [answer] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  return new Set(answer.files.map(({ path }) => path));
+}
+
+/** All that a module leads to: its files, and the packages that they name. */
+function follow(entry: string, extension: '.js' | '.d.ts'): { files: Set<string>; packages: Set<string> } {
+  const files = new Set<string>([entry]);
+  const packages = new Set<string>();
+  for (const path of files) {
+    for (const [, name = ''] of read(path).matchAll(/(?:\bfrom|\bimport\(?) ?'([^']+)'/g)) {
+      if (name.startsWith('.')) files.add(join(path, '..', name.replace(/\.js$/, extension)));
+      else packages.add(name);
+    }
+  }
+  return { files, packages };
+}
