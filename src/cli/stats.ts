@@ -23,7 +23,7 @@ export function command(): Command {
 
 const example = `
 CPU is measured for half a second; 100% is one processor. A container without a control group, such as one of the pty
-runtime, and one that has ended, have nothing to tell.
+runtime, has nothing to tell.
 
 Examples:
   $ termshim stats
@@ -103,9 +103,13 @@ function row({ id, cpuPercent, cpuNanoseconds, memoryBytes, memoryLimitBytes, pi
   return [
     printable(id),
     cpuPercent === undefined ? none : `${cpuPercent.toFixed(1)}%`,
-    cpuNanoseconds === undefined ? none : formatDuration(Number(cpuNanoseconds) / 1e6),
+    cpuNanoseconds === undefined ? none : formatCpuTime(Number(cpuNanoseconds) / 1e6),
     memoryBytes === undefined ? none : formatBytes(memoryBytes),
     memoryLimitBytes === undefined ? none : formatBytes(memoryLimitBytes),
     pids === undefined ? none : `${pids}`,
   ];
+}
+
+function formatCpuTime(ms: number): string {
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)}s` : formatDuration(ms);
 }

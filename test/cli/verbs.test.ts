@@ -120,6 +120,12 @@ describe('ps', () => {
     assert.deepEqual(await termshim(['stats', '--format', 'json'], { env }), { ...silence, stdout: '[]\n' });
   });
 
+  test('of a daemon that was killed finds nothing, and no error', async (t) => {
+    const daemon = serveFakeDaemon(t, { list });
+    daemon.kill();
+    assert.deepEqual(await termshim(['ps', '--format', 'json'], { env: daemon.env }), { ...silence, stdout: '[]\n' });
+  });
+
   test('--watch where there is no screen prints a table each second', async (t) => {
     const daemon = serveFakeDaemon(t, { list });
     const child = startTermshim(['ps', '--watch'], { env: daemon.env });
