@@ -15,7 +15,7 @@ export function listShims(): [Shim, Shim] {
   const { stdout } = spawnSync(runcShimPath || 'containerd-shim-runc-v2', ['-v'], { encoding: 'utf8' });
   const version = /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? '';
   return [
-    { name: `containerd-shim-runc-v2 ${version}`, path: runcShimPath, runtime: 'io.containerd.runc.v2' },
+    { name: `containerd-shim-runc-v2 ${version}`.trim(), path: runcShimPath, runtime: 'io.containerd.runc.v2' },
     { name: 'termshim', path: shimPath, runtime: shimPath },
   ];
 }

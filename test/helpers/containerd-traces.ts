@@ -38,7 +38,9 @@ export function containerdTraces(place: ContainerdPlace): OtherTraces {
       }
       for (const path of mountsBelow(stage.directory)) spawnSync('umount', ['--lazy', path]);
       for (const path of findSockets(place)) rmSync(path, { force: true });
-      removeEmpty(runcRoot, findControlGroups(namespace));
+      const groups = findControlGroups(namespace);
+      // runc knows nothing of a container that it was just making when it was killed.
+      removeEmpty(runcRoot, [...groups.flatMap((group) => stage.ids.map((id) => join(group, id))), ...groups]);
     },
   };
 }
