@@ -19,10 +19,10 @@ export interface Tmux {
   serverPid(): Promise<number>;
 }
 
-/** A shell with the prompt of `human.ts` in a new window of 100x30, closed at the end of the test. */
-export async function startTmux(stage: Stage): Promise<Tmux> {
+/** A shell with the prompt of `human.ts` in a new window of 100x30, closed at the end of the test; `name` tells several apart. */
+export async function startTmux(stage: Stage, name = 'tmux'): Promise<Tmux> {
   const call = async (...args: string[]): Promise<string> => {
-    const command = ['tmux', '-S', stage.path('tmux'), '-f', '/dev/null', ...args];
+    const command = ['tmux', '-S', stage.path(name), '-f', '/dev/null', ...args];
     const { stdout, stderr, status } = await runToEnd(command, { env: { ...stage.env, TMUX: '' } });
     assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
     return stdout;
