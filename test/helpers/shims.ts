@@ -17,6 +17,6 @@ export function whereShimIs(stage: Stage, shim: string): NodeJS.ProcessEnv {
 
 /** The pids of the long-lived processes of shims that the test has started. */
 export function daemonsOf(stage: Stage): number[] {
-  const isDaemon = /\/shim\/daemon\.js |-shim-\S+ -namespace /;
+  const isDaemon = /\/shim\/daemon\.cjs |-shim-\S+ -namespace /;
   return stage.processes().flatMap(({ pid, commandLine }) => (isDaemon.test(commandLine) ? [pid] : []));
 }
