@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { runToEnd } from '../helpers/command.js';
 import { connectTo, offerConsole } from '../helpers/console-offer.js';
@@ -13,7 +13,7 @@ import { startContainer } from '../helpers/container.js';
 import { startClient, startCopy } from '../helpers/copy-command.js';
 import { missingFor } from '../helpers/run-command.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { within } from '../helpers/wait-for.js';
+import { waitFor, within } from '../helpers/wait-for.js';
 
 /** Numbers of eight digits, nine bytes with the line end: 256 MiB and 2 bytes. */
 const flood = ['seq', '10000001', '39826162'];
@@ -74,8 +74,10 @@ test('a flood and a paste at the same time', { timeout: 60_000 }, async (t) => {
   const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
   const paste = randomBytes(512 * 1024);
   const received = sumOf(stage, `cat '${copy.stdout}'`);
-  const script = 'stty raw -echo; seq 1000001 5000000 & head -c 524288 | sha256sum >"$1"; wait';
+  // A terminal that is not raw yet would take some of the paste for ^C.
+  const script = 'stty raw -echo; : >"$1.raw"; seq 1000001 5000000 & head -c 524288 | sha256sum >"$1"; wait';
   const process = offerConsole(stage, connectTo(stage, copy.consoleSocket), script, stage.path('sum'));
+  await waitFor(() => existsSync(stage.path('sum.raw')), 'the terminal to be raw');
   const typing = runToEnd(['sh', '-c', `cat >'${copy.stdin}'`], { env: stage.env, input: paste, timeoutMs: 30_000 });
   assert.equal(await received, await sumOf(stage, 'seq 1000001 5000000'));
   await typing;
