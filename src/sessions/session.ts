@@ -141,7 +141,7 @@ export class Session {
   }
 
   #connect(client: Client, terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back'>): boolean {
-    return client.connect(terminal, { ...first, onSkipped: (bytes) => this.#skipped(bytes, terminal) });
+    return client.connect(terminal, { ...first, onSkipped: (bytes) => this.#skipped(bytes, client, terminal) });
   }
 
   /** What to show of what has been. */
@@ -150,8 +150,12 @@ export class Session {
     return { greeting: nothing, back: tailOf(terminal, replayBytes).length };
   }
 
-  #skipped(bytes: number, terminal: TerminalSession): Uint8Array {
-    if (this.#screen !== undefined) return Buffer.concat([skippedNotice(bytes), this.#screen.snapshot()]);
+  #skipped(bytes: number, { window }: Client, terminal: TerminalSession): Uint8Array {
+    if (this.#screen !== undefined) {
+      // The screen is painted over: the notice is pushed to where the client's terminal keeps what has scrolled away.
+      const push = Buffer.alloc(Math.max(window.rows, terminal.size.rows), '\n');
+      return Buffer.concat([skippedNotice(bytes), push, this.#screen.snapshot()]);
+    }
     const tail = tailOf(terminal, skippedReplayBytes);
     this.#askForRedraw();
     return Buffer.concat([skippedNotice(bytes - tail.length), tail]);

@@ -171,6 +171,25 @@ leakTest('a screen that is kept is what a client sees first', async (scope) => {
   assert.deepEqual(session.faults, []);
 });
 
+leakTest('one that was skipped is told so in what has scrolled away, and then shown the screen', async (scope) => {
+  const session = await newSession(scope, 'stty -opost; read -r go; seq 100000; echo end; exec sleep 100', {
+    annotations: { 'io.termshim.screen': 'true' },
+    openScreen(size) {
+      const screen = fakeScreen(size);
+      return Promise.resolve({ ...screen, feed() {}, snapshot: () => Buffer.from('<the screen>') });
+    },
+  });
+  await session.start();
+  const [stalled, other] = [await session.attach(), await session.attach()];
+  await stalled.output.sees('<the screen>');
+  stalled.output.pause();
+  await other.type('\n');
+  await other.output.sees('100000\nend\n');
+  stalled.output.resume();
+  const seen = await stalled.output.sees(`\r\n${'\n'.repeat(24)}<the screen>`);
+  assert.match(seen.slice(-200), /\r\n\[termshim: \d+ KB of output skipped\]\r\n\n{24}<the screen>$/);
+});
+
 leakTest('a screen that cannot be kept is no reason to do without the terminal', async (scope) => {
   const session = await newSession(scope, 'echo hello; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
