@@ -19,7 +19,7 @@ export interface PublisherOptions {
 
 export interface Publisher {
   publish(message: EventMessage): void;
-  /** Settles when nothing waits to be told any more, or after `timeoutMs`, and closes the connection. */
+  /** Tries each event that waits once more, for at most `timeoutMs`, and closes the connection. */
   close(timeoutMs: number): Promise<void>;
 }
 
@@ -74,8 +74,9 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
       sending ??= sendAll().finally(() => (sending = undefined));
     },
     async close(timeoutMs) {
-      await Promise.race([sending, delay(timeoutMs, undefined, { ref: false })]);
+      // From now on each has one try: a containerd that is away is not waited for.
       closing.abort();
+      await Promise.race([sending, delay(timeoutMs, undefined, { ref: false })]);
       connection?.close();
     },
   };
