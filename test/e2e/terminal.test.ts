@@ -4,12 +4,12 @@
  * are sent to it, and its screen is compared.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { runToEnd } from '../helpers/command.js';
 import { shellLine } from '../helpers/human.js';
 import { missing } from '../helpers/requirement.js';
-import { type RuntimeName, missingFor, runCommand, runtimeCommand } from '../helpers/run-command.js';
+import { type RuntimeName, missingFor, runCommand, termshimCommand } from '../helpers/run-command.js';
 import { type Stage, openStage } from '../helpers/stage.js';
 import { type Tmux, startTmux } from '../helpers/tmux.js';
 import { waitFor } from '../helpers/wait-for.js';
@@ -79,32 +79,41 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\[ready\]\$ echo typed\ntyped\n\[ready\]\$$/);
   });
 
-  test(`${runtime}: kill -9 of termshim`, { skip }, async (t) => {
+  test(`${runtime}: kill -9 of termshim: the container goes on`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
-    stage.after(async () => {
-      await runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: stage.env });
-      const place = `${stage.env['XDG_RUNTIME_DIR']}/termshim`;
-      for (const name of readdirSync(place)) rmSync(`${place}/${name}`, { recursive: true });
-    });
+    stage.after(() => remove(stage, id));
     const tmux = await startSession(stage, runtime, id);
-    const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('bin/termshim run'));
-    process.kill(termshim?.pid ?? 0, 'SIGKILL');
+    const client = stage.processes().find(({ commandLine }) => commandLine.includes('bin/termshim run'));
+    process.kill(client?.pid ?? 0, 'SIGKILL');
     await tmux.shows(/status 137/);
     // Nobody could restore the terminal; `stty sane` and ^J, as ever, do.
     await tmux.presses('C-j', 'stty', 'Space', 'sane', 'Space', '&&', 'Space', 'clear', 'C-j');
     await tmux.shows(/^\[ready\]\$$/);
-    await tmux.types('echo typed');
-    await tmux.shows(/echo typed\ntyped\n\[ready\]\$$/);
-    await waitFor(() => stage.processes().every((it) => it.pid !== termshim?.pid), 'termshim to be gone');
+    await tmux.types(shellLine(termshimCommand('attach', id)));
+    await tmux.shows(/inside\$$/);
+    await tmux.types('echo typed $((6 * 7))');
+    await tmux.shows(/typed 42\ninside\$$/);
+    await tmux.types('exit 4');
+    await tmux.shows(/\[ready\]\$$/);
   });
 
-  test(`${runtime}: kill -9 of the terminal`, { skip }, async (t) => {
+  test(`${runtime}: kill -9 of the terminal: the container goes on, without a client`, { skip }, async (t) => {
     const stage = openStage(t);
-    const tmux = await startSession(stage, runtime);
+    const id = stage.newId();
+    stage.after(() => remove(stage, id));
+    const tmux = await startSession(stage, runtime, id);
     process.kill(await tmux.serverPid(), 'SIGKILL');
-    await waitFor(() => stage.processes().length === 0, 'everything of the session to be gone');
+    const isClient = ({ commandLine }: { commandLine: string }): boolean => commandLine.includes('bin/termshim run');
+    await waitFor(() => !stage.processes().some(isClient), 'termshim to be gone');
+    const { stdout } = await runToEnd(termshimCommand('ps', '--format', 'json'), { env: stage.env });
+    const [session] = JSON.parse(stdout) as { state: string; clients: number }[];
+    assert.deepEqual([session?.state, session?.clients], ['running', 0]);
   });
+}
+
+async function remove(stage: Stage, id: string): Promise<void> {
+  await runToEnd(termshimCommand('delete', '--force', id), { env: stage.env });
 }
 
 test('a full-screen program', { skip: missing('tmux') || missingFor('runc') }, async (t) => {
