@@ -16,7 +16,10 @@ export interface HostedContainer {
   readonly spec: OciSpec;
 }
 
+/** Of a config.json. */
+export const screenAnnotation = 'io.termshim.screen';
+
 /** Whether config.json asks for the screens of its terminals to be kept. */
 export function wantsScreen({ spec }: HostedContainer): boolean {
-  return spec.annotations?.['io.termshim.screen'] === 'true';
+  return spec.annotations?.[screenAnnotation] === 'true';
 }

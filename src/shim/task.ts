@@ -7,6 +7,7 @@ import { readBundle } from '../runtime/bundle.js';
 import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
+import { screenAnnotation } from '../sessions/host.js';
 import { type Cgroup, findCgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
 import { type Container, createContainer } from '../task/container.js';
@@ -74,6 +75,7 @@ async function createTaskIn(
   const id = parseId(request.id);
   const stdio = readStdio(request, settings.owner);
   const { path: bundle, spec } = await readBundle(request.bundle);
+  if (settings.own?.screen === true) spec.annotations = { ...spec.annotations, [screenAnnotation]: 'true' };
   const rootfs = join(bundle, 'rootfs');
   const { command: runtime, root, systemdCgroup, own } = settings;
   // Only containerd asks for a `delete`.

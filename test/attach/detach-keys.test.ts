@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { array, assert as assertProperty, constantFrom, property } from 'fast-check';
+import * as fc from 'fast-check';
 import { createDetachMatcher, defaultDetachKeys, parseDetachKeys } from '../../src/attach/detach-keys.js';
 
 describe('parseDetachKeys', () => {
@@ -74,10 +74,10 @@ describe('createDetachMatcher', () => {
   }
 
   test('any keys in any typing, in any pieces', () => {
-    const few = array(constantFrom('a', 'b'), { maxLength: 30 }).map((it) => it.join(''));
-    const keys = array(constantFrom('a', 'b'), { minLength: 1, maxLength: 5 }).map((it) => it.join(''));
-    assertProperty(
-      property(keys, array(few), (wanted, pieces) => {
+    const few = fc.array(fc.constantFrom('a', 'b'), { maxLength: 30 }).map((it) => it.join(''));
+    const keys = fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 5 }).map((it) => it.join(''));
+    fc.assert(
+      fc.property(keys, fc.array(few), (wanted, pieces) => {
         const typed = pieces.join('');
         const at = typed.indexOf(wanted);
         const { delivered, held, isComplete } = feedAll(wanted, pieces);
