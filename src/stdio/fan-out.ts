@@ -19,6 +19,8 @@ export interface FanOutSource {
   tap: (ring: number) => void;
   /** Whether somebody must be told of each move. */
   onFollowed: (isFollowed: boolean) => void;
+  /** Whether the source is to wait, for a moment. */
+  onHeld: (isHeld: boolean) => void;
 }
 
 export interface DrivenFanOut extends FanOut {
@@ -31,16 +33,44 @@ export interface DrivenFanOut extends FanOut {
 /** What a client may be behind, and what can be shown to one that comes: some hundred screens of text. */
 const ringBytes = 256 * 1024;
 
+/**
+ * A client that reads misses nothing: while it is behind by half of the ring, the source waits until it has caught up to
+ * a quarter. One that takes longer does not read, or too slowly: it is not waited for any more until it has all.
+ */
+const holdBytes = ringBytes / 2;
+const releaseBytes = ringBytes / 4;
+const patienceMs = 100;
+
 /** How long a client may take for the rest. */
 const graceMs = 2000;
 
-export function createFanOut({ tap, onFollowed }: FanOutSource): DrivenFanOut {
+export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenFanOut {
   const ring = createRing(ringBytes);
   const followers = new Set<DrivenFollower>();
   const observers = new Set<ReturnType<typeof observerOf>>();
+  /** Not waited for. */
+  const stalled = new Set<DrivenFollower>();
+  let patience: NodeJS.Timeout | undefined;
   let hasFinished = false;
   tap(ring.id);
 
+  const isAwaited = (bytes: number): boolean => [...followers].some((it) => !stalled.has(it) && it.behindBytes > bytes);
+  const hold = (): void => {
+    if (patience !== undefined || hasFinished || !isAwaited(holdBytes)) return;
+    onHeld(true);
+    patience = setTimeout(() => {
+      for (const follower of followers) if (follower.behindBytes > releaseBytes) stalled.add(follower);
+      release();
+    }, patienceMs);
+  };
+  const release = (): void => {
+    clearTimeout(patience);
+    patience = undefined;
+    onHeld(false);
+  };
+  const releaseIfDone = (): void => {
+    if (patience !== undefined && !isAwaited(releaseBytes)) release();
+  };
   const changed = (): void => {
     if (!hasFinished) onFollowed(followers.size + observers.size > 0);
     else if (followers.size === 0) ring.close();
@@ -55,9 +85,17 @@ export function createFanOut({ tap, onFollowed }: FanOutSource): DrivenFanOut {
         options.sink.close();
         return undefined;
       }
-      const follower = createFollower(ring, options, () => {
-        followers.delete(follower);
-        changed();
+      const follower = createFollower(ring, options, {
+        onSent() {
+          if (follower.behindBytes === 0) stalled.delete(follower);
+          releaseIfDone();
+        },
+        onClosed() {
+          followers.delete(follower);
+          stalled.delete(follower);
+          releaseIfDone();
+          changed();
+        },
       });
       followers.add(follower);
       changed();
@@ -79,10 +117,12 @@ export function createFanOut({ tap, onFollowed }: FanOutSource): DrivenFanOut {
     moved() {
       for (const observer of observers) observer.read();
       for (const follower of followers) follower.send();
+      hold();
     },
     finish() {
       if (hasFinished) return;
       hasFinished = true;
+      if (patience !== undefined) release();
       for (const observer of observers) {
         observer.read();
         observer.close();

@@ -40,6 +40,8 @@ export class Flow {
   #served: Watch | undefined;
   #onMoved: (() => void) | undefined;
   #isFollowed = false;
+  #isHeld = false;
+  #isRunOwed = false;
   #isToTheEnd = false;
   #isClosed = false;
   #finalBytes = 0;
@@ -105,6 +107,14 @@ export class Flow {
     else this.serve(this.#served);
   }
 
+  /** While it is held nothing is moved; what was to be done meanwhile is done afterwards. Only while it is followed. */
+  setHeld(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (isHeld || !this.#isRunOwed) return;
+    this.#isRunOwed = false;
+    this.#runInTurn();
+  }
+
   /** From now on at most `maxBytes` more are read; then the source counts as empty. */
   limit(maxBytes: number): void {
     addon.pump_limit(this.#pump, maxBytes);
@@ -112,7 +122,8 @@ export class Flow {
 
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
-    if (!this.#isClosed) this.#stopped(addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd));
+    if (this.#isHeld) this.#isRunOwed = true;
+    else if (!this.#isClosed) this.#stopped(addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd));
   }
 
   /** Frees the pump and drops what is pending. Idempotent. The descriptors are not touched. */

@@ -40,7 +40,13 @@ export interface DrivenFollower extends Follower {
   finish(graceMs: number): void;
 }
 
-export function createFollower(ring: Ring, options: FollowOptions, onClosed: () => void): DrivenFollower {
+export interface FollowerListener {
+  /** It has taken what it could. */
+  onSent: () => void;
+  onClosed: () => void;
+}
+
+export function createFollower(ring: Ring, options: FollowOptions, listener: FollowerListener): DrivenFollower {
   const { sink } = options;
   const reader = ring.reader(options.back);
   let head = options.greeting;
@@ -66,7 +72,7 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
     watching?.close();
     reader.close();
     sink.close();
-    onClosed();
+    listener.onClosed();
   };
   const end = (reason: 'left' | 'ended' | Error): void => {
     if (!isOpen) return;
@@ -112,6 +118,7 @@ export function createFollower(ring: Ring, options: FollowOptions, onClosed: () 
   };
   const stopped = (answer: number): void => {
     const stop = answer & 0xff;
+    listener.onSent();
     if (stop === PumpStop.broken) end('left');
     else if (stop === PumpStop.sinkError) end(systemError(-(answer >> 8), 'write', 'write to a client'));
     else if (stop === PumpStop.empty && isLast) end('ended');

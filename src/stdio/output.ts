@@ -46,6 +46,7 @@ export class Output {
     const fanOut = createFanOut({
       tap: (ring) => this.#flow.tap(ring, () => fanOut.moved()),
       onFollowed: (isFollowed) => this.#flow.setFollowed(isFollowed),
+      onHeld: (isHeld) => this.#flow.setHeld(isHeld),
     });
     this.#fanOut = fanOut;
     if (this.#isClosed) fanOut.finish();
