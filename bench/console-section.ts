@@ -36,6 +36,7 @@ function listPeers(): Peer[] {
   const peers = [
     socketPeer(limit, [builtProgram('limit')]),
     socketPeer('termshim', nodeCommand('termshim')),
+    socketPeer('termshim session', nodeCommand('termshim-session')),
     socketPeer('npm epoll', nodeCommand('npm-epoll')),
     socketPeer('Node streams', nodeCommand('node-streams')),
   ];
