@@ -30,25 +30,24 @@ export async function attachSession(daemon: DaemonConnection, options: SessionOp
   const { stdin, detachKeys, replay, ...ids } = options;
   const place = createFifoPlace();
   const output = place.output('stdout');
-  const typed = stdin === 'typed' ? place.input('stdin') : undefined;
   let sink: FifoWriter | undefined;
   try {
+    if (stdin === 'typed') sink = await place.input('stdin');
     const window = hostSize() ?? { columns: 0, rows: 0 };
-    const paths = { stdin: typed?.path ?? '', stdout: output.path };
+    const paths = { stdin: sink?.path ?? '', stdout: output.path };
     const { client } = await daemon.sessions.attach({ ...ids, ...paths, ...window, replay, label: describeUs() });
-    sink = await typed?.open();
+    place.opened();
     const attachment = attach({
       input: stdin === 'left' ? undefined : { sink, detachKeys, atEnd: 'type-eof' },
       isRaw: stdin !== 'left',
-      outputs: [{ from: output.reader, to: 1 }],
+      outputs: [{ from: output, to: 1 }],
     });
     return asClient(daemon, { ...ids, client }, attachment);
   } catch (error) {
-    output.reader.close();
+    place.opened();
+    output.close();
     sink?.close();
     throw error;
-  } finally {
-    place.remove();
   }
 }
 

@@ -31,7 +31,7 @@ export interface ForegroundSignals {
  */
 export async function runInForeground(options: ForegroundOptions): Promise<number | undefined> {
   const { daemon, id, execId, terminal, make } = options;
-  const fifos = terminal && isatty(1) ? undefined : openProcessFifos(options);
+  const fifos = terminal && isatty(1) ? undefined : await openProcessFifos(options);
   try {
     await make(fifos?.stdio ?? { terminal, ...noStdio });
   } catch (error) {
@@ -50,11 +50,11 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
   const { daemon, signals, id, execId, terminal, size, sizePolicy } = options;
   const { task, sessions } = daemon;
   const ids = { id, execId };
-  if (size !== undefined) await resizeProcess(options, size);
-  const attached = await (fifos === undefined ? join(options) : fifos.connect());
+  const attached = fifos === undefined ? await join(options) : fifos.connect();
   const stopResizing =
     fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
   try {
+    if (size !== undefined) await resizeProcess(options, size);
     if (sizePolicy !== undefined) await sessions.setSizePolicy({ ...ids, policy: sizePolicy });
     const left = whenLeft(attached, fifos === undefined);
     signals.forwardTo({
@@ -66,12 +66,14 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     const exit = task.wait(ids);
     exit.catch(ignore);
     await task.start(ids);
+    fifos?.opened();
     const end = await Promise.race([exit, left.done]);
     if (end === undefined) return undefined;
     await Promise.race([attached.done, signals.insisted]);
     return end.exitStatus;
   } finally {
     stopResizing();
+    fifos?.opened();
     attached.close();
   }
 }

@@ -13,6 +13,7 @@ import { packAny } from '../ttrpc/message.js';
 import { exitAsProcess } from './catch-signals.js';
 import { connect, resolveIds } from './connect.js';
 import { printLine } from './exit.js';
+import { defaultSize } from './run-bundle.js';
 import { detachKeysOption } from './session-options.js';
 
 interface ExecOptions {
@@ -51,7 +52,9 @@ Examples:
   $ tar c src | termshim exec -i -w /work build -- tar x
 `;
 
-async function exec(name: string, args: string[], options: ExecOptions): Promise<void> {
+async function exec(name: string, words: string[], options: ExecOptions): Promise<void> {
+  // What follows the id is passed on as it is, the dashes too that end our options.
+  const args = words[0] === '--' ? words.slice(1) : words;
   await exitAsProcess(async (signals) => {
     using daemon = await connect();
     const { id } = await resolveIds(daemon, name);
@@ -62,7 +65,7 @@ async function exec(name: string, args: string[], options: ExecOptions): Promise
     const added = packAny(ExecSpec, { process, remove: true });
     const execId = `exec-${randomBytes(6).toString('hex')}`;
     const make: WantedProcess['make'] = (stdio) => daemon.task.exec({ id, execId, spec: added, ...stdio });
-    const size = terminal ? hostSize() : undefined;
+    const size = terminal ? (hostSize() ?? defaultSize) : undefined;
     const wanted = { daemon, id, execId, terminal, size, sizePolicy: undefined, make };
     if (options.detach !== true) {
       return await runInForeground({ ...wanted, isInteractive: interactive, detachKeys, signals });

@@ -19,6 +19,9 @@ export interface RunBundle {
   size: Size | undefined;
 }
 
+/** What terminals have always had. */
+export const defaultSize: Size = { columns: 80, rows: 24 };
+
 /** The terminal has the size of ours; without one here, what the bundle says; else what terminals have always had. */
 export async function prepareBundle(args: readonly string[], options: RunBundleOptions): Promise<RunBundle> {
   const terminal = options.tty === true;
@@ -33,8 +36,6 @@ export async function prepareBundle(args: readonly string[], options: RunBundleO
   const size = terminal ? (host ?? defaultSize) : undefined;
   return { bundle: '', config: Buffer.from(JSON.stringify(specOf(args, options.rootfs, size))), size };
 }
-
-const defaultSize: Size = { columns: 80, rows: 24 };
 
 function specOf(args: readonly string[], rootfs: string | undefined, size: Size | undefined): object {
   const argv = args.length > 0 ? args : [(rootfs === undefined && process.env['SHELL']) || 'sh'];

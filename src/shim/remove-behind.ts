@@ -20,11 +20,14 @@ export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): voi
 /** As `removeBehind`, for a process that was added to a container. */
 export function removeExecBehind(client: AbortSignal, { container }: Task, execId: string): void {
   const process = container.process(execId);
-  const remove = (): Promise<boolean> =>
-    container.delete(execId).then(
-      () => true,
-      () => false,
-    );
+  const remove = async (): Promise<boolean> => {
+    try {
+      await container.delete(execId);
+      return true;
+    } catch {
+      return false;
+    }
+  };
   whenGone(client, async () => {
     // It cannot be removed if it is being started just now.
     if (!process.isMade && (await remove())) return;

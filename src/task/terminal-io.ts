@@ -27,7 +27,8 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       return terminal;
     },
     async make(command) {
-      console = await receiveFrom(command, limits);
+      // At once: crun does not wait with an exec process until the runtime's command has ended.
+      console = await receiveFrom(command, limits, (it) => it.resize(size ?? sizeOr(it, usualSize)));
     },
     async connect() {
       if (console === undefined) return;
@@ -108,12 +109,20 @@ function sizeOr(console: Console, otherwise: Size): Size {
   return columns > 0 && rows > 0 ? { columns, rows } : otherwise;
 }
 
-async function receiveFrom(command: (given: GivenIo) => Promise<void>, limits: IoLimits): Promise<Console> {
+async function receiveFrom(
+  command: (given: GivenIo) => Promise<void>,
+  limits: IoLimits,
+  onConsole: (console: Console) => void,
+): Promise<Console> {
   using socket = ConsoleSocket.listen();
   const created = new AbortController();
   const [console] = await together(
     limits.signal,
-    (signal) => receiveConsole(socket, { timeoutMs: limits.connectTimeoutMs, signal }, created.signal),
+    async (signal) => {
+      const received = await receiveConsole(socket, { timeoutMs: limits.connectTimeoutMs, signal }, created.signal);
+      onConsole(received);
+      return received;
+    },
     async (signal) => {
       await command({ consoleSocket: socket.path, signal }).finally(() => created.abort());
       return nothingToClose;
