@@ -22,7 +22,7 @@ LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
 # were installed is not.
 PROGRAMS := src/cli/main.ts src/cli/runtime-pty.ts src/shim/main.ts src/shim/daemon.ts
 bundle = esbuild $(PROGRAMS) --bundle --platform=node --target=node20 --format=cjs --outbase=src --outdir=dist/bundle \
-  --out-extension:.js=.cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false --external:node-pty \
+  --out-extension:.js=.cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false --external:node-pty --external:@xterm/* \
   --define:process.env.WS_NO_BUFFER_UTIL='"1"' --define:process.env.WS_NO_UTF_8_VALIDATE='"1"' \
   --sourcemap --sources-content=false --log-override:empty-import-meta=error --log-level=warning
 # Of those whose code the bundles contain. @bufbuild/protobuf has them in its sources.

@@ -7,6 +7,7 @@ import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
 import { type HostedContainer, type SessionHost, wantsScreen } from './host.js';
 import type { OpenScreen } from './kept-screen.js';
+import { openScreen as openOurScreen } from './screen.js';
 import { sessionsService } from './service.js';
 import { Session } from './session.js';
 
@@ -14,8 +15,8 @@ export interface SessionsOptions {
   host: SessionHost;
   /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
   stop: () => number;
-  /** Undefined where no emulator is at hand. */
-  openScreen?: OpenScreen | undefined;
+  /** The emulator of this package, unless it is another. */
+  openScreen?: OpenScreen;
   onFault: (error: Error, container: HostedContainer) => void;
 }
 
@@ -27,7 +28,7 @@ export interface Sessions {
   close(): void;
 }
 
-export function createSessions({ host, stop, openScreen, onFault }: SessionsOptions): Sessions {
+export function createSessions({ host, stop, openScreen = openOurScreen, onFault }: SessionsOptions): Sessions {
   const events = createEventList();
   const sessions = new WeakMap<Process, Session>();
 

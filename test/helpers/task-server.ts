@@ -56,7 +56,7 @@ export async function serveTasks(scope: Scope, openScreen?: OpenScreen): Promise
   const sessions = createSessions({
     host: tasks,
     stop: () => tasks.count,
-    openScreen,
+    ...(openScreen === undefined ? {} : { openScreen }),
     onFault: (error) => void faults.push(error),
   });
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);

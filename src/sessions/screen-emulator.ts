@@ -1,0 +1,185 @@
+/**
+ * The emulator behind a screen: @xterm/headless, loaded when the first screen is asked for.
+ *
+ * Its public interface shows neither saved cursors, scroll regions, tab stops and character sets, nor all attributes, and
+ * it parses in timers of its own, where an exception of its is nobody's to catch. So we go by its inside, as far as it is
+ * described here. Its version is pinned, and test/sessions compares what comes of it.
+ */
+import type { IUnicodeVersionProvider, Terminal } from '@xterm/headless';
+import type { Size } from '../os/console.js';
+
+export interface Emulator {
+  readonly public: Terminal;
+  readonly inside: Inside;
+  /** By what a character set is designated; undefined for ASCII. */
+  readonly charsetNames: ReadonlyMap<object, string>;
+}
+
+export interface Inside {
+  readonly buffers: { readonly active: ScreenBuffer; readonly normal: ScreenBuffer; readonly alt: ScreenBuffer };
+  readonly coreService: {
+    isCursorHidden: boolean;
+    readonly modes: { readonly insertMode: boolean };
+    readonly decPrivateModes: PrivateModes;
+  };
+  readonly coreMouseService: { readonly activeProtocol: string; readonly activeEncoding: string };
+  readonly _charsetService: {
+    readonly glevel: number;
+    readonly charset: object | undefined;
+    readonly _charsets: readonly (object | undefined)[];
+  };
+  readonly _oscLinkService: { getLinkData(id: number): { readonly id?: string; readonly uri: string } | undefined };
+  readonly _inputHandler: {
+    parse(bytes: Uint8Array): void;
+    readonly _curAttrData: Attributes;
+    readonly _parser: { readonly currentState: number; readonly precedingJoinState: number };
+    readonly _windowTitle: string;
+    readonly _windowTitleStack: readonly string[];
+    readonly _iconName: string;
+    readonly _iconNameStack: readonly string[];
+  };
+}
+
+export interface PrivateModes {
+  readonly applicationCursorKeys: boolean;
+  readonly applicationKeypad: boolean;
+  readonly bracketedPasteMode: boolean;
+  readonly cursorBlink: boolean | undefined;
+  readonly cursorStyle: 'block' | 'underline' | 'bar' | undefined;
+  readonly origin: boolean;
+  readonly reverseWraparound: boolean;
+  readonly sendFocus: boolean;
+  readonly synchronizedOutput: boolean;
+  readonly wraparound: boolean;
+}
+
+export interface ScreenBuffer {
+  /** The cursor. `x` is the number of columns when the next character wraps. */
+  readonly x: number;
+  readonly y: number;
+  /** The first line of the screen among `lines`. */
+  readonly ybase: number;
+  readonly lines: { get(index: number): Line | undefined; readonly length: number; maxLength: number };
+  readonly scrollTop: number;
+  readonly scrollBottom: number;
+  readonly tabs: Readonly<Record<number, boolean | undefined>>;
+  readonly savedX: number;
+  readonly savedY: number;
+  readonly savedCurAttrData: Attributes;
+  readonly savedCharset: object | undefined;
+}
+
+export interface Line {
+  readonly isWrapped: boolean;
+  loadCell(column: number, into: Cell): Cell;
+}
+
+export interface Attributes {
+  readonly fg: number;
+  readonly bg: number;
+  /** Holds for a cell only if `bg` says so. */
+  readonly extended: { readonly _ext: number; readonly urlId: number };
+}
+
+export interface Cell extends Attributes {
+  /** 0 for the second half of a wide character. */
+  getWidth(): number;
+  /** With what combines with it. Empty if nothing was printed there. */
+  getChars(): string;
+}
+
+/** Loads the emulator. The packages are of CommonJS, so they come as the default export. */
+export async function loadEmulator(): Promise<(size: Size) => Emulator> {
+  const [{ default: xterm }, { default: unicode11 }] = await Promise.all([
+    import('@xterm/headless'),
+    import('@xterm/addon-unicode11'),
+  ]);
+  let widths: IUnicodeVersionProvider | undefined;
+  const registry = { unicode: { register: (provider: IUnicodeVersionProvider) => (widths = provider) } };
+  new unicode11.Unicode11Addon().activate(registry as never);
+  const unicode = bounded(widths as unknown as IUnicodeVersionProvider);
+
+  const open = ({ columns, rows }: Size): Terminal => {
+    const terminal = new xterm.Terminal({
+      cols: columns,
+      rows,
+      scrollback: 0,
+      allowProposedApi: true,
+      disableStdin: true,
+      logLevel: 'off',
+      windowOptions: { pushTitle: true, popTitle: true },
+    });
+    terminal.unicode.register(unicode);
+    terminal.unicode.activeVersion = unicode.version;
+    completeReset(terminal);
+    return terminal;
+  };
+  const charsetNames = nameCharsets(open({ columns: 2, rows: 1 }));
+  return (size) => {
+    const terminal = open(size);
+    return { public: terminal, inside: insideOf(terminal), charsetNames };
+  };
+}
+
+/**
+ * Gives it another size. It breaks the lines of the normal screen anew, and mixes them up where it may keep none above the
+ * screen: so for this it may. And it forgets to make room for fewer lines on the alternate screen while that is away.
+ */
+export function resizeEmulator({ public: terminal, inside }: Emulator, { columns, rows }: Size): void {
+  terminal.options.scrollback = maxLinesAbove;
+  terminal.resize(columns, rows);
+  terminal.options.scrollback = 0;
+  const { alt } = inside.buffers;
+  if (alt.lines.length === 0) alt.lines.maxLength = rows;
+}
+
+const maxLinesAbove = 10_000;
+
+function insideOf(terminal: Terminal): Inside {
+  return (terminal as unknown as { _core: Inside })._core;
+}
+
+/** What combines with a character beyond this stands beside it: the cell would grow for ever. */
+const maxCombining = 32;
+
+/**
+ * The widths of another provider, with a count of what combines with a character in the bits that are the provider's.
+ * Below them are the width and whether a character joins the one before; see `UnicodeService` of the emulator.
+ */
+function bounded(widths: IUnicodeVersionProvider): IUnicodeVersionProvider {
+  return {
+    version: 'bounded',
+    wcwidth: (code) => widths.wcwidth(code),
+    charProperties(code, preceding) {
+      if (code >= 0x20 && code < 0x7f) return 1 << 1;
+      const width = widths.wcwidth(code);
+      const widthBefore = (preceding >> 1) & 3;
+      if (width > 0 || widthBefore === 0) return width << 1;
+      const count = (preceding >> 3) + 1;
+      return count > maxCombining ? 1 << 1 : (count << 3) | (widthBefore << 1) | 1;
+    },
+  };
+}
+
+/** The emulator's full reset (RIS) forgets some modes. */
+function completeReset(terminal: Terminal): void {
+  terminal.parser.registerEscHandler({ final: 'c' }, () => {
+    insideOf(terminal).coreService.isCursorHidden = false;
+    terminal.options.cursorBlink = false;
+    terminal.options.convertEol = false;
+    return false;
+  });
+}
+
+/** The character sets that the emulator knows, found by designating each. */
+function nameCharsets(scratch: Terminal): ReadonlyMap<object, string> {
+  const names = new Map<object, string>();
+  const inside = insideOf(scratch);
+  for (const name of '0A4CRQKYE6ZH7=') {
+    inside._inputHandler.parse(Buffer.from(`\x1b(${name}`));
+    const charset = inside._charsetService._charsets[0];
+    if (charset !== undefined && !names.has(charset)) names.set(charset, name);
+  }
+  scratch.dispose();
+  return names;
+}
