@@ -18,17 +18,18 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werro
 PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 SOURCES := $(wildcard native/*.c)
 LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
-# The programs start from one file each, in CommonJS: docs/benchmarks.md, "Start-up", says why. What ws would use if it
-# were installed is not.
-PROGRAMS := src/cli/main.ts src/cli/runtime-pty.ts src/shim/main.ts src/shim/daemon.ts
-bundle = esbuild $(PROGRAMS) --bundle --platform=node --target=node20 --format=cjs --outbase=src --outdir=dist/bundle \
-  --out-extension:.js=.cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false --external:node-pty --external:@xterm/* \
-  --define:process.env.WS_NO_BUFFER_UTIL='"1"' --define:process.env.WS_NO_UTF_8_VALIDATE='"1"' \
-  --sourcemap --sources-content=false --log-override:empty-import-meta=error --log-level=warning
 # Of those whose code the bundles contain. @bufbuild/protobuf has them in its sources.
 wire  := node_modules/@bufbuild/protobuf/dist/esm/wire
 terms  = tail -v -n +1 node_modules/{commander,ms,valibot,ws}/[Ll][Ii][Cc]*; \
   head -v -n 13 $(wire)/binary-encoding.js; head -v -n 33 $(wire)/varint.js
+# As few files as a program can start from, in CommonJS: docs/benchmarks.md, "Start-up", says why.
+esbuild  = esbuild --platform=node --target=node20 --out-extension:.js=.cjs --sourcemap --sources-content=false \
+  --log-level=warning
+# What ws would use if it were installed is not.
+bundle   = --bundle --external:node-pty '--external:@xterm/*' --define:process.env.WS_NO_BUFFER_UTIL='"1"' \
+  --define:process.env.WS_NO_UTF_8_VALIDATE='"1"'
+commonjs = --format=cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false \
+  --log-override:empty-import-meta=error
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
@@ -53,10 +54,14 @@ ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile the addon, the launcher and the TypeScript, and bundle the programs
+build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile it all, and bundle the programs
 	tsc -p tsconfig.json
-	$(bundle)
-	($(terms)) >dist/bundle/LICENSES
+	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
+	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/runtime-pty.ts src/shim/{main,daemon}.ts
+	@# A part for each verb. esbuild splits ES modules only, so these become CommonJS in a second step.
+	$(esbuild) $(bundle) --splitting --format=esm --outdir=build/cli src/cli/main.ts
+	$(esbuild) $(commonjs) --outdir=dist/bundle/cli build/cli/*.cjs
+	@($(terms)) >dist/bundle/LICENSES
 
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
 

@@ -20,7 +20,6 @@ interface Manifest {
 const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
 const manifest = JSON.parse(read('package.json')) as Manifest;
 const packed = listPacked();
-const bundles = [...packed].filter((path) => path.endsWith('.cjs'));
 
 test('the library needs the packed files and the dependencies, and nothing else', () => {
   const { types, default: code } = manifest.exports['.'];
@@ -39,24 +38,31 @@ test('the library needs the packed files and the dependencies, and nothing else'
 });
 
 test('so do the programs', () => {
+  const bundles = filesIn('dist/bundle', '.cjs');
   for (const path of Object.values(manifest.bin)) assert.ok(packed.has(path), path);
-  assert.equal(bundles.length, 4);
+  for (const program of ['cli/main', 'cli/runtime-pty', 'shim/main', 'shim/daemon']) {
+    assert.ok(bundles.includes(`dist/bundle/${program}.cjs`), program);
+  }
   for (const bundle of bundles) {
     const names = [...read(bundle).matchAll(/\brequire\w*\("([^"]+)"\)/g)].map(([, name = '']) => name);
-    assert.deepEqual(names.filter(isForeign), [], bundle);
+    const isMissing = (name: string): boolean =>
+      name.startsWith('.') ? !packed.has(join(bundle, '..', name)) : isForeign(name);
+    assert.deepEqual(names.filter(isMissing), [], bundle);
   }
 });
 
 test('whose code the bundles contain is said, with the terms', () => {
   const terms = read('dist/bundle/LICENSES');
   assert.ok(packed.has('dist/bundle/LICENSES'));
-  for (const [, name = ''] of bundles
-    .map(read)
-    .join('')
-    .matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm)) {
-    assert.ok(terms.includes(`node_modules/${name}/`), name);
-  }
+  const maps = filesIn('dist/bundle', '.cjs.map').map(read).join('');
+  const names = new Set([...maps.matchAll(/\/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].map(([, name = '']) => name));
+  assert.ok(names.has('commander'));
+  for (const name of names) assert.ok(terms.includes(`node_modules/${name}/`), name);
 });
+
+function filesIn(directory: string, extension: string): string[] {
+  return [...packed].filter((path) => path.startsWith(`${directory}/`) && path.endsWith(extension));
+}
 
 function isForeign(name: string): boolean {
   return !isBuiltin(name) && !(name in manifest.dependencies);
