@@ -10,7 +10,7 @@ import { SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { dialDaemon } from './daemon-socket.js';
-import { startDaemon } from './start-daemon.js';
+import { removeDeadSocket, startDaemon } from './start-daemon.js';
 
 export interface DaemonConnection extends Disposable {
   readonly task: Client<typeof TaskDefinition>;
@@ -48,7 +48,10 @@ async function reachDaemon(id: string): Promise<DaemonConnection> {
       return daemon;
     } catch (error) {
       daemon.close();
-      if (lastWords !== undefined) throw failed('could not begin', lastWords() || messageOf(error), error);
+      if (lastWords !== undefined) {
+        await removeDeadSocket();
+        throw failed('could not begin', lastWords() || messageOf(error), error);
+      }
       const isEnding = error instanceof RpcError && error.code === Code.Unavailable;
       if (!isEnding || performance.now() > deadline) throw failed('takes no container', messageOf(error), error);
     }

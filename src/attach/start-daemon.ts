@@ -8,7 +8,7 @@ import { durationMs } from '../os/duration.js';
 import { TermshimError, check } from '../os/errors.js';
 import { fileError } from '../os/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';
-import { makeRuntimeDirectory } from '../os/runtime-directory.js';
+import { makeRuntimeDirectory, runtimeDirectory } from '../os/runtime-directory.js';
 import { spawnDaemon } from '../os/spawn-daemon.js';
 import { connectTtrpc } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
@@ -62,12 +62,24 @@ function listen(socket: string): OwnedFd {
   return new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`), socket);
 }
 
+/** After a daemon that could not begin. Its log stays. */
+export async function removeDeadSocket(): Promise<void> {
+  const lock = await lockDirectory(runtimeDirectory());
+  try {
+    const living = await dialDaemon();
+    if (living === undefined) rmSync(daemonSocket(), { force: true });
+    living?.close();
+  } finally {
+    lock.close();
+  }
+}
+
 async function startNewDaemon(directory: string): Promise<StartedDaemon> {
   const [socket, log] = [join(directory, daemonFiles.socket), join(directory, daemonFiles.log)];
+  const pairs = ['--namespace', daemonNamespace, '--socket', socket, '--log', log, ...idleExit()];
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
   using listener = listen(socket);
   using stderr = OwnedFd.open(log, flags, `the log ${log}`);
-  const pairs = ['--namespace', daemonNamespace, '--socket', socket, '--log', log, ...idleExit()];
   try {
     await spawnDaemon({ command: [daemonScript, ...pairs], listener, stderr });
     return { connection: await connectTtrpc(socket), lastWords: () => lastLine(log) };

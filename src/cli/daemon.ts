@@ -66,12 +66,13 @@ async function end(): Promise<void> {
 }
 
 /** The containers are people's, and a ^C may have meant something else. */
-function endBySignal({ tasks }: Daemon): void {
+function endBySignal(serving: Daemon): void {
+  const { tasks } = serving;
   let isWarned = false;
   const handle = (): void => {
     if (isWarned) return void destroyAll(tasks);
     isWarned = true;
-    tasks.shutdown();
+    serving.endWhenEmpty();
     if (tasks.count === 0) return;
     const what = tasks.count === 1 ? 'a container is' : `${tasks.count} containers are`;
     printError(new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`));
@@ -88,5 +89,4 @@ async function destroyAll(tasks: Daemon['tasks']): Promise<void> {
       tasks.remove(task);
     }),
   );
-  tasks.shutdown();
 }

@@ -38,6 +38,8 @@ export interface DaemonOptions {
 
 export interface Daemon {
   readonly tasks: Tasks;
+  /** It ends when it has no container any more. */
+  endWhenEmpty(): void;
 }
 
 /** How long the last events, and the last answers, may take. */
@@ -57,7 +59,10 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     },
     onFault: (error, { id, bundle }) => log.error(messageOf(error), { container: id }, bundle),
     onEnd: () => void end(),
-    onChange: () => idle.changed(),
+    onChange() {
+      idle.changed();
+      if (isEndWanted) endWhenEmpty();
+    },
   });
   const sessions = createSessions({
     host: tasks,
@@ -66,6 +71,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
       log.error(messageOf(error), { container: container.id }, container.options.bundle),
   });
   let connections = 0;
+  let isEndWanted = false;
   const idle = watchIdle({
     idleMs: options.idleExitMs,
     isIdle: () => tasks.count + connections === 0,
@@ -94,12 +100,17 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     options.onEnd();
   }
 
+  function endWhenEmpty(): void {
+    isEndWanted = true;
+    if (tasks.count === 0) tasks.shutdown();
+  }
+
   // A fault of one container is no reason to leave the others without their terminals.
   process.on('uncaughtException', (error) =>
     log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
   );
   idle.changed();
-  return { tasks };
+  return { tasks, endWhenEmpty };
 }
 
 function removeEmpty(file: string): void {
