@@ -142,7 +142,7 @@ async function playContainer(stage: Stage, daemon: ShimDaemon, plan: readonly (r
   await run('delete');
   assert.equal(await statusOf(), undefined);
   await within(Promise.all(waits), 'the answer to every Wait', hangMs);
-  checkStory(daemon, id);
+  await checkStory(daemon, id);
   await daemon.forget(id);
   output.close();
   reader.close();
@@ -155,17 +155,17 @@ function refusal(error: unknown): false {
 }
 
 /** The order in which containerd must hear of a container, each time that it was created. */
-function checkStory(daemon: ShimDaemon, id: string): void {
+async function checkStory(daemon: ShimDaemon, id: string): Promise<void> {
   // Every event begins with the field container_id.
   const start = Buffer.from(`\n${String.fromCharCode(id.length)}${id}`);
-  const ofContainer = daemon.events.filter(({ event }) => start.equals(event.subarray(0, start.length)));
-  const topics = ofContainer.map(({ topic, exitOf }) => (exitOf === id ? '/tasks/init-exit' : topic));
-  for (const life of topics.join(' ').split('/tasks/create ').slice(1)) {
-    assert.match(
-      `${life.trim()} `,
-      /^(?!.*init-exit.*(start|exec|exit|init-exit) )/,
-      `the exit of the init is the last: ${life}`,
-    );
-    assert.match(`${life.trim()} `, /^(?!.*delete .)/, `nothing follows a delete: ${life}`);
+  const topics = (): string[] =>
+    daemon.events
+      .filter(({ event }) => start.equals(event.subarray(0, start.length)))
+      .map(({ topic, exitOf }) => (exitOf === id ? '/tasks/init-exit' : topic));
+  const count = (wanted: string): number => topics().filter((topic) => topic === wanted).length;
+  await waitFor(() => count('/tasks/create') === count('/tasks/delete'), 'the last events');
+  for (const life of `${topics().join(' ')} `.split('/tasks/create ').slice(1)) {
+    assert.match(life, /^(?!.*init-exit.*(start|exec|exit|init-exit) )/, `the exit of the init is the last: ${life}`);
+    assert.match(life, /^(?!.*delete .)/, `nothing follows a delete: ${life}`);
   }
 }
