@@ -15,7 +15,7 @@ for file in "$@"; do
   valgrind --quiet --log-file="$log" --leak-check=full --show-leak-kinds=definite --num-callers=30 \
     node --jitless --single-threaded "$file" | grep -E '^# pass [1-9]' || { echo "no test ran"; exit 1; }
   # Errors are paragraphs, each line headed by the pid; an empty one ends them. A build with -g names the source file.
-  if awk -v RS='==[0-9]+== *\n' '/termshim\.node|(addon|epoll|fd|mount|process|pump|socket|tty)\.c:[0-9]/ {print; found = 1} END {exit !found}' "$log"; then
+  if awk -v RS='==[0-9]+== *\n' '/termshim\.node|(addon|epoll|fd|mount|process|pump|ring|socket|tty)\.c:[0-9]/ {print; found = 1} END {exit !found}' "$log"; then
     echo "valgrind found errors in the addon" >&2
     exit 1
   fi
