@@ -8,7 +8,7 @@ PATH="$root/bin:$PATH"
 work=$(mktemp -d)
 export XDG_RUNTIME_DIR="$work/run"
 mkdir -m 700 "$XDG_RUNTIME_DIR"
-trap 'rm -rf "$work"' EXIT
+trap 'termshim daemon --stop 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 
 say() { printf '\n# %s\n' "$*"; }

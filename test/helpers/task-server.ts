@@ -31,10 +31,19 @@ export interface TaskServer {
   sessions: Client<typeof SessionsDefinition>;
   events: TaskEvent[];
   faults: Error[];
+  /** One more client, with a connection of its own. */
+  connect(): Promise<OtherClient>;
   /** How often the daemon would have ended itself. */
   ends(): number;
   /** For Create: a bundle whose process runs `script` in a shell, with a terminal that is read. */
   request(id: string, script: string, annotations?: Record<string, string>): Promise<Partial<CreateTaskRequest>>;
+}
+
+export interface OtherClient {
+  task: Client<typeof TaskDefinition>;
+  shim: Client<typeof ShimDefinition>;
+  /** Idempotent. */
+  leave(): void;
 }
 
 /** Containers that are left after the test are removed. */
@@ -75,6 +84,15 @@ export async function serveTasks(scope: Scope, openScreen?: OpenScreen): Promise
     sessions: clientOf(SessionsDefinition, connection),
     events,
     faults,
+    async connect() {
+      const other = await connectTtrpc(socket);
+      scope.after(() => other.close());
+      return {
+        task: clientOf(TaskDefinition, other),
+        shim: clientOf(ShimDefinition, other),
+        leave: () => other.close(),
+      };
+    },
     ends: () => ends,
     async request(id, script, annotations = {}) {
       ids.add(id);

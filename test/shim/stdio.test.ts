@@ -26,3 +26,23 @@ test('a terminal has no stderr', () => {
   assert.deepEqual(stdioFields(readStdio(given)), { ...given, stderr: '' });
   assert.deepEqual(stdioFields(readStdio({ ...given, terminal: false })), { ...given, terminal: false });
 });
+
+test('the settings of a URI are the policies, and without one they are containerd’s', () => {
+  const containerd = readStdio({ ...none, terminal: true, stdin: '/in', stdout: 'fifo:///out' });
+  const { holdStdin, noReader } = containerd as { holdStdin: boolean; noReader: string };
+  assert.deepEqual([holdStdin, noReader, 'stdinEnd' in containerd && containerd.stdinEnd], [true, 'block', 'hangup']);
+  const ours = { stdin: 'fifo:///in?hold=no&end=veof', stdout: 'fifo:///a%3Fb?no-reader=hangup' };
+  assert.deepEqual(readStdio({ ...none, ...ours, terminal: true }), {
+    kind: 'terminal',
+    stdin: '/in',
+    holdStdin: false,
+    stdinEnd: 'veof',
+    stdout: '/a?b',
+    noReader: 'hangup',
+    size: undefined,
+  });
+  for (const stdin of ['fifo:///in?hold=maybe', 'fifo:///in?end=never']) {
+    const refused = { code: 'ERR_STDIO_UNSUPPORTED', message: new RegExp(stdin.replace('?', '\\?')) };
+    assert.throws(() => readStdio({ ...none, terminal: true, stdin }), refused);
+  }
+});
