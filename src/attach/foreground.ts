@@ -57,8 +57,11 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     if (size !== undefined) await resizeProcess(options, size);
     if (sizePolicy !== undefined) await sessions.setSizePolicy({ ...ids, policy: sizePolicy });
     const left = whenLeft(attached, fifos === undefined);
+    // A process that is yet to be made takes no signal.
+    const refused: number[] = [];
+    const send = (signal: number): void => void task.kill({ ...ids, signal }).catch(() => refused.push(signal));
     signals.forwardTo({
-      signal: (signal) => void task.kill({ ...ids, signal }).catch(ignore),
+      signal: send,
       onHangup: fifos === undefined ? left.leave : undefined,
     });
     // Whoever stopped reading keeps the copy waiting; closing our end is what ends it.
@@ -66,6 +69,7 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     const exit = task.wait(ids);
     exit.catch(ignore);
     await task.start(ids);
+    refused.splice(0).forEach(send);
     fifos?.opened();
     const end = await Promise.race([exit, left.done]);
     if (end === undefined) return undefined;

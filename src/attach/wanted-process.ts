@@ -31,14 +31,15 @@ export function resizeProcess({ daemon, id, execId }: WantedProcess, { columns, 
   return daemon.task.resizePty({ id, execId, width: columns, height: rows });
 }
 
-/** Runs it without anybody attached. If it fails, nothing of it stays. */
-export async function runInBackground(wanted: WantedProcess): Promise<void> {
+/** Runs it without anybody attached. If it fails, or `signal` aborts it, nothing of it stays. */
+export async function runInBackground(wanted: WantedProcess, signal: AbortSignal): Promise<void> {
   const { daemon, terminal, size, sizePolicy, make, ...rest } = wanted;
   const ids = { id: rest.id, execId: rest.execId };
   await make({ terminal, ...noStdio });
   await orRemove(wanted, async () => {
     if (size !== undefined) await resizeProcess(wanted, size);
     if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+    signal.throwIfAborted();
     await daemon.task.start(ids);
   });
 }

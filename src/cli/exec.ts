@@ -70,7 +70,7 @@ async function exec(name: string, words: string[], options: ExecOptions): Promis
     if (options.detach !== true) {
       return await runInForeground({ ...wanted, isInteractive: interactive, detachKeys, signals });
     }
-    await runInBackground(wanted);
+    await runInBackground(wanted, signals.aborted);
     printLine(execId);
     return 0;
   });

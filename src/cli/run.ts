@@ -84,7 +84,7 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
       daemon.task.create({ id, bundle, options: created, ...stdio }, { signal: signals.aborted });
     const wanted = { daemon, id, execId: '', terminal, size, sizePolicy: options.size, make };
     if (!detach) return await runInForeground({ ...wanted, isInteractive: interactive, detachKeys, signals });
-    await runInBackground(wanted);
+    await runInBackground(wanted, signals.aborted);
     printLine(id);
     return 0;
   });

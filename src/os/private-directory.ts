@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atExit } from './at-exit.js';
+import { runtimePlace } from './runtime-directory.js';
 
 export interface PrivateDirectory {
   readonly path: string;
@@ -13,8 +14,8 @@ export interface PrivateDirectory {
 }
 
 /**
- * Creates `<base>/<prefix>-XXXXXX` with mode 0700, where the base is $XDG_RUNTIME_DIR/termshim, or /run/termshim for
- * root: neither is swept by cleaners of temporary files, as /tmp is. Where there is no such place it is
+ * Creates `<base>/<prefix>-XXXXXX` with mode 0700, where the base is $XDG_RUNTIME_DIR/termshim, if that is ours, or
+ * /run/termshim for root: neither is swept by cleaners of temporary files, as /tmp is. Where there is no such place it is
  * `termshim-<prefix>-XXXXXX` in the directory for temporary files, whose sticky bit keeps others from replacing it.
  * It is also removed when the process exits early.
  */
@@ -33,10 +34,8 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
 
 /** The directory and the beginning of the name. */
 function placeFor(prefix: string): string {
-  const { XDG_RUNTIME_DIR: runtimeDir } = process.env;
-  const isRoot = process.getuid?.() === 0;
-  if (!runtimeDir && !isRoot) return join(tmpdir(), `termshim-${prefix}`);
-  const base = runtimeDir ? join(runtimeDir, 'termshim') : '/run/termshim';
+  const base = runtimePlace();
+  if (base === undefined) return join(tmpdir(), `termshim-${prefix}`);
   mkdirSync(base, { recursive: true, mode: 0o700 });
   return join(base, prefix);
 }

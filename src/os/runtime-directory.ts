@@ -1,18 +1,25 @@
 /**
  * The directory that the commands of one user share with their daemon. What is in it is short-lived, and for nobody else.
  */
-import { type Stats, chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { type Stats, chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TermshimError } from './errors.js';
 import { fileError } from './file-error.js';
 
-/** $XDG_RUNTIME_DIR/termshim, or /run/termshim for root. Where there is no such place it is named by the user. */
+/** See {@link runtimePlace}. Where there is no such place it is named by the user. */
 export function runtimeDirectory(): string {
+  return runtimePlace() ?? join(tmpdir(), `termshim-${process.getuid?.()}`);
+}
+
+/**
+ * $XDG_RUNTIME_DIR/termshim, or /run/termshim for root; undefined where there is neither. A variable that came along with
+ * `su` names the directory of somebody else, who must not find files of ours there.
+ */
+export function runtimePlace(): string | undefined {
   const { XDG_RUNTIME_DIR: place } = process.env;
-  if (place) return join(place, 'termshim');
-  const uid = process.getuid?.() ?? 0;
-  return uid === 0 ? '/run/termshim' : join(tmpdir(), `termshim-${uid}`);
+  if (place && isOurs(place)) return join(place, 'termshim');
+  return process.getuid?.() === 0 ? '/run/termshim' : undefined;
 }
 
 /** Makes it where it is missing, with mode 0700. Throws ERR_DAEMON_FAILED if it is somebody else's. */
@@ -38,6 +45,14 @@ export function assertOurs(path: string): void {
     throw new TermshimError('ERR_DAEMON_FAILED', `${path} is not a directory of this user`);
   }
   if ((found.mode & 0o777) !== 0o700) chmodSync(path, 0o700);
+}
+
+function isOurs(place: string): boolean {
+  try {
+    return statSync(place).uid === process.getuid?.();
+  } catch {
+    return false;
+  }
 }
 
 function lookAt(path: string): Stats | undefined {

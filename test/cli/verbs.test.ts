@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -489,13 +491,22 @@ describe('what goes wrong is one line, with status 1', () => {
     fails(await run(t, ['pause', 'web']), /the fake daemon has no Pause \[ERR_UNSUPPORTED\]/);
   });
 
+  test('the daemon of another user, whose $XDG_RUNTIME_DIR came along, is none', {
+    skip: missing('root'),
+  }, async (t) => {
+    const { env, calls } = serveFakeDaemon(t, { list });
+    const nobody = { env, uid: 65_534, gid: 65_534, cwd: '/' };
+    assert.deepEqual(await termshim(['ps', '--format', 'json'], nobody), { ...silence, stdout: '[]\n' });
+    fails(await termshim(['kill', 'web'], nobody), /no daemon runs.*ERR_NO_DAEMON/);
+    assert.deepEqual(calls, []);
+  });
+
   test('no permission', { skip: missing('root') }, async (t) => {
-    const { env } = serveFakeDaemon(t, { list });
-    const [uid, gid] = [65_534, 65_534];
-    fails(
-      await termshim(['ps'], { env, uid, gid, cwd: '/' }),
-      /cannot look at .*termshim: permission denied \(EACCES\) \[ERR_SYSTEM\]/,
-    );
+    const { env } = placeWithoutDaemon(t);
+    const place = join(env['XDG_RUNTIME_DIR'] as string, 'termshim');
+    mkdirSync(place, { mode: 0o700 });
+    chownSync(place, 65_534, 65_534);
+    fails(await termshim(['ps'], { env }), /termshim is not a directory of this user \[ERR_DAEMON_FAILED\]/);
   });
 
   test('a daemon that is killed while it is asked', async (t) => {

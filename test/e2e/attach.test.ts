@@ -102,6 +102,21 @@ test('who leaves by the keys is gone at once, and has a name while there', async
   assert.deepEqual((await sessions.inspect({ id })).clients, []);
 });
 
+test('whom somebody else lets go leaves as by the keys', async (t) => {
+  const stage = openStage(t);
+  const id = await startShell(stage);
+  const human = await sitAtShell(stage);
+  const before = await human.asks('stty -a');
+  human.type(`${shellLine(termshimCommand('attach', id))}\r`);
+  await human.sees('inside$ ');
+  const { sessions } = await connectToDaemon(stage);
+  const [client] = (await sessions.inspect({ id })).clients;
+  await sessions.detach({ id, client: client?.client ?? 0 });
+  await human.sees(prompt);
+  assert.equal(await human.asks('echo $?'), '0\n');
+  assert.equal(await human.asks('stty -a'), before);
+});
+
 test('a resize of the window arrives', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);

@@ -114,3 +114,12 @@ for (const runtime of runtimeNames) {
     }
   });
 }
+
+test('a pipeline into -it at a terminal: its end is ^D', async (t) => {
+  const stage = openStage(t);
+  const command = runCommand('pty', stage, { flags: ['-it'], command: ['sh', '-c', 'cat; exit 5'] });
+  const human = sitAt(stage, ['sh', '-c', `printf 'one\\ntwo' | ${shellLine(command)}`]);
+  await human.sees('two');
+  assert.equal(await within(human.exited, 'the end of the run'), 5);
+  assert.match(human.shown, /one\r\n[^]*two$/);
+});

@@ -3,7 +3,7 @@
  * not when the process ends early. Where they lie depends on who runs us and on $XDG_RUNTIME_DIR.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { atExit } from '../../src/os/at-exit.js';
@@ -11,6 +11,7 @@ import { createPrivateDirectory } from '../../src/os/private-directory.js';
 import { useRuntimeDirectory } from '../helpers/dialer.js';
 import { runFixture } from '../helpers/fixture.js';
 import { leakTest } from '../helpers/leak-free.js';
+import { missing } from '../helpers/requirement.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
 describe('createPrivateDirectory', () => {
@@ -37,6 +38,15 @@ describe('createPrivateDirectory', () => {
     remove();
     remove();
     assert.equal(existsSync(path), false);
+  });
+
+  test('not in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
+    const base = temporaryDirectory(scope);
+    chownSync(base, 65_534, 65_534);
+    const env = { ...process.env, XDG_RUNTIME_DIR: base };
+    const { stdout } = await runFixture('private-directories-at-exit', ['process.exit'], { env });
+    assert.equal(stdout, '40 directories\n');
+    assert.deepEqual(readdirSync(base), []);
   });
 
   for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
