@@ -4,10 +4,10 @@
  * Every verb is a start of Node, so each loads only its own module, and only `create` and `exec` load node-pty and the
  * schemas. An error is one line on stderr, one more in the log that the caller named, and exit status 1.
  */
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../os/errors.js';
+import { placeOfUser } from '../os/runtime-directory.js';
 import { version } from '../version.js';
 
 const noSandbox = `
@@ -45,7 +45,7 @@ interface ProcessOptions {
 const program = new Command('termshim-runtime-pty')
   .description('An OCI runtime without containers: runs processes on this host under a pty.')
   .version(`termshim-runtime-pty version ${version()}\nspec: 1.0.2`, '-v, --version')
-  .option('--root <dir>', 'where the state of containers is kept', defaultRoot())
+  .option('--root <dir>', 'where the state of containers is kept', placeOfUser('termshim-runtime-pty'))
   .option('--log <file>', 'append errors to this file')
   .addOption(new Option('--log-format <format>', 'of the log file').choices(['text', 'json']).default('text'))
   .option('--systemd-cgroup', 'accepted and without effect, as there are no cgroups')
@@ -161,11 +161,4 @@ async function reportFailure(error: unknown): Promise<number> {
   }
   process.stderr.write(`${message}\n`);
   return 1;
-}
-
-function defaultRoot(): string {
-  const { XDG_RUNTIME_DIR: runtimeDir } = process.env;
-  if (runtimeDir) return join(runtimeDir, 'termshim-runtime-pty');
-  const uid = process.geteuid?.() ?? 0;
-  return uid === 0 ? '/run/termshim-runtime-pty' : join(tmpdir(), `termshim-runtime-pty-${uid}`);
 }

@@ -34,7 +34,7 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
 
 /** The directory and the beginning of the name. */
 function placeFor(prefix: string): string {
-  const base = runtimePlace();
+  const base = runtimePlace('termshim');
   if (base === undefined) return join(tmpdir(), `termshim-${prefix}`);
   mkdirSync(base, { recursive: true, mode: 0o700 });
   return join(base, prefix);

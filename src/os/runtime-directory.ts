@@ -7,19 +7,23 @@ import { join } from 'node:path';
 import { TermshimError } from './errors.js';
 import { fileError } from './file-error.js';
 
-/** See {@link runtimePlace}. Where there is no such place it is named by the user. */
 export function runtimeDirectory(): string {
-  return runtimePlace() ?? join(tmpdir(), `termshim-${process.getuid?.()}`);
+  return placeOfUser('termshim');
+}
+
+/** A directory of this user: {@link runtimePlace}, or where there is no such place one in that for temporary files. */
+export function placeOfUser(name: string): string {
+  return runtimePlace(name) ?? join(tmpdir(), `${name}-${process.getuid?.()}`);
 }
 
 /**
- * $XDG_RUNTIME_DIR/termshim, or /run/termshim for root; undefined where there is neither. A variable that came along with
- * `su` names the directory of somebody else, who must not find files of ours there.
+ * A name in $XDG_RUNTIME_DIR, or in /run for root; undefined where there is neither. A variable that came along with `su`
+ * names the directory of somebody else, who must not find files of ours there.
  */
-export function runtimePlace(): string | undefined {
+export function runtimePlace(name: string): string | undefined {
   const { XDG_RUNTIME_DIR: place } = process.env;
-  if (place && isOurs(place)) return join(place, 'termshim');
-  return process.getuid?.() === 0 ? '/run/termshim' : undefined;
+  if (place && isOurs(place)) return join(place, name);
+  return process.getuid?.() === 0 ? join('/run', name) : undefined;
 }
 
 /** Makes it where it is missing, with mode 0700. Throws ERR_DAEMON_FAILED if it is somebody else's. */

@@ -192,14 +192,21 @@ test('a runtime directory of somebody else is not trusted', { skip: missing('roo
   }
 });
 
-test('another user has no way in', { skip: missing('root') }, async (t) => {
+test('another user has no way in, and a daemon of its own', { skip: missing('root') }, async (t) => {
   const stage = openStage(t);
   await runToEnd(pty(stage, 'true'), { env: stage.env });
   for (const path of [stage.directory, `${stage.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
+  const place = stage.path('tmp');
+  mkdirSync(place);
+  chownSync(place, 65_534, 65_534);
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const { stderr, status } = await runToEnd([...nobody, ...termshimCommand('attach', 'any')], { env: stage.env });
+  const asNobody = (command: readonly string[]) =>
+    runToEnd([...nobody, ...command], { env: { ...stage.env, TMPDIR: place }, cwd: place });
+  const { stderr, status } = await asNobody(termshimCommand('attach', 'any'));
   assert.match(stderr, /^termshim: [^\n]* \[ERR_NO_DAEMON\]\n$/);
   assert.equal(status, 1);
+  assert.deepEqual(await asNobody(pty(stage, 'id', '-u')), { stdout: '65534\n', stderr: '', status: 0 });
+  assert.deepEqual(await asNobody(termshimCommand('daemon', '--stop')), { stdout: '', stderr: '', status: 0 });
 });
 
 test('a path that is too long for a socket is said', async (t) => {
