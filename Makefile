@@ -66,7 +66,7 @@ build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile it all, and
 test: packages build lint nodes asan valgrind e2e ## install what the tests need, build, run every test (STRICT=1: skip none)
 
 unit: build ## run the unit tests on this Node: seconds, no root
-	node --test --test-timeout=120000 $(call compiled,$(UNIT_TESTS))
+	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(UNIT_TESTS))
 
 e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
 	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
@@ -112,7 +112,7 @@ nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
 	@for major in $(MAJORS); do \
 	  node=$(CURDIR)/build/nodes/$$major/node_modules/node-linux-$(ARCH)/bin/node; \
 	  echo "unit tests on Node $$($$node --version)"; \
-	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 $(call compiled,$(UNIT_TESTS)); \
+	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(UNIT_TESTS)); \
 	done
 
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
@@ -124,7 +124,7 @@ asan: build $(ASAN) $(LAUNCHER_ASAN)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
 	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) \
-	node --test --test-timeout=120000 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
+	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
 
 valgrind: build
 	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
