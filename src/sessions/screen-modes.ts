@@ -14,7 +14,6 @@ const modes: readonly Mode[] = [
   { number: 9, isOn: ({ coreMouseService }) => coreMouseService.activeProtocol === 'X10' },
   { number: 25, isOnAtFirst: true, isOn: ({ coreService }) => !coreService.isCursorHidden },
   { number: 45, isOn: ({ coreService }) => coreService.decPrivateModes.reverseWraparound },
-  { number: 66, isOn: ({ coreService }) => coreService.decPrivateModes.applicationKeypad },
   { number: 1000, isOn: ({ coreMouseService }) => coreMouseService.activeProtocol === 'VT200' },
   { number: 1002, isOn: ({ coreMouseService }) => coreMouseService.activeProtocol === 'DRAG' },
   { number: 1003, isOn: ({ coreMouseService }) => coreMouseService.activeProtocol === 'ANY' },
@@ -34,7 +33,7 @@ export const beginning = [
   ...modes.filter(({ isOnAtFirst }) => !isOnAtFirst).map(({ number }) => `\x1b[?${number}l`),
   // Reverse video and two encodings of the mouse, which the emulator does not keep.
   '\x1b[?5l\x1b[?1005l\x1b[?1015l',
-  '\x1b[?7h\x1b[?25h\x1b[4l\x1b[20l\x1b[0 q\x1b[?5W',
+  '\x1b>\x1b[?7h\x1b[?25h\x1b[4l\x1b[20l\x1b[0 q\x1b[?5W',
   '\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b]8;;\x1b\\\x1b[m\x1b[r\x1b[H\x1b[2J',
 ].join('');
 
@@ -45,6 +44,8 @@ export function setModes(inside: Inside, isNewlineOn: boolean, isBlinkOn: boolea
     ...modes
       .filter(({ isOn, isOnAtFirst }) => isOn(inside) !== (isOnAtFirst ?? false))
       .map(({ number, isOnAtFirst }) => `\x1b[?${number}${isOnAtFirst ? 'l' : 'h'}`),
+    // DECNKM, mode 66, is the same to fewer terminals.
+    decPrivateModes.applicationKeypad ? '\x1b=' : '',
     isBlinkOn ? '\x1b[?12h' : '',
     ansi.insertMode ? '\x1b[4h' : '',
     isNewlineOn ? '\x1b[20h' : '',
