@@ -1,5 +1,6 @@
 /** A real terminal: tmux with a server of its own, driven by its commands and read from its screen. */
 import assert from 'node:assert/strict';
+import { createEmulated } from './emulated.js';
 import { prompt, shellLine } from './human.js';
 import { runToEnd } from './command.js';
 import type { Stage } from './stage.js';
@@ -14,6 +15,8 @@ export interface Tmux {
   screen(): Promise<string>;
   /** Waits until the screen matches. */
   shows(text: RegExp): Promise<string>;
+  /** All that is to be seen, cell by cell, and what the terminal is set to, in lines that can be compared. */
+  look(): Promise<string[]>;
   resize(columns: number, rows: number): Promise<void>;
   /** The pid of the server, which is the terminal. */
   serverPid(): Promise<number>;
@@ -49,7 +52,50 @@ export async function startTmux(stage: Stage, name = 'tmux'): Promise<Tmux> {
     presses: async (...keys) => void (await call('send-keys', ...keys)),
     screen,
     shows,
+    async look() {
+      const settings = await call('display-message', '-p', lookedAt.map((it) => `${it}=#{${it}}`).join('\n'));
+      return [
+        ...settings.trimEnd().split('\n'),
+        ...(await describeCells(await call('capture-pane', '-p', '-e', '-N'))),
+      ];
+    },
     resize: async (columns, rows) => void (await call('resize-window', '-x', `${columns}`, '-y', `${rows}`)),
     serverPid: async () => Number(await call('display-message', '-p', '#{pid}')),
   };
+}
+
+/** The names of tmux; see FORMATS in its manual. */
+const lookedAt = [
+  'pane_width',
+  'pane_height',
+  'pane_title',
+  'pane_tabs',
+  'alternate_on',
+  'cursor_x',
+  'cursor_y',
+  'cursor_flag',
+  'insert_flag',
+  'keypad_cursor_flag',
+  'keypad_flag',
+  'mouse_all_flag',
+  'mouse_button_flag',
+  'mouse_sgr_flag',
+  'mouse_standard_flag',
+  'mouse_utf8_flag',
+  'origin_flag',
+  'scroll_region_lower',
+  'scroll_region_upper',
+  'wrap_flag',
+];
+
+/** tmux tells the cells as a terminal would have to be told of them, line drawing by SO and SI. */
+async function describeCells(captured: string): Promise<string[]> {
+  const lines = captured.split('\n').slice(0, -1);
+  const paper = await createEmulated({ columns: 200, rows: lines.length });
+  try {
+    paper.feed(Buffer.from(`\x1b)0\x1b[?7l${lines.join('\r\n')}`));
+    return paper.describe().filter((line) => /^normal \d+:/.test(line));
+  } finally {
+    paper.close();
+  }
 }
