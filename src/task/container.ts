@@ -7,6 +7,7 @@
  */
 import { constants } from 'node:os';
 import { TermshimError } from '../os/errors.js';
+import { createQueue, type Queue } from '../os/queue.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import { bounded } from './bounded.js';
@@ -15,7 +16,6 @@ import { launchExec } from './exec.js';
 import { type Exit, launchProcess } from './launch.js';
 import { type IoLimits, openIo, type ProcessStdio } from './process-io.js';
 import { Process } from './process.js';
-import { createQueue, type Queue } from './queue.js';
 import { impossible, type ProcessState } from './state.js';
 
 export interface ContainerOptions extends IoLimits {

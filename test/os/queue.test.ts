@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createQueue } from '../../src/task/queue.js';
+import { createQueue } from '../../src/os/queue.js';
 
 test('work runs one after the other, in the order in which it was given', async () => {
   const inTurn = createQueue();
