@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct export *const export_tables[] = {fd_exports,     epoll_exports, pump_exports,    ring_exports,
-                                                     socket_exports, tty_exports,   process_exports, mount_exports};
+static const struct export *const export_tables[] = {fd_exports,   epoll_exports,   pump_exports,
+                                                     ring_exports, log_exports,     socket_exports,
+                                                     tty_exports,  process_exports, mount_exports};
 
 void argument_fail(struct call *call, const char *message) {
   if (!call->failed) napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);
@@ -81,6 +82,7 @@ static napi_value run_export(napi_env env, napi_callback_info info) {
 static void finish_teardown(struct context *context) {
   pump_teardown(context);
   ring_teardown(context);
+  log_teardown(context);
   fd_teardown(context);
   napi_remove_async_cleanup_hook(context->cleanup);
   free(context);
@@ -103,6 +105,7 @@ NAPI_MODULE_INIT() {
   context->pumps.first_free = -1;
   context->rings.first_free_ring = -1;
   context->rings.first_free_reader = -1;
+  context->encoders.first_free = -1;
   if (napi_set_instance_data(env, context, NULL, NULL) != napi_ok ||
       napi_add_async_cleanup_hook(env, teardown, context, &context->cleanup) != napi_ok) {
     free(context);

@@ -49,6 +49,14 @@ struct ring_table {
   int32_t first_free_reader;
 };
 
+struct encoder;
+
+struct encoder_table {
+  struct encoder *encoders;
+  int32_t count;
+  int32_t first_free;
+};
+
 /* One for each environment (the main thread, each worker); lives until the environment's cleanup hook has run. */
 struct context {
   napi_env env;
@@ -57,6 +65,7 @@ struct context {
   struct epoll_set *epoll;
   struct pump_table pumps;
   struct ring_table rings;
+  struct encoder_table encoders;
 };
 
 /* One call from JavaScript. `failed` means that an exception is pending and the result is not looked at. */
@@ -82,6 +91,7 @@ extern const struct export fd_exports[];
 extern const struct export epoll_exports[];
 extern const struct export pump_exports[];
 extern const struct export ring_exports[];
+extern const struct export log_exports[];
 extern const struct export socket_exports[];
 extern const struct export tty_exports[];
 extern const struct export process_exports[];
@@ -115,6 +125,7 @@ void ring_append(struct ring_table *table, int32_t id, const uint8_t *bytes, siz
 void fd_teardown(struct context *context);
 void pump_teardown(struct context *context);
 void ring_teardown(struct context *context);
+void log_teardown(struct context *context);
 /* Closes the set, then calls `done`: at once when there is none, else when libuv has let go of its handle. */
 void epoll_teardown(struct context *context, void (*done)(struct context *context));
 

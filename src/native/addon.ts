@@ -119,6 +119,21 @@ export interface Addon {
    */
   ring_reader_write(reader: number, sink: number): number;
 
+  // log.c: log entries of what a process writes
+
+  /** Returns the id of an encoder for one stream of a log, with `format` one of {@link LogFormat}. */
+  log_create(format: number, isStderr: boolean): number;
+  /**
+   * Makes entries of the lines that end in `from`, and of parts of 16 KiB of those that are longer. A line without an
+   * end waits in the encoder. Returns `taken * 2 ** 26 + written`: fewer bytes than `from` has are taken when the next
+   * entry may not fit into `into`, of which 128 KiB are always enough for one.
+   */
+  log_encode(encoder: number, from: Uint8Array, into: Uint8Array): number;
+  /** The stream has ended: makes an entry of the line that waits. Returns its length; -ENOBUFS, as for `log_encode`. */
+  log_end(encoder: number, into: Uint8Array): number;
+  /** Frees the encoder and drops what waits. */
+  log_destroy(encoder: number): number;
+
   // socket.c: unix stream sockets, SCM_RIGHTS, peer credentials
 
   /** A listening, non-blocking socket bound to `path`, whose file gets `mode`. -ENAMETOOLONG over 107 bytes, -EINVAL for none. */
@@ -209,6 +224,16 @@ export const PumpStop = {
   /** A reader of a ring has lost its place; nothing was written. */
   lost: 8,
 } as const;
+
+/** How an entry of a log looks. */
+export const LogFormat = {
+  /** Docker's: `{"log":"...\\n","stream":"stdout","time":"..."}`. A part that ends no line has no `\\n`. */
+  'json-file': 0,
+  /** Of kubelet's container runtime interface: `TIME stdout F LINE`, or P for a part that ends no line. */
+  cri: 1,
+} as const;
+
+export type LogFormat = keyof typeof LogFormat;
 
 export const addon: Addon = load();
 
