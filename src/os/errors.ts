@@ -18,6 +18,8 @@ export const errorCodes = [
   'ERR_ID_AMBIGUOUS',
   'ERR_ID_INVALID',
   'ERR_ID_IN_USE',
+  'ERR_LOG_FAILED',
+  'ERR_LOG_OPTION',
   'ERR_MOUNT_FAILED',
   'ERR_NOT_A_CONSOLE',
   'ERR_NO_DAEMON',

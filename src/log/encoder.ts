@@ -1,0 +1,40 @@
+/** What a process writes as entries of a log: native/log.c with an owner. */
+import { addon, LogFormat } from '../native/addon.js';
+import { check } from '../os/errors.js';
+
+export type LogStream = 'stdout' | 'stderr';
+
+export interface Encoder {
+  /**
+   * Makes entries of the lines that end in `bytes`, and keeps what does not end. Takes fewer bytes than there are if the
+   * next entry may not fit into `into`; into 128 KiB one always fits.
+   */
+  encode(stream: LogStream, bytes: Uint8Array, into: Uint8Array): { taken: number; written: number };
+  /** Makes an entry of what was kept. Answers with its length, 0 if there was nothing; undefined if it may not fit. */
+  end(stream: LogStream, into: Uint8Array): number | undefined;
+  /** Drops what was kept. Idempotent. */
+  close(): void;
+}
+
+export function createEncoder(format: LogFormat): Encoder {
+  const ids = { stdout: create(format, false), stderr: create(format, true) };
+  let isOpen = true;
+  return {
+    encode(stream, bytes, into) {
+      const answer = check(addon.log_encode(ids[stream], bytes, into), 'log_encode', 'make entries of a log');
+      return { taken: Math.floor(answer / 2 ** 26), written: answer % 2 ** 26 };
+    },
+    end(stream, into) {
+      const length = addon.log_end(ids[stream], into);
+      return length < 0 ? undefined : length;
+    },
+    close() {
+      if (isOpen) for (const id of Object.values(ids)) addon.log_destroy(id);
+      isOpen = false;
+    },
+  };
+}
+
+function create(format: LogFormat, isStderr: boolean): number {
+  return check(addon.log_create(LogFormat[format], isStderr), 'malloc', 'begin a log');
+}

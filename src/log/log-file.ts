@@ -1,0 +1,126 @@
+/**
+ * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv: a disk that
+ * hangs stops no console.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TermshimError } from '../os/errors.js';
+import { openForAppend } from './append-file.js';
+import { createBackups } from './backups.js';
+import { logError } from './log-error.js';
+import { makeDirectory } from './make-directory.js';
+import type { LogOptions } from './options.js';
+import { mendTail } from './tail.js';
+
+export interface Written {
+  /** Of the entries; what was not written is no part of the log. */
+  bytes: number;
+  /** Why not all of it was written. */
+  error?: TermshimError;
+}
+
+export interface LogFile {
+  /** Appends whole entries, none of them to two files. The next call must wait for this one; so for `reopen`. */
+  write(entries: Uint8Array): Promise<Written>;
+  /** Closes the file and opens what is at the path now. If that fails, the old one stays open. */
+  reopen(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED.
+ *
+ * @param onTrouble told when a full file cannot be put aside: it goes on growing, and that is tried again when it has
+ *   grown by as much once more
+ */
+export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
+  const { path, maxBytes, maxFiles } = options;
+  let { file, size } = await openAtEnd(options);
+  const backups = createBackups(options, onTrouble);
+  await backups.begin();
+  let fullAt = maxBytes;
+  let isClosed = false;
+  const beginAnew = async (): Promise<void> => {
+    try {
+      if (maxFiles === 1) {
+        await file.truncate(0);
+      } else {
+        const next = await backups.replace();
+        await file.close();
+        file = next;
+      }
+      size = 0;
+      fullAt = maxBytes;
+    } catch (error) {
+      fullAt = size + (maxBytes ?? 0);
+      onTrouble(logError(error, `put aside the full log ${path}`));
+    }
+  };
+  return {
+    async write(entries) {
+      for (let done = 0; done < entries.length; ) {
+        if (fullAt !== undefined && size >= fullAt) await beginAnew();
+        const rest = entries.subarray(done);
+        const piece = fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, fullAt - size));
+        const { bytes, error } = await append(file, piece);
+        done += bytes;
+        size += bytes;
+        if (error !== undefined) return { bytes: done, error: logError(error, `write the log ${path}`) };
+      }
+      return { bytes: entries.length };
+    },
+    async reopen() {
+      const next = await openAtEnd(options);
+      await file.close();
+      ({ file, size } = next);
+      fullAt = maxBytes;
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await file.close();
+    },
+  };
+}
+
+async function openAtEnd({ path, format }: LogOptions): Promise<{ file: FileHandle; size: number }> {
+  let file: FileHandle | undefined;
+  try {
+    await makeDirectory(dirname(path));
+    file = await openForAppend(path);
+    if (!(await file.stat()).isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
+    return { file, size: await mendTail(file, format) };
+  } catch (error) {
+    await file?.close();
+    throw logError(error, `open the log ${path}`);
+  }
+}
+
+/** The length of the first entries that have at least so many bytes together, or of all. */
+function endOfEntry(entries: Uint8Array, atLeast: number): number {
+  const newline = entries.indexOf(0x0a, Math.max(0, atLeast - 1));
+  return newline < 0 ? entries.length : newline + 1;
+}
+
+/** A full disk takes a part: what it took of the last entry is cut off again. */
+async function append(file: FileHandle, entries: Uint8Array): Promise<{ bytes: number; error?: unknown }> {
+  let done = 0;
+  try {
+    while (done < entries.length) done += (await file.write(entries, done)).bytesWritten;
+    return { bytes: done };
+  } catch (error) {
+    const whole = done === 0 ? 0 : entries.lastIndexOf(0x0a, done - 1) + 1;
+    if (whole < done) await cutOff(file, done - whole);
+    return { bytes: whole, error };
+  }
+}
+
+/** If that fails too, the entry stays as a line that cannot be read. */
+async function cutOff(file: FileHandle, bytes: number): Promise<void> {
+  try {
+    await file.truncate((await file.stat()).size - bytes);
+  } catch {
+    // As said.
+  }
+}
