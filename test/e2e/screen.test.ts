@@ -29,7 +29,7 @@ const scenes: Record<string, Scene> = {
     ],
     after: [
       ['and one more', /and one more/],
-      [['Escape'], /Modified|\[modified\]/i],
+      [['Escape'], /^- \/tmp\/text \[Modified\]/m],
       [':q!', /inside:漢\$ busybox vi/],
     ],
   },
