@@ -4,6 +4,7 @@
 import type { Console } from '../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../os/epoll.js';
 import { Flow } from './flow.js';
+import type { InputTap } from './input-tap.js';
 
 export interface ClientInputOptions {
   /** Non-blocking, with events of its own. It stays the caller's, and outlives the input. */
@@ -19,18 +20,25 @@ export class ClientInput {
   readonly #flow: Flow;
   readonly #watch: Watch | undefined;
   readonly #onWantRoom: (isWanted: boolean) => void;
+  readonly #tap: InputTap;
   #typedBytes = 0;
 
   /** @param onWantRoom whether `consoleReady` is to be called when the console takes more */
-  constructor(console: Console, options: ClientInputOptions, onWantRoom: (isWanted: boolean) => void) {
+  constructor(
+    console: Console,
+    options: ClientInputOptions,
+    { tap, onWantRoom }: { tap: InputTap; onWantRoom: (isWanted: boolean) => void },
+  ) {
     this.#options = options;
     this.#onWantRoom = onWantRoom;
+    this.#tap = tap;
     this.#flow = new Flow({
       source: options.fd,
       sink: console.fd,
       onStop: (stop) => this.#stopped(stop),
       onError: (error) => this.#end(error),
     });
+    tap.join(this.#flow);
     this.#watch = watch(options.fd, EPOLLIN, (events) => this.#ready(events));
   }
 
@@ -44,6 +52,7 @@ export class ClientInput {
     this.#onWantRoom(false);
     this.#watch?.close();
     this.#flow.close();
+    this.#tap.leave(this.#flow);
   }
 
   #ready(events: number): void {

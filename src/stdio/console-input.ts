@@ -5,6 +5,7 @@ import { addon } from '../native/addon.js';
 import type { Console } from '../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
+import type { InputTap } from './input-tap.js';
 
 /**
  * What the end of stdin does.
@@ -21,6 +22,7 @@ export interface ConsoleInputOptions {
   stdin: { readonly fd: number };
   console: Console;
   stdinEnd: StdinEnd;
+  tap: InputTap;
   /** Whether `consoleReady` is to be called when the console takes more. */
   onWantRoom(isWanted: boolean): void;
   /** The end has come, by the policy `hangup`, and the process has read what was typed, or does not read. */
@@ -40,9 +42,10 @@ export class ConsoleInput {
   #readingTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConsoleInputOptions) {
-    const { stdin, console, stdinEnd, onError } = options;
+    const { stdin, console, stdinEnd, tap, onError } = options;
     this.#options = options;
     this.#flow = new Flow({ source: stdin.fd, sink: console.fd, onStop: (stop) => this.#stopped(stop), onError });
+    tap.join(this.#flow);
     this.#watch = watch(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
     // What is owed for an end of file must come before what is typed next, and only we know of it.
     if (stdinEnd !== 'veof') this.#flow.serve(this.#watch);
@@ -67,6 +70,7 @@ export class ConsoleInput {
     clearInterval(this.#readingTimer);
     this.#watch?.close();
     this.#flow.close();
+    this.#options.tap.leave(this.#flow);
   }
 
   #stdinReady(events: number): void {
@@ -116,6 +120,7 @@ export class ConsoleInput {
   #payEof(): void {
     const owed = this.#owedEof ?? new Uint8Array();
     const taken = Math.max(0, addon.fd_write(this.#options.console.fd, owed));
+    this.#options.tap.took(owed.subarray(0, taken));
     const isPaid = taken >= owed.length;
     this.#owedEof = isPaid ? undefined : owed.subarray(taken);
     this.#options.onWantRoom(!isPaid);

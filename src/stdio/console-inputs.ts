@@ -4,8 +4,9 @@
 import type { Console } from '../os/console.js';
 import { ClientInput, type ClientInputOptions } from './client-input.js';
 import { ConsoleInput, type ConsoleInputOptions } from './console-input.js';
+import { InputTap } from './input-tap.js';
 
-export interface ConsoleInputsOptions extends Omit<ConsoleInputOptions, 'stdin' | 'onWantRoom'> {
+export interface ConsoleInputsOptions extends Omit<ConsoleInputOptions, 'stdin' | 'tap' | 'onWantRoom'> {
   /** Where input comes from in the first place, if from anywhere. */
   stdin: ConsoleInputOptions['stdin'] | undefined;
   /** Whether `consoleReady` is to be called when the console takes more. */
@@ -15,6 +16,7 @@ export interface ConsoleInputsOptions extends Omit<ConsoleInputOptions, 'stdin' 
 export class ConsoleInputs {
   readonly #console: Console;
   readonly #onWantRoom: (isWanted: boolean) => void;
+  readonly #tap = new InputTap();
   readonly #stdin: ConsoleInput | undefined;
   readonly #clients = new Set<ClientInput>();
   /** Those that wait for the console to take more. */
@@ -26,7 +28,7 @@ export class ConsoleInputs {
     this.#onWantRoom = options.onWantRoom;
     if (stdin === undefined) return;
     const onWantRoom = (isWanted: boolean): void => this.#setWaiting(input, isWanted);
-    const input: ConsoleInput = new ConsoleInput({ ...options, stdin, onWantRoom });
+    const input: ConsoleInput = new ConsoleInput({ ...options, stdin, tap: this.#tap, onWantRoom });
     this.#stdin = input;
   }
 
@@ -42,7 +44,8 @@ export class ConsoleInputs {
       options.onTyped(bytes);
     };
     const onWantRoom = (isWanted: boolean): void => this.#setWaiting(input, isWanted);
-    const input: ClientInput = new ClientInput(this.#console, { ...options, onTyped }, onWantRoom);
+    const shared = { tap: this.#tap, onWantRoom };
+    const input: ClientInput = new ClientInput(this.#console, { ...options, onTyped }, shared);
     this.#clients.add(input);
     return {
       close: () => {
@@ -50,6 +53,11 @@ export class ConsoleInputs {
         input.close();
       },
     };
+  }
+
+  /** As `InputTap.observe`. */
+  observe(onInput: (bytes: Uint8Array) => void): { close(): void } {
+    return this.#tap.observe(onInput);
   }
 
   /** To be called when the console takes bytes again, after `onWantRoom(true)`. */
@@ -61,6 +69,7 @@ export class ConsoleInputs {
   close(): void {
     this.#stdin?.close();
     for (const client of this.#clients) client.close();
+    this.#tap.close();
   }
 
   #setWaiting(input: { consoleReady(): void }, isWaiting: boolean): void {

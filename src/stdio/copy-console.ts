@@ -56,6 +56,8 @@ export interface ConsoleCopy {
   readonly fanOut: FanOut;
   /** One more that types. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
+  /** Calls `onInput` with all that is typed from now on, in order. The bytes are only lent. */
+  observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
   /**
    * The session leader has been reaped: all it wrote is in the console, and the copy ends when that is read. Must not
    * be called before, or the last output may be missed.
@@ -150,6 +152,11 @@ class Copier implements ConsoleCopy {
   addInput(options: ClientInputOptions): { close(): void } {
     const inputs = this.#state === 'copying' ? this.#inputs : undefined;
     return inputs?.add(options) ?? { close() {} };
+  }
+
+  observeInput(onInput: (bytes: Uint8Array) => void): { close(): void } {
+    const inputs = this.#state === 'copying' ? this.#inputs : undefined;
+    return inputs?.observe(onInput) ?? { close() {} };
   }
 
   processEnded(): void {

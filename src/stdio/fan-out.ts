@@ -1,5 +1,5 @@
 /**
- * A console's output for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
+ * What flows through a console, its output above all, for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
  */
 import { type DrivenFollower, type FollowOptions, type Follower, createFollower } from './follower.js';
 import { type Ring, createRing } from './ring.js';

@@ -72,6 +72,8 @@ export interface TerminalSession {
   readonly fanOut: FanOut;
   /** One more that types. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
+  /** For those who record what is typed. The bytes are only lent. */
+  observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
 }
 
 export interface ProcessIo {

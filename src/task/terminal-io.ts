@@ -81,6 +81,7 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
       return copy.fanOut;
     },
     addInput: (options) => copy.addInput(options),
+    observeInput: (onInput) => copy.observeInput(onInput),
   };
 }
 
