@@ -9,7 +9,7 @@ import { watchHostSize } from '../os/host-terminal.js';
 import type { Attachment } from './attach.js';
 import { attachSession } from './attach-session.js';
 import { type ProcessFifos, openProcessFifos } from './process-fifos.js';
-import { type WantedProcess, noStdio, orRemove, resizeProcess } from './wanted-process.js';
+import { type WantedProcess, noStdio, orRemove, prepareProcess, resizeProcess } from './wanted-process.js';
 
 export interface ForegroundOptions extends WantedProcess {
   /** Whether our stdin is the process's. */
@@ -47,15 +47,14 @@ export async function runInForeground(options: ForegroundOptions): Promise<numbe
 
 /** @param fifos undefined for a session */
 async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefined): Promise<number | undefined> {
-  const { daemon, signals, id, execId, terminal, size, sizePolicy } = options;
-  const { task, sessions } = daemon;
+  const { daemon, signals, id, execId, terminal } = options;
+  const { task } = daemon;
   const ids = { id, execId };
   const attached = fifos === undefined ? await join(options) : fifos.connect();
   const stopResizing =
     fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
   try {
-    if (size !== undefined) await resizeProcess(options, size);
-    if (sizePolicy !== undefined) await sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+    await prepareProcess(options);
     const left = whenLeft(attached, fifos === undefined);
     // A process that is yet to be made takes no signal.
     const refused: number[] = [];

@@ -13,8 +13,17 @@ export interface WantedProcess {
   size: Size | undefined;
   /** Whose window gives the terminal its size; undefined for whoever typed last. */
   sizePolicy: string | undefined;
+  /** Undefined if it is not recorded. */
+  recording: WantedRecording | undefined;
   /** Create or Exec. */
   make: (stdio: RequestStdio) => Promise<unknown>;
+}
+
+export interface WantedRecording {
+  /** Absolute. */
+  path: string;
+  /** Whether what is typed is recorded too. */
+  input: boolean;
 }
 
 /** As in the requests Create and Exec. An empty path means: none. */
@@ -31,16 +40,23 @@ export function resizeProcess({ daemon, id, execId }: WantedProcess, { columns, 
   return daemon.task.resizePty({ id, execId, width: columns, height: rows });
 }
 
+/** What has to be before the first byte of a process that has been made. */
+export async function prepareProcess(wanted: WantedProcess): Promise<void> {
+  const { daemon, id, execId, size, sizePolicy, recording } = wanted;
+  const ids = { id, execId };
+  if (size !== undefined) await resizeProcess(wanted, size);
+  if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+  if (recording !== undefined) await daemon.sessions.record({ ...ids, ...recording });
+}
+
 /** Runs it without anybody attached. If it fails, or `signal` aborts it, nothing of it stays. */
 export async function runInBackground(wanted: WantedProcess, signal: AbortSignal): Promise<void> {
-  const { daemon, terminal, size, sizePolicy, make, ...rest } = wanted;
-  const ids = { id: rest.id, execId: rest.execId };
+  const { daemon, id, execId, terminal, make } = wanted;
   await make({ terminal, ...noStdio });
   await orRemove(wanted, async () => {
-    if (size !== undefined) await resizeProcess(wanted, size);
-    if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy });
+    await prepareProcess(wanted);
     signal.throwIfAborted();
-    await daemon.task.start(ids);
+    await daemon.task.start({ id, execId });
   });
 }
 

@@ -14,9 +14,15 @@ import { exitAsProcess } from './catch-signals.js';
 import { connect, resolveIds } from './connect.js';
 import { printLine } from './exit.js';
 import { defaultSize } from './run-bundle.js';
-import { detachKeysOption } from './session-options.js';
+import {
+  type RecordOptions,
+  detachKeysOption,
+  readRecordOptions,
+  recordInputOption,
+  recordOption,
+} from './session-options.js';
 
-interface ExecOptions {
+interface ExecOptions extends RecordOptions {
   interactive?: true;
   tty?: true;
   detach?: true;
@@ -37,6 +43,8 @@ export function command(): Command {
     .option('-e, --env <name=value>', 'a variable of its environment, ours if there is no value', addVariable, [])
     .option('-w, --workdir <dir>', 'where it begins, a directory of the container', parseDirectory)
     .option('-u, --user <uid[:gid]>', 'who it is, in numbers', parseUser)
+    .addOption(recordOption())
+    .addOption(recordInputOption())
     .addHelpText('after', example)
     .passThroughOptions()
     .action(exec);
@@ -52,7 +60,8 @@ Examples:
   $ tar c src | termshim exec -i -w /work build -- tar x
 `;
 
-async function exec(name: string, words: string[], options: ExecOptions): Promise<void> {
+async function exec(name: string, words: string[], options: ExecOptions, self: Command): Promise<void> {
+  const recording = readRecordOptions(options, { terminal: options.tty === true }, self);
   // What follows the id is passed on as it is, the dashes too that end our options.
   const args = words[0] === '--' ? words.slice(1) : words;
   await exitAsProcess(async (signals) => {
@@ -66,7 +75,7 @@ async function exec(name: string, words: string[], options: ExecOptions): Promis
     const execId = `exec-${randomBytes(6).toString('hex')}`;
     const make: WantedProcess['make'] = (stdio) => daemon.task.exec({ id, execId, spec: added, ...stdio });
     const size = terminal ? (hostSize() ?? defaultSize) : undefined;
-    const wanted = { daemon, id, execId, terminal, size, sizePolicy: undefined, make };
+    const wanted = { daemon, id, execId, terminal, size, sizePolicy: undefined, recording, make };
     if (options.detach !== true) {
       return await runInForeground({ ...wanted, isInteractive: interactive, detachKeys, signals });
     }

@@ -1,6 +1,7 @@
 /**
  * What a person reads: columns, bytes, times and command lines. Scripts have JSON.
  */
+import { shellLine } from '../runtime/shell-line.js';
 
 /** Columns as wide as what is in them, three spaces apart, and nothing after the last. Each line ends with `\n`. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -45,11 +46,7 @@ export function formatDuration(ms: number): string {
 
 /** As one could type it into a shell, on one line. */
 export function formatCommand(words: readonly string[]): string {
-  return printable(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word))).join(' '));
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+  return printable(shellLine(words));
 }
 
 /** Text that others wrote: whatever could move the cursor, or make a line of two, is shown as its code. */

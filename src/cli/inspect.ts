@@ -53,6 +53,7 @@ export function inspectText({ session, clients }: InspectResponse, now: number):
 
 function factsOf(session: Session): [name: string, value: string][] {
   const { id, execId, state, pid, terminal, tty, columns, rows, sizePolicy, screen } = session;
+  const { recording, recordingFailure } = session;
   const { waitingSince, createdAt, exitedAt, exitStatus, stdinBytes, stdoutBytes } = session;
   const time = (stamp: Session['createdAt']): string =>
     stamp === undefined ? '' : new Date(timeOf(stamp)).toISOString();
@@ -60,6 +61,7 @@ function factsOf(session: Session): [name: string, value: string][] {
     ['terminal', tty],
     ['size', `${columns}x${rows}, by ${sizePolicy}`],
     ['screen', screen ? 'kept' : 'not kept'],
+    ['recording', recordingFailure === '' ? recording : `ended: ${recordingFailure}`],
     ['typed', formatBytes(stdinBytes)],
     ['shown', formatBytes(stdoutBytes)],
     ['waiting since', time(waitingSince)],

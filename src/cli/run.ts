@@ -13,9 +13,16 @@ import { packAny } from '../ttrpc/message.js';
 import { exitAsProcess } from './catch-signals.js';
 import { printLine } from './exit.js';
 import { prepareBundle } from './run-bundle.js';
-import { detachKeysOption, parseSizePolicy } from './session-options.js';
+import {
+  type RecordOptions,
+  detachKeysOption,
+  parseSizePolicy,
+  readRecordOptions,
+  recordInputOption,
+  recordOption,
+} from './session-options.js';
 
-interface RunOptions {
+interface RunOptions extends RecordOptions {
   interactive?: true;
   tty?: true;
   detach?: true;
@@ -48,6 +55,8 @@ export function command(): Command {
     .option('--bundle <dir>', 'an OCI bundle')
     .option('--rootfs <dir>', 'a root filesystem; the rest of the bundle is made for you')
     .option('--name <id>', 'the container id (default: a random one)')
+    .addOption(recordOption())
+    .addOption(recordInputOption())
     .addHelpText('after', example)
     .passThroughOptions()
     .action(run);
@@ -67,10 +76,12 @@ Examples:
   $ termshim run -it --rootfs ./alpine -- sh
   $ termshim run -dt --name build --rootfs ./alpine -- make
   $ termshim run -t --runtime crun --bundle ./my-bundle
+  $ termshim run -it --record demo.cast -- bash
 `;
 
 async function run(args: string[], options: RunOptions, self: Command): Promise<void> {
   checkUsage(args, options, self);
+  const recording = readRecordOptions(options, { terminal: options.tty === true }, self);
   const isBundleGiven = options.bundle !== undefined || options.rootfs !== undefined;
   const id = parseId(options.name ?? `termshim-${randomBytes(6).toString('hex')}`);
   const runtime = findRuntime(options.runtime, { isBundleGiven });
@@ -82,7 +93,7 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
     const created = packAny(CreateOptions, { ...program, config, remove: !detach, screen });
     const make: WantedProcess['make'] = (stdio) =>
       daemon.task.create({ id, bundle, options: created, ...stdio }, { signal: signals.aborted });
-    const wanted = { daemon, id, execId: '', terminal, size, sizePolicy: options.size, make };
+    const wanted = { daemon, id, execId: '', terminal, size, sizePolicy: options.size, recording, make };
     if (!detach) return await runInForeground({ ...wanted, isInteractive: interactive, detachKeys, signals });
     await runInBackground(wanted, signals.aborted);
     printLine(id);

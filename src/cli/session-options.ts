@@ -1,5 +1,7 @@
 /** Options of the commands that attach a terminal. What their parsers refuse is a usage error. */
-import { InvalidArgumentError, Option } from 'commander';
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { WantedRecording } from '../attach/wanted-process.js';
 import { defaultDetachKeys, parseDetachKeys } from '../attach/detach-keys.js';
 
 export function detachKeysOption(): Option {
@@ -12,6 +14,36 @@ export function detachKeysOption(): Option {
 export function parseSizePolicy(text: string): string {
   if (/^(latest|smallest|largest|[1-9]\d{0,8}|[1-9]\d{0,4}x[1-9]\d{0,4})$/.test(text)) return text;
   throw new InvalidArgumentError('It is latest, smallest, largest, the number of a client, or a size such as 80x24.');
+}
+
+export interface RecordOptions {
+  record?: string;
+  recordInput?: true;
+}
+
+export function recordOption(): Option {
+  return new Option('--record <file>', 'record what it shows, for `asciinema play`; with -t').argParser(absolute);
+}
+
+export function recordInputOption(): Option {
+  return new Option('--record-input', 'record what is typed too, and passwords with it');
+}
+
+/** Undefined if nothing is to be recorded. What cannot be is a usage error. */
+export function readRecordOptions(
+  { record: path, recordInput }: RecordOptions,
+  { terminal }: { terminal: boolean },
+  self: Command,
+): WantedRecording | undefined {
+  const input = recordInput === true;
+  if (path !== undefined && !terminal) self.error('error: --record needs -t: without a terminal nothing is recorded');
+  if (path === undefined && input) self.error('error: --record-input needs --record');
+  return path === undefined ? undefined : { path, input };
+}
+
+/** The daemon has a directory of its own. */
+export function absolute(path: string): string {
+  return resolve(path);
 }
 
 function parseKeys(text: string): Uint8Array {

@@ -44,6 +44,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'set the size of a terminal, or say whose window decides',
       load: () => import('./resize.js'),
     },
+    record: {
+      about: 'record what a terminal shows, for asciinema',
+      load: () => import('./record.js'),
+    },
     kill: {
       about: 'send a signal to a container',
       load: () => import('./kill.js'),

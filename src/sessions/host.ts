@@ -16,6 +16,13 @@ export interface HostedContainer {
   readonly spec: OciSpec;
 }
 
+/** What was asked to run. An exec process may have been asked for without any of it. */
+export function processOf({ container, spec }: HostedContainer, execId: string): { args: string[]; env: string[] } {
+  const asked = execId === '' ? spec.process : container.execs.get(execId)?.spec;
+  const { args, env }: { args?: string[]; env?: string[] | null } = asked ?? {};
+  return { args: args ?? [], env: env ?? [] };
+}
+
 /** Of a config.json. */
 export const screenAnnotation = 'io.termshim.screen';
 

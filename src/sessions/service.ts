@@ -1,4 +1,5 @@
 /** The service termshim.v1.Sessions: what people do with the terminals of a daemon's containers. */
+import { isAbsolute } from 'node:path';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import type { Size } from '../os/console.js';
 import { type AttachRequest, SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
@@ -7,6 +8,7 @@ import { Code, RpcError } from '../ttrpc/status.js';
 import type { ClientEnds } from './client.js';
 import type { EventList } from './event-list.js';
 import type { HostedContainer, SessionHost } from './host.js';
+import { recordingFacts } from './recording-facts.js';
 import { sessionMessage } from './session-message.js';
 import type { Session } from './session.js';
 import { parseSizePolicy } from './size.js';
@@ -33,11 +35,11 @@ function methods({
   open,
 }: SessionsServiceOptions): Implementation<typeof SessionsDefinition> {
   const describe = (hosted: HostedContainer, execId: string) => sessionMessage(hosted, execId, find(hosted, execId));
-  const sessionOf = ({ id, execId }: { id: string; execId: string }): Session => {
+  const sessionOf = ({ id, execId }: { id: string; execId: string }, what = 'nobody can attach to it'): Session => {
     const hosted = host.get(id);
     const { options } = hosted.container.process(execId);
     if (options.stdio.kind === 'terminal') return open(hosted, execId);
-    throw new RpcError(Code.FailedPrecondition, `${options.name} has no terminal, so nobody can attach to it`);
+    throw new RpcError(Code.FailedPrecondition, `${options.name} has no terminal, so ${what}`);
   };
   return {
     list: () => ({
@@ -66,6 +68,18 @@ function methods({
     },
     setSizePolicy(request) {
       sessionOf(request).setPolicy(parseSizePolicy(request.policy));
+      return {};
+    },
+    async record({ path, input: withInput, ...ids }) {
+      if (!isAbsolute(path)) {
+        throw new RpcError(Code.InvalidArgument, `the path of a recording is ${path || 'empty'}, and not absolute`);
+      }
+      const session = sessionOf(ids, 'there is nothing to record');
+      await session.record({ path, withInput, facts: recordingFacts(host.get(ids.id), ids.execId) });
+      return {};
+    },
+    async endRecording(ids) {
+      await sessionOf(ids, 'nothing is recorded').endRecording();
       return {};
     },
     async events({ after, waitMs }, { signal }) {

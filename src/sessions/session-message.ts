@@ -2,7 +2,7 @@
 import type { Process } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
-import type { HostedContainer } from './host.js';
+import { type HostedContainer, processOf } from './host.js';
 import type { Session } from './session.js';
 import { formatSizePolicy } from './size.js';
 
@@ -19,7 +19,8 @@ export function sessionMessage(
   const { terminal, exit, options, createdAt } = process;
   const { columns, rows } = session?.size ?? terminal?.size ?? process.size ?? { columns: 0, rows: 0 };
   const waitingMs = terminal?.waitingMs;
-  const { args }: { args?: string[] } = execId === '' ? spec.process : (container.execs.get(execId)?.spec ?? {});
+  const { args } = processOf({ container, spec }, execId);
+  const recording = session?.recording;
   return {
     id: container.id,
     execId,
@@ -37,10 +38,12 @@ export function sessionMessage(
     createdAt: timestampOf(createdAt.getTime()),
     exitStatus: exit?.status ?? 0,
     exitedAt: exit === undefined ? undefined : timestampOf(exit.at.getTime()),
-    command: args ?? [],
+    command: args,
     bundle: container.options.bundle,
     runtime: container.options.runtime.name,
     screen: session?.hasScreen ?? false,
+    recording: recording?.isGoingOn === true ? recording.path : '',
+    recordingFailure: recording?.failure?.message ?? '',
   };
 }
 

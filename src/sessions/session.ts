@@ -11,6 +11,7 @@ import { Code, RpcError } from '../ttrpc/status.js';
 import { Client, type ClientEnds } from './client.js';
 import { type KeptScreen, keepScreen, type OpenScreen } from './kept-screen.js';
 import { skippedNotice } from './notice.js';
+import { Recording, type RecordingRequest } from './recording.js';
 import { createRedraw, type Redraw } from './redraw.js';
 import { tailOf } from './recent-output.js';
 import { chooseSize, isSameSize, type SizePolicy } from './size.js';
@@ -20,9 +21,11 @@ export interface SessionOptions {
   /** Undefined where no screen is to be kept. */
   openScreen: OpenScreen | undefined;
   /** `client` is 0 where none was the cause. */
-  onEvent: (kind: 'attach' | 'detach' | 'resize', client: number) => void;
+  onEvent: (kind: SessionEvent, client: number) => void;
   onFault: (error: Error) => void;
 }
+
+export type SessionEvent = 'attach' | 'detach' | 'resize' | 'record' | 'record-ended' | 'record-failed';
 
 export interface Attachment extends ClientEnds {
   label: string;
@@ -45,6 +48,7 @@ export class Session {
   #lastTyped = 0;
   #screen: KeptScreen | undefined;
   #screenOpened: Promise<void> | undefined;
+  #recording: Recording | undefined;
   #hasEnded = false;
 
   constructor(options: SessionOptions) {
@@ -69,6 +73,11 @@ export class Session {
     return this.#screen !== undefined;
   }
 
+  /** The last one, which may have ended. */
+  get recording(): Recording | undefined {
+    return this.#recording;
+  }
+
   get clients(): ReadonlyMap<number, Client> {
     return this.#clients;
   }
@@ -78,6 +87,7 @@ export class Session {
     const { process, openScreen } = this.#options;
     const { terminal } = process;
     if (terminal === undefined) return;
+    this.#recording?.begin(terminal, nothing);
     if (openScreen !== undefined) this.#screenOpened ??= this.#openScreen(terminal, openScreen);
     for (const client of this.#clients.values()) {
       if (!client.isConnected) this.#connect(client, terminal, { greeting: nothing, back: terminal.stdoutBytes });
@@ -109,6 +119,38 @@ export class Session {
     if (isResized) onEvent('resize', number);
     else if (replay) this.#askForRedraw();
     return number;
+  }
+
+  /**
+   * Begins a recording, with what is on the screen. Throws ERR_STATE_INVALID if the process has ended or is recorded already,
+   * and what is wrong with the file.
+   */
+  async record(request: RecordingRequest): Promise<void> {
+    await this.#screenOpened;
+    const { process, onEvent, onFault } = this.#options;
+    const { name } = process.options;
+    if (this.#hasEnded || process.exit !== undefined) throw new TermshimError('ERR_STATE_INVALID', `${name} has ended`);
+    if (this.#recording?.isGoingOn === true) {
+      throw new TermshimError('ERR_STATE_INVALID', `${name} is recorded already, to ${this.#recording.path}`);
+    }
+    const onEnd = (failure?: Error): void => {
+      if (failure !== undefined) onFault(failure);
+      onEvent(failure === undefined ? 'record-ended' : 'record-failed', 0);
+    };
+    const sizeNow = (): Size => this.size ?? { columns: 0, rows: 0 };
+    const recording = new Recording({ ...request, process, sizeNow, onEnd });
+    this.#recording = recording;
+    onEvent('record', 0);
+    const { terminal } = process;
+    if (terminal === undefined) return;
+    recording.begin(terminal, this.#screen?.snapshot() ?? tailOf(terminal, replayBytes));
+    this.#askForRedraw();
+  }
+
+  /** Settles when the file has all of it. Throws ERR_STATE_INVALID if there is no recording. */
+  async endRecording(): Promise<void> {
+    if (this.#recording?.isGoingOn === true) return await this.#recording.end();
+    throw new TermshimError('ERR_STATE_INVALID', `${this.#options.process.options.name} is not recorded`);
   }
 
   /** What follows throws NotFound if there is no such client. */
@@ -220,6 +262,7 @@ export class Session {
   #end(): void {
     this.#hasEnded = true;
     this.#redraw.cancel();
+    void this.#recording?.end();
     this.#screen?.close();
     this.#screen = undefined;
     for (const client of this.#clients.values()) if (!client.isConnected) this.#remove(client);

@@ -42,6 +42,8 @@ export class Process {
   #pid = 0;
   #exit: Exit | undefined;
   #size: Size | undefined;
+  readonly #sizeListeners = new Set<() => void>();
+  readonly #lastSteps = new Set<() => Promise<void>>();
   #isStdinClosed = false;
 
   constructor(options: ProcessOptions) {
@@ -106,6 +108,19 @@ export class Process {
   resize(size: Size): void {
     this.#size = size;
     this.#launched?.io.resize(size);
+    for (const listener of this.#sizeListeners) listener();
+  }
+
+  /** Calls `listener` after each `resize`. Returns how to stop. */
+  watchSize(listener: () => void): () => void {
+    this.#sizeListeners.add(listener);
+    return () => this.#sizeListeners.delete(listener);
+  }
+
+  /** Does `step` once all that the process wrote has been passed on; its exit is told when that settles. Returns how to stop. */
+  holdExit(step: () => Promise<void>): () => void {
+    this.#lastSteps.add(step);
+    return () => this.#lastSteps.delete(step);
   }
 
   closeStdin(): void {
@@ -140,6 +155,7 @@ export class Process {
     this.#resolveReaped();
     const { beforeExit, onExit, onFault } = this.options;
     await Promise.all([launched.io.drain(), beforeExit()].map((step) => step.catch(onFault)));
+    await Promise.all(Array.from(this.#lastSteps, (step) => step().catch(onFault)));
     onExit(exit);
     this.#resolveExited(exit);
   }

@@ -45,7 +45,7 @@ async function completed(
 
 describe('complete', () => {
   const cases: readonly (readonly [line: string, answer: Answer | readonly string[]])[] = [
-    ['re', ['resize', 'resume', 'recvtty']],
+    ['re', ['resize', 'record', 'resume', 'recvtty']],
     ['xyz', []],
     ['--v', ['--version']],
     ['help ki', ['kill']],
@@ -72,6 +72,9 @@ describe('complete', () => {
     ['ps ', []],
     ['resize web --policy ', ['latest', 'smallest', 'largest']],
     ['resize web ', []],
+    ['record w', ['web', 'worker']],
+    ['record web ', 'files'],
+    ['run -t --record ', 'files'],
     ['completion ', ['bash', 'zsh', 'fish']],
     ['recvtty ', 'files'],
     ['recvtty --pid-file ', 'files'],

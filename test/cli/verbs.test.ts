@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -108,6 +109,8 @@ describe('ps', () => {
       bundle: '/bundles/web',
       runtime: 'runc',
       screen: false,
+      recording: '',
+      recordingFailure: '',
     });
     assert.equal(db?.['exitStatus'], 3);
     assert.deepEqual(rest, { stderr: '', status: 0, calls: [] });
@@ -240,6 +243,18 @@ describe('what a verb asks of the daemon', () => {
       ['SetSizePolicy', { id: 'web', execId: 'shell', policy: 'smallest' }],
     ],
     [
+      ['record', 'web', '/tmp/web.cast'],
+      ['Record', { ...web, path: '/tmp/web.cast', input: false }],
+    ],
+    [
+      ['record', '--input', 'w', 'web.cast', '--exec', 's'],
+      ['Record', { id: 'web', execId: 'shell', path: resolve('web.cast'), input: true }],
+    ],
+    [
+      ['record', '--stop', 'w'],
+      ['EndRecording', web],
+    ],
+    [
       ['kill', 'web'],
       ['Kill', { ...web, signal: 15, all: false }],
     ],
@@ -264,7 +279,8 @@ describe('what a verb asks of the daemon', () => {
   for (const [args, call] of cases) {
     test(args.join(' '), async (t) => {
       const task = { kill: nothing, pause: nothing, resume: nothing };
-      const outcome = await run(t, args, { task, sessions: { setSizePolicy: nothing } });
+      const sessions = { setSizePolicy: nothing, record: nothing, endRecording: nothing };
+      const outcome = await run(t, args, { task, sessions });
       assert.deepEqual(outcome, { ...silence, calls: [call] });
     });
   }
@@ -442,6 +458,7 @@ describe('what goes wrong is one line, with status 1', () => {
   const verbs: readonly string[][] = [
     ['inspect', 'x'],
     ['resize', 'x', '80x24'],
+    ['record', 'x', 'f'],
     ['kill', 'x'],
     ['pause', 'x'],
     ['resume', 'x'],

@@ -18,6 +18,7 @@ const checks = {
   containerd: () =>
     isProgram('ctr', 'containerd', 'containerd-shim-runc-v2') ||
     'needs containerd and its shim (apt-get install containerd)',
+  asciinema: () => isProgram('asciinema') || 'needs asciinema (apt-get install asciinema)',
   chromium: () => isProgram('chromium') || 'needs a browser (apt-get install chromium)',
   docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;

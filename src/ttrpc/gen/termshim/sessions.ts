@@ -33,6 +33,10 @@ export interface Session {
   runtime: string;
   /** Its screen is kept, so that an attach shows it as it is. */
   screen: boolean;
+  /** The file that it is recorded to; empty if it is not. */
+  recording: string;
+  /** Why the last recording has ended before the process; empty if it has not. */
+  recordingFailure: string;
 }
 
 export interface ClientInfo {
@@ -116,13 +120,36 @@ export interface SetSizePolicyRequest {
 export interface SetSizePolicyResponse {
 }
 
+export interface RecordRequest {
+  id: string;
+  execId: string;
+  /** Absolute. There must be no such file. */
+  path: string;
+  /** Record what is typed too, passwords among it. */
+  input: boolean;
+}
+
+export interface RecordResponse {
+}
+
+export interface EndRecordingRequest {
+  id: string;
+  execId: string;
+}
+
+export interface EndRecordingResponse {
+}
+
 export interface Event {
   /** Counts from 1 in a daemon. */
   number: bigint;
   timestamp: Timestamp | undefined;
   id: string;
   execId: string;
-  /** create, start, exec-added, exec-started, exit, delete, oom, paused, resumed, checkpointed, attach, detach, resize */
+  /**
+   * create, start, exec-added, exec-started, exit, delete, oom, paused, resumed, checkpointed, attach, detach, resize,
+   * record, record-ended, record-failed
+   */
   kind: string;
   pid: number;
   exitStatus: number;
@@ -170,6 +197,8 @@ function createBaseSession(): Session {
     bundle: "",
     runtime: "",
     screen: false,
+    recording: "",
+    recordingFailure: "",
   };
 }
 
@@ -242,6 +271,12 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
     }
     if (message.screen !== false) {
       writer.uint32(160).bool(message.screen);
+    }
+    if (message.recording !== "") {
+      writer.uint32(178).string(message.recording);
+    }
+    if (message.recordingFailure !== "") {
+      writer.uint32(186).string(message.recordingFailure);
     }
     return writer;
   },
@@ -417,6 +452,22 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
             }
 
             message.screen = reader.bool();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.recording = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.recordingFailure = reader.string();
             continue;
           }
         }
@@ -1321,6 +1372,220 @@ export const SetSizePolicyResponse: MessageFns<SetSizePolicyResponse, "termshim.
   },
 };
 
+function createBaseRecordRequest(): RecordRequest {
+  return { id: "", execId: "", path: "", input: false };
+}
+
+export const RecordRequest: MessageFns<RecordRequest, "termshim.v1.RecordRequest"> = {
+  $type: "termshim.v1.RecordRequest" as const,
+
+  encode(message: RecordRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.execId !== "") {
+      writer.uint32(18).string(message.execId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.input !== false) {
+      writer.uint32(32).bool(message.input);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.input = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecordResponse(): RecordResponse {
+  return {};
+}
+
+export const RecordResponse: MessageFns<RecordResponse, "termshim.v1.RecordResponse"> = {
+  $type: "termshim.v1.RecordResponse" as const,
+
+  encode(_: RecordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEndRecordingRequest(): EndRecordingRequest {
+  return { id: "", execId: "" };
+}
+
+export const EndRecordingRequest: MessageFns<EndRecordingRequest, "termshim.v1.EndRecordingRequest"> = {
+  $type: "termshim.v1.EndRecordingRequest" as const,
+
+  encode(message: EndRecordingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.execId !== "") {
+      writer.uint32(18).string(message.execId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndRecordingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndRecordingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEndRecordingResponse(): EndRecordingResponse {
+  return {};
+}
+
+export const EndRecordingResponse: MessageFns<EndRecordingResponse, "termshim.v1.EndRecordingResponse"> = {
+  $type: "termshim.v1.EndRecordingResponse" as const,
+
+  encode(_: EndRecordingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndRecordingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndRecordingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseEvent(): Event {
   return { number: 0n, timestamp: undefined, id: "", execId: "", kind: "", pid: 0, exitStatus: 0, client: 0 };
 }
@@ -1707,6 +1972,27 @@ export const SessionsDefinition = {
       requestType: SetSizePolicyRequest as typeof SetSizePolicyRequest,
       requestStream: false,
       responseType: SetSizePolicyResponse as typeof SetSizePolicyResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Writes what a terminal shows from now on to a file that the daemon makes, in the format asciicast v2, until the process
+     * has ended. Between Create and Start: from the first byte.
+     */
+    record: {
+      name: "Record",
+      requestType: RecordRequest as typeof RecordRequest,
+      requestStream: false,
+      responseType: RecordResponse as typeof RecordResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Answers when the file has all of it. */
+    endRecording: {
+      name: "EndRecording",
+      requestType: EndRecordingRequest as typeof EndRecordingRequest,
+      requestStream: false,
+      responseType: EndRecordingResponse as typeof EndRecordingResponse,
       responseStream: false,
       options: {},
     },

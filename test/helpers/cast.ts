@@ -1,0 +1,46 @@
+/** Reads a recording as a player does, and fails where one would. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+export interface Cast {
+  header: { width: number; height: number; timestamp: number; title: string; command: string; env: object };
+  events: CastEvent[];
+  /** All data of a kind, joined: `o` is what was written to the terminal. */
+  all(kind: string): string;
+}
+
+export interface CastEvent {
+  /** Seconds since the beginning. */
+  time: number;
+  kind: string;
+  data: string;
+}
+
+export function readCast(path: string): Cast {
+  return parseCast(readFileSync(path, 'utf8'));
+}
+
+/** Every line is whole, times never go back, and sizes are such. */
+export function parseCast(text: string): Cast {
+  assert.ok(text.endsWith('\n'), `the last line is not whole: ${JSON.stringify(text.slice(-100))}`);
+  const [first = '', ...lines] = text.slice(0, -1).split('\n');
+  const header = JSON.parse(first) as Cast['header'] & { version: number };
+  assert.equal(header.version, 2);
+  for (const field of [header.width, header.height, header.timestamp]) assert.ok(Number.isInteger(field), first);
+  let last = 0;
+  const events = lines.map((line) => {
+    const [time, kind, data, ...more] = JSON.parse(line) as [number, string, string];
+    assert.ok(typeof time === 'number' && time >= last, `${line} is before ${last}`);
+    assert.match(kind, /^[oir]$/);
+    assert.ok(typeof data === 'string' && data !== '' && more.length === 0, line);
+    if (kind === 'r') assert.match(data, /^\d+x\d+$/);
+    last = time;
+    return { time, kind, data };
+  });
+  const all: Cast['all'] = (wanted) =>
+    events
+      .filter(({ kind }) => kind === wanted)
+      .map(({ data }) => data)
+      .join('');
+  return { header, events, all };
+}
