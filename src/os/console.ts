@@ -47,7 +47,7 @@ export class Console {
       });
     }
     addon.fd_set_nonblocking(fd, true);
-    return new Console(master, name === '' ? `/dev/pts/${number}` : name);
+    return new Console(master, nameless.has(name) ? `/dev/pts/${number}` : name);
   }
 
   get fd(): number {
@@ -99,3 +99,6 @@ export class Console {
     this.close();
   }
 }
+
+/** What says nothing of the tty. runc calls every console by what it has opened. */
+const nameless: ReadonlySet<string> = new Set(['', '/dev/ptmx']);

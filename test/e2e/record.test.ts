@@ -105,7 +105,9 @@ test('what runs in the background is recorded, and what runs already', {
   const script = 'echo first; read -r go; echo second; read -r go; echo last';
   assert.equal((await run(stage, ['-dt', '--record', all], ['sh', '-c', script], id)).status, 0);
   stage.after(() => termshim('delete', '-f', id));
-  assert.match((await termshim('inspect', id)).stdout, new RegExp(`^recording +${all}$`, 'm'));
+  const { stdout: told } = await termshim('inspect', id);
+  assert.match(told, new RegExp(`^recording +${all}$`, 'm'));
+  assert.match(told, /^terminal +\/dev\/pts\/0$/m);
   const again = await termshim('record', id, part);
   assert.match(again.stderr, /^termshim: [^\n]*recorded already, to [^\n]*all\.cast \[ERR_STATE_INVALID\]\n$/);
   assert.deepEqual(await termshim('record', '--stop', id), silence);

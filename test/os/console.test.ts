@@ -91,10 +91,12 @@ describe('adopt', () => {
     assert.equal(console.isOpen, false);
   });
 
-  leakTest('a master without a name gets that of its tty here', () => {
-    const fd = addon.tty_open_master();
-    using console = Console.adopt(fd, '');
-    assert.equal(console.name, `/dev/pts/${addon.tty_pts_number(fd)}`);
+  leakTest('a master whose name says nothing gets that of its tty', () => {
+    for (const name of ['', '/dev/ptmx']) {
+      const fd = addon.tty_open_master();
+      using console = Console.adopt(fd, name);
+      assert.equal(console.name, `/dev/pts/${addon.tty_pts_number(fd)}`);
+    }
   });
 
   leakTest('a master that the addon did not open is owned from then on: close closes it', () => {
