@@ -40,7 +40,7 @@ test('the library needs the packed files and the dependencies, and nothing else'
 test('so do the programs', () => {
   const bundles = filesIn('dist/bundle', '.cjs');
   for (const path of Object.values(manifest.bin)) assert.ok(packed.has(path), path);
-  for (const program of ['cli/main', 'cli/runtime-pty', 'shim/main', 'shim/daemon']) {
+  for (const program of ['cli/main', 'cli/log-driver', 'cli/runtime-pty', 'shim/main', 'shim/daemon']) {
     assert.ok(bundles.includes(`dist/bundle/${program}.cjs`), program);
   }
   for (const bundle of bundles) {

@@ -61,7 +61,7 @@ function parsePath(text: string | undefined): string {
 }
 
 function parseFormat(text: string): LogFormat {
-  if (text in LogFormat) return text as LogFormat;
+  if (Object.hasOwn(LogFormat, text)) return text as LogFormat;
   throw wrong('format', `${JSON.stringify(text)} is not one of ${Object.keys(LogFormat).join(', ')}`);
 }
 

@@ -1,0 +1,96 @@
+/**
+ * Options come from a URI, through a shim that shuffles them, or from people who know Docker's. What could break: a size
+ * that is read in steps of 1024, an order that matters, a mistake that is passed over and makes a log that grows for ever.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assert as assertProperty, constantFrom, integer, property, shuffledSubarray, string } from 'fast-check';
+import { readLogOptions } from '../../src/log/options.js';
+import { sizeBytes } from '../../src/log/size.js';
+
+const path = ['log-path', '/var/log/c.log'] as const;
+
+test('sizes are those of Docker', () => {
+  const rows = [
+    ['32', 32],
+    ['32b', 32],
+    ['32k', 32_000],
+    ['32K', 32_000],
+    ['32kb', 32_000],
+    ['32Kib', 32_000],
+    ['10m', 10_000_000],
+    ['1.5 GB', 1_500_000_000],
+    ['1t', 1e12],
+    ['2p', 2e15],
+    ['0', 0],
+    ['0.0005k', 0],
+    ['.5k', undefined],
+    ['1.k', undefined],
+    ['1  k', undefined],
+    ['-1', undefined],
+    ['', undefined],
+    ['k', undefined],
+    ['1e3', undefined],
+    ['10mm', undefined],
+    ['10m ', undefined],
+    ['10p', undefined],
+  ] as const;
+  for (const [text, bytes] of rows) assert.equal(sizeBytes(text), bytes, text);
+});
+
+test('any size is a number of bytes in steps of 1000, and no other text is one', () => {
+  const units = ['', 'k', 'm', 'g', 't'];
+  const unit = constantFrom(...units);
+  const ending = constantFrom('', 'b', 'B', 'ib', 'iB');
+  assertProperty(
+    property(integer({ min: 0, max: 9000 }), unit, ending, (count, step, end) => {
+      assert.equal(sizeBytes(`${count}${step}${end}`), count * 1000 ** units.indexOf(step));
+    }),
+  );
+  assertProperty(
+    property(string(), (text) => {
+      const bytes = sizeBytes(text);
+      assert.equal(bytes !== undefined, /^\d+(\.\d+)? ?[kmgtp]?i?b?$/i.test(text) && Number.isSafeInteger(bytes));
+    }),
+  );
+});
+
+test('the order of the options means nothing', () => {
+  const pairs = [path, ['max-size', '10m'], ['max-file', '3'], ['compress', 'true'], ['format', 'cri']] as const;
+  const expected = { path: '/var/log/c.log', format: 'cri', maxBytes: 10_000_000, maxFiles: 3, compress: true };
+  assertProperty(
+    property(shuffledSubarray([...pairs], { minLength: pairs.length }), (shuffled) => {
+      assert.deepEqual(readLogOptions(shuffled, 'json-file'), expected);
+    }),
+  );
+});
+
+test('what is not said is as with Docker: one file without a limit', () => {
+  const options = { path: '/var/log/c.log', format: 'cri', maxBytes: undefined, maxFiles: 1, compress: false };
+  assert.deepEqual(readLogOptions([path], 'cri'), options);
+  assert.deepEqual(readLogOptions([path, ['max-size', '-1'], ['compress', 'F']], 'cri'), options);
+});
+
+test('a mistake is refused with the name of the option and the reason', () => {
+  const rows = [
+    [[], /"log-path": it is missing/],
+    [[['log-path', '']], /"log-path": it is missing/],
+    [[['log-path', 'c.log']], /"log-path": "c.log" is not an absolute path/],
+    [[path, path], /"log-path": it is given twice/],
+    [[path, ['max-size', '0']], /"max-size": a log cannot have a size of 0/],
+    [[path, ['max-size', '']], /"max-size": "" is no size/],
+    [[path, ['max-size', '10x']], /"max-size": "10x" is no size/],
+    [[path, ['max-file', '0']], /"max-file": "0" is no number from 1/],
+    [[path, ['max-file', '1.5']], /"max-file": "1.5" is no number/],
+    [[path, ['max-file', '1001']], /"max-file": "1001" is no number/],
+    [[path, ['compress', '']], /"compress": "" is neither true nor false/],
+    [[path, ['compress', 'true']], /"compress": no file is ever full/],
+    [[path, ['compress', 'true'], ['max-size', '1m']], /"compress": no file is ever full/],
+    [[path, ['format', 'xml']], /"format": "xml" is not one of json-file, cri/],
+    [[path, ['format', 'toString']], /"format": "toString" is not one of/],
+    [[path, ['tag', 'x']], /"tag": there is no such option; there are log-path, /],
+  ] as const;
+  for (const [pairs, message] of rows) {
+    assert.throws(() => readLogOptions(pairs, 'json-file'), { code: 'ERR_LOG_OPTION', message });
+  }
+});
