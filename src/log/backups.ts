@@ -3,7 +3,7 @@
  * say all there is to know, so a kill in between leaves nothing that the next writer cannot go on with.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { TermshimError } from '../os/errors.js';
 import { errnoOf } from '../os/file-error.js';
@@ -20,7 +20,7 @@ export interface Backups {
   replace(): Promise<FileHandle>;
 }
 
-/** @param onTrouble told when a file cannot be compressed; it stays as it is until the next is full */
+/** @param onTrouble told once when a file cannot be compressed; that is tried again when the next is full */
 export function createBackups(
   { path, maxFiles, compress }: LogOptions,
   onTrouble: (error: TermshimError) => void,
@@ -28,11 +28,11 @@ export function createBackups(
   const [fresh, compressed] = [`${path}.termshim-new`, `${path}.termshim-gz`];
   const exclusively = createQueue();
   let compression: Compression | undefined;
-  let isCompressing = false;
+  let [isCompressing, isStuck] = [false, false];
   const shift = async (): Promise<void> => {
     for (const { number, suffix } of (await findBackups(path)).toReversed()) {
       const name = `${path}.${number}${suffix}`;
-      if (number >= maxFiles - 1) await rm(name, { force: true });
+      if (number >= maxFiles - 1) await remove(name);
       else await rename(name, `${path}.${number + 1}${suffix}`);
     }
     if (compression !== undefined && ++compression.number >= maxFiles) compression.stop.abort();
@@ -44,9 +44,9 @@ export function createBackups(
   };
   const finishCompression = async ({ number, stop }: Compression): Promise<void> => {
     compression = undefined;
-    if (stop.signal.aborted) return rm(compressed, { force: true });
+    if (stop.signal.aborted) return remove(compressed);
     await rename(compressed, `${path}.${number}.gz`);
-    await rm(`${path}.${number}`, { force: true });
+    await remove(`${path}.${number}`);
   };
   const compressAll = async (): Promise<void> => {
     if (!compress || isCompressing) return;
@@ -60,10 +60,12 @@ export function createBackups(
           if (!running.stop.signal.aborted) throw error;
         });
         await exclusively(() => finishCompression(running));
+        isStuck = false;
       }
     } catch (error) {
-      onTrouble(logError(error, `compress a full file of the log ${path}`));
-      await rm(compressed, { force: true }).catch(() => {});
+      if (!isStuck) onTrouble(logError(error, `compress a full file of the log ${path}`));
+      isStuck = true;
+      await remove(compressed).catch(() => {});
     } finally {
       compression = undefined;
       isCompressing = false;
@@ -71,7 +73,7 @@ export function createBackups(
   };
   return {
     async begin() {
-      for (const leftover of [fresh, compressed]) await rm(leftover, { force: true });
+      for (const leftover of [fresh, compressed]) await remove(leftover);
       void compressAll();
     },
     replace: () =>
@@ -84,7 +86,7 @@ export function createBackups(
           await rename(fresh, path);
         } catch (error) {
           await next.close();
-          await rm(fresh, { force: true });
+          await remove(fresh);
           throw error;
         }
         void compressAll();
@@ -115,6 +117,10 @@ async function findBackups(path: string): Promise<Backup[]> {
     return number === undefined ? [] : [{ number: Number(number), suffix: suffix as Backup['suffix'] }];
   });
   return found.toSorted((a, b) => a.number - b.number);
+}
+
+function remove(path: string): Promise<void> {
+  return unlink(path).catch(unlessMissing);
 }
 
 function unlessMissing(error: unknown): void {

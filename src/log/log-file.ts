@@ -31,8 +31,8 @@ export interface LogFile {
 /**
  * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED.
  *
- * @param onTrouble told when a full file cannot be put aside: it goes on growing, and that is tried again when it has
- *   grown by as much once more
+ * @param onTrouble told once when a full file cannot be put aside: it goes on growing, and that is tried again whenever it
+ *   has grown by as much once more
  */
 export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
@@ -40,7 +40,7 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
   const backups = createBackups(options, onTrouble);
   await backups.begin();
   let fullAt = maxBytes;
-  let isClosed = false;
+  let [isStuck, isClosed] = [false, false];
   const beginAnew = async (): Promise<void> => {
     try {
       if (maxFiles === 1) {
@@ -52,9 +52,11 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
       }
       size = 0;
       fullAt = maxBytes;
+      isStuck = false;
     } catch (error) {
       fullAt = size + (maxBytes ?? 0);
-      onTrouble(logError(error, `put aside the full log ${path}`));
+      if (!isStuck) onTrouble(logError(error, `put aside the full log ${path}`));
+      isStuck = true;
     }
   };
   return {

@@ -7,45 +7,19 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, asyncProperty, assert as assertProperty, constantFrom, record, uint8Array } from 'fast-check';
-import { type Log, openLog } from '../../src/log/log.js';
-import type { LogOptions } from '../../src/log/options.js';
-import type { TermshimError } from '../../src/os/errors.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { outputOf, readLog } from '../helpers/log-entries.js';
+import { logOptions, openTestLog } from '../helpers/opened-log.js';
 import { pattern } from '../helpers/pattern.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { within } from '../helpers/wait-for.js';
 
 const formats = ['json-file', 'cri'] as const;
 
-function optionsOf(scope: Scope, more: Partial<LogOptions> = {}): LogOptions {
-  const path = join(temporaryDirectory(scope), 'c.log');
-  return { path, format: 'json-file', maxBytes: undefined, maxFiles: 1, compress: false, ...more };
-}
-
-interface OpenedLog {
-  log: Log;
-  troubles: TermshimError[];
-  /** Resolves when there is room again. */
-  room(): Promise<void>;
-}
-
-async function open(scope: Scope, options: LogOptions): Promise<OpenedLog> {
-  const troubles: TermshimError[] = [];
-  let onRoom = (): void => {};
-  const log = await openLog(options, { onRoom: () => onRoom(), onTrouble: (error) => void troubles.push(error) });
-  scope.after(() => log.close());
-  const room = (): Promise<void> =>
-    new Promise((resolve) => {
-      onRoom = resolve;
-    });
-  return { log, troubles, room };
-}
-
 leakTest('both streams, in either format, stand in the file when it is flushed', async (scope) => {
   for (const format of formats) {
-    const options = optionsOf(scope, { format });
-    const { log } = await open(scope, options);
+    const options = logOptions(scope, { format });
+    const { log } = await openTestLog(scope, options);
     assert.equal(log.write('stdout', Buffer.from('one\ntw')), true);
     assert.equal(log.write('stderr', Buffer.from('oops\n')), true);
     log.write('stdout', Buffer.from('o\nprompt> '));
@@ -68,8 +42,8 @@ leakTest('any bytes of both streams in any pieces come back', async (scope) => {
   const anyFormat = constantFrom(...formats);
   await assertProperty(
     asyncProperty(array(piece, { maxLength: 20 }), anyFormat, async (pieces, format) => {
-      const options = optionsOf(scope, { format });
-      const { log } = await open(scope, options);
+      const options = logOptions(scope, { format });
+      const { log } = await openTestLog(scope, options);
       for (const { stream, bytes } of pieces) log.write(stream, bytes);
       await log.close();
       for (const stream of ['stdout', 'stderr']) {
@@ -84,8 +58,8 @@ leakTest('any bytes of both streams in any pieces come back', async (scope) => {
 });
 
 leakTest('whoever writes faster than the disk is told to stop, and when to go on', async (scope) => {
-  const options = optionsOf(scope, { format: 'cri' });
-  const { log, room } = await open(scope, options);
+  const options = logOptions(scope, { format: 'cri' });
+  const { log, room } = await openTestLog(scope, options);
   const block = pattern(65_536);
   let written = 0;
   for (let stops = 0; stops < 3; stops++) {
@@ -101,7 +75,7 @@ leakTest('whoever writes faster than the disk is told to stop, and when to go on
 });
 
 leakTest('a flush does not wait for what is written after it', async (scope) => {
-  const { log } = await open(scope, optionsOf(scope));
+  const { log } = await openTestLog(scope, logOptions(scope));
   const block = pattern(65_536);
   let isFlushed = false;
   const goOn = (): void => {
@@ -115,8 +89,8 @@ leakTest('a flush does not wait for what is written after it', async (scope) => 
 });
 
 leakTest('close writes what waits and what has no end, once; what comes later is dropped', async (scope) => {
-  const options = optionsOf(scope);
-  const { log } = await open(scope, options);
+  const options = logOptions(scope);
+  const { log } = await openTestLog(scope, options);
   log.write('stdout', Buffer.from('a line\nand the rest'));
   log.write('stderr', Buffer.from('and this'));
   const closing = log.close();
@@ -132,7 +106,7 @@ leakTest('the directories are made, the file is for the user and the group, and 
   const base = temporaryDirectory(scope);
   const path = join(base, 'a/b/c.log');
   for (const text of ['one\n', 'two\n']) {
-    const { log } = await open(scope, optionsOf(scope, { path }));
+    const { log } = await openTestLog(scope, logOptions(scope, { path }));
     log.write('stdout', Buffer.from(text));
     await log.close();
   }
@@ -143,8 +117,8 @@ leakTest('the directories are made, the file is for the user and the group, and 
 leakTest(
   'reopen goes on at the path, makes the directories again, and stays with the old file if it cannot',
   async (scope) => {
-    const options = optionsOf(scope);
-    const { log } = await open(scope, options);
+    const options = logOptions(scope);
+    const { log } = await openTestLog(scope, options);
     const [moved, { path }] = [`${options.path}.old`, options];
     log.write('stdout', Buffer.from('before\n'));
     await log.flush();
@@ -176,7 +150,7 @@ leakTest('what cannot be a log is refused with its reason', async (scope) => {
     ['/proc/none/c.log', 'ENOENT'],
   ] as const;
   for (const [path, errno] of refusals) {
-    await assert.rejects(open(scope, optionsOf(scope, { path })), { code: 'ERR_LOG_FAILED', errno }, path);
+    await assert.rejects(openTestLog(scope, logOptions(scope, { path })), { code: 'ERR_LOG_FAILED', errno }, path);
   }
 });
 
@@ -190,10 +164,10 @@ leakTest('the tail that a kill has left is cut off, or ended, and foreign bytes 
     ['cri', '2026-01-01T00:00:00Z stdout F half', '2026-01-01T00:00:00Z stdout F half\n'],
   ] as const;
   for (const [format, before, after] of rows) {
-    const options = optionsOf(scope, { format });
+    const options = logOptions(scope, { format });
     writeFileSync(options.path, before);
     chmodSync(options.path, 0o600);
-    const { log } = await open(scope, options);
+    const { log } = await openTestLog(scope, options);
     assert.equal(readFileSync(options.path, 'utf8'), after);
     log.write('stdout', Buffer.from('next\n'));
     await log.close();
