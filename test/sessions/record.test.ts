@@ -33,7 +33,7 @@ function sizesOf({ events }: Cast): string[] {
 leakTest('what is recorded before the start is all that a client sees, and the sizes', async (scope) => {
   const session = await newSession(
     scope,
-    'stty -echo; echo "h\u00e9llo \u{1f600}"; read -r go; stty size; read -r go; stty size',
+    'stty -echo; echo "h\u00e9llo \u{1f600}"; read -r go; stty size; read -r go; stty size; stty columns 77; echo end',
   );
   const { id } = session;
   const path = newPath(scope);
@@ -51,7 +51,7 @@ leakTest('what is recorded before the start is all that a client sees, and the s
   await ended(session);
   const cast = readCast(path);
   assert.equal(cast.all('o'), (await client.output.all()).toString());
-  assert.deepEqual(sizesOf(cast), ['100x30', '90x20']);
+  assert.deepEqual(sizesOf(cast), ['100x30', '90x20', '77x20']);
   assert.equal(cast.all('i'), '');
   assert.deepEqual([cast.header.width, cast.header.height, cast.header.title], [80, 24, 'c']);
   assert.match(cast.header.command, /^\/bin\/sh -c 'stty -echo; /);
