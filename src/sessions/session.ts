@@ -143,7 +143,8 @@ export class Session {
     onEvent('record', 0);
     const { terminal } = process;
     if (terminal === undefined) return;
-    recording.begin(terminal, this.#screen?.snapshot() ?? tailOf(terminal, replayBytes));
+    const isBlank = terminal.stdoutBytes === 0;
+    recording.begin(terminal, isBlank ? nothing : (this.#screen?.snapshot() ?? tailOf(terminal, replayBytes)));
     this.#askForRedraw();
   }
 

@@ -113,6 +113,24 @@ leakTest(
   },
 );
 
+leakTest('where a screen is kept a recording begins with it, if anything was shown', async (scope) => {
+  const options = { annotations: { 'io.termshim.screen': 'true' } };
+  const session = await newSession(scope, 'printf "over\\rnew!\\n"; read -r go; echo end', options);
+  const { id, sessions } = session;
+  const [first, second] = [newPath(scope), newPath(scope)];
+  await sessions.record({ id, path: first });
+  const client = await session.attach();
+  await session.start();
+  await client.output.sees('new!');
+  await sessions.endRecording({ id });
+  assert.equal(readCast(first).all('o'), 'over\rnew!\r\n');
+  await sessions.record({ id, path: second });
+  await client.type('\n');
+  await ended(session);
+  const recorded = readCast(second).all('o');
+  assert.ok(recorded.includes('new!') && recorded.endsWith('end\r\n') && !recorded.includes('over'), recorded);
+});
+
 leakTest('an exec process is recorded from its first byte; one that is never started leaves no file', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
