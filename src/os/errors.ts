@@ -20,6 +20,7 @@ export const errorCodes = [
   'ERR_ID_INVALID',
   'ERR_ID_IN_USE',
   'ERR_LOG_FAILED',
+  'ERR_LOG_NOT_FOUND',
   'ERR_LOG_OPTION',
   'ERR_MOUNT_FAILED',
   'ERR_NOT_A_CONSOLE',

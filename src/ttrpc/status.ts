@@ -88,6 +88,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_ID_INVALID: Code.InvalidArgument,
   ERR_ID_IN_USE: Code.AlreadyExists,
   ERR_LOG_FAILED: Code.FailedPrecondition,
+  ERR_LOG_NOT_FOUND: Code.NotFound,
   ERR_LOG_OPTION: Code.InvalidArgument,
   ERR_MOUNT_FAILED: Code.Internal,
   ERR_NOT_A_CONSOLE: Code.Internal,

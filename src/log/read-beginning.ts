@@ -1,0 +1,50 @@
+/** Where a log begins, or the part of it that is wanted. */
+import type { LogStream } from './encoder.js';
+import { parseEntry } from './read-entry.js';
+import type { ReadableFile } from './read-file.js';
+import { findLogFiles, openFound } from './read-files.js';
+import { LineCutter, blockBytes } from './read-lines.js';
+import { parseTime } from './read-time.js';
+
+export interface LogStart {
+  /** Whoever gets it closes it. */
+  file: ReadableFile;
+  /** Where a line of the file begins. */
+  offset: number;
+  /** So many entries of each stream from there on are of lines that are not wanted. */
+  unwanted: Readonly<Record<LogStream, number>>;
+}
+
+/**
+ * The oldest file, or the newest of those whose first entry is not later than `since`: all that is wanted comes after it,
+ * as times only grow. Undefined if there is no log.
+ *
+ * @param since in nanoseconds since the epoch
+ */
+export async function findBeginning(path: string, since: bigint | undefined): Promise<LogStart | undefined> {
+  const files = await findLogFiles(path);
+  const [oldest] = files;
+  for (const found of since === undefined ? files.slice(0, 1) : files.toReversed()) {
+    const file = await openFound(found);
+    if (file === undefined) return findBeginning(path, since);
+    if (found === oldest || (await beganBy(since as bigint, file))) {
+      return { file, offset: 0, unwanted: { stdout: 0, stderr: 0 } };
+    }
+    await file.close();
+  }
+  return undefined;
+}
+
+/** Of the first entry, if there is one near the beginning. */
+export async function firstTime(file: ReadableFile): Promise<bigint | undefined> {
+  const block = Buffer.alloc(blockBytes);
+  const bytes = await file.read(block, 0);
+  const lines = new LineCutter().cut(block.subarray(0, bytes));
+  const first = lines.map((line) => parseEntry(line)).find((entry) => entry !== undefined);
+  return first && parseTime(first.time);
+}
+
+async function beganBy(since: bigint, file: ReadableFile): Promise<boolean> {
+  const first = await firstTime(file);
+  return first !== undefined && first <= since;
+}

@@ -1,0 +1,53 @@
+/**
+ * One entry of a log, in either format, told by how it begins: Docker's json-file, or what kubelet reads of a CRI runtime.
+ *
+ * ```
+ * {"log":"hello\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}
+ * 2026-01-02T03:04:05.000000006Z stdout F hello
+ * ```
+ */
+import type { LogStream } from './encoder.js';
+
+export interface ParsedEntry {
+  stream: LogStream;
+  /** RFC 3339, as the log has it. */
+  time: string;
+  /** What the process wrote: a line with its end, or a part of one. May lie in the memory that was parsed. */
+  bytes: Buffer;
+  /** False: the line goes on in the next entry of its stream. */
+  endsLine: boolean;
+}
+
+/** @param line with its `\n`. Undefined if it is no entry. */
+export function parseEntry(line: Buffer): ParsedEntry | undefined {
+  return line[0] === openingBrace ? parseJson(line) : parseCri(line);
+}
+
+const openingBrace = '{'.charCodeAt(0);
+
+/** There may be more in it: Docker's `attrs`. A line that goes on has no `\n`. */
+function parseJson(line: Buffer): ParsedEntry | undefined {
+  try {
+    const { log, stream, time } = JSON.parse(line.toString()) as Record<string, unknown>;
+    if (typeof log !== 'string' || typeof time !== 'string' || (stream !== 'stdout' && stream !== 'stderr')) {
+      return undefined;
+    }
+    return { stream, time, bytes: Buffer.from(log), endsLine: log.endsWith('\n') };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The time, the stream, and tags with `:` between them, of which the first is F, or P for a line that goes on. */
+const criHeader = /^(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)? /;
+
+/** Longer than any header. */
+const maxHeaderBytes = 128;
+
+function parseCri(line: Buffer): ParsedEntry | undefined {
+  const [header, time, stream, tag] = criHeader.exec(line.toString('latin1', 0, maxHeaderBytes)) ?? [];
+  if (header === undefined || time === undefined) return undefined;
+  const endsLine = tag === 'F';
+  const bytes = line.subarray(header.length, endsLine ? line.length : -1);
+  return { stream: stream as LogStream, time, bytes, endsLine };
+}
