@@ -39,7 +39,8 @@ async function candidates([name, ...before]: readonly string[], current: string)
   const known = command.registeredArguments;
   const argument = known[operands.length] ?? (known.at(-1)?.variadic ? known.at(-1) : undefined);
   if (argument === undefined) return [];
-  return named(argument.name(), argument.argChoices, operands, true);
+  const isPath = argument.name() === 'id|file' && current.includes('/');
+  return named(isPath ? 'file' : argument.name(), argument.argChoices, operands, true);
 }
 
 interface ReadWords {
@@ -116,6 +117,7 @@ async function named(
     case 'policy':
       return ['latest', 'smallest', 'largest'].map((value) => ({ value }));
     case 'id':
+    case 'id|file':
       // The value of an option is the id of a container that is to be.
       return isArgument ? containers(await sessionsSoon(), operands) : [];
     case 'exec':

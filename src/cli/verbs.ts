@@ -24,6 +24,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'run one more process in a container',
       load: () => import('./exec.js'),
     },
+    logs: {
+      about: 'show what a container wrote, from its log',
+      load: () => import('./logs.js'),
+    },
     ps: {
       about: 'list containers and what goes on at their terminals',
       load: () => import('./ps.js'),

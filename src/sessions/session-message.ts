@@ -42,6 +42,7 @@ export function sessionMessage(
     bundle: container.options.bundle,
     runtime: container.options.runtime.name,
     screen: session?.hasScreen ?? false,
+    log: '',
     recording: recording?.isGoingOn === true ? recording.path : '',
     recordingFailure: recording?.failure?.message ?? '',
   };

@@ -91,6 +91,9 @@ describe('complete', () => {
     ['exec web -', 'files'],
     ['attach --exec ', ['shell', 'other']],
     ['daemon --s', ['--stop']],
+    ['logs wo', ['worker']],
+    ['logs ./wo', 'files'],
+    ['logs --tail ', []],
   ];
   for (const [line, answer] of cases) {
     test(JSON.stringify(line), async (t) => assert.deepEqual(await completed(t, line), answer));

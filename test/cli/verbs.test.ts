@@ -109,6 +109,7 @@ describe('ps', () => {
       bundle: '/bundles/web',
       runtime: 'runc',
       screen: false,
+      log: '',
       recording: '',
       recordingFailure: '',
     });

@@ -33,6 +33,8 @@ export interface Session {
   runtime: string;
   /** Its screen is kept, so that an attach shows it as it is. */
   screen: boolean;
+  /** The file that its log is written to; empty if it has none. */
+  log: string;
   /** The file that it is recorded to; empty if it is not. */
   recording: string;
   /** Why the last recording has ended before the process; empty if it has not. */
@@ -197,6 +199,7 @@ function createBaseSession(): Session {
     bundle: "",
     runtime: "",
     screen: false,
+    log: "",
     recording: "",
     recordingFailure: "",
   };
@@ -271,6 +274,9 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
     }
     if (message.screen !== false) {
       writer.uint32(160).bool(message.screen);
+    }
+    if (message.log !== "") {
+      writer.uint32(170).string(message.log);
     }
     if (message.recording !== "") {
       writer.uint32(178).string(message.recording);
@@ -452,6 +458,14 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
             }
 
             message.screen = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.log = reader.string();
             continue;
           }
           case 22: {
