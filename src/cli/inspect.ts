@@ -73,6 +73,7 @@ function factsOf(session: Session): [name: string, value: string][] {
     ['pid', `${pid}`],
     ['command', formatCommand(session.command)],
     ...(terminal ? ofTerminal : [['terminal', ''] as [string, string]]),
+    ['log', session.log],
     ['created', time(createdAt)],
     ['ended', exitedAt === undefined ? '' : `${time(exitedAt)}, status ${exitStatus}`],
     ['runtime', session.runtime],

@@ -29,14 +29,10 @@ export interface PipeOptions {
 }
 
 export function createPipe({ ours, name, owner }: PipeOptions): Pipe {
-  const ends = new Int32Array(2);
-  check(addon.pipe_create(ends), 'pipe2', `create a pipe for ${name}`);
-  const reader = new OwnedFd(ends[0] as number, `the reading end of ${name}`);
-  const writer = new OwnedFd(ends[1] as number, `the writing end of ${name}`);
+  const { reader, writer } = createPipeEnds(name, owner);
   const pipe = ours === 'reader' ? { ours: reader, theirs: writer } : { ours: writer, theirs: reader };
   try {
     check(addon.fd_set_nonblocking(pipe.ours.fd, true), 'fcntl', `make the pipe for ${name} non-blocking`);
-    if (owner !== undefined) give(pipe, owner, name);
     return pipe;
   } catch (error) {
     reader.close();
@@ -45,9 +41,35 @@ export function createPipe({ ours, name, owner }: PipeOptions): Pipe {
   }
 }
 
-function give(pipe: Pipe, { uid, gid }: PipeOwner, name: string): void {
+export interface PipeEnds {
+  readonly reader: OwnedFd;
+  readonly writer: OwnedFd;
+}
+
+/** For two others, or where it is not known yet which end is ours. Both are blocking. */
+export function createPipeEnds(name: string, owner?: PipeOwner): PipeEnds {
+  const ends = new Int32Array(2);
+  check(addon.pipe_create(ends), 'pipe2', `create a pipe for ${name}`);
+  const reader = new OwnedFd(ends[0] as number, `the reading end of ${name}`);
+  const writer = new OwnedFd(ends[1] as number, `the writing end of ${name}`);
   try {
-    fchownSync(pipe.ours.fd, uid, gid);
+    if (owner !== undefined) give(reader, owner, name);
+    return { reader, writer };
+  } catch (error) {
+    reader.close();
+    writer.close();
+    throw error;
+  }
+}
+
+/** Lets the pipe hold as much, where that is allowed: a user may have only so many pages in pipes (pipe(7)). */
+export function enlargePipe({ fd }: OwnedFd, bytes: number): void {
+  addon.pipe_set_size(fd, bytes);
+}
+
+function give(end: OwnedFd, { uid, gid }: PipeOwner, name: string): void {
+  try {
+    fchownSync(end.fd, uid, gid);
   } catch (error) {
     throw fileError(error, `give the pipe for ${name} to ${uid}:${gid}`);
   }

@@ -26,6 +26,9 @@ export function processOf({ container, spec }: HostedContainer, execId: string):
 /** Of a config.json. */
 export const screenAnnotation = 'io.termshim.screen';
 
+/** Of a config.json: the URI of what gets all of the container's output, wherever else that goes. */
+export const logAnnotation = 'io.termshim.log';
+
 /** Whether config.json asks for the screens of its terminals to be kept. */
 export function wantsScreen({ spec }: HostedContainer): boolean {
   return spec.annotations?.[screenAnnotation] === 'true';

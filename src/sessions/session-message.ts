@@ -1,4 +1,6 @@
 /** A process as the Sessions service describes it. */
+import { pathOfRecord } from '../stdio/output-target.js';
+import type { ProcessStdio } from '../task/process-io.js';
 import type { Process } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
@@ -42,10 +44,15 @@ export function sessionMessage(
     bundle: container.options.bundle,
     runtime: container.options.runtime.name,
     screen: session?.hasScreen ?? false,
-    log: '',
+    log: logOf(options.stdio) ?? '',
     recording: recording?.isGoingOn === true ? recording.path : '',
     recordingFailure: recording?.failure?.message ?? '',
   };
+}
+
+function logOf(stdio: ProcessStdio): string | undefined {
+  if (stdio.kind === 'inherited') return undefined;
+  return pathOfRecord(stdio.log) ?? pathOfRecord(stdio.stdout);
 }
 
 /** Whoever is frozen with its container does not run. */

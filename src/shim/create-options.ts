@@ -34,6 +34,8 @@ export interface OwnSettings {
   remove: boolean;
   /** Whether its screen is kept. */
   screen: boolean;
+  /** The URI of what keeps its output, wherever else that goes; empty for what config.json says. */
+  log: string;
 }
 
 /** Where containerd's own shim keeps runc's state, unless it is told otherwise. */

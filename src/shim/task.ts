@@ -7,7 +7,7 @@ import { readBundle } from '../runtime/bundle.js';
 import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
-import { screenAnnotation } from '../sessions/host.js';
+import { logAnnotation, screenAnnotation } from '../sessions/host.js';
 import { type Cgroup, findCgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
 import { type Container, createContainer } from '../task/container.js';
@@ -17,7 +17,7 @@ import { Code, RpcError } from '../ttrpc/status.js';
 import { type BundlePlace, openBundlePlace } from './bundle-place.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create-options.js';
-import { readStdio } from './stdio.js';
+import { readStdio, type StdioPlace } from './stdio.js';
 
 export interface Task {
   readonly request: CreateTaskRequest;
@@ -26,8 +26,8 @@ export interface Task {
   readonly spec: OciSpec;
   /** Undefined where its init is in none. */
   readonly cgroup: Cgroup | undefined;
-  /** Who owns the pipes of a process without a terminal. */
-  readonly owner: { uid: number; gid: number } | undefined;
+  /** What an exec process's stdio is read with. */
+  readonly stdioPlace: Omit<StdioPlace, 'id'>;
   /** What a command of ours wants; undefined for a container of containerd's. */
   readonly own: OwnSettings | undefined;
   /** Lets go of what is not the container's own: mounts, the watch for lack of memory, files, the record. Idempotent. */
@@ -73,9 +73,11 @@ async function createTaskIn(
   signal: AbortSignal,
 ): Promise<Task> {
   const id = parseId(request.id);
-  const stdio = readStdio(request, settings.owner);
   const { path: bundle, spec } = await readBundle(request.bundle);
   if (settings.own?.screen === true) spec.annotations = { ...spec.annotations, [screenAnnotation]: 'true' };
+  const log = settings.own?.log || spec.annotations?.[logAnnotation];
+  const stdioPlace = { namespace: context.namespace, owner: settings.owner };
+  const stdio = readStdio(request, { ...stdioPlace, id }, log);
   const rootfs = join(bundle, 'rootfs');
   const { command: runtime, root, systemdCgroup, own } = settings;
   // Only containerd asks for a `delete`.
@@ -111,7 +113,7 @@ async function createTaskIn(
     });
     const cgroup = cgroupOf(container.init.pid);
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
-    return { request, container, spec, cgroup, owner: settings.owner, own, release };
+    return { request, container, spec, cgroup, stdioPlace, own, release };
   } catch (error) {
     release();
     throw error;

@@ -4,6 +4,8 @@
  */
 import type { FifoReader } from '../os/fifo-stream.js';
 import type { PipeOwner } from '../os/pipe.js';
+import type { FanOut } from './fan-out.js';
+import type { OutputStream } from './outlet.js';
 import { type PipeInput, copyPipeInput } from './pipe-input.js';
 import { PipeOutput } from './pipe-output.js';
 import type { Sink } from './sink.js';
@@ -46,6 +48,8 @@ export interface PipeCopy {
   readonly stdoutBytes: number;
   /** Whether somebody is there to take what is left in the pipes. */
   readonly hasReader: boolean;
+  /** For those who follow the output beside its sink. Undefined where there is none. */
+  fanOut(stream: OutputStream): FanOut | undefined;
   /** The process is there: our ends of what it inherited are closed, and its output is copied from now on. Idempotent. */
   started(): void;
   /** The process has been reaped: all it wrote is in the pipes, and the copy ends when that was read. */
@@ -114,6 +118,11 @@ class Copier implements PipeCopy {
 
   get hasReader(): boolean {
     return this.#outputs.some((stream) => stream.hasReader);
+  }
+
+  fanOut(stream: OutputStream): FanOut | undefined {
+    const [, output, errors] = this.#streams;
+    return (stream === 'stdout' ? output : errors)?.fanOut;
   }
 
   started(): void {

@@ -34,15 +34,12 @@ export interface DrivenFanOut extends FanOut {
 const ringBytes = 256 * 1024;
 
 /**
- * A client that reads misses nothing: while it is behind by half of the ring, the source waits until it has caught up to
- * a quarter. One that takes longer does not read, or too slowly: it is not waited for any more until it has all.
+ * Who reads misses nothing: while one is behind by half of the ring, the source waits until it has caught up to a quarter.
+ * One that takes longer than its patience allows does not read, or too slowly: it is not waited for any more until it has
+ * all.
  */
 const holdBytes = ringBytes / 2;
 const releaseBytes = ringBytes / 4;
-const patienceMs = 100;
-
-/** How long a client may take for the rest. */
-const graceMs = 2000;
 
 export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenFanOut {
   const ring = createRing(ringBytes);
@@ -50,26 +47,37 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
   const observers = new Set<ReturnType<typeof observerOf>>();
   /** Not waited for. */
   const stalled = new Set<DrivenFollower>();
-  let patience: NodeJS.Timeout | undefined;
+  /** While the source is held: whom it waits for, and until when. */
+  const awaited = new Map<DrivenFollower, number>();
+  let nextLook: NodeJS.Timeout | undefined;
   let hasFinished = false;
   tap(ring.id);
 
-  const isAwaited = (bytes: number): boolean => [...followers].some((it) => !stalled.has(it) && it.behindBytes > bytes);
   const hold = (): void => {
-    if (patience !== undefined || hasFinished || !isAwaited(holdBytes)) return;
+    const isBehind = (it: DrivenFollower): boolean => !stalled.has(it) && it.behindBytes > holdBytes;
+    if (awaited.size > 0 || hasFinished || ![...followers].some(isBehind)) return;
     onHeld(true);
-    patience = setTimeout(() => {
-      for (const follower of followers) if (follower.behindBytes > releaseBytes) stalled.add(follower);
-      release();
-    }, patienceMs);
+    for (const it of followers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.patience.holdMs);
+    look();
   };
-  const release = (): void => {
-    clearTimeout(patience);
-    patience = undefined;
-    onHeld(false);
+  const look = (): void => {
+    const now = performance.now();
+    for (const [follower, deadline] of awaited) {
+      const isStalled = follower.behindBytes > releaseBytes;
+      if (isStalled && deadline > now) continue;
+      if (isStalled) stalled.add(follower);
+      awaited.delete(follower);
+    }
+    clearTimeout(nextLook);
+    if (awaited.size === 0) onHeld(false);
+    else nextLook = setTimeout(look, Math.min(...awaited.values()) - now);
   };
-  const releaseIfDone = (): void => {
-    if (patience !== undefined && !isAwaited(releaseBytes)) release();
+  const letGo = (...those: DrivenFollower[]): void => {
+    for (const follower of those) awaited.delete(follower);
+    look();
+  };
+  const lookAgain = (): void => {
+    if (awaited.size > 0) look();
   };
   const changed = (): void => {
     if (!hasFinished) onFollowed(followers.size + observers.size > 0);
@@ -87,13 +95,15 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
       }
       const follower = createFollower(ring, options, {
         onSent() {
+          const { isForProgress, holdMs } = follower.patience;
+          if (isForProgress && awaited.has(follower)) awaited.set(follower, performance.now() + holdMs);
           if (follower.behindBytes === 0) stalled.delete(follower);
-          releaseIfDone();
+          lookAgain();
         },
         onClosed() {
           followers.delete(follower);
           stalled.delete(follower);
-          releaseIfDone();
+          if (awaited.size > 0) letGo(follower);
           changed();
         },
       });
@@ -122,13 +132,13 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
     finish() {
       if (hasFinished) return;
       hasFinished = true;
-      if (patience !== undefined) release();
+      if (awaited.size > 0) letGo(...followers);
       for (const observer of observers) {
         observer.read();
         observer.close();
       }
       observers.clear();
-      for (const follower of followers) follower.finish(graceMs);
+      for (const follower of followers) follower.finish();
       changed();
     },
   };

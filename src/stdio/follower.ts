@@ -1,6 +1,6 @@
 /**
- * One that follows a console's output at a pace of its own, over a descriptor. It never keeps the console waiting: if it
- * falls behind by more than the ring holds, what it missed is skipped.
+ * One that follows a console's output at a pace of its own, over a descriptor. The console waits for it only a little: if
+ * it falls behind by more than the ring holds, what it missed is skipped.
  */
 import { addon, PumpStop } from '../native/addon.js';
 import { EPOLLERR, EPOLLOUT, watch } from '../os/epoll.js';
@@ -19,9 +19,23 @@ export interface FollowOptions {
    * there, but too slow, this is asked a few times in a second.
    */
   onSkipped: (bytes: number) => Uint8Array;
+  /** How long it is waited for; as a client, unless it is said. */
+  patience?: Patience;
   /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
   onEnd: (reason: 'left' | 'ended' | Error) => void;
 }
+
+export interface Patience {
+  /** How long the source waits for one that is behind by half of the ring, in milliseconds. */
+  holdMs: number;
+  /** Whether that begins anew whenever it has read something. */
+  isForProgress: boolean;
+  /** How long it may take for the rest when the output has ended; undefined: until it is closed. */
+  graceMs: number | undefined;
+}
+
+/** A client sees what is there when it comes back. One that reads slowly must not be felt by the others. */
+const forClient: Patience = { holdMs: 100, isForProgress: false, graceMs: 2000 };
 
 export interface Follower {
   /** Bytes that its descriptor took. */
@@ -34,10 +48,11 @@ export interface Follower {
 }
 
 export interface DrivenFollower extends Follower {
+  readonly patience: Patience;
   /** Something was appended to the ring. */
   send(): void;
-  /** Nothing will be appended any more: it ends when it has caught up, or after `graceMs`. */
-  finish(graceMs: number): void;
+  /** Nothing will be appended any more: it ends when it has caught up, or when the time for that is up. */
+  finish(): void;
 }
 
 export interface FollowerListener {
@@ -47,7 +62,7 @@ export interface FollowerListener {
 }
 
 export function createFollower(ring: Ring, options: FollowOptions, listener: FollowerListener): DrivenFollower {
-  const { sink } = options;
+  const { sink, patience = forClient } = options;
   const reader = ring.reader(options.back);
   let head = options.greeting;
   let headBytes = 0;
@@ -138,13 +153,14 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     get skippedBytes() {
       return skippedBytes;
     },
+    patience,
     close,
     send() {
       if (!isFull) send();
     },
-    finish(graceMs) {
+    finish() {
       isLast = true;
-      timer = setTimeout(() => end('ended'), graceMs);
+      if (patience.graceMs !== undefined) timer = setTimeout(() => end('ended'), patience.graceMs);
       send();
     },
   };

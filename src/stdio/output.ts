@@ -22,6 +22,9 @@ export class Output {
   #sinkWatch: Watch | undefined;
   #fanOut: DrivenFanOut | undefined;
   #fullSince: number | undefined;
+  /** Since when the sink has taken no byte more than these. */
+  #stuck = { bytes: -1, since: 0 };
+  #askAgain: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: OutputOptions) {
@@ -79,6 +82,7 @@ export class Output {
   /** Idempotent. */
   close(): void {
     this.#isClosed = true;
+    clearTimeout(this.#askAgain);
     this.#sinkWatch?.close();
     this.#flow.close();
     this.#fanOut?.finish();
@@ -94,10 +98,22 @@ export class Output {
 
   #stopped(stop: FlowStop): 'wait' | 'retry' {
     const { sink, onStop } = this.#options;
-    this.#fullSince = stop === 'full' ? (this.#fullSince ?? performance.now()) : undefined;
-    if (stop === 'full') return sink.onFull();
+    if (stop === 'full') return this.#full();
+    this.#fullSince = undefined;
     if (stop === 'broken' && sink.onBroken() === 'retry') return 'retry';
     onStop(stop);
+    return 'wait';
+  }
+
+  #full(): 'wait' | 'retry' {
+    const now = performance.now();
+    this.#fullSince ??= now;
+    const { bytes } = this.#flow;
+    if (this.#stuck.bytes !== bytes) this.#stuck = { bytes, since: now };
+    const answer = this.#options.sink.onFull(now - this.#stuck.since);
+    if (typeof answer !== 'number') return answer;
+    clearTimeout(this.#askAgain);
+    this.#askAgain = setTimeout(() => this.#flow.run(), answer);
     return 'wait';
   }
 }

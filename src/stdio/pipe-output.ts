@@ -6,6 +6,7 @@ import { addon } from '../native/addon.js';
 import { EPOLLIN, type Watch, watch } from '../os/epoll.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { type PipeOwner, createPipe } from '../os/pipe.js';
+import type { FanOut } from './fan-out.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
@@ -64,6 +65,11 @@ export class PipeOutput {
 
   get bytes(): number {
     return this.#output.bytes;
+  }
+
+  /** For those who follow beside the sink. */
+  get fanOut(): FanOut {
+    return this.#output.fanOut;
   }
 
   get discardedBytes(): number {

@@ -1,14 +1,22 @@
 /**
  * Where a console's output goes, and what happens there when nobody reads it.
  */
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../native/addon.js';
+import { check } from '../os/errors.js';
 import type { FifoWriter } from '../os/fifo-stream.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import type { Outlet } from './outlet.js';
 
 /** What a copy asks of its output. */
 export interface Sink {
   readonly fd: number;
-  /** The sink takes no more now: wait for its event, or try again? */
-  onFull(): 'wait' | 'retry';
+  /**
+   * The sink takes no more, and has not for so long: wait for its event, or for so many milliseconds at most and ask once
+   * more, or try again?
+   */
+  onFull(waitedMs: number): 'wait' | 'retry' | number;
   /** Nobody reads: try again, or give up? */
   onBroken(): 'end' | 'retry';
   /** Gives a reader until the signal to take what was written. Returns what nobody took. */
@@ -31,18 +39,32 @@ export interface Sink {
 export const noReaderPolicies = ['block', 'discard', 'hangup'] as const;
 export type NoReader = (typeof noReaderPolicies)[number];
 
+/**
+ * `skip` is for output that a log has too: as `discard`, and a reader that is there but takes nothing for a second is not
+ * waited for either.
+ */
+export type FifoPolicy = NoReader | 'skip';
+
 /** Takes over the writer, and closes it if it throws. */
-export function fifoSink(writer: FifoWriter, noReader: NoReader): Sink {
+export function fifoSink(writer: FifoWriter, noReader: FifoPolicy): Sink {
+  const isHeld = noReader === 'block' || noReader === 'skip';
   try {
-    if (noReader === 'block') writer.hold();
+    if (isHeld) writer.hold();
   } catch (error) {
     writer.close();
     throw error;
   }
   let discardedBytes = 0;
+  const patience = createPatience();
   return {
     fd: writer.fd,
-    onFull() {
+    onFull(waitedMs) {
+      if (noReader === 'skip') {
+        const restMs = patience.restMs(writer.hasReader(), waitedMs);
+        if (restMs > 0) return restMs;
+        discardedBytes += writer.dropOldest(discardBytes);
+        return 'retry';
+      }
       if (noReader !== 'discard' || !writer.isHeld) return 'wait';
       if (writer.hasReader()) {
         writer.release();
@@ -56,11 +78,35 @@ export function fifoSink(writer: FifoWriter, noReader: NoReader): Sink {
       writer.hold();
       return 'retry';
     },
-    flush: (signal) => (noReader === 'block' ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer))),
+    flush: (signal) => (isHeld ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer))),
     hasReader: () => writer.hasReader(),
     close: () => writer.close(),
     get discardedBytes() {
       return discardedBytes;
+    },
+  };
+}
+
+/**
+ * For how long a reader is waited for that takes nothing; and once it was given up, how often, and how long, it is given
+ * the time to show that it reads again.
+ */
+const patienceMs = { first: 1000, between: 1000, again: 20 };
+
+function createPatience(): { restMs(hasReader: boolean, waitedMs: number): number } {
+  let givenUpAt: number | undefined;
+  let isWaiting = false;
+  return {
+    restMs(hasReader, waitedMs) {
+      // It has taken something while it was waited for.
+      if (isWaiting && waitedMs === 0) givenUpAt = undefined;
+      const now = performance.now();
+      const isAsked = givenUpAt === undefined || now - givenUpAt >= patienceMs.between;
+      const allowedMs = givenUpAt === undefined ? patienceMs.first : patienceMs.again;
+      isWaiting = hasReader && isAsked && waitedMs < allowedMs;
+      if (isWaiting) return allowedMs - waitedMs;
+      if (hasReader && isAsked) givenUpAt = now;
+      return 0;
     },
   };
 }
@@ -75,6 +121,22 @@ export function plainSink(stream: { readonly fd: number; close(): void }): Sink 
     hasReader: () => true,
     close: () => stream.close(),
     discardedBytes: 0,
+  };
+}
+
+/** One end of an outlet, taken over. A flush waits for all of the outlet. */
+export function outletSink(end: OwnedFd, { done }: Outlet): Sink {
+  check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
+  return {
+    ...plainSink(end),
+    async flush(signal) {
+      end.close();
+      const settled = new AbortController();
+      const aborted = once(signal, 'abort', { signal: settled.signal }).catch(() => {});
+      if (!signal.aborted) await Promise.race([done, aborted]);
+      settled.abort();
+      return 0;
+    },
   };
 }
 

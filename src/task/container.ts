@@ -32,8 +32,6 @@ export interface ContainerOptions extends IoLimits {
   /** Whether the end of its init leaves other processes alive: its pids are not in a namespace of their own. */
   sharesPids: boolean;
   onEvent: (event: TaskEvent) => void;
-  /** Told of what went wrong where nobody waits for an answer. */
-  onFault: (error: Error) => void;
 }
 
 /** Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. */

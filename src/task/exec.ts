@@ -10,17 +10,17 @@ import type { Process } from './process.js';
 
 /** Runs `spec`, an OCI process, in the container. */
 export async function launchExec(
-  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs'>,
+  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onFault'>,
   process: Process,
   spec: object,
 ): Promise<LaunchedProcess> {
-  const { connectTimeoutMs, drainTimeoutMs } = container;
+  const { connectTimeoutMs, drainTimeoutMs, onFault } = container;
   const directory = createPrivateDirectory('exec');
   const processFile = join(directory.path, 'process.json');
   try {
     writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600 });
     return await launchProcess({
-      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs }),
+      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, onFault }),
       pidFile: join(directory.path, 'pid'),
       make: async (given) => {
         await container.runtime.exec(container.id, { processFile, detach: true, ...given });

@@ -1,43 +1,83 @@
-/** The stdio of a process without a terminal: pipes to the runtime, FIFOs to whoever is attached. */
+/**
+ * The stdio of a process without a terminal: pipes to the runtime, FIFOs to whoever is attached. What keeps its output is
+ * given to the runtime as it is, unless there is a log beside it.
+ */
 import { FifoReader } from '../os/fifo-stream.js';
-import { copyPipes } from '../stdio/copy-pipes.js';
-import type { Sink } from '../stdio/sink.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import { type ChildEnd, copyPipes } from '../stdio/copy-pipes.js';
+import type { OutputStream } from '../stdio/outlet.js';
+import type { OutputTarget } from '../stdio/output-target.js';
+import { outletSink, type Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
+import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
+import { openOutlets } from './outlets.js';
 import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
 
 export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
-  const { noReader, owner } = stdio;
+  const { noReader, owner, log } = stdio;
+  const { onFault, signal, drainTimeoutMs } = limits;
   const opened: { close(): void }[] = [];
   const keep = <T extends { close(): void }>(stream: T): T => {
     opened.push(stream);
     return stream;
   };
+  const isCopied = (target: OutputTarget | undefined): boolean =>
+    target !== undefined && (target.kind === 'fifo' || (log !== undefined && target !== log));
+  // One pipe for both keeps the order, and no FIFO takes our other end of it for a reader.
+  const isOne = isSameFifo(stdio.stdout, stdio.stderr);
+  const all: readonly OutputStream[] = isOne ? ['stdout'] : ['stdout', 'stderr'];
+  const copied = all.filter((stream) => isCopied(stdio[stream]));
+  const given = all.filter((stream) => stdio[stream] !== undefined && !isCopied(stdio[stream]));
   try {
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
     if (stdio.holdStdin) stdin?.hold();
-    const output = async (path: string | undefined): Promise<Sink | undefined> =>
-      path === undefined ? undefined : keep(await openSink(path, noReader, limits));
-    const stdout = await output(stdio.stdout);
-    // One pipe for both keeps the order, and no FIFO takes our other end of it for a reader.
-    const isOne = stdio.stderr === stdio.stdout;
-    const stderr = isOne ? undefined : await output(stdio.stderr);
-    const copy = copyPipes({ stdin, stdout, stderr, owner, drainTimeoutMs: 0 });
+    const targets = [stdio.stdout, stdio.stderr, log];
+    const outlets = keep(await openOutlets(targets, log === undefined, { owner, signal, onFault }));
+    const endOf = (stream: OutputStream): OwnedFd | undefined => outlets.find(stdio[stream])?.[stream];
+    const sinkOf = async (stream: OutputStream): Promise<Sink | undefined> => {
+      const target = stdio[stream];
+      if (!copied.includes(stream) || target === undefined) return undefined;
+      if (target.kind === 'fifo') return keep(await openSink(target, noReader, limits));
+      const outlet = outlets.find(target);
+      return outlet && outletSink(outlet[stream], outlet);
+    };
+    const sinks = { stdout: await sinkOf('stdout'), stderr: await sinkOf('stderr') };
+    const copy = keep(copyPipes({ stdin, ...sinks, owner, drainTimeoutMs: 0 }));
     copy.done.catch(() => {});
+    const record = copied.length > 0 ? outlets.find(log) : undefined;
+    const followers = copied.flatMap((stream) => {
+      const fanOut = copy.fanOut(stream);
+      return !record || !fanOut ? [] : [keep(followOutput(fanOut, record[stream], onFault))];
+    });
     const [theirIn, theirOut, theirErr] = copy.childEnds;
+    const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
+      given.includes(stream) ? (endOf(stream)?.fd ?? 'ignore') : copiedEnd;
+    const streams = [theirIn, toInherit('stdout', theirOut), isOne ? theirOut : toInherit('stderr', theirErr)] as const;
     return {
-      make: (command) => command({ stdio: [theirIn, theirOut, isOne ? theirOut : theirErr], signal: limits.signal }),
-      connect: () => Promise.resolve(copy.started()),
+      make: (command) => command({ stdio: streams, signal }),
+      async connect() {
+        outlets.started(copied.flatMap((stream) => [endOf(stream), record?.[stream]]));
+        copy.started();
+      },
       resize() {},
       closeStdin: () => stdin?.release(),
       async drain() {
         copy.processEnded();
-        await drain(copy, limits.drainTimeoutMs);
+        await Promise.all([drain(copy, drainTimeoutMs), outlets.drain(given, drainTimeoutMs)]);
       },
-      close: () => copy.close(),
+      close() {
+        copy.close();
+        for (const follower of followers) follower.close();
+        outlets.close();
+      },
     };
   } catch (error) {
-    for (const stream of opened) stream.close();
+    for (const stream of opened.toReversed()) stream.close();
     throw error;
   }
+}
+
+function isSameFifo(one: OutputTarget | undefined, other: OutputTarget | undefined): boolean {
+  return one?.kind === 'fifo' && other?.kind === 'fifo' && one.path === other.path;
 }

@@ -6,33 +6,46 @@ import type { RuntimeStdio } from '../runtime/runtime-call.js';
 import type { ClientInputOptions } from '../stdio/client-input.js';
 import type { StdinEnd } from '../stdio/console-input.js';
 import type { FanOut } from '../stdio/fan-out.js';
-import type { NoReader } from '../stdio/sink.js';
+import type { OutputTarget, RecordTarget } from '../stdio/output-target.js';
+import type { FifoPolicy } from '../stdio/sink.js';
 import { openPipeIo } from './pipe-io.js';
 import { openTerminalIo } from './terminal-io.js';
 
 export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
 
-interface FifoStdio {
+interface CommonStdio {
+  /** The words that asked for it, for whoever wants to hear them again. */
+  asked?: AskedStdio | undefined;
   /** The path of a FIFO; undefined for nothing to read. */
   stdin: string | undefined;
   /** Whether stdin ends only after `closeStdin`, however many writers come and go, as containerd has it. */
   holdStdin: boolean;
-  /** The path of a FIFO; undefined for output that nobody wants. */
-  stdout: string | undefined;
-  noReader: NoReader;
+  /** Undefined for output that nobody wants. */
+  stdout: OutputTarget | undefined;
+  /** Of FIFOs. */
+  noReader: FifoPolicy;
+  /** What gets all that stdout and stderr get, beside them. */
+  log: RecordTarget | undefined;
 }
 
-export interface TerminalStdio extends FifoStdio {
+/** As in the requests Create and Exec of the Task service. */
+export interface AskedStdio {
+  stdin: string;
+  stdout: string;
+  stderr: string;
+}
+
+export interface TerminalStdio extends CommonStdio {
   kind: 'terminal';
   stdinEnd: StdinEnd;
   /** Set before the process starts, so that it is right from the first byte. */
   size: Size | undefined;
 }
 
-export interface PipeStdio extends FifoStdio {
+export interface PipeStdio extends CommonStdio {
   kind: 'pipes';
-  /** The path of a FIFO; undefined for output that nobody wants. */
-  stderr: string | undefined;
+  /** Undefined for output that nobody wants. */
+  stderr: OutputTarget | undefined;
   /** Who owns the pipes, where that is not us. */
   owner: { uid: number; gid: number } | undefined;
 }
@@ -50,6 +63,8 @@ export interface IoLimits {
   drainTimeoutMs: number;
   /** Gives the process up while it is made. */
   signal?: AbortSignal | undefined;
+  /** Told of what went wrong where nobody waits for an answer. */
+  onFault: (error: Error) => void;
 }
 
 /** What the runtime's command that makes the process is given. */
@@ -98,7 +113,7 @@ export interface ProcessIo {
 
 /** Opens what there is to open before the process exists. */
 export function openIo(stdio: ProcessStdio, limits: IoLimits): Promise<ProcessIo> {
-  if (stdio.kind === 'terminal') return Promise.resolve(openTerminalIo(stdio, limits));
+  if (stdio.kind === 'terminal') return openTerminalIo(stdio, limits);
   if (stdio.kind === 'pipes') return openPipeIo(stdio, limits);
   return Promise.resolve(inheritedIo(stdio, limits));
 }

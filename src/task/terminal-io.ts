@@ -6,21 +6,37 @@ import { TermshimError } from '../os/errors.js';
 import { FifoReader } from '../os/fifo-stream.js';
 import { together } from '../os/together.js';
 import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
-import type { Sink } from '../stdio/sink.js';
+import type { Outlet } from '../stdio/outlet.js';
+import { outletSink, type Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
+import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
+import { openOutlets } from './outlets.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
-export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessIo {
+export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
+  const { log } = stdio;
+  const { onFault, drainTimeoutMs } = limits;
   const stdin = openStdin(stdio);
+  // What keeps output is there before the runtime begins.
+  const outlets = await openOutlets([stdio.stdout, log], false, {
+    owner: undefined,
+    signal: limits.signal,
+    onFault,
+  }).catch((error: unknown) => {
+    stdin?.close();
+    throw error;
+  });
+  const [outlet, record] = [outlets.find(stdio.stdout), outlets.find(log)];
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
+  let follower: { close(): void } | undefined;
   let terminal: TerminalSession | undefined;
   // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
   const closing = new AbortController();
   const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
-  const opening = openSink(stdio.stdout, stdio.noReader, { ...limits, signal });
+  const opening = openStdout(stdio, outlet, { ...limits, signal });
   opening.catch(() => {});
   return {
     get terminal() {
@@ -34,12 +50,14 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
       if (console === undefined) return;
       console.resize(size ?? sizeOr(console, usualSize));
       const stdout = await opening;
+      outlets.started([outlet?.stdout, record?.stdout]);
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
+      if (record !== undefined) follower = followOutput(copy.fanOut, record.stdout, onFault);
       terminal = sessionOf(console, copy);
       // Whoever comes is shown what has been, since there was nobody else to see it.
-      if (stdio.stdout === undefined) void copy.fanOut;
+      if (stdio.stdout?.kind !== 'fifo') void copy.fanOut;
     },
     resize(wanted) {
       size = wanted;
@@ -47,17 +65,25 @@ export function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): ProcessI
     },
     closeStdin: () => stdin?.release(),
     async drain() {
-      copy?.processEnded();
-      if (copy !== undefined) await drain(copy, limits.drainTimeoutMs);
+      if (copy === undefined) return;
+      copy.processEnded();
+      await Promise.all([drain(copy, drainTimeoutMs), outlets.drain([], drainTimeoutMs)]);
     },
     close() {
       closing.abort();
       if (copy === undefined) void closeWhenOpen(opening);
       copy?.close();
+      follower?.close();
       console?.close();
       stdin?.close();
+      outlets.close();
     },
   };
+}
+
+async function openStdout({ stdout, noReader }: TerminalStdio, outlet: Outlet | undefined, limits: IoLimits) {
+  if (outlet !== undefined) return outletSink(outlet.stdout, outlet);
+  return await openSink(stdout?.kind === 'fifo' ? stdout : undefined, noReader, limits);
 }
 
 function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {

@@ -87,6 +87,8 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_ID_AMBIGUOUS: Code.InvalidArgument,
   ERR_ID_INVALID: Code.InvalidArgument,
   ERR_ID_IN_USE: Code.AlreadyExists,
+  ERR_LOG_DRIVER_FAILED: Code.FailedPrecondition,
+  ERR_LOG_DRIVER_TIMEOUT: Code.DeadlineExceeded,
   ERR_LOG_FAILED: Code.FailedPrecondition,
   ERR_LOG_NOT_FOUND: Code.NotFound,
   ERR_LOG_OPTION: Code.InvalidArgument,
@@ -104,7 +106,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_SOCKET_PATH_TOO_LONG: Code.FailedPrecondition,
   ERR_START_TIMEOUT: Code.DeadlineExceeded,
   ERR_STATE_INVALID: Code.FailedPrecondition,
-  ERR_STDIO_UNSUPPORTED: Code.Unimplemented,
+  ERR_STDIO_INVALID: Code.InvalidArgument,
   ERR_SYSTEM: Code.Internal,
   ERR_UNSUPPORTED: Code.Unimplemented,
 };

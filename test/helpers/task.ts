@@ -40,12 +40,14 @@ export function newStdio(scope: Scope, kind: 'terminal' | 'pipes'): TestStdio {
     return { reader, output };
   };
   const { reader, output } = listen(stdout);
-  const common = { stdin, holdStdin: true, stdout, noReader: 'block' } as const;
+  const fifo = (path: string) => ({ kind: 'fifo', path }) as const;
+  const asked = { stdin, stdout, stderr: kind === 'terminal' ? '' : stderr };
+  const common = { asked, stdin, holdStdin: true, stdout: fifo(stdout), noReader: 'block', log: undefined } as const;
   return {
     stdio:
       kind === 'terminal'
         ? { kind, ...common, stdinEnd: 'hangup', size: undefined }
-        : { kind, ...common, stderr, owner: undefined },
+        : { kind, ...common, stderr: fifo(stderr), owner: undefined },
     output,
     errors: kind === 'terminal' ? output : listen(stderr).output,
     leave() {

@@ -21,6 +21,8 @@ export interface CreateOptions {
   remove: boolean;
   /** Its screen is kept, so that an attach shows it as it is. */
   screen: boolean;
+  /** The URI of what gets all of its output, wherever else that goes. Empty: what its config.json says. */
+  log: string;
 }
 
 /** The spec of Exec. */
@@ -32,7 +34,7 @@ export interface ExecOptions {
 }
 
 function createBaseCreateOptions(): CreateOptions {
-  return { runtimeName: "", runtimeCommand: [], config: new Uint8Array(0), remove: false, screen: false };
+  return { runtimeName: "", runtimeCommand: [], config: new Uint8Array(0), remove: false, screen: false, log: "" };
 }
 
 export const CreateOptions: MessageFns<CreateOptions, "termshim.v1.CreateOptions"> = {
@@ -53,6 +55,9 @@ export const CreateOptions: MessageFns<CreateOptions, "termshim.v1.CreateOptions
     }
     if (message.screen !== false) {
       writer.uint32(40).bool(message.screen);
+    }
+    if (message.log !== "") {
+      writer.uint32(50).string(message.log);
     }
     return writer;
   },
@@ -108,6 +113,14 @@ export const CreateOptions: MessageFns<CreateOptions, "termshim.v1.CreateOptions
             }
 
             message.screen = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.log = reader.string();
             continue;
           }
         }

@@ -33,7 +33,7 @@ export interface Session {
   runtime: string;
   /** Its screen is kept, so that an attach shows it as it is. */
   screen: boolean;
-  /** The file that its log is written to; empty if it has none. */
+  /** The file in which its output is kept; empty without one, or if only a log driver knows. */
   log: string;
   /** The file that it is recorded to; empty if it is not. */
   recording: string;

@@ -1,0 +1,92 @@
+/** A file with the bytes of a process as they are, of both its streams. */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TermshimError } from '../os/errors.js';
+import { createQueue } from '../os/queue.js';
+import type { Log, LogEvents } from './log.js';
+import { logError } from './log-error.js';
+import { makeDirectory } from './make-directory.js';
+
+/** Appends. Bytes that a full disk does not take are lost and counted. Fails with ERR_LOG_FAILED. */
+export async function openPlainLog(path: string, events: LogEvents): Promise<Log> {
+  let file = await openFile(path);
+  const exclusively = createQueue();
+  let waiting: Uint8Array[] = [];
+  let [pendingBytes, lostBytes] = [0, 0];
+  let [isFull, isTroubled, isClosed] = [false, false, false];
+  let writing: Promise<void> | undefined;
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    let done = 0;
+    try {
+      while (done < bytes.length) done += (await file.write(bytes, done)).bytesWritten;
+      isTroubled = false;
+    } catch (error) {
+      lostBytes += bytes.length - done;
+      if (!isTroubled) events.onTrouble(logError(error, `write the file ${path}`));
+      isTroubled = true;
+    }
+  };
+  const writeAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const bytes = Buffer.concat(waiting);
+      waiting = [];
+      await exclusively(() => append(bytes));
+      pendingBytes -= bytes.length;
+      if (!isFull || pendingBytes > roomBytes) continue;
+      isFull = false;
+      events.onRoom();
+    }
+    writing = undefined;
+  };
+  const flush = (): Promise<void> => writing ?? Promise.resolve();
+  return {
+    write(_stream, bytes) {
+      if (isClosed) return true;
+      waiting.push(Uint8Array.from(bytes));
+      pendingBytes += bytes.length;
+      writing ??= writeAll();
+      isFull ||= pendingBytes > fullBytes;
+      return !isFull;
+    },
+    end() {},
+    flush,
+    reopen: () =>
+      exclusively(async () => {
+        const next = await openFile(path);
+        await file.close();
+        file = next;
+      }),
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await flush();
+      await exclusively(() => file.close());
+    },
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    get lostBytes() {
+      return lostBytes;
+    },
+  };
+}
+
+/** So much may wait for the disk, and when so little waits there is room again. */
+const [fullBytes, roomBytes] = [1024 * 1024, 512 * 1024];
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
+
+/** With containerd's mode. An open waits for nobody. */
+async function openFile(path: string): Promise<FileHandle> {
+  let file: FileHandle | undefined;
+  try {
+    await makeDirectory(dirname(path));
+    file = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o644);
+    if ((await file.stat()).isFIFO()) throw new TermshimError('ERR_LOG_FAILED', `${path} is a FIFO, and not a file`);
+    return file;
+  } catch (error) {
+    await file?.close();
+    throw logError(error, `open the file ${path}`);
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The outlet of a log driver. The writing ends are the process's, the reading ends the driver's, and the bytes go from the
+ * one to the other without us. We keep the reading ends open: so a driver that dies is no broken pipe to the process, and
+ * another, or nobody, goes on where it has stopped.
+ */
+import { constants } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../native/addon.js';
+import { EPOLLHUP, EPOLLIN } from '../os/epoll.js';
+import { messageOf, TermshimError } from '../os/errors.js';
+import { OwnedFd } from '../os/owned-fd.js';
+import { type PipeEnds, createPipeEnds } from '../os/pipe.js';
+import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
+import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
+import type { DriverTarget } from './output-target.js';
+import { type PipeReader, readPipe } from './pipe-reader.js';
+
+/** Starts the driver. Fails as `startLogDriver` does. */
+export async function openDriverOutlet(
+  target: DriverTarget,
+  options: OutletOptions,
+  limits: DriverLimits = usualLimits,
+): Promise<Outlet> {
+  const stdout = createPipeEnds('stdout', options.owner);
+  let stderr: PipeEnds | undefined;
+  try {
+    stderr = createPipeEnds('stderr', options.owner);
+    const readers = { stdout: stdout.reader, stderr: stderr.reader };
+    const driver = await startLogDriver(target, readers, limits, options.signal);
+    return new DriverOutlet({ ...options, target, limits, driver, pipes: { stdout, stderr } });
+  } catch (error) {
+    for (const end of [stdout.reader, stdout.writer, stderr?.reader, stderr?.writer]) end?.close();
+    throw error;
+  }
+}
+
+interface DriverOutletOptions extends OutletOptions {
+  target: DriverTarget;
+  limits: DriverLimits;
+  driver: LogDriver;
+  pipes: Readonly<Record<OutputStream, PipeEnds>>;
+}
+
+/** How often a driver that dies is replaced; one that has lived for a while counts as the first again. */
+const restart = { times: 5, provenAfterMs: 10_000 };
+
+class DriverOutlet implements Outlet {
+  readonly stdout: OwnedFd;
+  readonly stderr: OwnedFd;
+  readonly done: Promise<void>;
+  readonly #options: DriverOutletOptions;
+  readonly #closing = new AbortController();
+  #resolveDone!: () => void;
+  #driver: LogDriver | undefined;
+  #startedAt = performance.now();
+  #deaths = 0;
+  #finishTimer: NodeJS.Timeout | undefined;
+  /** The time for the rest is up. */
+  #isOver = false;
+  #inherited: readonly OutputStream[] = [];
+  /** Only while nobody else reads. */
+  #discarding: Partial<Record<OutputStream, PipeReader>> = {};
+  #discardedBytes = 0;
+
+  constructor(options: DriverOutletOptions) {
+    const { stdout, stderr } = options.pipes;
+    this.#options = options;
+    this.stdout = stdout.writer;
+    this.stderr = stderr.writer;
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve;
+    });
+    this.#adopt(options.driver);
+  }
+
+  end(inherited: readonly OutputStream[]): void {
+    this.#inherited = inherited;
+    this.#finishTimer ??= setTimeout(() => this.#giveUp(), this.#options.limits.finishTimeoutMs);
+    for (const stream of inherited) this.#discarding[stream]?.drain();
+  }
+
+  close(): void {
+    this.#driver?.stop();
+    this.#finish();
+  }
+
+  #giveUp(): void {
+    this.#isOver = true;
+    if (this.#driver === undefined) this.#finish();
+    else this.#driver.stop();
+  }
+
+  #adopt(driver: LogDriver): void {
+    this.#driver = driver;
+    this.#startedAt = performance.now();
+    void driver.ended.then((how) => this.#ended(how));
+  }
+
+  #ended(how: string): void {
+    this.#driver = undefined;
+    if (this.#closing.signal.aborted) return;
+    const reason = driverFailed(`${this.#name()} ended while there was output to come: ${how}`);
+    if (this.#isDry()) return this.#finish();
+    if (!this.#isOver) return void this.#goOn(reason);
+    this.#options.onFault(reason);
+    this.#finish();
+  }
+
+  /** Whether all was read that will ever come, or that the process has written. */
+  #isDry(): boolean {
+    return this.#readers().every(([stream, { fd }]) => {
+      const events = addon.fd_poll(fd);
+      return (events & EPOLLIN) === 0 && ((events & EPOLLHUP) !== 0 || this.#inherited.includes(stream));
+    });
+  }
+
+  async #goOn(reason: TermshimError): Promise<void> {
+    const { target, limits, pipes, onFault } = this.#options;
+    if (performance.now() - this.#startedAt > restart.provenAfterMs) this.#deaths = 0;
+    if (target.onDeath === 'discard' || this.#deaths === restart.times) return this.#discard(reason);
+    onFault(driverFailed(`${reason.message}; another is started`));
+    try {
+      const { signal } = this.#closing;
+      await delay(limits.restartPauseMs * 2 ** this.#deaths++, undefined, { signal });
+      const streams = { stdout: pipes.stdout.reader, stderr: pipes.stderr.reader };
+      this.#adopt(await startLogDriver(target, streams, limits, signal));
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      // It may have had its end, and read all, before we could see that it was ready.
+      if (this.#isDry()) return this.#finish();
+      await this.#goOn(driverFailed(messageOf(error)));
+    }
+  }
+
+  /** The process goes on: what it writes is read, and goes nowhere. */
+  #discard(reason: TermshimError): void {
+    const { onFault } = this.#options;
+    onFault(driverFailed(`${reason.message}; from now on the output is discarded`));
+    for (const [stream, end] of this.#readers()) {
+      // The driver's own descriptor of the pipe is blocking, and for others of it that was ours too.
+      const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+      const pipe = OwnedFd.open(`/proc/self/fd/${end.fd}`, flags, end.name);
+      this.#discarding[stream] = readPipe({
+        pipe,
+        onBytes: ({ length }) => {
+          this.#discardedBytes += length;
+          return true;
+        },
+        onEnd: () => this.#discardedAll(stream),
+      });
+    }
+    for (const stream of this.#inherited) this.#discarding[stream]?.drain();
+  }
+
+  #discardedAll(stream: OutputStream): void {
+    delete this.#discarding[stream];
+    if (Object.keys(this.#discarding).length > 0) return;
+    this.#options.onFault(
+      driverFailed(`${this.#discardedBytes} bytes of output were discarded without ${this.#name()}`),
+    );
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    clearTimeout(this.#finishTimer);
+    for (const reader of Object.values(this.#discarding)) reader.close();
+    for (const { reader, writer } of Object.values(this.#options.pipes)) {
+      reader.close();
+      writer.close();
+    }
+    this.#resolveDone();
+  }
+
+  #readers(): [OutputStream, OwnedFd][] {
+    const { stdout, stderr } = this.#options.pipes;
+    return [
+      ['stdout', stdout.reader],
+      ['stderr', stderr.reader],
+    ];
+  }
+
+  #name(): string {
+    return `the log driver ${this.#options.target.program}`;
+  }
+}
+
+function driverFailed(message: string): TermshimError {
+  return new TermshimError('ERR_LOG_DRIVER_FAILED', message);
+}

@@ -1,0 +1,43 @@
+/** What a program says on its stderr, of which the end is kept: it is asked for when something has gone wrong. */
+import type { OwnedFd } from '../os/owned-fd.js';
+import { createPipe } from '../os/pipe.js';
+import { readPipe } from './pipe-reader.js';
+
+export interface LastWords {
+  /** For the program. To be closed when it has inherited it. */
+  readonly theirs: OwnedFd;
+  /** `; it said: ...`, with the last line; empty if it said nothing. */
+  said(): string;
+  /** The program has ended: reads what is left, and closes the pipe. Idempotent. */
+  close(): void;
+}
+
+const keptBytes = 4096;
+
+/** As much as a line of a log can take. */
+const shownLength = 500;
+
+export function keepLastWords(program: string): LastWords {
+  const { ours, theirs } = createPipe({ ours: 'reader', name: `the words of ${program}` });
+  let tail = Buffer.alloc(0);
+  const reader = readPipe({
+    pipe: ours,
+    onBytes(bytes) {
+      tail = Buffer.concat([tail, bytes]).subarray(-keptBytes);
+      return true;
+    },
+    onEnd() {},
+  });
+  return {
+    theirs,
+    said() {
+      const line = tail.toString().trim().split('\n').at(-1)?.trim() ?? '';
+      return line === '' ? '' : `; it said: ${line.slice(0, shownLength)}`;
+    },
+    close() {
+      theirs.close();
+      reader.drain();
+      reader.close();
+    },
+  };
+}

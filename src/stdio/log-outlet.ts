@@ -1,0 +1,71 @@
+/** The outlet of a log that is written here: what a process writes to the pipes is read in large blocks. */
+import type { Log, LogEvents } from '../log/log.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import { createPipe, enlargePipe } from '../os/pipe.js';
+import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
+import { type PipeReader, readPipe } from './pipe-reader.js';
+
+/**
+ * A slow disk stops the reading, and so the process, when there is as much as the log takes. What goes wrong with the log
+ * is told, and the process goes on.
+ */
+export async function openLogOutlet(
+  open: (events: LogEvents) => Promise<Log>,
+  { owner, onFault }: OutletOptions,
+): Promise<Outlet> {
+  const inputs = new Map<OutputStream, { theirs: OwnedFd; reader: PipeReader }>();
+  const log = await open({
+    onRoom() {
+      for (const { reader } of inputs.values()) reader.resume();
+    },
+    onTrouble: onFault,
+  });
+  let resolveDone = (): void => {};
+  const done = new Promise<void>((resolve) => {
+    resolveDone = resolve;
+  });
+  let openStreams = 0;
+  const begin = (stream: OutputStream): OwnedFd => {
+    const { ours, theirs } = createPipe({ ours: 'reader', name: stream, owner });
+    enlargePipe(ours, pipeBytes);
+    openStreams++;
+    const reader = readPipe({
+      pipe: ours,
+      onBytes: (bytes) => log.write(stream, bytes),
+      onEnd() {
+        log.end(stream);
+        if (--openStreams === 0) void finish();
+      },
+    });
+    inputs.set(stream, { theirs, reader });
+    return theirs;
+  };
+  const finish = async (): Promise<void> => {
+    await log.close().catch(onFault);
+    resolveDone();
+  };
+  const close = (): void => {
+    for (const { theirs, reader } of inputs.values()) {
+      theirs.close();
+      reader.close();
+    }
+    void finish();
+  };
+  try {
+    return {
+      stdout: begin('stdout'),
+      stderr: begin('stderr'),
+      done,
+      end(inherited) {
+        for (const stream of inherited) inputs.get(stream)?.reader.drain();
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** As much as the log takes at once. */
+const pipeBytes = 1024 * 1024;

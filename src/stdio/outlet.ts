@@ -1,0 +1,56 @@
+/** Where output ends that is kept: a descriptor for each stream to write to, and what becomes of the bytes. */
+import { openLog } from '../log/log.js';
+import { openPlainLog } from '../log/plain-log.js';
+import type { OwnedFd } from '../os/owned-fd.js';
+import type { PipeOwner } from '../os/pipe.js';
+import { openDriverOutlet } from './driver-outlet.js';
+import { openGivenFile } from './given-file.js';
+import { openLogOutlet } from './log-outlet.js';
+import type { RecordTarget } from './output-target.js';
+
+export type OutputStream = 'stdout' | 'stderr';
+
+export interface Outlet {
+  /**
+   * Blocking, as programs expect it. Whoever writes there, or has given it to a process, closes it: when all of a pipe's
+   * writers have gone, its stream has ended.
+   */
+  readonly stdout: OwnedFd;
+  readonly stderr: OwnedFd;
+  /** Settles when all that was written has been passed on, or nobody is left to take it, and everything is closed. */
+  readonly done: Promise<void>;
+  /**
+   * To be called when the process has been reaped.
+   *
+   * @param inherited the streams that it had itself: what lies in their pipes is all of its, what comes later is of others
+   */
+  end(inherited: readonly OutputStream[]): void;
+  /** Closes everything now; what was not passed on is lost. Idempotent. */
+  close(): void;
+}
+
+export interface OutletOptions {
+  /** Who may open the pipes anew, where they are pipes. */
+  owner: PipeOwner | undefined;
+  /** Gives up what is not there yet. */
+  signal: AbortSignal | undefined;
+  /** Told of what goes wrong later. The process goes on. */
+  onFault: (error: Error) => void;
+}
+
+/**
+ * Settles when it can take the first byte.
+ *
+ * @param isGiven whether it is for nobody but a process that gets the ends as they are
+ */
+export function openOutlet(target: RecordTarget, isGiven: boolean, options: OutletOptions): Promise<Outlet> {
+  switch (target.kind) {
+    case 'driver':
+      return openDriverOutlet(target, options);
+    case 'log':
+      return openLogOutlet((events) => openLog(target.options, events), options);
+    case 'file':
+      // Our own copy waits for no disk.
+      return isGiven ? openGivenFile(target) : openLogOutlet((events) => openPlainLog(target.path, events), options);
+  }
+}

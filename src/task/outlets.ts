@@ -1,0 +1,58 @@
+/** The outlets of one process: each record of its stdio is opened once, whatever goes there. */
+import type { OwnedFd } from '../os/owned-fd.js';
+import { type Outlet, type OutletOptions, openOutlet, type OutputStream } from '../stdio/outlet.js';
+import type { OutputTarget } from '../stdio/output-target.js';
+import { bounded } from './bounded.js';
+
+export interface Outlets {
+  /** Undefined for what is no record. */
+  find(target: OutputTarget | undefined): Outlet | undefined;
+  /** The process has its ends: ours are closed, but for those that we write to. */
+  started(ours: readonly (OwnedFd | undefined)[]): void;
+  /**
+   * The process has been reaped. Settles when all its output was passed on, or after `timeoutMs` (0: never).
+   *
+   * @param inherited the streams that it had from an outlet itself
+   */
+  drain(inherited: readonly OutputStream[], timeoutMs: number): Promise<void>;
+  /** Idempotent. */
+  close(): void;
+}
+
+/**
+ * If one cannot be opened, none is.
+ *
+ * @param isGiven whether only the process itself writes there
+ */
+export async function openOutlets(
+  targets: readonly (OutputTarget | undefined)[],
+  isGiven: boolean,
+  options: OutletOptions,
+): Promise<Outlets> {
+  const opened = new Map<OutputTarget, Outlet>();
+  const close = (): void => {
+    for (const outlet of opened.values()) outlet.close();
+  };
+  try {
+    for (const target of new Set(targets)) {
+      if (target !== undefined && target.kind !== 'fifo')
+        opened.set(target, await openOutlet(target, isGiven, options));
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const outlets = [...opened.values()];
+  return {
+    find: (target) => target && opened.get(target),
+    started(ours) {
+      for (const end of outlets.flatMap(({ stdout, stderr }) => [stdout, stderr])) if (!ours.includes(end)) end.close();
+    },
+    async drain(inherited, timeoutMs) {
+      for (const outlet of outlets) outlet.end(inherited);
+      const done = Promise.all(outlets.map((outlet) => outlet.done));
+      await (timeoutMs === 0 ? done : bounded(done, timeoutMs));
+    },
+    close,
+  };
+}
