@@ -1,11 +1,12 @@
 /*
- * What runs on the slave side of a console.
+ * What runs on the slave side of a console, or writes to a log.
  *
  *   program echo SLAVE          sends back what it reads, at once
  *   program flood SLAVE BYTES   waits for a byte, writes the pattern, then holds the slave open
  *   program tail SLAVE BYTES    waits for a byte, writes the pattern and exits, as a short command does
  *   program idle SLAVE...       writes a prompt on each slave, then holds them open
  *   program spin                keeps a CPU busy
+ *   program lines FIFO BYTES    waits for a writer of the FIFO, writes lines of 20 to 179 characters, and stays
  *
  * Says "ready" when every slave is open and raw: before that, the line discipline would echo and translate.
  */
@@ -72,13 +73,36 @@ static void flood(int slave, uint64_t total) {
   }
 }
 
+/* The last line is another, so that who looks at the log knows when it is whole. */
+static void lines(const char *fifo, uint64_t total) {
+  static const char last[] = "the last line\n";
+  static unsigned char block[64 * 1024];
+  size_t filled = 0;
+  for (uint32_t seed = 1; filled + 200 < sizeof block; filled++) {
+    seed = seed * 1103515245 + 12345;
+    size_t length = 20 + (seed >> 16) % 160;
+    memset(block + filled, 'a' + (int)((seed >> 8) % 26), length);
+    filled += length;
+    block[filled] = '\n';
+  }
+  if (open(fifo, O_RDONLY | O_CLOEXEC) < 0) err(1, "%s", fifo);
+  for (uint64_t position = 0; position < total; position += filled)
+    write_all(STDOUT_FILENO, block, filled);
+  write_all(STDOUT_FILENO, (const unsigned char *)last, sizeof last - 1);
+  pause();
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc < 2 ? "" : argv[1];
   if (strcmp(mode, "spin") == 0) {
     say_ready();
     spin();
   }
-  if (argc < 3) errx(2, "usage: program echo|flood|tail|idle|spin [SLAVE [BYTES | SLAVE...]]");
+  if (argc < 3) errx(2, "usage: program echo|flood|tail|idle|spin|lines [SLAVE | FIFO [BYTES | SLAVE...]]");
+  if (strcmp(mode, "lines") == 0 && argc == 4) {
+    lines(argv[2], strtoull(argv[3], NULL, 10));
+    return 0;
+  }
   int slave = open_raw(argv[2]);
   if (strcmp(mode, "idle") == 0) {
     static const unsigned char prompt[] = "idle$ ";

@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { consoleSection } from './console-section.js';
+import { logSection } from './log-section.js';
 import { type Report, createReport, toJson } from './report.js';
 import type { Section } from './section.js';
 import { shimSection } from './shim-section.js';
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
-  const sections = { consoles: consoleSection(), shims: shimSection() };
+  const sections = { consoles: consoleSection(), shims: shimSection(), logs: logSection() };
   const wanted = select(Object.values(sections), values.rows?.split(','));
   const results: Record<string, object> = {};
   console.log(machine);

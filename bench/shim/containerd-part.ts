@@ -18,7 +18,7 @@ export interface ContainerdPart {
   readonly stage: Stage;
   readonly namespace: string;
   /** Makes a container's bundle, with somebody who reads its log, as containerd does until the container is gone. */
-  makeBundle(id: string, args: readonly string[]): Promise<string>;
+  makeBundle(id: string, args: readonly string[], terminal?: boolean): Promise<string>;
   /** Executes the shim's `start` in the bundle, in the words of containerd 1.6. Answers the path of a ttrpc socket. */
   callStart(shim: string, id: string, bundle: string): Promise<string>;
   /** The same, with a namespace of which no shim knows yet. */
@@ -49,9 +49,9 @@ function inNamespace(stage: Stage, address: string, options: PartOptions): Conta
   return {
     stage,
     namespace,
-    async makeBundle(id, args) {
+    async makeBundle(id, args, terminal = true) {
       const bundle = stage.path(id);
-      await writeBundle(bundle, defaultSpec({ rootfs: stage.rootfs, args, terminal: true, rootless: false }));
+      await writeBundle(bundle, defaultSpec({ rootfs: stage.rootfs, args, terminal, rootless: false }));
       const log = join(bundle, 'log');
       createFifo(log);
       const reader = OwnedFd.open(log, constants.O_RDWR | constants.O_NONBLOCK, log);

@@ -19,6 +19,7 @@ const checks = {
     isProgram('ctr', 'containerd', 'containerd-shim-runc-v2') ||
     'needs containerd and its shim (apt-get install containerd)',
   asciinema: () => isProgram('asciinema') || 'needs asciinema (apt-get install asciinema)',
+  conmon: () => isProgram('conmon') || 'needs conmon (apt-get install conmon)',
   chromium: () => isProgram('chromium') || 'needs a browser (apt-get install chromium)',
   docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;
