@@ -15,8 +15,8 @@ export interface Logger extends Closable {
 export interface LoggedContainer {
   readonly log: string;
   /** The processes that log. */
-  pids(): readonly number[];
-  remove(): Promise<void>;
+  pids: () => readonly number[];
+  remove: () => Promise<void>;
 }
 
 /** bench/program.c, which writes lines when it is told to. */
