@@ -36,6 +36,10 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
       about: 'show all that is known of a container, and who is attached',
       load: () => import('./inspect.js'),
     },
+    'reopen-logs': {
+      about: 'open the log of a container anew, when it was moved',
+      load: () => import('./reopen-logs.js'),
+    },
     stats: {
       about: 'show what containers use: processors, memory, processes',
       load: () => import('./stats.js'),

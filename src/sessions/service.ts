@@ -9,6 +9,7 @@ import type { ClientEnds } from './client.js';
 import type { EventList } from './event-list.js';
 import type { HostedContainer, SessionHost } from './host.js';
 import { recordingFacts } from './recording-facts.js';
+import { reopenLogs } from './reopen-logs.js';
 import { sessionMessage } from './session-message.js';
 import type { Session } from './session.js';
 import { parseSizePolicy } from './size.js';
@@ -82,6 +83,7 @@ function methods({
       await sessionOf(ids, 'nothing is recorded').endRecording();
       return {};
     },
+    reopenLogs: async ({ id }) => ({ paths: await reopenLogs(host.get(id).container) }),
     async events({ after, waitMs }, { signal }) {
       return { events: await events.after(after, waitMs, signal) };
     },

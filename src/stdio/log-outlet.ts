@@ -25,6 +25,7 @@ export async function openLogOutlet(
     resolveDone = resolve;
   });
   let openStreams = 0;
+  let isFinished = false;
   const begin = (stream: OutputStream): OwnedFd => {
     const { ours, theirs } = createPipe({ ours: 'reader', name: stream, owner });
     enlargePipe(ours, pipeBytes);
@@ -41,6 +42,7 @@ export async function openLogOutlet(
     return theirs;
   };
   const finish = async (): Promise<void> => {
+    isFinished = true;
     await log.close().catch(onFault);
     resolveDone();
   };
@@ -58,6 +60,11 @@ export async function openLogOutlet(
       done,
       end(inherited) {
         for (const stream of inherited) inputs.get(stream)?.reader.drain();
+      },
+      async reopen() {
+        if (isFinished) return false;
+        await log.reopen();
+        return true;
       },
       close,
     };

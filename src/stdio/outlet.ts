@@ -25,6 +25,11 @@ export interface Outlet {
    * @param inherited the streams that it had itself: what lies in their pipes is all of its, what comes later is of others
    */
   end(inherited: readonly OutputStream[]): void;
+  /**
+   * Somebody has moved the file: opens what is at its path now. False if it was closed before. Fails with ERR_LOG_FAILED, and
+   * goes on with the old file. Undefined where the file is not ours.
+   */
+  readonly reopen?: () => Promise<boolean>;
   /** Closes everything now; what was not passed on is lost. Idempotent. */
   close(): void;
 }

@@ -1,12 +1,14 @@
 /** The outlets of one process: each record of its stdio is opened once, whatever goes there. */
 import type { OwnedFd } from '../os/owned-fd.js';
 import { type Outlet, type OutletOptions, openOutlet, type OutputStream } from '../stdio/outlet.js';
-import type { OutputTarget } from '../stdio/output-target.js';
+import { type OutputTarget, pathOfRecord } from '../stdio/output-target.js';
 import { bounded } from './bounded.js';
 
 export interface Outlets {
   /** Undefined for what is no record. */
   find(target: OutputTarget | undefined): Outlet | undefined;
+  /** Opens the files that we write anew. Returns their paths. Fails with ERR_LOG_FAILED. */
+  reopen(): Promise<string[]>;
   /** The process has its ends: ours are closed, but for those that we write to. */
   started(ours: readonly (OwnedFd | undefined)[]): void;
   /**
@@ -45,6 +47,12 @@ export async function openOutlets(
   const outlets = [...opened.values()];
   return {
     find: (target) => target && opened.get(target),
+    async reopen() {
+      const reopened = await Promise.all(
+        Array.from(opened, async ([target, outlet]) => ((await outlet.reopen?.()) ? pathOfRecord(target) : undefined)),
+      );
+      return reopened.filter((path) => path !== undefined);
+    },
     started(ours) {
       for (const end of outlets.flatMap(({ stdout, stderr }) => [stdout, stderr])) if (!ours.includes(end)) end.close();
     },

@@ -62,6 +62,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
       },
       resize() {},
       closeStdin: () => stdin?.release(),
+      reopenLogs: () => outlets.reopen(),
       async drain() {
         copy.processEnded();
         await Promise.all([drain(copy, drainTimeoutMs), outlets.drain(given, drainTimeoutMs)]);

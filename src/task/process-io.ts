@@ -102,6 +102,8 @@ export interface ProcessIo {
   resize(size: Size): void;
   /** Whoever writes to stdin is the last: when they have gone, it ends. */
   closeStdin(): void;
+  /** Opens the files of its logs anew, those that we write. Returns their paths. Fails with ERR_LOG_FAILED. */
+  reopenLogs(): Promise<string[]>;
   /**
    * To be called once, when the process has been reaped. Settles when all it wrote has been read and passed on, or
    * waits in a FIFO that nobody reads, or when the time for a slow reader is up.
@@ -124,6 +126,7 @@ function inheritedIo({ streams }: InheritedStdio, { signal }: IoLimits): Process
     connect: () => Promise.resolve(),
     resize() {},
     closeStdin() {},
+    reopenLogs: () => Promise.resolve([]),
     drain: () => Promise.resolve(),
     close() {},
   };

@@ -128,6 +128,11 @@ export class Process {
     this.#launched?.io.closeStdin();
   }
 
+  /** As `ProcessIo.reopenLogs`; none before the process was made. */
+  reopenLogs(): Promise<string[]> {
+    return this.#launched?.io.reopenLogs() ?? Promise.resolve([]);
+  }
+
   /** Throws ERR_PROCESS_NOT_FOUND if it has ended, ERR_STATE_INVALID if it was not made yet. */
   signal(number: number): void {
     const { name } = this.options;

@@ -64,6 +64,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       if (console?.isOpen) console.resize(wanted);
     },
     closeStdin: () => stdin?.release(),
+    reopenLogs: () => outlets.reopen(),
     async drain() {
       if (copy === undefined) return;
       copy.processEnded();

@@ -45,7 +45,7 @@ async function completed(
 
 describe('complete', () => {
   const cases: readonly (readonly [line: string, answer: Answer | readonly string[]])[] = [
-    ['re', ['resize', 'record', 'resume', 'recvtty']],
+    ['re', ['reopen-logs', 'resize', 'record', 'resume', 'recvtty']],
     ['xyz', []],
     ['--v', ['--version']],
     ['help ki', ['kill']],

@@ -287,6 +287,13 @@ describe('what a verb asks of the daemon', () => {
   }
 });
 
+test('reopen-logs prints what was opened', async (t) => {
+  const reopenLogs = () => ({ paths: ['/logs/a', '/logs/b'] });
+  const { calls, ...outcome } = await run(t, ['reopen-logs', 'w'], { sessions: { reopenLogs } });
+  assert.deepEqual(calls, [['ReopenLogs', { id: 'web' }]]);
+  assert.deepEqual(outcome, { stdout: '/logs/a\n/logs/b\n', stderr: '', status: 0 });
+});
+
 test('wait prints the status, and has 0 itself', async (t) => {
   const wait = async () => {
     await delay(100);
@@ -460,6 +467,7 @@ describe('what goes wrong is one line, with status 1', () => {
     ['inspect', 'x'],
     ['resize', 'x', '80x24'],
     ['record', 'x', 'f'],
+    ['reopen-logs', 'x'],
     ['kill', 'x'],
     ['pause', 'x'],
     ['resume', 'x'],

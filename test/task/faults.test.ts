@@ -158,6 +158,7 @@ test('the exit is told, though the output could not be passed on', async () => {
       connect: () => Promise.resolve(),
       resize() {},
       closeStdin() {},
+      reopenLogs: () => Promise.resolve([]),
       drain: () => Promise.reject(failure),
       close() {},
     },

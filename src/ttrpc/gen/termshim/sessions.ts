@@ -142,6 +142,15 @@ export interface EndRecordingRequest {
 export interface EndRecordingResponse {
 }
 
+export interface ReopenLogsRequest {
+  id: string;
+}
+
+export interface ReopenLogsResponse {
+  /** Of the files that were opened. */
+  paths: string[];
+}
+
 export interface Event {
   /** Counts from 1 in a daemon. */
   number: bigint;
@@ -1600,6 +1609,102 @@ export const EndRecordingResponse: MessageFns<EndRecordingResponse, "termshim.v1
   },
 };
 
+function createBaseReopenLogsRequest(): ReopenLogsRequest {
+  return { id: "" };
+}
+
+export const ReopenLogsRequest: MessageFns<ReopenLogsRequest, "termshim.v1.ReopenLogsRequest"> = {
+  $type: "termshim.v1.ReopenLogsRequest" as const,
+
+  encode(message: ReopenLogsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReopenLogsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReopenLogsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReopenLogsResponse(): ReopenLogsResponse {
+  return { paths: [] };
+}
+
+export const ReopenLogsResponse: MessageFns<ReopenLogsResponse, "termshim.v1.ReopenLogsResponse"> = {
+  $type: "termshim.v1.ReopenLogsResponse" as const,
+
+  encode(message: ReopenLogsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.paths) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReopenLogsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReopenLogsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paths.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseEvent(): Event {
   return { number: 0n, timestamp: undefined, id: "", execId: "", kind: "", pid: 0, exitStatus: 0, client: 0 };
 }
@@ -2007,6 +2112,15 @@ export const SessionsDefinition = {
       requestType: EndRecordingRequest as typeof EndRecordingRequest,
       requestStream: false,
       responseType: EndRecordingResponse as typeof EndRecordingResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Opens the files of a container's logs anew, those of its exec processes too: somebody has moved them. */
+    reopenLogs: {
+      name: "ReopenLogs",
+      requestType: ReopenLogsRequest as typeof ReopenLogsRequest,
+      requestStream: false,
+      responseType: ReopenLogsResponse as typeof ReopenLogsResponse,
       responseStream: false,
       options: {},
     },

@@ -1,0 +1,37 @@
+/** Rotation of a container's logs from outside. */
+import { TermshimError } from '../os/errors.js';
+import type { RecordTarget } from '../stdio/output-target.js';
+import type { Container } from '../task/container.js';
+import type { Process } from '../task/process.js';
+
+/**
+ * Opens the files of all its processes anew. Returns their paths. Throws ERR_LOG_NOT_FOUND if there is no log,
+ * ERR_UNSUPPORTED if others write it, ERR_STATE_INVALID if it was closed already, and ERR_LOG_FAILED.
+ */
+export async function reopenLogs({ init, execs }: Container): Promise<string[]> {
+  const processes = [init, ...Array.from(execs.values(), ({ process }) => process)];
+  const reopened = await Promise.all(processes.map((process) => process.reopenLogs()));
+  const paths = [...new Set(reopened.flat())];
+  if (paths.length === 0) throw whyNone(init, processes.flatMap(recordsOf));
+  return paths;
+}
+
+function recordsOf({ options: { stdio } }: Process): RecordTarget[] {
+  if (stdio.kind === 'inherited') return [];
+  const targets = [stdio.log, stdio.stdout, stdio.kind === 'pipes' ? stdio.stderr : undefined];
+  return targets.filter((target) => target !== undefined && target.kind !== 'fifo');
+}
+
+function whyNone({ options: { name, stdio }, exit }: Process, [record]: RecordTarget[]): TermshimError {
+  if (record === undefined) return new TermshimError('ERR_LOG_NOT_FOUND', `${name} has no log`);
+  if (record.kind === 'driver') {
+    const whom = `${record.program}, which has to be told itself: ours opens its file anew when it gets SIGHUP`;
+    return new TermshimError('ERR_UNSUPPORTED', `the log of ${name} is written by ${whom}`);
+  }
+  const isItsOwn = record.kind === 'file' && stdio.kind === 'pipes';
+  if (exit !== undefined || !isItsOwn) {
+    return new TermshimError('ERR_STATE_INVALID', `the output of ${name} has ended, and its log is closed`);
+  }
+  const how = 'which has it open itself: copy the file and truncate it (copytruncate)';
+  return new TermshimError('ERR_UNSUPPORTED', `${record.path} is written by ${name}, ${how}`);
+}

@@ -1,0 +1,140 @@
+/*
+ * Somebody moves a log away, and the daemon is told. What can break: it goes on in the file that was moved, entries are lost
+ * or come twice on the way from the one to the other, a descriptor of the old one stays, a log that cannot be opened anew
+ * takes the old one along, and where there is nothing to open nobody is told why.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { reopenLogs } from '../../src/sessions/reopen-logs.js';
+import type { OutputTarget, RecordTarget } from '../../src/stdio/output-target.js';
+import type { ProcessStdio } from '../../src/task/process-io.js';
+import { openDescriptors } from '../helpers/descriptors.js';
+import { makeGate } from '../helpers/gate.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { newSession } from '../helpers/session.js';
+import { newContainer, newStdio } from '../helpers/task.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+const kinds = ['terminal', 'pipes'] as const;
+type Kind = (typeof kinds)[number];
+
+function stdioOf(kind: Kind, stdout: OutputTarget | undefined, log?: RecordTarget): ProcessStdio {
+  const common = { stdin: undefined, holdStdin: true, stdout, noReader: 'skip', log } as const;
+  if (kind === 'pipes') return { kind, ...common, stderr: stdout, owner: undefined };
+  return { kind, ...common, stdinEnd: 'hangup', size: undefined };
+}
+
+function logAt(path: string, format: 'json-file' | 'cri'): RecordTarget {
+  return { kind: 'log', options: { path, format, maxBytes: undefined, maxFiles: 1, compress: false } };
+}
+
+/** What the process wrote, of a log in either format or of a file. */
+function textOf(path: string): string {
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').split(/(?<=\n)/) : [];
+  return lines
+    .map((line) => {
+      if (line.startsWith('{')) return (JSON.parse(line) as { log: string }).log;
+      return line.replace(/^\S+ stdout F /, '');
+    })
+    .join('');
+}
+
+const targets = {
+  'json-file': (path: string) => logAt(path, 'json-file'),
+  cri: (path: string) => logAt(path, 'cri'),
+  file: (path: string): RecordTarget => ({ kind: 'file', path }),
+};
+
+for (const [name, targetAt] of Object.entries(targets)) {
+  for (const kind of kinds) {
+    // Without a terminal the process has the file itself.
+    const isBeside = name === 'file' && kind === 'pipes';
+    leakTest(
+      `${kind}: a ${name}${isBeside ? ' beside a FIFO' : ''} that is moved while a process counts`,
+      async (scope) => {
+        const path = join(temporaryDirectory(scope), 'log');
+        const client = newStdio(scope, kind).stdio as { stdout: OutputTarget };
+        const stdio = isBeside ? stdioOf(kind, client.stdout, targetAt(path)) : stdioOf(kind, targetAt(path));
+        const count = 'i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done';
+        const { container } = await newContainer(scope, count, stdio);
+        const before = openDescriptors().length;
+        await container.start('');
+        for (const moved of [1, 2, 3]) {
+          await waitFor(() => textOf(path).includes('\n'), 'something in the file');
+          renameSync(path, `${path}.${moved}`);
+          assert.deepEqual(await reopenLogs(container), [path]);
+          assert.ok(openDescriptors().length <= before);
+        }
+        await within(container.init.exited, 'the exit');
+        const files = [1, 2, 3].map((moved) => textOf(`${path}.${moved}`));
+        assert.ok([...files, textOf(path)].every((text) => text !== ''));
+        const all = [...files, textOf(path)].join('').replaceAll('\r', '');
+        assert.ok(all === Array.from({ length: 20_000 }, (_, i) => `${i}\n`).join(''), `there are ${all.length} bytes`);
+        await assert.rejects(reopenLogs(container), {
+          code: 'ERR_STATE_INVALID',
+          message: /has ended, and its log is closed/,
+        });
+      },
+    );
+  }
+}
+
+leakTest('one that cannot be opened anew goes on in the old file, and says why', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'log');
+  const gate = makeGate(scope);
+  const { container } = await newContainer(
+    scope,
+    `echo one; ${gate.wait}; echo two`,
+    stdioOf('pipes', logAt(path, 'cri')),
+  );
+  await container.start('');
+  await waitFor(() => textOf(path) === 'one\n', 'the first line');
+  renameSync(path, `${path}.1`);
+  mkdirSync(path);
+  await assert.rejects(reopenLogs(container), { code: 'ERR_LOG_FAILED', message: /\/log/ });
+  gate.open();
+  await within(container.init.exited, 'the exit');
+  assert.equal(textOf(`${path}.1`), 'one\ntwo\n');
+});
+
+leakTest('where there is nothing to open, the reason is said', async (scope) => {
+  const directory = temporaryDirectory(scope);
+  const none = await newContainer(scope, 'exec sleep 100', stdioOf('pipes', undefined));
+  await assert.rejects(reopenLogs(none.container), {
+    code: 'ERR_LOG_NOT_FOUND',
+    message: /^the container \S+ has no log$/,
+  });
+  const own = await newContainer(
+    scope,
+    'exec sleep 100',
+    stdioOf('pipes', { kind: 'file', path: join(directory, 'f') }),
+  );
+  await own.container.start('');
+  await assert.rejects(reopenLogs(own.container), {
+    code: 'ERR_UNSUPPORTED',
+    message: /\/f is written by the container \S+, which has it open itself: .*copytruncate/,
+  });
+});
+
+leakTest('the service answers with the paths', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'log');
+  const session = await newSession(scope, 'echo hello; exec sleep 100', { stdout: `json-file://${path}` });
+  await session.start();
+  await waitFor(() => textOf(path) === 'hello\r\n', 'the output');
+  renameSync(path, `${path}.1`);
+  assert.deepEqual(await session.sessions.reopenLogs({ id: session.id }), { paths: [path] });
+  assert.ok(existsSync(path));
+  await assert.rejects(session.sessions.reopenLogs({ id: 'x' }), { message: 'there is no container x' });
+});
+
+leakTest('a driver is to be told itself', async (scope) => {
+  const driver = join(temporaryDirectory(scope), 'driver');
+  writeFileSync(driver, '#!/bin/sh\ncat <&3 >/dev/null 5>&- & exec 3<&- 4<&- 5>&-; wait', { mode: 0o755 });
+  const session = await newSession(scope, 'exec sleep 100', { stdout: `binary://${driver}` });
+  await assert.rejects(session.sessions.reopenLogs({ id: session.id }), {
+    errorCode: 'ERR_UNSUPPORTED',
+    message: /^the log of the container c is written by \/\S+\/driver, .* SIGHUP$/,
+  });
+});
