@@ -49,9 +49,19 @@ struct ring_table {
   int32_t first_free_reader;
 };
 
+#define ASCII_COUNT 128
+
+/* How a character stands in a JSON string. */
+struct escape {
+  uint8_t text[7];
+  uint8_t length;
+};
+
 struct encoder;
 
 struct encoder_table {
+  /* Filled when there is a first encoder. */
+  struct escape escapes[ASCII_COUNT];
   struct encoder *encoders;
   int32_t count;
   int32_t first_free;

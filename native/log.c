@@ -14,8 +14,8 @@
 #include <time.h>
 
 #define PART_BYTES 16384
-/* More than an entry has besides its text. */
-#define FRAME_BYTES 128
+/* More than an entry has besides its text, what a copy of fixed length writes behind it included. */
+#define FRAME_BYTES 192
 /* Two of these numbers make one answer. */
 #define COUNT_BITS 26
 
@@ -26,18 +26,27 @@ struct encoder {
   enum format format;
   /* `stdout` or `stderr`; NULL for an encoder that is free. */
   const char *stream;
+  const struct escape *escapes;
   /* The beginning of a line whose end has not come: PART_BYTES, of which `length` are used. */
   uint8_t *line;
   size_t length;
   int32_t next_free;
 };
 
+/* Text that is copied with what lies behind it, for a length that the compiler knows; the next text goes over that. */
+struct piece {
+  char text[64];
+  size_t length;
+};
+
 /* What all entries of one call have in common. */
 struct frame {
-  char head[FRAME_BYTES];
-  size_t head_length;
-  char tail[FRAME_BYTES];
-  size_t tail_length;
+  enum format format;
+  const struct escape *escapes;
+  /* Of a CRI entry, up to its tag. */
+  struct piece head;
+  /* Of a json-file entry, from the end of its text. */
+  struct piece tail;
 };
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -56,25 +65,22 @@ static void format_now(char *into, size_t size) {
   memcpy(at, "Z", 2);
 }
 
-static size_t append(char *into, size_t length, const char *text) {
-  size_t count = strlen(text);
-  memcpy(into + length, text, count);
-  return length + count;
+static void append(struct piece *piece, const char *text) {
+  size_t length = strlen(text);
+  memcpy(piece->text + piece->length, text, length);
+  piece->length += length;
 }
 
 static struct frame make_frame(const struct encoder *encoder) {
   char time[64];
-  struct frame frame = {.head_length = 0, .tail_length = 0};
+  struct frame frame = {.format = encoder->format, .escapes = encoder->escapes};
   format_now(time, sizeof time);
   const char *head[] = {time, " ", encoder->stream, " "};
   const char *tail[] = {"\",\"stream\":\"", encoder->stream, "\",\"time\":\"", time, "\"}\n"};
-  if (encoder->format == CRI) {
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
-      frame.head_length = append(frame.head, frame.head_length, head[i]);
-  } else {
-    for (size_t i = 0; i < sizeof tail / sizeof *tail; i++)
-      frame.tail_length = append(frame.tail, frame.tail_length, tail[i]);
-  }
+  for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+    append(&frame.head, head[i]);
+  for (size_t i = 0; i < sizeof tail / sizeof *tail; i++)
+    append(&frame.tail, tail[i]);
   return frame;
 }
 
@@ -83,30 +89,33 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t length) {
   return at + length;
 }
 
+static uint8_t *put_piece(uint8_t *at, const struct piece *piece) {
+  memcpy(at, piece->text, sizeof piece->text);
+  return at + piece->length;
+}
+
 static const char hex[] = "0123456789abcdef";
 
 /* Docker escapes what would be markup in HTML, too. */
-static uint8_t *put_ascii(uint8_t *at, uint8_t byte) {
+static struct escape escape_of(uint8_t byte) {
   switch (byte) {
   case '"':
   case '\\':
-    *at++ = '\\';
-    *at++ = byte;
-    return at;
+    return (struct escape){{'\\', byte}, 2};
   case '\n':
-    return put(at, "\\n", 2);
+    return (struct escape){{'\\', 'n'}, 2};
   case '\r':
-    return put(at, "\\r", 2);
+    return (struct escape){{'\\', 'r'}, 2};
   default:
-    if (byte >= ' ' && byte != '<' && byte != '>' && byte != '&') {
-      *at++ = byte;
-      return at;
-    }
-    at = put(at, "\\u00", 4);
-    *at++ = (uint8_t)hex[byte >> 4];
-    *at++ = (uint8_t)hex[byte & 0xf];
-    return at;
+    if (byte >= ' ' && byte != '<' && byte != '>' && byte != '&') return (struct escape){{byte}, 1};
+    return (struct escape){{'\\', 'u', '0', '0', (uint8_t)hex[byte >> 4], (uint8_t)hex[byte & 0xf]}, 6};
   }
+}
+
+/* Copies the whole of it, and counts what it is. */
+static uint8_t *put_ascii(uint8_t *at, const struct escape *escapes, uint8_t byte) {
+  memcpy(at, &escapes[byte], sizeof *escapes);
+  return at + escapes[byte].length;
 }
 
 /* How many bytes a character has that begins with `lead`; 1 for what begins none. */
@@ -158,22 +167,28 @@ static bool is_plain(uint64_t word) {
   return ((word | control | quote_or_ampersand | less_or_greater | backslash) & HIGH_BITS) == 0;
 }
 
-static uint8_t *put_text(uint8_t *at, const uint8_t *bytes, size_t length) {
+static uint8_t *put_text(uint8_t *at, const struct escape *escapes, const uint8_t *bytes, size_t length) {
   const uint8_t *end = bytes + length;
   while (bytes < end) {
     uint64_t word;
-    size_t count = smaller((size_t)(end - bytes), sizeof word);
-    if (count == sizeof word) {
+    const uint8_t *stop = bytes + smaller((size_t)(end - bytes), sizeof word);
+    if (stop - bytes == sizeof word) {
       memcpy(&word, bytes, sizeof word);
       if (is_plain(word)) {
         at = put(at, &word, sizeof word);
-        bytes += sizeof word;
+        bytes = stop;
+        continue;
+      }
+      if ((word & HIGH_BITS) == 0) {
+        /* Without a branch for each: text with many quotes, as JSON itself, has them anywhere. */
+        for (; bytes < stop; bytes++)
+          at = put_ascii(at, escapes, *bytes);
         continue;
       }
     }
-    for (const uint8_t *stop = bytes + count; bytes < stop;) {
+    while (bytes < stop) {
       if (*bytes < 0x80) {
-        at = put_ascii(at, *bytes++);
+        at = put_ascii(at, escapes, *bytes++);
       } else {
         bool is_whole;
         size_t scanned = scan_character(bytes, end, &is_whole);
@@ -186,19 +201,18 @@ static uint8_t *put_text(uint8_t *at, const uint8_t *bytes, size_t length) {
 }
 
 /* One entry: a line, or a part of one that does not end it. */
-static uint8_t *put_entry(uint8_t *at, enum format format, const struct frame *frame, const uint8_t *bytes,
-                          size_t length, bool ends_line) {
-  if (format == CRI) {
-    at = put(at, frame->head, frame->head_length);
+static uint8_t *put_entry(uint8_t *at, const struct frame *frame, const uint8_t *bytes, size_t length, bool ends_line) {
+  if (frame->format == CRI) {
+    at = put_piece(at, &frame->head);
     at = put(at, ends_line ? "F " : "P ", 2);
     at = put(at, bytes, length);
     *at++ = '\n';
     return at;
   }
   at = put(at, "{\"log\":\"", 8);
-  at = put_text(at, bytes, length);
+  at = put_text(at, frame->escapes, bytes, length);
   if (ends_line) at = put(at, "\\n", 2);
-  return put(at, frame->tail, frame->tail_length);
+  return put_piece(at, &frame->tail);
 }
 
 /* No byte becomes more than six in JSON. */
@@ -244,7 +258,7 @@ static size_t encode(struct encoder *encoder, struct bytes from, struct bytes in
     const uint8_t *bytes = was_held ? encoder->line : rest;
     size_t length = was_held ? encoder->length : count;
     size_t kept = newline == NULL ? unfinished_character(bytes, length) : 0;
-    at = put_entry(at, encoder->format, &frame, bytes, length - kept, newline != NULL);
+    at = put_entry(at, &frame, bytes, length - kept, newline != NULL);
     encoder->length = 0;
     hold(encoder, bytes + length - kept, kept);
   }
@@ -265,6 +279,9 @@ static int64_t log_create(struct call *call) {
   bool is_stderr = argument_bool(call, 1);
   if (call->failed) return 0;
   if (format != JSON_FILE && format != CRI) return -EINVAL;
+  if (table->count == 0)
+    for (int byte = 0; byte < ASCII_COUNT; byte++)
+      table->escapes[byte] = escape_of((uint8_t)byte);
   if (table->first_free < 0) {
     int32_t count = table->count == 0 ? 16 : table->count * 2;
     struct encoder *encoders = realloc(table->encoders, (size_t)count * sizeof *encoders);
@@ -280,8 +297,10 @@ static int64_t log_create(struct call *call) {
   if (line == NULL) return -ENOMEM;
   int32_t id = table->first_free;
   table->first_free = table->encoders[id].next_free;
-  table->encoders[id] =
-      (struct encoder){.format = (enum format)format, .stream = is_stderr ? "stderr" : "stdout", .line = line};
+  table->encoders[id] = (struct encoder){.format = (enum format)format,
+                                         .stream = is_stderr ? "stderr" : "stdout",
+                                         .escapes = table->escapes,
+                                         .line = line};
   return id;
 }
 
@@ -306,7 +325,7 @@ static int64_t log_end(struct call *call) {
   if (encoder->length == 0) return 0;
   if (into.length < most_bytes(encoder->format, encoder->length)) return -ENOBUFS;
   struct frame frame = make_frame(encoder);
-  uint8_t *end = put_entry(into.data, encoder->format, &frame, encoder->line, encoder->length, false);
+  uint8_t *end = put_entry(into.data, &frame, encoder->line, encoder->length, false);
   encoder->length = 0;
   return end - into.data;
 }

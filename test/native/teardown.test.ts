@@ -26,6 +26,8 @@ const quietStages = [
   'pump created',
   'pump with a pending block',
   'pump destroyed, its block in the pool',
+  'encoder with an unfinished line',
+  'log open',
   'socket listening',
   'descriptor received',
   'console open',
