@@ -12,6 +12,7 @@ import { CreateOptions } from '../ttrpc/gen/termshim/options.js';
 import { packAny } from '../ttrpc/message.js';
 import { exitAsProcess } from './catch-signals.js';
 import { printLine } from './exit.js';
+import { logUri } from './log-uri.js';
 import { prepareBundle } from './run-bundle.js';
 import {
   type RecordOptions,
@@ -28,6 +29,7 @@ interface RunOptions extends RecordOptions {
   detach?: true;
   detachKeys: Uint8Array;
   screen?: true;
+  log?: string;
   size?: string;
   runtime?: string;
   bundle?: string;
@@ -48,6 +50,10 @@ export function command(): Command {
       ),
     )
     .option('--screen', 'keep its screen, and show whoever attaches the screen as it is')
+    .option(
+      '--log <uri>',
+      'keep its output: json-file or cri (inspect names the file), or a URI such as file:///tmp/out',
+    )
     .option(
       '--runtime <runtime>',
       'runc, crun, pty (no container: the process runs on this host) or the path of a runtime',
@@ -75,6 +81,7 @@ Examples:
   $ termshim run -it -- bash
   $ termshim run -it --rootfs ./alpine -- sh
   $ termshim run -dt --name build --rootfs ./alpine -- make
+  $ termshim run -d --name web --log 'json-file:///var/log/web?max-size=10m&max-file=3' -- ./web
   $ termshim run -t --runtime crun --bundle ./my-bundle
   $ termshim run -it --record demo.cast -- bash
 `;
@@ -90,7 +97,8 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
     using daemon = await connectDaemon({ start: true, reserve: id });
     const { detach = false, interactive = false, screen = false, tty: terminal = false, detachKeys } = options;
     const program = { runtimeName: runtime.name, runtimeCommand: runtime.command };
-    const created = packAny(CreateOptions, { ...program, config, remove: !detach, screen });
+    const log = logUri(options.log, id);
+    const created = packAny(CreateOptions, { ...program, config, remove: !detach, screen, log });
     const make: WantedProcess['make'] = (stdio) =>
       daemon.task.create({ id, bundle, options: created, ...stdio }, { signal: signals.aborted });
     const wanted = { daemon, id, execId: '', terminal, size, sizePolicy: options.size, recording, make };

@@ -13,6 +13,8 @@ export interface LogCopy {
   resume(): void;
   /** Reads what is in the source now, and no more: whoever writes there may never end. */
   drain(): void;
+  /** Stops, and `done` never settles. Idempotent; must come before the source is closed. */
+  close(): void;
 }
 
 export interface LogCopyOptions {
@@ -32,10 +34,13 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
   const done = new Promise<void>((resolve, reject) => {
     settle = (failure) => (failure === undefined ? resolve() : reject(failure));
   });
-  const finish = (failure?: Error): void => {
+  const close = (): void => {
     isOver = true;
     clearImmediate(turn);
     watching?.close();
+  };
+  const finish = (failure?: Error): void => {
+    close();
     log.end(stream);
     settle(failure);
   };
@@ -76,6 +81,7 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
       isToTheEnd = true;
       run();
     },
+    close,
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { copyToLog } from '../log/copy-to-log.js';
 import { addon } from '../native/addon.js';
 import { EPOLLHUP, EPOLLIN } from '../os/epoll.js';
 import { messageOf, TermshimError } from '../os/errors.js';
@@ -13,7 +14,6 @@ import { type PipeEnds, createPipeEnds } from '../os/pipe.js';
 import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
 import type { DriverTarget } from './output-target.js';
-import { type PipeReader, readPipe } from './pipe-reader.js';
 
 /** Starts the driver. Fails as `startLogDriver` does. */
 export async function openDriverOutlet(
@@ -32,6 +32,12 @@ export async function openDriverOutlet(
     for (const end of [stdout.reader, stdout.writer, stderr?.reader, stderr?.writer]) end?.close();
     throw error;
   }
+}
+
+/** One stream that is read, and goes nowhere. */
+interface Discarding {
+  drain(): void;
+  close(): void;
 }
 
 interface DriverOutletOptions extends OutletOptions {
@@ -59,7 +65,7 @@ class DriverOutlet implements Outlet {
   #isOver = false;
   #inherited: readonly OutputStream[] = [];
   /** Only while nobody else reads. */
-  #discarding: Partial<Record<OutputStream, PipeReader>> = {};
+  #discarding: Partial<Record<OutputStream, Discarding>> = {};
   #discardedBytes = 0;
 
   constructor(options: DriverOutletOptions) {
@@ -82,6 +88,8 @@ class DriverOutlet implements Outlet {
   close(): void {
     this.#driver?.stop();
     this.#finish();
+    this.stdout.close();
+    this.stderr.close();
   }
 
   #giveUp(): void {
@@ -136,20 +144,29 @@ class DriverOutlet implements Outlet {
   #discard(reason: TermshimError): void {
     const { onFault } = this.#options;
     onFault(driverFailed(`${reason.message}; from now on the output is discarded`));
-    for (const [stream, end] of this.#readers()) {
-      // The driver's own descriptor of the pipe is blocking, and for others of it that was ours too.
-      const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-      const pipe = OwnedFd.open(`/proc/self/fd/${end.fd}`, flags, end.name);
-      this.#discarding[stream] = readPipe({
-        pipe,
-        onBytes: ({ length }) => {
-          this.#discardedBytes += length;
-          return true;
-        },
-        onEnd: () => this.#discardedAll(stream),
-      });
-    }
+    for (const [stream, end] of this.#readers()) this.#discarding[stream] = this.#read(stream, end);
     for (const stream of this.#inherited) this.#discarding[stream]?.drain();
+  }
+
+  #read(stream: OutputStream, end: OwnedFd): Discarding {
+    // The driver's own descriptor of the pipe is blocking, and so are all others of that opening.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    const pipe = OwnedFd.open(`/proc/self/fd/${end.fd}`, flags, end.name);
+    const write = (_stream: string, { length }: Uint8Array): boolean => {
+      this.#discardedBytes += length;
+      return true;
+    };
+    const copy = copyToLog({ source: pipe.fd, stream, log: { write, end() {} } });
+    const close = (): void => {
+      copy.close();
+      pipe.close();
+    };
+    const ended = (): void => {
+      close();
+      this.#discardedAll(stream);
+    };
+    copy.done.then(ended, ended);
+    return { drain: () => copy.drain(), close };
   }
 
   #discardedAll(stream: OutputStream): void {
@@ -166,10 +183,8 @@ class DriverOutlet implements Outlet {
     this.#closing.abort();
     clearTimeout(this.#finishTimer);
     for (const reader of Object.values(this.#discarding)) reader.close();
-    for (const { reader, writer } of Object.values(this.#options.pipes)) {
-      reader.close();
-      writer.close();
-    }
+    // Whoever still writes hears of it by a broken pipe.
+    for (const { reader } of Object.values(this.#options.pipes)) reader.close();
     this.#resolveDone();
   }
 

@@ -1,7 +1,7 @@
 /** What a program says on its stderr, of which the end is kept: it is asked for when something has gone wrong. */
+import { copyToLog } from '../log/copy-to-log.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { createPipe } from '../os/pipe.js';
-import { readPipe } from './pipe-reader.js';
 
 export interface LastWords {
   /** For the program. To be closed when it has inherited it. */
@@ -20,14 +20,14 @@ const shownLength = 500;
 export function keepLastWords(program: string): LastWords {
   const { ours, theirs } = createPipe({ ours: 'reader', name: `the words of ${program}` });
   let tail = Buffer.alloc(0);
-  const reader = readPipe({
-    pipe: ours,
-    onBytes(bytes) {
+  const log = {
+    write(_stream: string, bytes: Uint8Array): boolean {
       tail = Buffer.concat([tail, bytes]).subarray(-keptBytes);
       return true;
     },
-    onEnd() {},
-  });
+    end() {},
+  };
+  const copy = copyToLog({ source: ours.fd, stream: 'stderr', log });
   return {
     theirs,
     said() {
@@ -36,8 +36,10 @@ export function keepLastWords(program: string): LastWords {
     },
     close() {
       theirs.close();
-      reader.drain();
-      reader.close();
+      if (!ours.isOpen) return;
+      copy.drain();
+      copy.close();
+      ours.close();
     },
   };
 }

@@ -1,9 +1,9 @@
 /** The outlet of a log that is written here: what a process writes to the pipes is read in large blocks. */
+import { copyToLog, type LogCopy } from '../log/copy-to-log.js';
 import type { Log, LogEvents } from '../log/log.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { createPipe, enlargePipe } from '../os/pipe.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
-import { type PipeReader, readPipe } from './pipe-reader.js';
 
 /**
  * A slow disk stops the reading, and so the process, when there is as much as the log takes. What goes wrong with the log
@@ -13,10 +13,10 @@ export async function openLogOutlet(
   open: (events: LogEvents) => Promise<Log>,
   { owner, onFault }: OutletOptions,
 ): Promise<Outlet> {
-  const inputs = new Map<OutputStream, { theirs: OwnedFd; reader: PipeReader }>();
+  const inputs = new Map<OutputStream, { theirs: OwnedFd; ours: OwnedFd; copy: LogCopy }>();
   const log = await open({
     onRoom() {
-      for (const { reader } of inputs.values()) reader.resume();
+      for (const { copy } of inputs.values()) copy.resume();
     },
     onTrouble: onFault,
   });
@@ -30,15 +30,13 @@ export async function openLogOutlet(
     const { ours, theirs } = createPipe({ ours: 'reader', name: stream, owner });
     enlargePipe(ours, pipeBytes);
     openStreams++;
-    const reader = readPipe({
-      pipe: ours,
-      onBytes: (bytes) => log.write(stream, bytes),
-      onEnd() {
-        log.end(stream);
-        if (--openStreams === 0) void finish();
-      },
-    });
-    inputs.set(stream, { theirs, reader });
+    const copy = copyToLog({ source: ours.fd, stream, log });
+    const ended = (): void => {
+      ours.close();
+      if (--openStreams === 0) void finish();
+    };
+    copy.done.catch(onFault).then(ended, ended);
+    inputs.set(stream, { theirs, ours, copy });
     return theirs;
   };
   const finish = async (): Promise<void> => {
@@ -47,9 +45,10 @@ export async function openLogOutlet(
     resolveDone();
   };
   const close = (): void => {
-    for (const { theirs, reader } of inputs.values()) {
+    for (const { theirs, ours, copy } of inputs.values()) {
+      copy.close();
+      ours.close();
       theirs.close();
-      reader.close();
     }
     void finish();
   };
@@ -59,7 +58,7 @@ export async function openLogOutlet(
       stderr: begin('stderr'),
       done,
       end(inherited) {
-        for (const stream of inherited) inputs.get(stream)?.reader.drain();
+        for (const stream of inherited) inputs.get(stream)?.copy.drain();
       },
       async reopen() {
         if (isFinished) return false;

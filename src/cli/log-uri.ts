@@ -1,0 +1,16 @@
+/** Where `--log` has the output of a container kept. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** A URI as it is; the name of a format stands for a file of that format, which is named by the container and stays. */
+export function logUri(text: string | undefined, id: string): string {
+  if (text !== 'json-file' && text !== 'cri') return text ?? '';
+  return `${text}://${join(stateDirectory(), `${id}.log`).split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** $XDG_STATE_HOME/termshim, as the XDG base directory specification has it; for root it is in /var/lib. */
+function stateDirectory(): string {
+  const { XDG_STATE_HOME: place } = process.env;
+  if (place?.startsWith('/')) return join(place, 'termshim');
+  return process.getuid?.() === 0 ? '/var/lib/termshim' : join(homedir(), '.local/state/termshim');
+}
