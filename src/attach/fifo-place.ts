@@ -25,7 +25,12 @@ export function createFifoPlace(): FifoPlace {
     return path;
   };
   return {
-    output: (name) => FifoReader.open(create(name)),
+    output(name) {
+      const path = create(name);
+      // The daemon waits for a reader. Ours may have left before it comes, since nobody read what we print.
+      holders.push(FifoReader.open(path));
+      return FifoReader.open(path);
+    },
     input(name) {
       const path = create(name);
       // What lies in a FIFO is lost when both sides are closed, and an end that was before its reader is not told to it.

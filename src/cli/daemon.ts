@@ -7,7 +7,7 @@ import { claimDaemonSocket, daemonNamespace } from '../attach/start-daemon.js';
 import { pathOfSocket, takeActivatedSocket } from '../os/activated-socket.js';
 import { TermshimError } from '../os/errors.js';
 import { type Daemon, serveDaemon } from '../shim/serve-daemon.js';
-import { printError, printJson } from './exit.js';
+import { exitWithError, printError, printJson } from './exit.js';
 import { parseDuration } from './options.js';
 
 interface DaemonOptions {
@@ -51,10 +51,15 @@ async function daemon({ stop, idleExit }: DaemonOptions): Promise<void> {
     address: undefined,
     isDebug: false,
     idleExitMs: idleExit,
-    onEnd: () => process.exit(0),
+    onEnd: () => process.exit(),
   });
   endBySignal(serving);
-  printJson({ socket });
+  try {
+    printJson({ socket });
+  } catch (error) {
+    exitWithError(error);
+    serving.endWhenEmpty();
+  }
 }
 
 async function end(): Promise<void> {

@@ -3,6 +3,7 @@
  */
 import { writeSync } from 'node:fs';
 import { errorLine } from '../os/error-line.js';
+import { fileError } from '../os/file-error.js';
 
 /** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
 export function printJson(value: unknown): void {
@@ -14,7 +15,7 @@ export function printLine(text: string): void {
   try {
     writeSync(1, `${text}\n`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw fileError(error, 'write to stdout');
   }
 }
 

@@ -9,6 +9,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../os/errors.js';
 import { placeOfUser } from '../os/runtime-directory.js';
 import { version } from '../version.js';
+import { printAtOnce } from './print-at-once.js';
 
 const noSandbox = `
 This runtime is NO SANDBOX. It has the command line of an OCI runtime, but it runs the bundle's process on this host as
@@ -51,7 +52,7 @@ const program = new Command('termshim-runtime-pty')
   .option('--systemd-cgroup', 'accepted and without effect, as there are no cgroups')
   .addHelpText('after', `${noSandbox}\n${example}`)
   .enablePositionalOptions()
-  .configureOutput({ outputError: () => undefined })
+  .configureOutput({ writeOut: printAtOnce, outputError: () => undefined })
   .exitOverride();
 
 verb('create <id>', 'make a container: its process exists and waits for start')
@@ -145,7 +146,7 @@ function root(): string {
 }
 
 function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  printAtOnce(`${text}\n`);
 }
 
 async function reportFailure(error: unknown): Promise<number> {

@@ -6,7 +6,7 @@ import { connectDaemon } from '../attach/daemon.js';
 import { TermshimError } from '../os/errors.js';
 import { packageRoot } from '../package-root.js';
 import { serveWeb } from '../web/serve.js';
-import { onEndSignal, printJson } from './exit.js';
+import { onEndSignal, printLine } from './exit.js';
 
 export function command(): Command {
   return new Command()
@@ -15,7 +15,9 @@ export function command(): Command {
         .argParser(parseListen)
         .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
     )
-    .option('--format <format>', 'text, or json for one line that a script can read', 'text')
+    .addOption(
+      new Option('--format <format>', 'of the one line that is printed').choices(['text', 'json']).default('text'),
+    )
     .addHelpText('after', example)
     .action(web);
 }
@@ -41,12 +43,14 @@ async function web({ listen, format }: { listen: Listen; format: string }): Prom
   const server = await serveWeb({ daemon, ...listen, files: join(packageRoot, 'dist/web') });
   const stop = onEndSignal(() => ended.abort());
   if (!isLoopback(listen.host)) process.stderr.write('termshim: whoever can read along can take over every session\n');
-  if (format === 'json') printJson({ url: server.url });
-  else process.stdout.write(`${server.url}\n`);
-  const signalled = new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
-  await Promise.race([signalled, daemon.closed]);
-  stop();
-  await server.close();
+  try {
+    printLine(format === 'json' ? JSON.stringify({ url: server.url }) : server.url);
+    const signalled = new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
+    await Promise.race([signalled, daemon.closed]);
+  } finally {
+    stop();
+    await server.close();
+  }
   if (!ended.signal.aborted) throw new TermshimError('ERR_NO_DAEMON', 'the daemon has ended, and the page with it');
 }
 
