@@ -1,10 +1,7 @@
 /** The file of a recording: it takes lines at once, and writes them off the main thread. */
-import { constants, ftruncate, write } from 'node:fs';
-import { constants as os } from 'node:os';
-import { promisify } from 'node:util';
+import { type FileHandle, open } from 'node:fs/promises';
 import { TermshimError } from '../os/errors.js';
-import { fileError } from '../os/file-error.js';
-import { OwnedFd } from '../os/owned-fd.js';
+import { errnoOf, fileError } from '../os/file-error.js';
 
 export interface RecordingFile {
   /** Characters that are not written yet. */
@@ -21,12 +18,15 @@ const flushMs = 500;
 const flushLength = 64 * 1024;
 
 /**
- * Creates the file, for this user alone. Throws ERR_FILE_EXISTS, and ERR_SYSTEM if it cannot be made.
+ * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, and with ERR_SYSTEM if it cannot be made.
  *
  * @param onFailure told once: a write failed. The file ends with the last line that is whole, and takes no more.
  */
-export function createRecordingFile(path: string, onFailure: (error: TermshimError) => void): RecordingFile {
-  const file = create(path);
+export async function createRecordingFile(
+  path: string,
+  onFailure: (error: TermshimError) => void,
+): Promise<RecordingFile> {
+  const file = await create(path);
   let pending: string[] = [];
   let pendingLength = 0;
   let writtenBytes = 0;
@@ -51,7 +51,7 @@ export function createRecordingFile(path: string, onFailure: (error: TermshimErr
   const writeLines = async (lines: Buffer): Promise<void> => {
     let done = 0;
     try {
-      while (done < lines.length) done += (await writeTo(file.fd, lines, done)).bytesWritten;
+      while (done < lines.length) done += (await file.write(lines, done)).bytesWritten;
       writtenBytes += done;
     } catch (error) {
       isOpen = false;
@@ -59,16 +59,18 @@ export function createRecordingFile(path: string, onFailure: (error: TermshimErr
       pendingLength = lines.length;
       // What was written of a line that is not whole would make the rest useless to a player.
       const wholeBytes = lines.subarray(0, done).lastIndexOf('\n') + 1;
-      await truncate(file.fd, writtenBytes + wholeBytes).catch(() => {});
-      file.close();
-      onFailure(fileError(error, `write the recording ${path}`));
+      await file.truncate(writtenBytes + wholeBytes).catch(() => {});
+      await file.close().catch(() => {});
+      fail(error);
     }
   };
+  const fail = (error: unknown): void => onFailure(fileError(error, `write the recording ${path}`));
   const finish = async (): Promise<void> => {
     isOpen = false;
     flush();
     await writing;
-    file.close();
+    // A network file system may say only now that the disk is full. What is closed already is closed without a word.
+    await file.close().catch(fail);
   };
   return {
     get pendingLength() {
@@ -88,12 +90,11 @@ export function createRecordingFile(path: string, onFailure: (error: TermshimErr
   };
 }
 
-const writeTo = promisify(write);
-const truncate = promisify(ftruncate);
-
-function create(path: string): OwnedFd {
-  const name = `the recording ${path}`;
-  const file = OwnedFd.tryOpen(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, name, os.errno.EEXIST);
-  if (file !== undefined) return file;
-  throw new TermshimError('ERR_FILE_EXISTS', `there is a file ${path} already, and a recording overwrites none`);
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw fileError(error, `create the recording ${path}`);
+    throw new TermshimError('ERR_FILE_EXISTS', `there is a file ${path} already, and a recording overwrites none`);
+  }
 }

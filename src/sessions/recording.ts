@@ -1,5 +1,5 @@
 /** A recording of a process's terminal, from the moment that there is one to the end of the process. */
-import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Size } from '../os/console.js';
 import { bounded } from '../task/bounded.js';
 import type { TerminalSession } from '../task/process-io.js';
@@ -34,11 +34,18 @@ export class Recording {
   #failure: Error | undefined;
   #ended: Promise<void> | undefined;
 
-  /** Creates the file. Throws what is wrong with it. */
-  constructor(options: RecordingOptions) {
-    const { process, path } = options;
+  /** Creates the file. Fails with what is wrong with it. */
+  static async open(options: RecordingOptions): Promise<Recording> {
+    // Before it has begun nothing is written that could fail.
+    const file = await createRecordingFile(options.path, (error) => recording.#fail(error));
+    const recording = new Recording(options, file);
+    return recording;
+  }
+
+  private constructor(options: RecordingOptions, file: RecordingFile) {
+    const { process } = options;
     this.#options = options;
-    this.#file = createRecordingFile(path, (error) => this.#fail(error));
+    this.#file = file;
     this.#undo = [
       process.watchSize(() => this.#recorder?.resized()),
       process.holdExit(() => bounded(this.end(), patienceMs)),
@@ -76,7 +83,7 @@ export class Recording {
     this.#recorder?.close();
     await this.#file.close();
     // Of a process that was never made there is nothing to play.
-    if (this.#recorder === undefined) rmSync(this.path, { force: true });
+    if (this.#recorder === undefined) await rm(this.path, { force: true }).catch(() => {});
     this.#options.onEnd(this.#failure);
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../os/errors.js';
+import { createQueue } from '../os/queue.js';
 import type { FollowOptions } from '../stdio/follower.js';
 import type { TerminalSession } from '../task/process-io.js';
 import type { Process } from '../task/process.js';
@@ -49,6 +50,7 @@ export class Session {
   #screen: KeptScreen | undefined;
   #screenOpened: Promise<void> | undefined;
   #recording: Recording | undefined;
+  readonly #inTurn = createQueue();
   #hasEnded = false;
 
   constructor(options: SessionOptions) {
@@ -122,30 +124,11 @@ export class Session {
   }
 
   /**
-   * Begins a recording, with what is on the screen. Throws ERR_STATE_INVALID if the process has ended or is recorded already,
-   * and what is wrong with the file.
+   * Begins a recording, with what is on the screen. Fails with ERR_STATE_INVALID if the process has ended or is recorded
+   * already, and with what is wrong with the file.
    */
-  async record(request: RecordingRequest): Promise<void> {
-    await this.#screenOpened;
-    const { process, onEvent, onFault } = this.#options;
-    const { name } = process.options;
-    if (this.#hasEnded || process.exit !== undefined) throw new TermshimError('ERR_STATE_INVALID', `${name} has ended`);
-    if (this.#recording?.isGoingOn === true) {
-      throw new TermshimError('ERR_STATE_INVALID', `${name} is recorded already, to ${this.#recording.path}`);
-    }
-    const onEnd = (failure?: Error): void => {
-      if (failure !== undefined) onFault(failure);
-      onEvent(failure === undefined ? 'record-ended' : 'record-failed', 0);
-    };
-    const sizeNow = (): Size => this.size ?? { columns: 0, rows: 0 };
-    const recording = new Recording({ ...request, process, sizeNow, onEnd });
-    this.#recording = recording;
-    onEvent('record', 0);
-    const { terminal } = process;
-    if (terminal === undefined) return;
-    const isBlank = terminal.stdoutBytes === 0;
-    recording.begin(terminal, isBlank ? nothing : (this.#screen?.snapshot() ?? tailOf(terminal, replayBytes)));
-    this.#askForRedraw();
+  record(request: RecordingRequest): Promise<void> {
+    return this.#inTurn(() => this.#record(request));
   }
 
   /** Settles when the file has all of it. Throws ERR_STATE_INVALID if there is no recording. */
@@ -175,6 +158,37 @@ export class Session {
     if (typeof policy === 'number') this.#client(policy);
     this.#policy = policy;
     this.#changed(0);
+  }
+
+  async #record(request: RecordingRequest): Promise<void> {
+    await this.#screenOpened;
+    const { process, onEvent, onFault } = this.#options;
+    const { name } = process.options;
+    this.#assertAlive();
+    if (this.#recording?.isGoingOn === true) {
+      throw new TermshimError('ERR_STATE_INVALID', `${name} is recorded already, to ${this.#recording.path}`);
+    }
+    const onEnd = (failure?: Error): void => {
+      if (failure !== undefined) onFault(failure);
+      onEvent(failure === undefined ? 'record-ended' : 'record-failed', 0);
+    };
+    const sizeNow = (): Size => this.size ?? { columns: 0, rows: 0 };
+    const recording = await Recording.open({ ...request, process, sizeNow, onEnd });
+    this.#recording = recording;
+    onEvent('record', 0);
+    if (this.#hasEnded) await recording.end();
+    this.#assertAlive();
+    const { terminal } = process;
+    if (terminal === undefined) return;
+    const isBlank = terminal.stdoutBytes === 0;
+    recording.begin(terminal, isBlank ? nothing : (this.#screen?.snapshot() ?? tailOf(terminal, replayBytes)));
+    this.#askForRedraw();
+  }
+
+  #assertAlive(): void {
+    const { exit, options } = this.#options.process;
+    if (!this.#hasEnded && exit === undefined) return;
+    throw new TermshimError('ERR_STATE_INVALID', `${options.name} has ended`);
   }
 
   #client(number: number): Client {
