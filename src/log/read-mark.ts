@@ -1,6 +1,7 @@
 /**
  * The last line that was read of a log: where it stands in its file, and its bytes, which hold its time. By it a file is
- * known again when it was compressed or copied, and one is seen to be another that was cut off and written to anew.
+ * known again when it was compressed or copied, and one is seen to be another that was cut off and written to anew. Two files
+ * could have it at the same place only if they were shorter than what was written of one line again and again in one moment.
  */
 import type { ReadableFile } from './read-file.js';
 import { linesBackwards } from './read-lines.js';
