@@ -41,7 +41,7 @@ const options: fc.Arbitrary<Partial<LogOptions>> = fc
     maxBytes: fc.integer({ min: 1000, max: 60_000 }),
     compress: fc.boolean(),
   })
-  .map((it) => ({ ...it, maxFiles: 1000 }));
+  .map((it) => Object.assign(it, { maxFiles: 1000 }));
 
 /** So many characters, nowhere the same: lines of one time that are alike could not be told apart. */
 function long(count: number, filler: string): Buffer {

@@ -1,0 +1,24 @@
+/*
+ * The files of a log are named anew while one looks at them: a look in the middle of that has one twice, and another not
+ * at all. What is not seen is not read.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { findLogFiles } from '../../src/log/read-files.js';
+import { startFixture } from '../helpers/fixture.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor } from '../helpers/wait-for.js';
+
+test('every file is seen once, while all of them get other names', async (t) => {
+  const path = join(temporaryDirectory(t), 'log');
+  const writer = startFixture('log-that-is-rotated', [path, '1000000', '12']);
+  t.after(() => writer.kill('SIGKILL'));
+  await waitFor(async () => (await findLogFiles(path)).length === 12, 'all files');
+  for (let look = 0; look < 60; look++) {
+    const files = await findLogFiles(path);
+    assert.equal(new Set(files.map(({ id }) => id)).size, files.length, 'one is there twice');
+    // Between two renames there is one less, and when the oldest is removed two.
+    assert.ok(files.length >= 10, files.map((it) => it.path).join());
+  }
+});
