@@ -68,7 +68,7 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
     for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
   }
   if (brokenLines > 0) {
-    await print(`termshim: lines left out, as they are no entries of a log: ${brokenLines}\n`, 'stderr');
+    await print(`termshim: lines of ${path} left out, as they are no entries of a log: ${brokenLines}\n`, 'stderr');
   }
 }
 

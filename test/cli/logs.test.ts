@@ -106,7 +106,7 @@ describe('logs of a file', () => {
   test('says how much of it is broken', async (t) => {
     const log = newLog(t);
     log.append(`${jsonEntry('one\n')}what\n${jsonEntry('two\n')}is\nthis\n`);
-    const words = 'termshim: lines left out, as they are no entries of a log: 3\n';
+    const words = `termshim: lines of ${log.path} left out, as they are no entries of a log: 3\n`;
     assert.deepEqual(await termshim(['logs', log.path]), shows('one\ntwo\n', words));
   });
 

@@ -3,17 +3,22 @@
  * at all. What is not seen is not read.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { findLogFiles } from '../../src/log/read-files.js';
 import { startFixture } from '../helpers/fixture.js';
+import { leakTest } from '../helpers/leak-free.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
-test('every file is seen once, while all of them get other names', async (t) => {
-  const path = join(temporaryDirectory(t), 'log');
+leakTest('every file is seen once, while all of them get other names', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'log');
   const writer = startFixture('log-that-is-rotated', [path, '1000000', '12']);
-  t.after(() => writer.kill('SIGKILL'));
+  const ended = once(writer, 'close');
+  scope.after(async () => {
+    writer.kill('SIGKILL');
+    await ended;
+  });
   await waitFor(async () => (await findLogFiles(path)).length === 12, 'all files');
   for (let look = 0; look < 60; look++) {
     const files = await findLogFiles(path);
