@@ -90,7 +90,7 @@ proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
 	$(call generate,src/ttrpc/gen)
 
-bench: build $(BENCHES) ## measure termshim, its peers and the bare C limit in one run (BENCH=--quick)
+bench: build $(BENCHES) build/bench/attach-to-fifos.cjs ## measure termshim, its peers and the bare C limit in one run (BENCH=--quick)
 	node dist/bench/run.js $(BENCH)
 
 demo: build ## run the main job on the embedded runtime: no root, no runc
@@ -153,6 +153,9 @@ build/bench/program: PROGRAM_CFLAGS += -static
 build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
+
+build/bench/attach-to-fifos.cjs: bench/attach-to-fifos.ts $(wildcard src/attach/*.ts src/os/*.ts src/stdio/*.ts)
+	$(esbuild) $(bundle) $(commonjs) --outdir=$(@D) $<
 
 # What a browser gets, in three files: there is nothing to fetch from elsewhere.
 dist/web/page.js: node_modules $(wildcard src/web/page/*)

@@ -1,7 +1,7 @@
 /**
  * `make bench`: measures termshim beside its peers in one run on one machine.
  *
- *   node dist/bench/run.js [--quick] [--rows echo,shim,shim:start,...] [--out FILE]
+ *   node dist/bench/run.js [--quick] [--rows echo,session,shim:start,...] [--out FILE]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
@@ -12,6 +12,7 @@ import { consoleSection } from './console-section.js';
 import { logSection } from './log-section.js';
 import { type Report, createReport, toJson } from './report.js';
 import type { Section } from './section.js';
+import { sessionSection } from './session-section.js';
 import { shimSection } from './shim-section.js';
 import { formatTable } from './table.js';
 
@@ -27,7 +28,12 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model.trim()}`;
-  const sections = { consoles: consoleSection(), shims: shimSection(), logs: logSection() };
+  const sections = {
+    consoles: consoleSection(),
+    sessions: sessionSection(),
+    shims: shimSection(),
+    logs: logSection(),
+  };
   const wanted = select(Object.values(sections), values.rows?.split(','));
   const results: Record<string, object> = {};
   console.log(machine);
