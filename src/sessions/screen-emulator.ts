@@ -88,11 +88,11 @@ export interface Cell extends Attributes {
   getChars(): string;
 }
 
-/** Loads the emulator. The packages are of CommonJS, so they come as the default export. */
+/** Loads the emulator. */
 export async function loadEmulator(): Promise<(size: Size) => Emulator> {
-  const [{ default: xterm }, { default: unicode11 }] = await Promise.all([
-    import('@xterm/headless'),
-    import('@xterm/addon-unicode11'),
+  const [xterm, unicode11] = await Promise.all([
+    import('@xterm/headless').then(exportsOf),
+    import('@xterm/addon-unicode11').then(exportsOf),
   ]);
   let widths: IUnicodeVersionProvider | undefined;
   const registry = { unicode: { register: (provider: IUnicodeVersionProvider) => (widths = provider) } };
@@ -119,6 +119,11 @@ export async function loadEmulator(): Promise<(size: Size) => Emulator> {
     const terminal = open(size);
     return { public: terminal, inside: insideOf(terminal), charsetNames };
   };
+}
+
+/** Of a package of CommonJS: its default export to Node, but not in a bundle, where that stands for itself. */
+function exportsOf<T extends object>(loaded: T & { default?: T }): T {
+  return loaded.default ?? loaded;
 }
 
 /**

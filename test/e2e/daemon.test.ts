@@ -12,6 +12,7 @@ import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/os/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { outcomeOf, runToEnd } from '../helpers/command.js';
+import { sitAt } from '../helpers/human.js';
 import { missing } from '../helpers/requirement.js';
 import { runCommand, termshimCommand } from '../helpers/run-command.js';
 import { type LivingProcess } from '../helpers/traces.js';
@@ -190,6 +191,23 @@ test('a runtime directory of somebody else is not trusted', { skip: missing('roo
     assert.match(stderr, /^termshim: [^\n]*is not a directory of this user \[ERR_DAEMON_FAILED\]\n$/);
     assert.equal(status, 1);
   }
+});
+
+test('in the foreground: it keeps screens', async (t) => {
+  const stage = openStage(t);
+  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  const id = stage.newId();
+  const flags = ['-dt', '--screen'];
+  await runToEnd(runCommand('pty', stage, { flags, id, command: ['sh', '-c', 'echo drawn; exec sleep 1000'] }), {
+    env: stage.env,
+  });
+  const human = sitAt(stage, termshimCommand('attach', id));
+  // A screen is shown on a cleared one, on which recent output is not.
+  await human.sees(/\[2J.*drawn/);
+  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  child.kill('SIGTERM');
+  const { stderr, status } = await within(outcome, 'the daemon to end');
+  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
 test('another user has no way in, and a daemon of its own', { skip: missing('root') }, async (t) => {
