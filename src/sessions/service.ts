@@ -80,7 +80,7 @@ function methods({
       return {};
     },
     async endRecording(ids) {
-      await sessionOf(ids, 'nothing is recorded').endRecording();
+      await sessionOf(ids, 'nothing is recorded').recordings.end();
       return {};
     },
     reopenLogs: async ({ id }) => ({ paths: await reopenLogs(host.get(id).container) }),

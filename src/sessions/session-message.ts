@@ -22,7 +22,7 @@ export function sessionMessage(
   const { columns, rows } = session?.size ?? terminal?.size ?? process.size ?? { columns: 0, rows: 0 };
   const waitingMs = terminal?.waitingMs;
   const { args } = processOf({ container, spec }, execId);
-  const recording = session?.recording;
+  const recording = session?.recordings.last;
   return {
     id: container.id,
     execId,

@@ -4,7 +4,6 @@
  */
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../os/errors.js';
-import { createQueue } from '../os/queue.js';
 import type { FollowOptions } from '../stdio/follower.js';
 import type { TerminalSession } from '../task/process-io.js';
 import type { Process } from '../task/process.js';
@@ -12,7 +11,8 @@ import { Code, RpcError } from '../ttrpc/status.js';
 import { Client, type ClientEnds } from './client.js';
 import { type KeptScreen, keepScreen, type OpenScreen } from './kept-screen.js';
 import { skippedNotice } from './notice.js';
-import { Recording, type RecordingRequest } from './recording.js';
+import type { RecordingRequest } from './recording.js';
+import { type RecordingEvent, Recordings } from './recordings.js';
 import { createRedraw, type Redraw } from './redraw.js';
 import { tailOf } from './recent-output.js';
 import { chooseSize, isSameSize, type SizePolicy } from './size.js';
@@ -26,7 +26,7 @@ export interface SessionOptions {
   onFault: (error: Error) => void;
 }
 
-export type SessionEvent = 'attach' | 'detach' | 'resize' | 'record' | 'record-ended' | 'record-failed';
+export type SessionEvent = 'attach' | 'detach' | 'resize' | RecordingEvent;
 
 export interface Attachment extends ClientEnds {
   label: string;
@@ -41,6 +41,7 @@ const replayBytes = 64 * 1024;
 const skippedReplayBytes = 16 * 1024;
 
 export class Session {
+  readonly recordings: Recordings;
   readonly #options: SessionOptions;
   readonly #clients = new Map<number, Client>();
   readonly #redraw: Redraw;
@@ -49,13 +50,17 @@ export class Session {
   #lastTyped = 0;
   #screen: KeptScreen | undefined;
   #screenOpened: Promise<void> | undefined;
-  #recording: Recording | undefined;
-  readonly #inTurn = createQueue();
   #hasEnded = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#redraw = createRedraw(options.process);
+    this.recordings = new Recordings({
+      ...options,
+      sizeNow: () => this.size ?? { columns: 0, rows: 0 },
+      present: (terminal) => this.#shown(terminal),
+      onEvent: (kind) => options.onEvent(kind, 0),
+    });
     const end = (): void => this.#end();
     options.process.exited.then(end, end);
     this.begin();
@@ -75,11 +80,6 @@ export class Session {
     return this.#screen !== undefined;
   }
 
-  /** The last one, which may have ended. */
-  get recording(): Recording | undefined {
-    return this.#recording;
-  }
-
   get clients(): ReadonlyMap<number, Client> {
     return this.#clients;
   }
@@ -89,7 +89,7 @@ export class Session {
     const { process, openScreen } = this.#options;
     const { terminal } = process;
     if (terminal === undefined) return;
-    this.#recording?.begin(terminal, nothing);
+    this.recordings.begin(terminal);
     if (openScreen !== undefined) this.#screenOpened ??= this.#openScreen(terminal, openScreen);
     for (const client of this.#clients.values()) {
       if (!client.isConnected) this.#connect(client, terminal, { greeting: nothing, back: terminal.stdoutBytes });
@@ -123,18 +123,11 @@ export class Session {
     return number;
   }
 
-  /**
-   * Begins a recording, with what is on the screen. Fails with ERR_STATE_INVALID if the process has ended or is recorded
-   * already, and with what is wrong with the file.
-   */
-  record(request: RecordingRequest): Promise<void> {
-    return this.#inTurn(() => this.#record(request));
-  }
-
-  /** Settles when the file has all of it. Throws ERR_STATE_INVALID if there is no recording. */
-  async endRecording(): Promise<void> {
-    if (this.#recording?.isGoingOn === true) return await this.#recording.end();
-    throw new TermshimError('ERR_STATE_INVALID', `${this.#options.process.options.name} is not recorded`);
+  /** As `Recordings.add`. It begins with what is on the screen. */
+  async record(request: RecordingRequest): Promise<void> {
+    await this.#screenOpened;
+    await this.recordings.add(request);
+    this.#askForRedraw();
   }
 
   /** What follows throws NotFound if there is no such client. */
@@ -160,37 +153,6 @@ export class Session {
     this.#changed(0);
   }
 
-  async #record(request: RecordingRequest): Promise<void> {
-    await this.#screenOpened;
-    const { process, onEvent, onFault } = this.#options;
-    const { name } = process.options;
-    this.#assertAlive();
-    if (this.#recording?.isGoingOn === true) {
-      throw new TermshimError('ERR_STATE_INVALID', `${name} is recorded already, to ${this.#recording.path}`);
-    }
-    const onEnd = (failure?: Error): void => {
-      if (failure !== undefined) onFault(failure);
-      onEvent(failure === undefined ? 'record-ended' : 'record-failed', 0);
-    };
-    const sizeNow = (): Size => this.size ?? { columns: 0, rows: 0 };
-    const recording = await Recording.open({ ...request, process, sizeNow, onEnd });
-    this.#recording = recording;
-    onEvent('record', 0);
-    if (this.#hasEnded) await recording.end();
-    this.#assertAlive();
-    const { terminal } = process;
-    if (terminal === undefined) return;
-    const isBlank = terminal.stdoutBytes === 0;
-    recording.begin(terminal, isBlank ? nothing : (this.#screen?.snapshot() ?? tailOf(terminal, replayBytes)));
-    this.#askForRedraw();
-  }
-
-  #assertAlive(): void {
-    const { exit, options } = this.#options.process;
-    if (!this.#hasEnded && exit === undefined) return;
-    throw new TermshimError('ERR_STATE_INVALID', `${options.name} has ended`);
-  }
-
   #client(number: number): Client {
     const client = this.#clients.get(number);
     if (client !== undefined) return client;
@@ -205,6 +167,12 @@ export class Session {
   #present(terminal: TerminalSession): Pick<FollowOptions, 'greeting' | 'back'> {
     if (this.#screen !== undefined) return { greeting: this.#screen.snapshot(), back: 0 };
     return { greeting: nothing, back: tailOf(terminal, replayBytes).length };
+  }
+
+  /** The same for a recording. From the first byte on there is nothing to show before it. */
+  #shown(terminal: TerminalSession): Uint8Array {
+    if (terminal.stdoutBytes === 0) return nothing;
+    return this.#screen?.snapshot() ?? tailOf(terminal, replayBytes);
   }
 
   #skipped(bytes: number, { window }: Client, terminal: TerminalSession): Uint8Array {
@@ -277,7 +245,7 @@ export class Session {
   #end(): void {
     this.#hasEnded = true;
     this.#redraw.cancel();
-    void this.#recording?.end();
+    this.recordings.close();
     this.#screen?.close();
     this.#screen = undefined;
     for (const client of this.#clients.values()) if (!client.isConnected) this.#remove(client);
