@@ -124,8 +124,7 @@ static size_t character_length(uint8_t lead) {
   return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* How many bytes are a character, or the beginning of one that goes on with something else (Unicode, "maximal
- * subpart");
+/* How many bytes are a character, or the beginning of one that goes on otherwise (Unicode calls it a maximal subpart);
  * `*is_whole` says which. */
 static size_t scan_character(const uint8_t *bytes, const uint8_t *end, bool *is_whole) {
   size_t length = character_length(bytes[0]);
@@ -152,52 +151,61 @@ static uint8_t *put_character(uint8_t *at, const uint8_t *bytes, size_t length, 
   return put(at, bytes, length);
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-#define HIGH_BITS EACH(0x80)
+/* So many bytes are looked at together; the compiler has instructions for that on every machine we build for. */
+typedef int8_t vector __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
-static uint64_t has_zero(uint64_t word) { return (word - EACH(1)) & ~word; }
+static bool has_any(vector found) {
+  halves words = (halves)found;
+  return (words[0] | words[1]) != 0;
+}
 
-/* Whether eight bytes are ASCII that stands for itself in JSON. Two characters that differ in one bit are sought at
- * once. */
-static bool is_plain(uint64_t word) {
-  uint64_t control = (word - EACH(' ')) & ~word;
-  uint64_t quote_or_ampersand = has_zero((word | EACH('"' ^ '&')) ^ EACH('&'));
-  uint64_t less_or_greater = has_zero((word | EACH('<' ^ '>')) ^ EACH('>'));
-  uint64_t backslash = has_zero(word ^ EACH('\\'));
-  return ((word | control | quote_or_ampersand | less_or_greater | backslash) & HIGH_BITS) == 0;
+/* Whether all is ASCII that stands for itself in JSON: no byte of 0x80 or more, which is negative here, and no control
+ * character. Two characters that differ in one bit are sought at once. */
+static bool is_plain(vector bytes) {
+  vector low = bytes < ' ';
+  vector quote_or_ampersand = (bytes | ('"' ^ '&')) == '&';
+  vector less_or_greater = (bytes | ('<' ^ '>')) == '>';
+  vector backslash = bytes == '\\';
+  return !has_any(low | quote_or_ampersand | less_or_greater | backslash);
+}
+
+/* Encodes from `*bytes` on until `stop`, or the end of the character that lies there. */
+static uint8_t *put_characters(uint8_t *at, const struct escape *escapes, const uint8_t **bytes, const uint8_t *stop,
+                               const uint8_t *end) {
+  const uint8_t *from = *bytes;
+  while (from < stop) {
+    if (*from < 0x80) {
+      at = put_ascii(at, escapes, *from++);
+    } else {
+      bool is_whole;
+      size_t scanned = scan_character(from, end, &is_whole);
+      at = put_character(at, from, scanned, is_whole);
+      from += scanned;
+    }
+  }
+  *bytes = from;
+  return at;
 }
 
 static uint8_t *put_text(uint8_t *at, const struct escape *escapes, const uint8_t *bytes, size_t length) {
   const uint8_t *end = bytes + length;
-  while (bytes < end) {
-    uint64_t word;
-    const uint8_t *stop = bytes + smaller((size_t)(end - bytes), sizeof word);
-    if (stop - bytes == sizeof word) {
-      memcpy(&word, bytes, sizeof word);
-      if (is_plain(word)) {
-        at = put(at, &word, sizeof word);
-        bytes = stop;
-        continue;
-      }
-      if ((word & HIGH_BITS) == 0) {
-        /* Without a branch for each: text with many quotes, as JSON itself, has them anywhere. */
-        for (; bytes < stop; bytes++)
-          at = put_ascii(at, escapes, *bytes);
-        continue;
-      }
-    }
-    while (bytes < stop) {
-      if (*bytes < 0x80) {
-        at = put_ascii(at, escapes, *bytes++);
-      } else {
-        bool is_whole;
-        size_t scanned = scan_character(bytes, end, &is_whole);
-        at = put_character(at, bytes, scanned, is_whole);
-        bytes += scanned;
-      }
+  vector some;
+  while (end - bytes >= (ptrdiff_t)sizeof some) {
+    memcpy(&some, bytes, sizeof some);
+    if (is_plain(some)) {
+      at = put(at, &some, sizeof some);
+      bytes += sizeof some;
+    } else if (!has_any(some & INT8_MIN)) {
+      /* Without a branch for each: text with many quotes, as JSON itself, has them anywhere. */
+      for (size_t i = 0; i < sizeof some; i++)
+        at = put_ascii(at, escapes, bytes[i]);
+      bytes += sizeof some;
+    } else {
+      at = put_characters(at, escapes, &bytes, bytes + sizeof some, end);
     }
   }
-  return at;
+  return put_characters(at, escapes, &bytes, end, end);
 }
 
 /* One entry: a line, or a part of one that does not end it. */

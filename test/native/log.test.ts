@@ -1,7 +1,7 @@
 /*
  * Log entries are made of whatever bytes a process writes, in whatever pieces they come. What could break: a character
- * that lies across two pieces or two parts of a line, a byte that is no UTF-8, an entry that does not fit, a word of
- * eight bytes in which the one to be escaped is the last. So any bytes, cut anywhere, must come back from parsers that
+ * that lies across two pieces or two parts of a line, a byte that is no UTF-8, an entry that does not fit, one byte to
+ * be escaped among sixteen that are looked at together. So any bytes, cut anywhere, must come back from parsers that
  * are not ours; then each rule is asked for once.
  */
 import assert from 'node:assert/strict';
@@ -101,10 +101,10 @@ test('any bytes in any pieces come back: from cri as they are, from json-file as
   );
 });
 
-test('each byte at each place of a word, between two that are plain', () => {
+test('each byte at each place, among others that are plain', () => {
   for (let byte = 0; byte < 256; byte++) {
-    for (let place = 0; place < 16; place++) {
-      const bytes = Buffer.alloc(17, 'a');
+    for (let place = 0; place < 37; place++) {
+      const bytes = Buffer.alloc(37, 'a');
       bytes[place] = byte;
       assert.equal(textsOf(parseLog('json-file', encodeAll('json-file', [bytes]))).join(''), decode(bytes));
     }
