@@ -1,6 +1,8 @@
 /** What a log file says, by parsers that are not ours: JSON.parse, and kubelet's own rule. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { LogFormat } from '../../src/native/addon.js';
 
 export interface LogEntry {
@@ -22,6 +24,25 @@ export function readLog(format: LogFormat, path: string): LogEntry[] {
   return parseLog(format, readFileSync(path));
 }
 
+/** All files of a log that is rotated, the oldest first. Each must have whole entries. */
+export function readAllLogs(format: LogFormat, path: string): LogEntry[] {
+  const files = logFiles(path).toSorted((a, b) => numberOf(b) - numberOf(a));
+  return files.flatMap((suffix) => {
+    const bytes = readFileSync(`${path}${suffix}`);
+    return parseLog(format, suffix.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+  });
+}
+
+/** What their names have behind that of the log: nothing, `.1`, `.2.gz`. */
+export function logFiles(path: string): string[] {
+  const name = basename(path);
+  return readdirSync(dirname(path)).flatMap((it) => (it.startsWith(name) ? [it.slice(name.length)] : []));
+}
+
+function numberOf(suffix: string): number {
+  return Number(/^\.(\d+)/.exec(suffix)?.[1] ?? 0);
+}
+
 /** What a stream had to say, in one piece. */
 export function outputOf(entries: readonly LogEntry[], stream: string): Buffer {
   return Buffer.concat(entries.filter((entry) => entry.stream === stream).map(({ bytes }) => bytes));
@@ -38,17 +59,18 @@ function splitLines(bytes: Buffer): Buffer[] {
 }
 
 const rfc3339 = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{0,8}[1-9])?Z`;
+const wholeTime = new RegExp(`^${rfc3339}$`);
+const criHead = new RegExp(`^(${rfc3339}) (stdout|stderr) ([FP]) `);
 
 function parseJsonEntry(line: Buffer): LogEntry {
   const { log, ...rest } = JSON.parse(line.toString()) as { log: string; stream: string; time: string };
   assert.deepEqual(Object.keys(rest), ['stream', 'time']);
-  assert.match(rest.time, new RegExp(`^${rfc3339}$`));
+  assert.match(rest.time, wholeTime);
   return { ...rest, bytes: Buffer.from(log) };
 }
 
 function parseCriEntry(line: Buffer): LogEntry {
-  const [head, time = '', stream = '', tag = ''] =
-    new RegExp(`^(${rfc3339}) (stdout|stderr) ([FP]) `).exec(line.toString('latin1')) ?? [];
+  const [head, time = '', stream = '', tag = ''] = criHead.exec(line.toString('latin1')) ?? [];
   assert.ok(head !== undefined, `${line.subarray(0, 100).toString()} is no entry`);
   const text = line.subarray(head.length);
   return { stream, time, bytes: tag === 'F' ? Buffer.concat([text, Buffer.from('\n')]) : text };

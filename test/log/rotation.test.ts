@@ -5,30 +5,19 @@
  * is there is read back.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { array, assert as assertProperty, asyncProperty, constantFrom, integer } from 'fast-check';
 import type { LogOptions } from '../../src/log/options.js';
 import { leakTest } from '../helpers/leak-free.js';
-import { outputOf, parseLog } from '../helpers/log-entries.js';
+import { logFiles, outputOf, parseLog, readAllLogs } from '../helpers/log-entries.js';
 import { logOptions, openTestLog } from '../helpers/opened-log.js';
 import { waitFor } from '../helpers/wait-for.js';
 
-/** All of a log's files, the oldest first. Each must have whole entries. */
+/** The lines of all files. */
 function readAll({ path, format }: LogOptions): string[] {
-  const files = filesOf(path).toSorted((a, b) => numberOf(b) - numberOf(a));
-  return files.flatMap((name) => {
-    const bytes = readFileSync(`${dirname(path)}/${name}`);
-    const entries = parseLog(format, name.endsWith('.gz') ? gunzipSync(bytes) : bytes);
-    return outputOf(entries, 'stdout').toString().split('\n').slice(0, -1);
-  });
+  return outputOf(readAllLogs(format, path), 'stdout').toString().split('\n').slice(0, -1);
 }
 
-const filesOf = (path: string): string[] =>
-  readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)));
-const numberOf = (name: string): number => Number(/\.(\d+)(\.gz)?$/.exec(name)?.[1] ?? 0);
-const suffixesOf = (path: string): string[] => filesOf(path).map((name) => name.slice(basename(path).length));
 const line = (number: number): string => `line ${number}`;
 /** With its frame it has some 170 bytes. */
 const long = (text: string): string => text.repeat(100);
@@ -50,7 +39,7 @@ leakTest('of any lines in any pieces the last ones are there, whole, in order, o
       const kept = readAll(options);
       assert.deepEqual(kept, lines.slice(-kept.length));
       assert.ok(kept.length > 0);
-      const count = filesOf(options.path).length;
+      const count = logFiles(options.path).length;
       assert.ok(count <= maxFiles, `${count} files`);
       if (kept.length < lines.length) assert.equal(count, maxFiles);
     }),
@@ -75,7 +64,7 @@ leakTest('one file begins anew, and a file that is full already when it is opene
     const { log, say } = await openTestLog(scope, options);
     await say(`${line(number)}${'x'.repeat(100)}\n`);
     await log.close();
-    assert.deepEqual(suffixesOf(options.path), ['']);
+    assert.deepEqual(logFiles(options.path), ['']);
     assert.match(readAll(options).join(), new RegExp(`^${line(number)}x+$`));
   }
 });
@@ -88,7 +77,7 @@ leakTest('full files are compressed, whatever number they have by then', async (
     if (number % 50 === 0) await log.flush();
   }
   await log.close();
-  await waitFor(() => suffixesOf(options.path).join() === ',.1.gz,.2.gz,.3.gz', 'all to be compressed');
+  await waitFor(() => logFiles(options.path).join() === ',.1.gz,.2.gz,.3.gz', 'all to be compressed');
   const kept = readAll(options);
   assert.deepEqual(
     kept,
@@ -106,9 +95,9 @@ leakTest('what a kill has left half done is gone on with', async (scope) => {
   writeFileSync(`${path}.termshim-gz`, 'half of it');
   writeFileSync(`${path}.termshim-new`, '');
   const { say } = await openTestLog(scope, options);
-  await waitFor(() => suffixesOf(path).join() === ',.1.gz', 'the file to be compressed');
+  await waitFor(() => logFiles(path).join() === ',.1.gz', 'the file to be compressed');
   await say('x\ny\nz\n');
-  await waitFor(() => suffixesOf(path).join() === ',.1.gz,.2.gz', 'the next to be compressed');
+  await waitFor(() => logFiles(path).join() === ',.1.gz,.2.gz', 'the next to be compressed');
   assert.deepEqual(readAll(options), ['not yet compressed', 'x', 'y', 'z']);
 });
 
@@ -118,7 +107,7 @@ leakTest('fewer files than before: those that are too many go', async (scope) =>
   writeFileSync(`${options.path}.1.bak`, '');
   const { say } = await openTestLog(scope, options);
   await say('a\nb\n');
-  assert.deepEqual(suffixesOf(options.path), ['', '.1', '.1.bak']);
+  assert.deepEqual(logFiles(options.path), ['', '.1', '.1.bak']);
 });
 
 leakTest('a log that somebody has removed is begun anew when it is full', async (scope) => {
