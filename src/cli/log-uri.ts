@@ -2,10 +2,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** A URI as it is; the name of a format stands for a file of that format, which is named by the container and stays. */
+/**
+ * A URI as it is; the name of a format stands for a file of that format. It is named by the container and this moment: it
+ * outlives the container, and the next of that name has another.
+ */
 export function logUri(text: string | undefined, id: string): string {
   if (text !== 'json-file' && text !== 'cri') return text ?? '';
-  return `${text}://${join(stateDirectory(), `${id}.log`).split('/').map(encodeURIComponent).join('/')}`;
+  const moment = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  return `${text}://${join(stateDirectory(), `${id}-${moment}.log`).split('/').map(encodeURIComponent).join('/')}`;
 }
 
 /** $XDG_STATE_HOME/termshim, as the XDG base directory specification has it; for root it is in /var/lib. */

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { mountAll, unmountAll } from '../../src/os/mount.js';
 import { packageRoot } from '../../src/package-root.js';
@@ -44,9 +44,10 @@ for (const runtime of runtimeNames) {
     const command = ['sh', '-c', 'seq 20000; echo wrong >&2; exit 3'];
     const flags = ['-d', '--log', 'json-file'];
     assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env })).status, 0);
-    const path = join(state, 'termshim', `${id}.log`);
     const { stdout } = await runToEnd(termshimCommand('inspect', id, '--format', 'json'), { env: stage.env });
-    assert.equal((JSON.parse(stdout) as { session: { log: string } }).session.log, path);
+    const path = (JSON.parse(stdout) as { session: { log: string } }).session.log;
+    assert.equal(dirname(path), join(state, 'termshim'));
+    assert.match(basename(path), new RegExp(`^${id}-\\d{8}T\\d{6}Z\\.log$`));
     assert.equal(await endOf(stage, id), 3);
     const entries = readLog('json-file', path);
     const numbers = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join('');
