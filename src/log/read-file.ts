@@ -55,29 +55,30 @@ export function fileId({ dev, ino }: { dev: number; ino: number }): string {
  * or is broken is read as far as it goes: the rest of it is nowhere.
  */
 async function inflate(stored: FileHandle): Promise<FileHandle> {
-  const directory = await mkdtemp(join(tmpdir(), 'termshim-log-'));
-  let plain: FileHandle | undefined;
+  const plain = await openNameless();
   try {
-    plain = await open(join(directory, 'log'), 'wx+', 0o600);
     const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
-    const into = plain;
+    const compressed = stored.createReadStream({ start: 0, autoClose: false });
     // Not a stream: while one for writing is there, the file cannot be closed.
-    await pipeline(
-      stored.createReadStream({ start: 0, autoClose: false }),
-      gunzip,
-      async (blocks: AsyncIterable<Buffer>) => {
-        for await (const block of blocks) await into.writeFile(block);
-      },
-    );
+    await pipeline(compressed, gunzip, async (blocks: AsyncIterable<Buffer>) => {
+      for await (const block of blocks) await plain.writeFile(block);
+    });
+    return plain;
   } catch (error) {
-    if (plain === undefined || !isBroken(error)) {
-      await plain?.close();
-      throw error;
-    }
+    if (isBroken(error)) return plain;
+    await plain.close();
+    throw error;
+  }
+}
+
+/** The directory is gone at once, so that a kill leaves nothing. */
+async function openNameless(): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), 'termshim-log-'));
+  try {
+    return await open(join(directory, 'log'), 'wx+', 0o600);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-  return plain;
 }
 
 /** zlib's own errors have the names of zlib.h. */
