@@ -29,6 +29,8 @@ const table: readonly [line: string, whenLeft: number | 'serves'][] = [
   ['ps', answers],
   ['ps --format json', answers],
   ['ps --watch', answers],
+  [`logs ${box}`, answers],
+  [`logs --follow ${box}`, answers],
   [`inspect ${box}`, answers],
   [`inspect ${box} --format json`, answers],
   ['stats', answers],
@@ -52,8 +54,10 @@ const table: readonly [line: string, whenLeft: number | 'serves'][] = [
 /** A container that has printed something and goes on, and one that has ended. */
 async function openPlace(t: TestContext): Promise<Stage> {
   const stage = openStage(t);
-  const run = (id: string, script: string) =>
-    runToEnd(runCommand('pty', stage, { flags: ['-dt'], id, command: ['sh', '-c', script] }), { env: stage.env });
+  const run = (id: string, script: string) => {
+    const flags = ['-dt', '--log', `json-file://${stage.path(id)}.log`];
+    return runToEnd(runCommand('pty', stage, { flags, id, command: ['sh', '-c', script] }), { env: stage.env });
+  };
   stage.after(async () => {
     const { stdout } = await runToEnd(termshim('ps', '--format', 'json'), { env: stage.env });
     const ids = new Set((JSON.parse(stdout) as { id: string }[]).map(({ id }) => id));
