@@ -38,14 +38,18 @@ export function findTraces(marks: Marks): string[] {
   ];
 }
 
-/** Those with the variable in their environment, and those in the control group of one of the containers. */
+/**
+ * Those with the variable in their environment, those in the control group of one of the containers, and log drivers, which
+ * know nothing but whose they are.
+ */
 export function findProcesses({ variable, ids }: Marks): LivingProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => {
       const environment = readProcFile(name, 'environ').split('\0');
       const groups = readProcFile(name, 'cgroup');
-      return environment.includes(variable) || ids.some((id) => groups.includes(`/${id}`));
+      const isOf = (id: string): boolean => groups.includes(`/${id}`) || environment.includes(`CONTAINER_ID=${id}`);
+      return environment.includes(variable) || ids.some(isOf);
     })
     .map((name) => ({ pid: Number(name), commandLine: readProcFile(name, 'cmdline').replaceAll('\0', ' ').trim() }));
 }
