@@ -4,17 +4,18 @@
  * before it has read the last line; and whether others can read what it wrote, which Docker tells.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
 import { startContainerd } from '../helpers/containerd.js';
-import { hasStatus, runOf } from '../helpers/ctr.js';
+import { hasStatus, isGone, runOf } from '../helpers/ctr.js';
 import { startDocker } from '../helpers/docker.js';
-import { logFiles, outputOf, readAllLogs } from '../helpers/log-entries.js';
+import { logFiles, outputOf, parseLog, readAllLogs } from '../helpers/log-entries.js';
 import { logDriverPath, openOutput, startDriver } from '../helpers/started-driver.js';
 import { missing } from '../helpers/requirement.js';
 import { shimPath } from '../helpers/shim.js';
-import { runcShimPath } from '../helpers/shims.js';
+import { daemonsOf, runcShimPath } from '../helpers/shims.js';
 import { openStage } from '../helpers/stage.js';
+import { waitFor } from '../helpers/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
@@ -44,25 +45,61 @@ test('ctr run --log-uri: with either shim every line, and the last ones when the
   assert.deepEqual(logs, [expected, expected]);
 });
 
-test('a million lines, rotated: the newest are there, in order, none split, none twice', { skip }, async (t) => {
+/** Numbered from 1 on, of mixed length. */
+function countTo(count: number): string {
+  const awk = `BEGIN { pad = sprintf("%97s", ""); for (i = 1; i <= ${count}; i++) print i substr(pad, 1, i % 97) }`;
+  return `exec /bin/busybox awk '${awk}'`;
+}
+
+const numbered = (number: number): string => `${number}${' '.repeat(number % 97)}`;
+
+/** Where the log is written: by the driver, under containerd's shim, and in our own daemon. */
+const writers = [
+  ['the driver', runcShimPath, `binary://${logDriverPath}?log-path=`, '&'],
+  ['the daemon', shimPath, 'json-file://', '?'],
+] as const;
+
+for (const [writer, shim, scheme, separator] of writers) {
+  test(`a million lines, by ${writer}: the newest are there, in order, none split, none twice`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const containerd = await startContainerd(stage);
+    const [path, id, million] = [stage.path('c.log'), stage.newId(), 1_000_000];
+    const flags = ['-d', '--log-uri', `${scheme}${path}${separator}max-size=1m&max-file=5`];
+    await containerd.ask(...runOf(stage, { shim, id, flags, script: countTo(million) }));
+    if (shim === shimPath) {
+      // It does not end our daemon, and nothing is lost.
+      await waitFor(() => logFiles(path).length > 1, 'the first file to be full');
+      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGTERM');
+    }
+    await hasStatus(containerd, id, 'STOPPED', 60_000);
+    await containerd.ask('tasks', 'rm', id);
+    await containerd.ask('containers', 'rm', id);
+    assert.deepEqual(logFiles(path), ['', '.1', '.2', '.3', '.4']);
+    const lines = outputOf(readAllLogs('json-file', path), 'stdout').toString().split('\n').slice(0, -1);
+    assert.ok(lines.length > 20_000);
+    assert.deepEqual(
+      lines,
+      lines.map((_, at) => numbered(million - lines.length + 1 + at)),
+    );
+  });
+}
+
+test('the daemon is killed: at most the last entry is not whole, and all before it are there', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
-  const path = stage.path('c.log');
-  const uri = `binary://${logDriverPath}?log-path=${path}&max-size=1m&max-file=5`;
-  const id = stage.newId();
-  const awk = 'BEGIN { pad = sprintf("%97s", ""); for (i = 1; i <= 1000000; i++) print i substr(pad, 1, i % 97) }';
-  const script = `exec /bin/busybox awk '${awk}'`;
-  await containerd.ask(...runOf(stage, { shim: runcShimPath, id, flags: ['-d', '--log-uri', uri], script }));
-  await hasStatus(containerd, id, 'STOPPED');
-  await containerd.ask('tasks', 'rm', id);
+  const [path, id] = [stage.path('c.log'), stage.newId()];
+  const flags = ['-d', '--log-uri', `json-file://${path}`];
+  await containerd.ask(...runOf(stage, { shim: shimPath, id, flags, script: countTo(100_000_000) }));
+  await waitFor(() => statSync(path).size > 5_000_000, 'some megabytes');
+  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  await isGone(containerd, id);
   await containerd.ask('containers', 'rm', id);
-  assert.deepEqual(logFiles(path), ['', '.1', '.2', '.3', '.4']);
-  const lines = outputOf(readAllLogs('json-file', path), 'stdout').toString().split('\n').slice(0, -1);
-  const expected = lines.map((_, at) => 1_000_000 - lines.length + 1 + at);
-  assert.ok(lines.length > 20_000);
+  const left = readFileSync(path);
+  const entries = parseLog('json-file', left.subarray(0, left.lastIndexOf('\n') + 1));
+  const lines = outputOf(entries, 'stdout').toString().split('\n').slice(0, -1);
   assert.deepEqual(
     lines,
-    expected.map((number) => `${number}${' '.repeat(number % 97)}`),
+    lines.map((_, at) => numbered(at + 1)),
   );
 });
 

@@ -36,8 +36,13 @@ export async function statusOf(containerd: Containerd, id: string): Promise<stri
   return line?.trim().split(/\s+/).at(-1);
 }
 
-export function hasStatus(containerd: Containerd, id: string, status: string | undefined): Promise<true> {
-  return waitFor(async () => (await statusOf(containerd, id)) === status, `${id} to be ${status ?? 'gone'}`);
+export function hasStatus(
+  containerd: Containerd,
+  id: string,
+  status: string | undefined,
+  timeoutMs?: number,
+): Promise<true> {
+  return waitFor(async () => (await statusOf(containerd, id)) === status, `${id} to be ${status ?? 'gone'}`, timeoutMs);
 }
 
 /** Waits until there is neither a task nor a bundle of it any more. */
