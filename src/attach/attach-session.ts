@@ -9,7 +9,6 @@ import { hostSize, watchHostSize } from '../os/host-terminal.js';
 import { type Attachment, type AttachmentEnd, attach } from './attach.js';
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
 import type { DaemonConnection } from './daemon.js';
-import { createFifoPlace } from './fifo-place.js';
 
 export interface SessionOptions {
   id: string;
@@ -28,7 +27,7 @@ export interface SessionOptions {
 /** Settles when we are in: all that the session shows from now on comes here. Fails with what the daemon says. */
 export async function attachSession(daemon: DaemonConnection, options: SessionOptions): Promise<Attachment> {
   const { stdin, detachKeys, replay, ...ids } = options;
-  const place = createFifoPlace();
+  const place = daemon.fifoPlace(ids);
   const output = place.output('stdout');
   let sink: FifoWriter | undefined;
   try {

@@ -14,6 +14,8 @@ export interface AttachOptions {
   isRaw: boolean;
   /** The process's outputs, each with the number of ours. */
   outputs: readonly { from: FifoReader; to: 1 | 2 }[];
+  /** Nobody reads one of them any more. */
+  onBroken?: (() => void) | undefined;
 }
 
 /** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads our output. */
@@ -30,12 +32,12 @@ export interface Attachment {
 }
 
 /** Starts to copy both ways. Takes over the FIFOs. */
-export function attach({ input, isRaw, outputs }: AttachOptions): Attachment {
+export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOptions): Attachment {
   let detach: (end: 'detached') => void;
   const detached = new Promise<'detached'>((resolve) => {
     detach = resolve;
   });
-  const copies = outputs.map(({ from, to }) => copyOutput(from, to));
+  const copies = outputs.map(({ from, to }) => copyOutput(from, to, onBroken));
   const restore = isRaw ? enterRawMode() : undefined;
   const stopInput = input && copyHostInput(input, () => detach('detached'));
   const close = (): void => {
@@ -49,7 +51,11 @@ export function attach({ input, isRaw, outputs }: AttachOptions): Attachment {
 }
 
 /** Whoever reads our output may leave early: then the process's is closed. */
-function copyOutput(from: FifoReader, to: 1 | 2): { done: Promise<'ended' | 'broken'>; close(): void } {
+function copyOutput(
+  from: FifoReader,
+  to: 1 | 2,
+  onBroken: () => void,
+): { done: Promise<'ended' | 'broken'>; close(): void } {
   const stream = openHostStream(to);
   let settle: (end: 'end' | 'broken' | Error) => void;
   const copying = copyStream({ source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) });
@@ -63,6 +69,7 @@ function copyOutput(from: FifoReader, to: 1 | 2): { done: Promise<'ended' | 'bro
       close();
       if (end instanceof Error && !isHangup(end)) reject(end);
       else resolve(end === 'end' ? 'ended' : 'broken');
+      if (end !== 'end') onBroken();
     };
   });
   return { done, close };

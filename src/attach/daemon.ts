@@ -10,12 +10,25 @@ import { SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { dialDaemon } from './daemon-socket.js';
+import { type FifoPlace, createFifoPlace } from './fifo-place.js';
 import { removeDeadSocket, startDaemon } from './start-daemon.js';
+
+export interface ProcessIds {
+  id: string;
+  /** Empty for the container's init. */
+  execId: string;
+}
 
 export interface DaemonConnection extends Disposable {
   readonly task: Client<typeof TaskDefinition>;
   readonly sessions: Client<typeof SessionsDefinition>;
   readonly shim: Client<typeof ShimDefinition>;
+  /** For a client of a session. */
+  fifoPlace(ids: ProcessIds): FifoPlace;
+  /** Nobody will type any more; our end of the FIFO is closed. Our own daemon sees it there, and another shim does not. */
+  inputEnded(ids: ProcessIds): Promise<void>;
+  /** Nobody reads an output any more. As `inputEnded`. */
+  readerLeft(ids: ProcessIds): Promise<void>;
   /** Resolves when the connection is closed, by whichever side. */
   readonly closed: Promise<void>;
   /** Idempotent. */
@@ -68,6 +81,9 @@ function daemonConnection(connection: TtrpcConnection): DaemonConnection {
     task: clientOf(TaskDefinition, connection),
     sessions: clientOf(SessionsDefinition, connection),
     shim: clientOf(ShimDefinition, connection),
+    fifoPlace: createFifoPlace,
+    inputEnded: async () => {},
+    readerLeft: async () => {},
     closed: connection.closed,
     close: () => connection.close(),
     [Symbol.dispose]: () => connection.close(),

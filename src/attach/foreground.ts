@@ -8,7 +8,7 @@ import { isatty } from 'node:tty';
 import { watchHostSize } from '../os/host-terminal.js';
 import type { Attachment } from './attach.js';
 import { attachSession } from './attach-session.js';
-import { type ProcessFifos, openProcessFifos } from './process-fifos.js';
+import { type FifoEvents, type ProcessFifos, openProcessFifos } from './process-fifos.js';
 import { type WantedProcess, noStdio, orRemove, prepareProcess, resizeProcess } from './wanted-process.js';
 
 export interface ForegroundOptions extends WantedProcess {
@@ -50,7 +50,7 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
   const { daemon, signals, id, execId, terminal } = options;
   const { task } = daemon;
   const ids = { id, execId };
-  const attached = fifos === undefined ? await join(options) : fifos.connect();
+  const attached = fifos === undefined ? await join(options) : fifos.connect(tellings(options));
   const stopResizing =
     fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
   try {
@@ -79,6 +79,15 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     fifos?.opened();
     attached.close();
   }
+}
+
+/** Some shims do not see it at the FIFOs. */
+function tellings({ daemon, id, execId }: ForegroundOptions): FifoEvents {
+  const ids = { id, execId };
+  return {
+    onInputEnded: () => void daemon.inputEnded(ids).catch(ignore),
+    onReaderLeft: () => void daemon.readerLeft(ids).catch(ignore),
+  };
 }
 
 /** Before its start, so that not a byte is missed. */

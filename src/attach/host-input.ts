@@ -16,10 +16,13 @@ export interface HostInput {
    * session's client stays open then, since without it the client is gone.
    */
   atEnd: 'close' | 'type-eof';
+  /** The sink was closed, for the end of our stdin or since nobody reads it. */
+  onClosed?: (() => void) | undefined;
 }
 
 /** Starts to copy. Takes over the sink. Returns how to stop, which is idempotent. */
-export function copyHostInput({ sink, detachKeys, atEnd }: HostInput, onDetach: () => void): () => void {
+export function copyHostInput(input: HostInput, onDetach: () => void): () => void {
+  const { sink, detachKeys } = input;
   const stdin = openHostStream(0);
   const stop = start();
   return () => {
@@ -32,11 +35,11 @@ export function copyHostInput({ sink, detachKeys, atEnd }: HostInput, onDetach: 
     if (detachKeys !== undefined && isatty(0)) {
       return copyTyping({ source: stdin.fd, sink: sink?.fd, detachKeys, onDetach });
     }
-    return sink === undefined ? () => {} : copyAll(stdin, sink, atEnd);
+    return sink === undefined ? () => {} : copyAll(stdin, sink, input);
   }
 }
 
-function copyAll(stdin: HostStream, sink: FifoWriter, atEnd: HostInput['atEnd']): () => void {
+function copyAll(stdin: HostStream, sink: FifoWriter, { atEnd, onClosed = () => {} }: HostInput): () => void {
   let box: Outbox | undefined;
   const copying = copyStream({
     source: stdin.fd,
@@ -45,7 +48,10 @@ function copyAll(stdin: HostStream, sink: FifoWriter, atEnd: HostInput['atEnd'])
       if (end === 'end' && atEnd === 'type-eof') {
         box = createOutbox({ sink: sink.fd });
         box.push(endOfFile(copying.lastByte));
-      } else sink.close();
+      } else {
+        sink.close();
+        onClosed();
+      }
     },
   });
   return () => {

@@ -16,11 +16,19 @@ export interface ProcessFifosOptions {
 export interface ProcessFifos {
   readonly stdio: RequestStdio;
   /** Starts to copy. What comes before the process is there waits for it. */
-  connect(): Attachment;
+  connect(events: FifoEvents): Attachment;
   /** The process was made, and has its ends. */
   opened(): void;
   /** For a process that could not be made, before `connect`. */
   close(): void;
+}
+
+/** What happens at our side. */
+export interface FifoEvents {
+  /** Nobody will type any more. */
+  onInputEnded: () => void;
+  /** Nobody reads an output any more. */
+  onReaderLeft: () => void;
 }
 
 /**
@@ -42,9 +50,11 @@ export async function openProcessFifos({ terminal, isInteractive }: ProcessFifos
       stdout: toUri(output.path, 'no-reader=hangup'),
       stderr: toUri(errors?.path, ''),
     },
-    connect() {
-      const input = sink && ({ sink, detachKeys: undefined, atEnd: 'close' } as const);
-      return attach({ input, isRaw: terminal && isInteractive, outputs });
+    connect({ onInputEnded, onReaderLeft }) {
+      // Where a terminal is typed at by a program, its end is ^D. Were the sink closed, some shims would hang up.
+      const atEnd = terminal && !isatty(0) ? 'type-eof' : 'close';
+      const input = sink && ({ sink, detachKeys: undefined, atEnd, onClosed: onInputEnded } as const);
+      return attach({ input, isRaw: terminal && isInteractive, outputs, onBroken: onReaderLeft });
     },
     opened: () => place.opened(),
     close() {

@@ -7,8 +7,9 @@ import { attachSession } from '../attach/attach-session.js';
 import { connect, resolveIds } from './connect.js';
 import { execOption } from './options.js';
 import { detachKeysOption } from './session-options.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface AttachOptions {
+interface AttachOptions extends ShimOption {
   readOnly?: true;
   stdin: boolean;
   detachKeys: Uint8Array;
@@ -22,6 +23,7 @@ export function command(): Command {
     .option('--no-stdin', 'leave our stdin alone')
     .addOption(detachKeysOption())
     .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(attach);
 }
@@ -37,7 +39,7 @@ Examples:
 `;
 
 async function attach(id: string, options: AttachOptions): Promise<void> {
-  using daemon = await connect();
+  using daemon = await connect(options);
   const ids = await resolveIds(daemon, id, options.exec);
   const { detachKeys } = options;
   const exit = daemon.task.wait(ids);

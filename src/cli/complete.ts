@@ -27,9 +27,11 @@ async function candidates([name, ...before]: readonly string[], current: string)
     return [
       ...Array.from(verbs, ([value, { about }]) => ({ value, about })),
       { value: '--help' },
+      { value: '--shim' },
       { value: '--version' },
     ];
   }
+  if (name === '--shim') return before.length === 0 ? 'files' : candidates(before.slice(1), current);
   const verb = verbs.get(name);
   if (verb === undefined) return name === 'help' ? candidates([], current) : [];
   const command = await loadVerb(name, verb);

@@ -4,10 +4,21 @@
 import { type DaemonConnection, connectDaemon } from '../attach/daemon.js';
 import { TermshimError } from '../os/errors.js';
 import { findContainer, findExec } from './resolve.js';
+import type { ShimOption } from './shim-option.js';
 
-/** Throws ERR_NO_DAEMON. */
-export function connect(): Promise<DaemonConnection> {
-  return connectDaemon({ start: false });
+/** Throws ERR_NO_DAEMON; ERR_RUNTIME_NOT_FOUND for another shim. */
+export async function connect({ shim }: ShimOption = {}): Promise<DaemonConnection> {
+  return shim ? connectShim(shim) : connectDaemon({ start: false });
+}
+
+/** For a new container, whose id that is. */
+export async function connectToRun(id: string, { shim }: ShimOption): Promise<DaemonConnection> {
+  return shim ? connectShim(shim) : connectDaemon({ start: true, reserve: id });
+}
+
+async function connectShim(shim: string): Promise<DaemonConnection> {
+  const { connectForeignShim } = await import('../foreign/connect.js');
+  return connectForeignShim(shim);
 }
 
 /** What a person means by an id and, with `--exec`, the id of a process. An empty `execId` is the init. */
@@ -24,9 +35,9 @@ export async function resolveIds(daemon: DaemonConnection, id: string, exec?: st
 }
 
 /** Undefined if there is no daemon: then what it would list is nothing. */
-export async function connectIfAny(): Promise<DaemonConnection | undefined> {
+export async function connectIfAny(options: ShimOption = {}): Promise<DaemonConnection | undefined> {
   try {
-    return await connect();
+    return await connect(options);
   } catch (error) {
     if (error instanceof TermshimError && error.code === 'ERR_NO_DAEMON') return undefined;
     throw error;

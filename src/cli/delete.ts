@@ -10,8 +10,9 @@ import { type ProcessIds, connect, resolveIds } from './connect.js';
 import { exitWithError } from './exit.js';
 import { execOption } from './options.js';
 import { print } from './print.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface DeleteOptions {
+interface DeleteOptions extends ShimOption {
   force?: boolean;
   exec?: string;
 }
@@ -21,6 +22,7 @@ export function command(): Command {
     .argument('<id...>', 'containers, or the beginnings of their ids')
     .option('-f, --force', 'kill what still runs')
     .addOption(execOption('not the container, but a process that `termshim exec` started in it'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(deleteAll);
 }
@@ -33,8 +35,8 @@ Examples:
   $ termshim delete -f web db
 `;
 
-async function deleteAll(ids: string[], { force = false, exec }: DeleteOptions): Promise<void> {
-  using daemon = await connect();
+async function deleteAll(ids: string[], { force = false, exec, shim }: DeleteOptions): Promise<void> {
+  using daemon = await connect({ shim });
   for (const id of ids) {
     try {
       const found = await resolveIds(daemon, id, exec);
@@ -52,7 +54,8 @@ const endTimeoutMs = 10_000;
 
 /** Nothing, if it has not begun or has ended already. */
 async function end({ task }: DaemonConnection, ids: ProcessIds): Promise<void> {
-  const { status } = await task.state(ids);
+  // A shim that has died cannot say; a kill ends what it has left.
+  const { status } = await task.state(ids).catch(() => ({ status: Status.UNKNOWN }));
   if (status === Status.CREATED || status === Status.STOPPED) return;
   const killing = task.kill({ ...ids, signal: constants.signals.SIGKILL, all: ids.execId === '' });
   // It may have ended by itself in the meantime.

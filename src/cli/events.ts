@@ -8,8 +8,9 @@ import { printable } from './format.js';
 import { jsonLine, timeOf } from './json.js';
 import { type Format, formatOption } from './options.js';
 import { print } from './print.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface EventsOptions {
+interface EventsOptions extends ShimOption {
   since?: bigint;
   format: Format;
 }
@@ -18,6 +19,7 @@ export function command(): Command {
   return new Command()
     .option('--since <number>', 'also those after this one that the daemon still knows; 0: all of them', parseNumber)
     .addOption(formatOption().choices(['text', 'json']).default('text'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(events);
 }
@@ -34,8 +36,8 @@ Examples:
 /** How long the daemon may keep a question; it is asked again after that. */
 const waitMs = 30_000;
 
-async function events({ since, format }: EventsOptions): Promise<void> {
-  using daemon = await connect();
+async function events({ since, format, shim }: EventsOptions): Promise<void> {
+  using daemon = await connect({ shim });
   let after = since ?? (await lastNumber());
   for (;;) {
     const { events: news } = await daemon.sessions.events({ after, waitMs });

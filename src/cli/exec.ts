@@ -21,8 +21,9 @@ import {
   recordInputOption,
   recordOption,
 } from './session-options.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface ExecOptions extends RecordOptions {
+interface ExecOptions extends RecordOptions, ShimOption {
   interactive?: true;
   tty?: true;
   detach?: true;
@@ -45,6 +46,7 @@ export function command(): Command {
     .option('-u, --user <uid[:gid]>', 'who it is, in numbers', parseUser)
     .addOption(recordOption())
     .addOption(recordInputOption())
+    .addOption(shimOption())
     .addHelpText('after', example)
     .passThroughOptions()
     .action(exec);
@@ -65,7 +67,7 @@ async function exec(name: string, words: string[], options: ExecOptions, self: C
   // What follows the id is passed on as it is, the dashes too that end our options.
   const args = words[0] === '--' ? words.slice(1) : words;
   await exitAsProcess(async (signals) => {
-    using daemon = await connect();
+    using daemon = await connect(options);
     const { id } = await resolveIds(daemon, name);
     const { interactive = false, tty: terminal = false, detachKeys, env, workdir: cwd, user } = options;
     const { bundle } = await daemon.task.state({ id });

@@ -9,8 +9,9 @@ import { jsonLine, timeOf } from './json.js';
 import { type Format, execOption, formatOption } from './options.js';
 import { print } from './print.js';
 import { sessionJson } from './session-json.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface InspectOptions {
+interface InspectOptions extends ShimOption {
   exec?: string;
   format: Format;
 }
@@ -20,6 +21,7 @@ export function command(): Command {
     .argument('<id>', 'the container, or the beginning of its id')
     .addOption(execOption('a process that `termshim exec` started in it'))
     .addOption(formatOption())
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(inspect);
 }
@@ -33,8 +35,8 @@ Examples:
   $ termshim inspect web --format json | jq .session.tty
 `;
 
-async function inspect(id: string, { exec, format }: InspectOptions): Promise<void> {
-  using daemon = await connect();
+async function inspect(id: string, { exec, format, shim }: InspectOptions): Promise<void> {
+  using daemon = await connect({ shim });
   const answer = await daemon.sessions.inspect(await resolveIds(daemon, id, exec));
   await print(format === 'json' ? inspectJson(answer) : inspectText(answer, Date.now()));
 }
@@ -72,7 +74,8 @@ function factsOf(session: Session): [name: string, value: string][] {
     ['state', state],
     ['pid', `${pid}`],
     ['command', formatCommand(session.command)],
-    ...(terminal ? ofTerminal : [['terminal', ''] as [string, string]]),
+    // Another shim has terminals, but no sessions.
+    ...(terminal && sizePolicy !== '' ? ofTerminal : [['terminal', terminal ? 'yes' : ''] as [string, string]]),
     ['log', session.log],
     ['created', time(createdAt)],
     ['ended', exitedAt === undefined ? '' : `${time(exitedAt)}, status ${exitStatus}`],

@@ -5,8 +5,9 @@ import { constants } from 'node:os';
 import { Command, Option } from 'commander';
 import { connect, resolveIds } from './connect.js';
 import { execOption, parseSignal } from './options.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface KillOptions {
+interface KillOptions extends ShimOption {
   signal: number;
   all?: boolean;
   exec?: string;
@@ -22,6 +23,7 @@ export function command(): Command {
     )
     .addOption(new Option('--all', 'to every process in the container, not its first alone').conflicts('exec'))
     .addOption(execOption('to a process that `termshim exec` started in it'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(kill);
 }
@@ -35,7 +37,7 @@ Examples:
   $ termshim kill -s WINCH --exec shell web
 `;
 
-async function kill(id: string, { signal, all = false, exec }: KillOptions): Promise<void> {
-  using daemon = await connect();
+async function kill(id: string, { signal, all = false, exec, shim }: KillOptions): Promise<void> {
+  using daemon = await connect({ shim });
   await daemon.task.kill({ ...(await resolveIds(daemon, id, exec)), signal, all });
 }

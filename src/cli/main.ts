@@ -6,11 +6,14 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version.js';
 import { exitWithError } from './exit.js';
 import { printAtOnce } from './print-at-once.js';
+import { globalShimOption, passShimOn } from './shim-option.js';
 import { loadVerb, verbStub, verbs } from './verbs.js';
 
 const program = new Command('termshim')
   .description('gives OCI containers their terminal: runs -it containers, and copies consoles')
   .version(version())
+  .addOption(globalShimOption())
+  .hook('preAction', passShimOn)
   .enablePositionalOptions()
   .configureOutput({ writeOut: printAtOnce })
   .addHelpText('after', example())

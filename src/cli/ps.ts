@@ -9,8 +9,9 @@ import { jsonLine, timeOf } from './json.js';
 import { type Format, formatOption } from './options.js';
 import { print } from './print.js';
 import { sessionJson } from './session-json.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface PsOptions {
+interface PsOptions extends ShimOption {
   format: Format;
   watch?: true;
 }
@@ -20,6 +21,7 @@ export function command(): Command {
     .option('-a, --all', 'also what has ended; it is shown anyway')
     .option('-w, --watch', 'show it anew each second, until q is pressed')
     .addOption(formatOption())
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(ps);
 }
@@ -28,21 +30,24 @@ const example = `
 IN and OUT count the bytes that were typed and shown. WAITING says for how long a console has waited for a reader of
 its output, which stops the process when it writes more; termshim's own clients never make it wait.
 
+With --shim it lists what the commands of this user have started with that shim and not deleted: a shim itself tells nobody
+what it has, and counts nothing at its terminals.
+
 Examples:
   $ termshim ps
   $ termshim ps --watch
   $ termshim ps --format json | jq -r '.[] | select(.state == "running") | .id'
 `;
 
-async function ps({ format, watch }: PsOptions): Promise<void> {
+async function ps({ format, watch, shim }: PsOptions): Promise<void> {
   const render = format === 'json' ? psJson : psTable;
-  if (!watch) return print(render(await listSessions(), Date.now()));
+  if (!watch) return print(render(await listSessions({ shim }), Date.now()));
   const { repeat } = await import('./watch.js');
-  await repeat(async () => render(await listSessions(), Date.now()), { onScreen: format === 'table' });
+  await repeat(async () => render(await listSessions({ shim }), Date.now()), { onScreen: format === 'table' });
 }
 
-async function listSessions(): Promise<Session[]> {
-  using daemon = await connectIfAny();
+async function listSessions(options: ShimOption): Promise<Session[]> {
+  using daemon = await connectIfAny(options);
   return daemon === undefined ? [] : (await daemon.sessions.list({})).sessions;
 }
 
@@ -71,22 +76,24 @@ const header = [
 ] as const;
 
 function row(session: Session, now: number): string[] {
-  const { id, execId, state, pid, terminal, tty, columns, rows, clients, stdinBytes, stdoutBytes } = session;
+  const { id, execId, state, pid, terminal, tty, columns, rows, sizePolicy, clients, stdinBytes, stdoutBytes } =
+    session;
   const { waitingSince, createdAt, exitedAt, exitStatus, command: words } = session;
   const hasEnded = exitedAt !== undefined;
   const since = (time: Session['createdAt']): string =>
     time === undefined ? none : formatDuration(now - timeOf(time));
-  const ofTerminal = (cell: string): string => (terminal ? cell : none);
+  // Another shim has terminals, but no sessions.
+  const ofSession = (cell: string): string => (terminal && sizePolicy !== '' ? cell : none);
   return [
     printable(id),
     printable(execId) || none,
     hasEnded ? `${state}(${exitStatus})` : state,
     pid === 0 || hasEnded ? none : `${pid}`,
     printable(tty) || none,
-    ofTerminal(columns > 0 && rows > 0 ? `${columns}x${rows}` : none),
-    ofTerminal(`${clients}`),
-    ofTerminal(formatBytes(stdinBytes)),
-    ofTerminal(formatBytes(stdoutBytes)),
+    ofSession(columns > 0 && rows > 0 ? `${columns}x${rows}` : none),
+    ofSession(`${clients}`),
+    ofSession(formatBytes(stdinBytes)),
+    ofSession(formatBytes(stdoutBytes)),
     since(waitingSince),
     since(createdAt),
     shorten(formatCommand(words), maxCommand),

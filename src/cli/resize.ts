@@ -6,8 +6,9 @@ import type { Size } from '../os/console.js';
 import { connect, resolveIds } from './connect.js';
 import { execOption, parseSize } from './options.js';
 import { parseSizePolicy } from './session-options.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface ResizeOptions {
+interface ResizeOptions extends ShimOption {
   policy?: string;
   exec?: string;
 }
@@ -22,6 +23,7 @@ export function command(): Command {
       parseSizePolicy,
     )
     .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(resize);
 }
@@ -43,6 +45,6 @@ async function resize(id: string, size: Size | undefined, options: ResizeOptions
   if (wanted === undefined || (policy !== undefined && fixed !== undefined)) {
     return self.error('error: either a size, such as 100x30, or --policy');
   }
-  using daemon = await connect();
+  using daemon = await connect(options);
   await daemon.sessions.setSizePolicy({ ...(await resolveIds(daemon, id, exec)), policy: wanted });
 }

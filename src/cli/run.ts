@@ -3,7 +3,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
-import { connectDaemon } from '../attach/daemon.js';
 import { runInForeground } from '../attach/foreground.js';
 import { type WantedProcess, runInBackground } from '../attach/wanted-process.js';
 import { parseId } from '../runtime/container-id.js';
@@ -11,6 +10,7 @@ import { findRuntime } from '../runtime/find-runtime.js';
 import { CreateOptions } from '../ttrpc/gen/termshim/options.js';
 import { packAny } from '../ttrpc/message.js';
 import { exitAsProcess } from './catch-signals.js';
+import { connectToRun } from './connect.js';
 import { printLine } from './exit.js';
 import { logUri } from './log-uri.js';
 import { prepareBundle } from './run-bundle.js';
@@ -22,8 +22,9 @@ import {
   recordInputOption,
   recordOption,
 } from './session-options.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
-interface RunOptions extends RecordOptions {
+interface RunOptions extends RecordOptions, ShimOption {
   interactive?: true;
   tty?: true;
   detach?: true;
@@ -63,6 +64,7 @@ export function command(): Command {
     .option('--name <id>', 'the container id (default: a random one)')
     .addOption(recordOption())
     .addOption(recordInputOption())
+    .addOption(shimOption())
     .addHelpText('after', example)
     .passThroughOptions()
     .action(run);
@@ -89,14 +91,12 @@ Examples:
 async function run(args: string[], options: RunOptions, self: Command): Promise<void> {
   checkUsage(args, options, self);
   const recording = readRecordOptions(options, { terminal: options.tty === true }, self);
-  const isBundleGiven = options.bundle !== undefined || options.rootfs !== undefined;
   const id = parseId(options.name ?? `termshim-${randomBytes(6).toString('hex')}`);
-  const runtime = findRuntime(options.runtime, { isBundleGiven });
+  const program = runtimeOf(options);
   await exitAsProcess(async (signals) => {
     const { bundle, config, size } = await prepareBundle(args, options);
-    using daemon = await connectDaemon({ start: true, reserve: id });
+    using daemon = await connectToRun(id, options);
     const { detach = false, interactive = false, screen = false, tty: terminal = false, detachKeys } = options;
-    const program = { runtimeName: runtime.name, runtimeCommand: runtime.command };
     const log = logUri(options.log, id);
     const created = packAny(CreateOptions, { ...program, config, remove: !detach, screen, log });
     const make: WantedProcess['make'] = (stdio) =>
@@ -109,10 +109,19 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
   });
 }
 
-function checkUsage(args: string[], { bundle, rootfs, runtime }: RunOptions, self: Command): void {
+/** Another shim has one of its own. */
+function runtimeOf({ runtime, shim, bundle, rootfs }: RunOptions): Partial<CreateOptions> {
+  if (shim && runtime === undefined) return {};
+  const found = findRuntime(runtime, { isBundleGiven: (bundle ?? rootfs) !== undefined });
+  return { runtimeName: found.name, runtimeCommand: found.command };
+}
+
+function checkUsage(args: string[], { bundle, rootfs, runtime, shim }: RunOptions, self: Command): void {
   const refuse = (reason: string): never => self.error(`error: ${reason}`);
   if (bundle !== undefined && rootfs !== undefined) refuse('--bundle and --rootfs exclude each other');
   if (bundle !== undefined && args.length > 0) refuse('with --bundle the command is the one in its config.json');
+  if (shim && bundle === undefined && rootfs === undefined) refuse('--shim needs --bundle or --rootfs');
+  if (shim && runtime === 'pty') refuse('the pty runtime makes no containers, which a shim is for');
   if (runtime === 'pty' && rootfs !== undefined)
     refuse('the pty runtime runs on this host and has no use for --rootfs');
   if (runtime !== undefined && runtime !== 'pty' && bundle === undefined && rootfs === undefined) {

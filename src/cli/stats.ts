@@ -11,12 +11,14 @@ import { jsonLine } from './json.js';
 import { type Format, formatOption } from './options.js';
 import { print } from './print.js';
 import { findContainer } from './resolve.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 import { type Usage, usageOf } from './usage.js';
 
 export function command(): Command {
   return new Command()
     .argument('[id...]', 'containers, or the beginnings of their ids (default: all)')
     .addOption(formatOption())
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(stats);
 }
@@ -30,8 +32,12 @@ Examples:
   $ termshim stats web --format json | jq '.[0].memoryBytes'
 `;
 
-async function stats(ids: string[], { format }: { format: Format }): Promise<void> {
-  const measured = await measureAll(ids);
+interface StatsOptions extends ShimOption {
+  format: Format;
+}
+
+async function stats(ids: string[], { format, shim }: StatsOptions): Promise<void> {
+  const measured = await measureAll(ids, { shim });
   await print(format === 'json' ? jsonLine(measured) : statsTable(measured));
 }
 
@@ -43,8 +49,8 @@ export interface Measured extends Usage {
 
 const periodMs = 500;
 
-async function measureAll(wanted: readonly string[]): Promise<Measured[]> {
-  using daemon = wanted.length > 0 ? await connect() : await connectIfAny();
+async function measureAll(wanted: readonly string[], options: ShimOption): Promise<Measured[]> {
+  using daemon = wanted.length > 0 ? await connect(options) : await connectIfAny(options);
   if (daemon === undefined) return [];
   const { sessions } = await daemon.sessions.list({});
   const all = sessions.filter((it) => it.execId === '').map((it) => it.id);

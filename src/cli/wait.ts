@@ -5,11 +5,13 @@ import { Command } from 'commander';
 import { connect, resolveIds } from './connect.js';
 import { execOption } from './options.js';
 import { print } from './print.js';
+import { type ShimOption, shimOption } from './shim-option.js';
 
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
     .addOption(execOption('a process that `termshim exec` started in it'))
+    .addOption(shimOption())
     .addHelpText('after', example)
     .action(wait);
 }
@@ -22,8 +24,8 @@ Example:
   $ status=$(termshim wait web) && termshim delete web
 `;
 
-async function wait(id: string, { exec }: { exec?: string }): Promise<void> {
-  using daemon = await connect();
+async function wait(id: string, { exec, shim }: ShimOption & { exec?: string }): Promise<void> {
+  using daemon = await connect({ shim });
   const { exitStatus } = await daemon.task.wait(await resolveIds(daemon, id, exec));
   await print(`${exitStatus}\n`);
 }

@@ -1,7 +1,7 @@
 /**
  * The daemon's log. containerd makes a FIFO named `log` in each bundle, reads it for as long as the container is there,
  * and copies it to its own log: a line goes to the FIFO of the container that it is about. Without containerd it goes to
- * stderr, which is a file if a command has started the daemon.
+ * stderr, which is a file if a command has started the daemon; `termshim --shim` has a file in the place of the FIFO.
  */
 import { constants, fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ const maxBytes = 4096;
 
 /** Opened anew for each line: the daemon has many containers, and containerd may leave and come back. */
 function writeLine(path: string, line: string): void {
-  const fd = addon.fd_open(path, constants.O_WRONLY | constants.O_NONBLOCK, 0);
+  const fd = addon.fd_open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK, 0);
   if (fd < 0) return;
   const bytes = Buffer.from(line).subarray(0, maxBytes - 1);
   addon.fd_write(fd, Buffer.concat([bytes, Buffer.from('\n')]));

@@ -52,7 +52,11 @@ function removeEmpty(directory: string, controlGroups: readonly string[]): void 
 }
 
 /** Those of our daemons, of one namespace or for one container, and that of containerd-shim-runc-v2, a hash too. */
-function findSockets({ address, namespace, stage }: ContainerdPlace): string[] {
+export function findSockets({
+  address,
+  namespace,
+  stage,
+}: Pick<ContainerdPlace, 'address' | 'namespace' | 'stage'>): string[] {
   const hashOf = (id: string): string =>
     createHash('sha256')
       .update(join(address, namespace, id))

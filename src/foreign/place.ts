@@ -1,0 +1,139 @@
+/**
+ * What we remember of the containers of other shims, since a shim tells nobody which it has: a directory for each, which
+ * is the shim's bundle too. `exec/` in it has a directory for each process that was added.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { TermshimError } from '../os/errors.js';
+import { errnoOf, fileError } from '../os/file-error.js';
+import { makeRuntimeDirectory, runtimeDirectory } from '../os/runtime-directory.js';
+
+const schema = v.object({
+  /** The program. */
+  shim: v.string(),
+  /** Where it listens. Undefined until it has answered `start`. */
+  socket: v.optional(v.string()),
+  /** The full name of its Task service, which has the version. */
+  service: v.optional(v.string()),
+  /** Its process. 0 if it would not say. */
+  pid: v.optional(v.number()),
+  /** It has died, and its `delete` has ended what it had. */
+  isBuried: v.optional(v.boolean()),
+});
+
+export type ForeignRecord = v.InferOutput<typeof schema>;
+
+export interface ProcessIds {
+  id: string;
+  /** Empty for the container's init. */
+  execId: string;
+}
+
+export function shimsDirectory(): string {
+  return join(runtimeDirectory(), 'shims');
+}
+
+export function directoryOf({ id, execId }: ProcessIds): string {
+  const bundle = join(shimsDirectory(), id);
+  return execId === '' ? bundle : join(bundle, 'exec', execId);
+}
+
+/** Where the shim of a container tells of events. The name has a fixed length: a socket's path must be short (unix(7)). */
+export function eventsSocket(id: string): string {
+  const hash = createHash('sha256').update(id).digest('hex').slice(0, 12);
+  return join(runtimeDirectory(), `events-${hash}.sock`);
+}
+
+/** Returns the directory, with the configuration in it. Throws ERR_ID_IN_USE. */
+export function makeBundle(id: string, config: string, record: ForeignRecord): string {
+  makeRuntimeDirectory();
+  const bundle = directoryOf({ id, execId: '' });
+  makeDirectory(bundle, `there is a container ${id} of another shim already`);
+  write(join(bundle, 'config.json'), config);
+  // containerd has a FIFO here, and reads it. We come and go, and a file keeps what was said in between.
+  write(join(bundle, 'log'), '');
+  writeRecord(id, record);
+  return bundle;
+}
+
+/** For a process that is added. Throws ERR_ID_IN_USE. */
+export function makeExecDirectory(ids: ProcessIds): void {
+  makeDirectory(directoryOf(ids), `the container ${ids.id} has a process ${ids.execId} already`);
+}
+
+/** Whoever makes it has the id: two commands at a time cannot both. */
+function makeDirectory(path: string, whenInUse: string): void {
+  try {
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw new TermshimError('ERR_ID_IN_USE', whenInUse);
+    throw fileError(error, `make the directory ${path}`);
+  }
+}
+
+/** The last takes the directory of all with it. */
+export function removeDirectory(ids: ProcessIds): void {
+  const path = directoryOf(ids);
+  rmSync(path, { recursive: true, force: true });
+  try {
+    rmdirSync(join(path, '..'));
+  } catch {
+    // There are others.
+  }
+}
+
+/** Whole or not at all. */
+export function writeRecord(id: string, record: ForeignRecord): void {
+  const path = recordOf(id);
+  write(`${path}.new`, JSON.stringify(record));
+  renameSync(`${path}.new`, path);
+}
+
+/** Undefined if there is no such container. */
+export function readRecord(id: string): ForeignRecord | undefined {
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(recordOf(id), 'utf8')));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw fileError(error, `read ${recordOf(id)}`);
+  }
+}
+
+/** When the container was made, in milliseconds since the epoch. */
+export function madeAt(id: string): number {
+  return statSync(join(directoryOf({ id, execId: '' }), 'config.json')).mtimeMs;
+}
+
+/** All containers that a shim has. */
+export function containersOf(shim: string): string[] {
+  return entries(shimsDirectory()).filter((id) => readRecord(id)?.shim === shim);
+}
+
+/** The processes that were added to a container. */
+export function execsOf(id: string): string[] {
+  return entries(join(directoryOf({ id, execId: '' }), 'exec'));
+}
+
+function recordOf(id: string): string {
+  return join(directoryOf({ id, execId: '' }), 'shim.json');
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw fileError(error, `write ${path}`);
+  }
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw fileError(error, `list ${directory}`);
+  }
+}
