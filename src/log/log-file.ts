@@ -1,10 +1,11 @@
 /**
- * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv: a disk that
- * hangs stops no console.
+ * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv, for each disk
+ * by one at a time: a disk that hangs stops no console, and no log on another.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TermshimError } from '../os/errors.js';
+import { type Queue, createQueue } from '../os/queue.js';
 import { openForAppend } from './append-file.js';
 import { createBackups } from './backups.js';
 import { logError } from './log-error.js';
@@ -36,7 +37,7 @@ export interface LogFile {
  */
 export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
-  let { file, size } = await openAtEnd(options);
+  let { file, size, inTurn } = await openAtEnd(options);
   const backups = createBackups(options, onTrouble);
   await backups.begin();
   let fullAt = maxBytes;
@@ -59,23 +60,24 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
       isStuck = true;
     }
   };
+  const write = async (entries: Uint8Array): Promise<Written> => {
+    for (let done = 0; done < entries.length; ) {
+      if (fullAt !== undefined && size >= fullAt) await beginAnew();
+      const rest = entries.subarray(done);
+      const piece = fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, fullAt - size));
+      const { bytes, error } = await append(file, piece);
+      done += bytes;
+      size += bytes;
+      if (error !== undefined) return { bytes: done, error: logError(error, `write the log ${path}`) };
+    }
+    return { bytes: entries.length };
+  };
   return {
-    async write(entries) {
-      for (let done = 0; done < entries.length; ) {
-        if (fullAt !== undefined && size >= fullAt) await beginAnew();
-        const rest = entries.subarray(done);
-        const piece = fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, fullAt - size));
-        const { bytes, error } = await append(file, piece);
-        done += bytes;
-        size += bytes;
-        if (error !== undefined) return { bytes: done, error: logError(error, `write the log ${path}`) };
-      }
-      return { bytes: entries.length };
-    },
+    write: (entries) => inTurn(() => write(entries)),
     async reopen() {
       const next = await openAtEnd(options);
       await file.close();
-      ({ file, size } = next);
+      ({ file, size, inTurn } = next);
       fullAt = maxBytes;
     },
     async close() {
@@ -86,17 +88,36 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
   };
 }
 
-async function openAtEnd({ path, format }: LogOptions): Promise<{ file: FileHandle; size: number }> {
+interface OpenedFile {
+  file: FileHandle;
+  size: number;
+  /** For what is done to the disk that it lies on. */
+  inTurn: Queue;
+}
+
+async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
   let file: FileHandle | undefined;
   try {
     await makeDirectory(dirname(path));
     file = await openForAppend(path);
-    if (!(await file.stat()).isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
-    return { file, size: await mendTail(file, format) };
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
+    return { file, size: await mendTail(file, format), inTurn: turnsOf(stats.dev) };
   } catch (error) {
     await file?.close();
     throw logError(error, `open the log ${path}`);
   }
+}
+
+/** A disk that hangs keeps each thread that waits for it, and libuv has four: it gets one for all the logs on it. */
+const turns = new Map<number, Queue>();
+
+function turnsOf(device: number): Queue {
+  const existing = turns.get(device);
+  if (existing !== undefined) return existing;
+  const queue = createQueue();
+  turns.set(device, queue);
+  return queue;
 }
 
 /** The length of the first entries that have at least so many bytes together, or of all. */

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Mount, unmountAll } from '../../src/os/mount.js';
 import { type Scope, leakTest } from './leak-free.js';
-import { missing } from './requirement.js';
+import { type Requirement, missing } from './requirement.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 export interface FoundMount {
@@ -41,9 +41,9 @@ export interface MountStage {
   after: Scope['after'];
 }
 
-/** A test as root that must leave nothing mounted. */
-export function mountTest(name: string, body: (stage: MountStage) => unknown): void {
-  leakTest(name, (scope) => body(mountStage(scope)), { skip: missing('root') });
+/** A test as root that must leave nothing mounted. It may need more than to be root. */
+export function mountTest(name: string, body: (stage: MountStage) => unknown, ...more: Requirement[]): void {
+  leakTest(name, (scope) => body(mountStage(scope)), { skip: missing('root', ...more) });
 }
 
 function mountStage(scope: Scope): MountStage {

@@ -3,6 +3,7 @@
  * that a green run means that everything was run.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 const checks = {
   root: () => process.getuid?.() === 0 || 'needs root',
@@ -21,6 +22,9 @@ const checks = {
   asciinema: () => isProgram('asciinema') || 'needs asciinema (apt-get install asciinema)',
   conmon: () => isProgram('conmon') || 'needs conmon (apt-get install conmon)',
   chromium: () => isProgram('chromium') || 'needs a browser (apt-get install chromium)',
+  disk: () =>
+    (existsSync('/dev/loop-control') && isProgram('mkfs.ext4', 'fsfreeze')) ||
+    'needs loop devices, mkfs.ext4 and fsfreeze (apt-get install e2fsprogs util-linux)',
   docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;
 
