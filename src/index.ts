@@ -22,7 +22,15 @@ export {
 } from './stdio/copy-console.js';
 export { copyPipes, type PipeCopy, type PipeCopyOptions, type PipeCopyResult } from './stdio/copy-pipes.js';
 export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy-stream.js';
-export { fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';
+export type {
+  DriverTarget,
+  FifoTarget,
+  FileTarget,
+  LogTarget,
+  OutputTarget,
+  RecordTarget,
+} from './stdio/output-target.js';
+export { type FifoPolicy, fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';
 
 // runtime: OCI runtimes as commands
 export { assertTerminal, type Bundle, readBundle } from './runtime/bundle.js';

@@ -3,9 +3,11 @@
  * where there is one.
  */
 import { rmSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../os/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { becomeSubreaper } from '../os/subreaper.js';
+import { whenFinished } from '../os/unfinished.js';
 import { createSessions } from '../sessions/sessions.js';
 import { serveTtrpc } from '../ttrpc/server.js';
 import { Code, RpcError } from '../ttrpc/status.js';
@@ -44,6 +46,9 @@ export interface Daemon {
 
 /** How long the last events, and the last answers, may take. */
 const farewellMs = 5000;
+
+/** How long a log driver may take that was told to stop, before it is killed, and a little more. */
+const finishMs = 15_000;
 
 /** Serves until it is asked to end and nothing is left. */
 export function serveDaemon(options: DaemonOptions): Daemon {
@@ -96,7 +101,8 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     sessions.close();
     const closed = server.close();
     await publisher?.close(farewellMs);
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, farewellMs))]);
+    await Promise.race([closed, delay(farewellMs)]);
+    await Promise.race([whenFinished(), delay(finishMs)]);
     options.onEnd();
   }
 

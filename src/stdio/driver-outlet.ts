@@ -11,6 +11,7 @@ import { EPOLLHUP, EPOLLIN } from '../os/epoll.js';
 import { messageOf, TermshimError } from '../os/errors.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { type PipeEnds, createPipeEnds } from '../os/pipe.js';
+import { letFinish } from '../os/unfinished.js';
 import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
 import type { DriverTarget } from './output-target.js';
@@ -86,6 +87,7 @@ class DriverOutlet implements Outlet {
   }
 
   close(): void {
+    if (this.#driver !== undefined) letFinish(this.#driver.ended);
     this.#driver?.stop();
     this.#finish();
     this.stdout.close();

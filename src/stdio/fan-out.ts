@@ -87,7 +87,7 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
     get followerCount() {
       return followers.size;
     },
-    recent: (maxBytes) => (hasFinished ? new Uint8Array() : ring.recent(maxBytes)),
+    recent: (maxBytes) => (hasFinished && followers.size === 0 ? new Uint8Array() : ring.recent(maxBytes)),
     follow(options) {
       if (hasFinished) {
         options.sink.close();

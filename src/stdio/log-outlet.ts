@@ -3,6 +3,7 @@ import { copyToLog, type LogCopy } from '../log/copy-to-log.js';
 import type { Log, LogEvents } from '../log/log.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { createPipe, enlargePipe } from '../os/pipe.js';
+import { letFinish } from '../os/unfinished.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
 
 /**
@@ -50,7 +51,7 @@ export async function openLogOutlet(
       ours.close();
       theirs.close();
     }
-    void finish();
+    letFinish(finish());
   };
   try {
     return {

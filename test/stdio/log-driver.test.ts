@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { whenFinished } from '../../src/os/unfinished.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { keeping, startTestDriver } from '../helpers/log-driver.js';
 import { processState } from '../helpers/orphan.js';
@@ -162,4 +163,11 @@ leakTest('close lets go at once, and stops the driver', async (scope) => {
   driver.outlet.close();
   await within(driver.outlet.done, 'the outlet to be done', 100);
   await waitFor(() => driver.read('out') === 'term\n', 'the driver to be stopped');
+});
+
+leakTest('one that was let go of is waited for before the daemon ends, though it does not listen', async (scope) => {
+  const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
+  driver.outlet.close();
+  await within(whenFinished(), 'the end of the driver');
+  assert.equal(processState(Number(driver.read('pid'))), undefined);
 });

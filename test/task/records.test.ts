@@ -41,10 +41,10 @@ const records = {
         .join('');
     return { target: { kind: 'log', options }, text };
   },
-  driver: (scope: Scope) => {
+  driver: (scope: Scope, first = ':') => {
     const directory = temporaryDirectory(scope);
     const program = join(directory, 'driver');
-    const script = `#!/bin/sh\ncat <&3 >>${directory}/out 5>&- & exec 3<&- 4<&- 5>&-; wait`;
+    const script = `#!/bin/sh\n{ ${first}; cat; } <&3 >>${directory}/out 5>&- & exec 3<&- 4<&- 5>&-; wait`;
     writeFileSync(program, script, { mode: 0o755 });
     const target = { kind: 'driver', program, args: [], env: {}, readySign: 'close', onDeath: 'restart' } as const;
     return { target, text: () => readFileSync(join(directory, 'out'), 'utf8') };
@@ -105,6 +105,22 @@ for (const kind of kinds) {
     await within(container.init.exited, 'the exit');
     assert.match(await client.output.sees('19999'), /19998\r?\n19999/);
     assert.ok(client.output.byteCount < counted(kind).length);
+  });
+
+  leakTest(`${kind}: a record that takes nothing is waited for a little, and told of what it missed`, async (scope) => {
+    const gate = makeGate(scope);
+    const { target, text } = records.driver(scope, gate.wait);
+    const client = newStdio(scope, kind);
+    const { stdout } = client.stdio as { stdout: OutputTarget };
+    const { container } = await newContainer(scope, 'seq 200000', stdioOf(kind, { stdout, log: target }));
+    await container.start('');
+    const seen = await client.output.sees('\n200000');
+    assert.equal(seen.replaceAll('\r', '').length, 1_288_895 - (seen.endsWith('\n') ? 0 : 1));
+    gate.open();
+    await within(container.init.exited, 'the exit');
+    const [, missed] = /\n\[termshim: (\d+) bytes of output came too fast for this log\]\n/.exec(text()) ?? [];
+    assert.ok(Number(missed) > 500_000);
+    assert.match(text(), /^1\r?\n2\r?\n[^]*\n199999\r?\n200000\r?\n$/);
   });
 
   leakTest(`${kind}: a file that takes nothing costs the process nothing`, async (scope) => {
