@@ -5,7 +5,7 @@
  * the stage proves that no process of a driver is left.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { mountAll, unmountAll } from '../../src/os/mount.js';
@@ -15,8 +15,8 @@ import { openDescriptors } from '../helpers/descriptors.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { sitAt } from '../helpers/human.js';
 import { tmpfs } from '../helpers/mounts.js';
-import { outputOf, readLog } from '../helpers/log-entries.js';
-import { missingFor, runCommand, runtimeNames, termshimCommand } from '../helpers/run-command.js';
+import { outputOf, parseLog, readLog } from '../helpers/log-entries.js';
+import { missingFor, runCommand, runtimeCommand, runtimeNames, termshimCommand } from '../helpers/run-command.js';
 import { openStage, type Stage } from '../helpers/stage.js';
 import { connectToDaemon } from '../helpers/user-daemon.js';
 import { waitFor, within } from '../helpers/wait-for.js';
@@ -209,4 +209,68 @@ test('a full disk: the container goes on, and what is missing is told', { skip }
   }
   const log = readFileSync(stage.path('xdg/termshim/daemon.log'), 'utf8');
   assert.match(log, /no space left on device/);
+});
+
+/** Lines of 1 to 300 characters, each with its number. */
+const million = "seq 1000000 | awk '{ printf \"%d %s\\n\", $1, substr(pad, 1, $1 % 293) }' pad=$(printf '%0300d' 0)";
+
+/** The numbers of the lines in a log and its full files, oldest first. Each line must be whole. */
+function numbersIn(log: string): number[] {
+  const files = [4, 3, 2, 1].map((n) => `${log}.${n}`).concat(log);
+  const lines = files.flatMap((file) =>
+    outputOf(readLog('json-file', file), 'stdout').toString().trimEnd().split('\n'),
+  );
+  return lines.map((line) => {
+    const [number = '', rest = ''] = line.split(' ');
+    assert.equal(rest.length, Number(number) % 293, line);
+    return Number(number);
+  });
+}
+
+test('a million lines over files of 1 MB, with SIGTERM to the daemon: the newest are all there', {
+  skip,
+}, async (t) => {
+  const stage = openStage(t);
+  const id = stage.newId();
+  const log = stage.path('log');
+  await run(stage, id, ['-d', '--log', `json-file://${log}?max-size=1m&max-file=5`], million);
+  const { task } = await connectToDaemon(stage);
+  const { shimPid } = await task.connect({ id });
+  await waitFor(() => existsSync(`${log}.4`), 'the fifth file', 20_000);
+  process.kill(shimPid, 'SIGTERM');
+  assert.equal(await endOf(stage, id), 0);
+  const numbers = numbersIn(log);
+  assert.equal(numbers.at(-1), 1_000_000);
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, i) => (numbers[0] ?? 0) + i),
+  );
+  assert.ok(numbers.length > 10_000);
+});
+
+test('the daemon is killed: the log has at most one line that is not whole, at its end', { skip }, async (t) => {
+  const stage = openStage(t);
+  stage.letDaemonComplain();
+  const id = stage.newId();
+  const log = stage.path('log');
+  await run(stage, id, ['-d', '--log', `json-file://${log}`], million);
+  const { task } = await connectToDaemon(stage);
+  const { shimPid } = await task.connect({ id });
+  await waitFor(() => existsSync(log) && statSync(log).size > 5_000_000, 'the log to grow', 20_000);
+  process.kill(shimPid, 'SIGKILL');
+  // Its pipe has broken.
+  await waitFor(
+    () => !stage.processes().some(({ commandLine }) => commandLine.includes('awk')),
+    'the container to end',
+  );
+  await runToEnd(runtimeCommand('runc', ['delete', '--force', id]), { env: stage.env });
+  // As it was when the daemon was killed.
+  rmSync(stage.path('xdg/termshim'), { recursive: true });
+  const bytes = readFileSync(log);
+  const whole = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
+  const lines = outputOf(parseLog('json-file', whole), 'stdout').toString().trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => Number.parseInt(line, 10)),
+    lines.map((_, i) => i + 1),
+  );
 });
