@@ -16,7 +16,7 @@ import type { LogOptions } from './options.js';
 export interface Backups {
   /** Removes what a writer that was killed has left half done, and compresses what it has not compressed. */
   begin(): Promise<void>;
-  /** Puts the file of the log aside as `F.1`, and answers with the empty one in its place. */
+  /** Puts the file of the log aside as `F.1`, and answers with the empty one in its place. If that fails, `F` stays. */
   replace(): Promise<FileHandle>;
 }
 
@@ -40,7 +40,9 @@ export function createBackups(
   const startCompression = async (): Promise<Compression | undefined> => {
     const next = (await findBackups(path)).find(({ suffix }) => suffix === '');
     if (next === undefined) return undefined;
-    return { number: next.number, source: await open(`${path}.${next.number}`), stop: new AbortController() };
+    const source = await open(`${path}.${next.number}`);
+    compression = { number: next.number, source, stop: new AbortController() };
+    return compression;
   };
   const finishCompression = async ({ number, stop }: Compression): Promise<void> => {
     compression = undefined;
@@ -53,9 +55,8 @@ export function createBackups(
     isCompressing = true;
     try {
       for (;;) {
-        compression = await exclusively(startCompression);
-        if (compression === undefined) return;
-        const running = compression;
+        const running = await exclusively(startCompression);
+        if (running === undefined) return;
         await compressFile(running.source, compressed, running.stop.signal).catch((error: unknown) => {
           if (!running.stop.signal.aborted) throw error;
         });
@@ -73,12 +74,12 @@ export function createBackups(
   };
   return {
     async begin() {
-      for (const leftover of [fresh, compressed]) await remove(leftover);
+      for (const leftover of [fresh, compressed]) await remove(leftover).catch(() => {});
       void compressAll();
     },
     replace: () =>
       exclusively(async () => {
-        const next = await openForAppend(fresh, constants.O_EXCL);
+        const next = await openForAppend(fresh, constants.O_TRUNC);
         try {
           await shift();
           // Somebody may have removed it.

@@ -32,8 +32,8 @@ export interface LogFile {
 /**
  * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED.
  *
- * @param onTrouble told once when a full file cannot be put aside: it goes on growing, and that is tried again whenever it
- *   has grown by as much once more
+ * @param onTrouble told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
+ *   that is tried again whenever it has grown by as much once more
  */
 export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
@@ -42,14 +42,17 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
   await backups.begin();
   let fullAt = maxBytes;
   let [isStuck, isClosed] = [false, false];
+  const closeFile = async (old: FileHandle): Promise<void> => {
+    await old.close().catch((error: unknown) => onTrouble(logError(error, `close the log ${path}`)));
+  };
   const beginAnew = async (): Promise<void> => {
     try {
       if (maxFiles === 1) {
         await file.truncate(0);
       } else {
-        const next = await backups.replace();
-        await file.close();
-        file = next;
+        const old = file;
+        file = await backups.replace();
+        await closeFile(old);
       }
       size = 0;
       fullAt = maxBytes;
@@ -75,15 +78,15 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
   return {
     write: (entries) => inTurn(() => write(entries)),
     async reopen() {
-      const next = await openAtEnd(options);
-      await file.close();
-      ({ file, size, inTurn } = next);
+      const old = file;
+      ({ file, size, inTurn } = await openAtEnd(options));
       fullAt = maxBytes;
+      await closeFile(old);
     },
     async close() {
       if (isClosed) return;
       isClosed = true;
-      await file.close();
+      await closeFile(file);
     },
   };
 }
