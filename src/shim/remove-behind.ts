@@ -9,6 +9,8 @@ import type { Tasks } from './tasks.js';
 export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): void {
   const { container } = task;
   whenGone(client, async () => {
+    // It may be being started just now, and is its process's then.
+    await container.quiet();
     if (container.init.state !== 'created') await container.init.exited.catch(() => {});
     // Somebody may have deleted it.
     if (tasks.find(container.id) !== task) return;

@@ -179,6 +179,11 @@ export class Container {
     return exec.inTurn(() => this.#deleteExec(execId, exec));
   }
 
+  /** Settles when what changes its state, and was asked for before, is done. */
+  quiet(): Promise<void> {
+    return this.#inTurn(() => Promise.resolve());
+  }
+
   /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. Idempotent. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();

@@ -71,6 +71,18 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
+  leakTest('that is just being started goes on without its client', async (scope) => {
+    const { connect, tasks, task } = await serve(scope);
+    const client = await connect();
+    await client.task.create(ownRequest('c', 'sleep 0.3; exit 7'));
+    const exit = task.wait({ id: 'c' });
+    const starting = client.task.start({ id: 'c' });
+    client.leave();
+    await assert.rejects(starting, { code: Code.Unavailable });
+    assert.equal((await exit).exitStatus, 7);
+    await waitFor(() => tasks.count === 0, 'the container to be gone');
+  });
+
   leakTest('that has ended is its client’s to delete', async (scope) => {
     const { connect, directory } = await serve(scope);
     const { task } = await connect();
