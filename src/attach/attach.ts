@@ -1,11 +1,13 @@
 /**
  * Joins our own stdin, stdout and stderr to the FIFOs of a process: keys go in, output comes out as it is.
  */
+import { isatty } from 'node:tty';
 import { TermshimError } from '../os/errors.js';
 import type { FifoReader } from '../os/fifo-stream.js';
 import { enterRawMode, openHostStream } from '../os/host-terminal.js';
 import { copyStream } from '../stdio/copy-stream.js';
 import { type HostInput, copyHostInput } from './host-input.js';
+import { copyToTerminal } from './terminal-output.js';
 
 export interface AttachOptions {
   /** Without one our stdin is left alone, and so are the modes of the terminal. */
@@ -58,7 +60,8 @@ function copyOutput(
 ): { done: Promise<'ended' | 'broken'>; close(): void } {
   const stream = openHostStream(to);
   let settle: (end: 'end' | 'broken' | Error) => void;
-  const copying = copyStream({ source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) });
+  const copy = isatty(to) ? copyToTerminal : copyStream;
+  const copying = copy({ source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) });
   const close = (): void => {
     copying.close();
     from.close();

@@ -59,6 +59,26 @@ test('two in tmux, one of whom detaches by keys', { skip, timeout: 120_000 }, as
   await one.shows(/status 7/);
 });
 
+for (const leave of ['the keys', 'SIGTERM'] as const) {
+  test(`${leave} in the middle of a drawing: the terminal is as it was`, { skip, timeout: 60_000 }, async (t) => {
+    const stage = openStage(t);
+    await runBox(stage);
+    const tmux = await startTmux(stage);
+    /** Without the place of the cursor, and the cells. */
+    const settings = async () => (await tmux.look()).filter((line) => /^(?!cursor_[xy])\w+=/.test(line));
+    const before = await settings();
+    await tmux.types(`echo "still" here; ${shellLine(attachCommand)}`);
+    await tmux.shows(/inside\$/);
+    await tmux.types(String.raw`printf '\e[?1049h\e[H\e[?1;1002;1006;2004h\e=\e[?25l\e[4h\e[?7l\e[5;9rdrawn'; sleep 9`);
+    await tmux.shows(/^drawn/);
+    assert.notDeepEqual(await settings(), before);
+    if (leave === 'the keys') await tmux.presses('C-p', 'C-q');
+    else process.kill(stage.processes().find((it) => it.commandLine.endsWith(' attach box'))?.pid ?? 0, leave);
+    await tmux.shows(/still here[^]*\[ready\]\$$/);
+    assert.deepEqual(await settings(), before);
+  });
+}
+
 test('one is killed, one is stopped in a flood: nobody waits for them', { skip, timeout: 120_000 }, async (t) => {
   const stage = openStage(t);
   await runBox(stage);

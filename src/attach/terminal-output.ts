@@ -1,0 +1,65 @@
+/** The output of a session, on its way to a human's terminal, which is to be given back as it was. */
+import { constants } from 'node:os';
+import { addon } from '../native/addon.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, watch } from '../os/epoll.js';
+import { systemError } from '../os/errors.js';
+import type { CopyStreamOptions } from '../stdio/copy-stream.js';
+import { createWriteQueue } from '../stdio/write-queue.js';
+import { watchModes } from './terminal-modes.js';
+
+const blockBytes = 64 * 1024;
+
+/**
+ * As `copyStream`, but through JavaScript, which looks for what the terminal is set to. Returns how to stop, which undoes
+ * that: idempotent, and to be done after the end too.
+ */
+export function copyToTerminal({ source, sink, onEnd }: CopyStreamOptions): { close(): void } {
+  const modes = watchModes();
+  let turn: NodeJS.Immediate | undefined;
+  let isHungUp = false;
+  let isOpen = true;
+
+  const stop = (): void => {
+    clearImmediate(turn);
+    watching?.close();
+    queue.close();
+  };
+  const end = (how: 'end' | 'broken' | Error): void => {
+    stop();
+    onEnd(how);
+  };
+  /** A block in a turn: keys are to be seen beside a flood. */
+  const read = (): void => {
+    if (queue.pendingBytes > 0) return;
+    const block = Buffer.allocUnsafe(blockBytes);
+    const got = addon.fd_read(source, block);
+    if (got > 0) {
+      const bytes = block.subarray(0, got);
+      modes.see(bytes);
+      queue.write(bytes);
+      turn = setImmediate(read);
+    } else if (got === 0) {
+      if (isHungUp) end('end');
+    } else if (got !== -constants.errno.EAGAIN) {
+      end(systemError(got, 'read', 'read output'));
+    }
+  };
+  const queue = createWriteQueue({
+    fd: sink,
+    onDrain: () => (turn = setImmediate(read)),
+    onBroken: (error) => end(error ?? 'broken'),
+  });
+  const watching = watch(source, EPOLLIN, (events) => {
+    isHungUp ||= (events & (EPOLLHUP | EPOLLERR)) !== 0;
+    read();
+  });
+  return {
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      stop();
+      // One that takes nothing now is not waited for.
+      addon.fd_write(sink, Buffer.from(modes.undo));
+    },
+  };
+}
