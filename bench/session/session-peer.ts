@@ -30,7 +30,7 @@ export function sessionPeer(stage: Stage, way: Way): Peer<RunningSession> {
       return {
         placement,
         pids: () => [daemon.pid],
-        open: (call) => openConsole(daemon, call),
+        open: (call) => openConsole(daemon, stage.newId(), call),
         async openIdle(count) {
           for (let i = 0; i < count; i++) (await daemon.run('echo idle; exec cat')).ends.output.resume();
         },
@@ -50,9 +50,9 @@ export function sessionPeer(stage: Stage, way: Way): Peer<RunningSession> {
 }
 
 /** Runs bench/program.c on the tty. Its `ready` goes to a file, where it is no part of the output. */
-async function openConsole(daemon: UserDaemon, [mode, ...amounts]: ProgramCall) {
-  const sign = join(daemon.directory, 'ready');
-  const command = `rm -f ${sign}; exec ${builtProgram('program')} ${mode} /dev/tty ${amounts.join(' ')} >${sign}`;
+async function openConsole(daemon: UserDaemon, name: string, [mode, ...amounts]: ProgramCall) {
+  const sign = join(daemon.directory, `${name}.ready`);
+  const command = `exec ${builtProgram('program')} ${mode} /dev/tty ${amounts.join(' ')} >${sign}`;
   const session = await daemon.run(command, { isFollowed: true });
   await waitFor(() => existsSync(sign) && statSync(sign).size > 0, 'the program');
   const { stdin: stdinPath, stdout: stdoutPath } = session.ends;
