@@ -40,12 +40,18 @@ export class Shims implements Disposable {
 
   /** Of a container whose bundle is there. Throws ERR_SHIM_FAILED. */
   async start(id: string, signal: AbortSignal | undefined): Promise<Task> {
-    const record = { shim: this.#program, ...(await startShim({ ...this.#call(id), signal })) };
-    writeRecord(id, record);
+    writeRecord(id, { shim: this.#program, ...(await startShim({ ...this.#call(id), signal })) });
     const task = await this.taskOf(id);
+    await this.learnPid(id, task);
+    return task;
+  }
+
+  /** Some shims say it only once they have a container, and some may never have one. */
+  async learnPid(id: string, task: Task): Promise<void> {
+    const record = this.recordOf(id);
+    if (record.pid) return;
     const { shimPid: pid } = await task.connect({ id }, { timeoutMs: answerTimeoutMs }).catch(() => ({ shimPid: 0 }));
     writeRecord(id, { ...record, pid });
-    return task;
   }
 
   /** Throws ERR_PROCESS_NOT_FOUND, and ERR_SHIM_FAILED if it has died. */
@@ -80,27 +86,18 @@ export class Shims implements Disposable {
 
   /** The container is gone, or shall be: so does its shim, if it has no other, and all that we remember. */
   async end(id: string): Promise<void> {
-    const { socket, pid = 0 } = this.recordOf(id);
+    const { socket, pid = 0, isBuried } = this.recordOf(id);
     this.#takeEvents(id);
     const task = await this.taskOf(id).catch(() => undefined);
     const connection = await this.#connections.get(id);
     if (task !== undefined && connection !== undefined && socket !== undefined) {
-      await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
+      if (!isBuried) await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
       const others = containersOf(this.#program).filter((it) => it !== id && readRecord(it)?.socket === socket);
-      if (others.length === 0) await this.#waitForEnd(connection, pid, socket);
+      if (others.length === 0) await waitForEnd(connection, { pid, socket, isBuried });
     }
     connection?.close();
     removeDirectory({ id, execId: '' });
     rmSync(eventsSocket(id), { force: true });
-  }
-
-  async #waitForEnd({ closed }: TtrpcConnection, pid: number, socket: string): Promise<void> {
-    const hasEnded = closed.then(() => true);
-    if (await Promise.race([hasEnded, delay(endTimeoutMs, false, { ref: false })])) return;
-    // As long as we are connected the pid is its own.
-    if (pid > 0) process.kill(pid, 'SIGKILL');
-    await Promise.race([hasEnded, delay(endTimeoutMs, false, { ref: false })]);
-    await removeDeadSocket(socket);
   }
 
   #call(id: string): { shim: string; id: string; bundle: string; events: string } {
@@ -135,6 +132,23 @@ const answerTimeoutMs = 2000;
 export function hasDied(id: string): TermshimError {
   const remedy = `\`termshim delete -f ${id}\` ends what it has left`;
   return new TermshimError('ERR_SHIM_FAILED', `the shim of ${id} does not answer: it has died, or hangs; ${remedy}`);
+}
+
+interface EndingShim {
+  pid: number;
+  socket: string;
+  /** It hangs. */
+  isBuried: boolean | undefined;
+}
+
+async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isBuried }: EndingShim): Promise<void> {
+  const hasEnded = closed.then(() => true);
+  const endsIn = (ms: number): Promise<boolean> => Promise.race([hasEnded, delay(ms, false, { ref: false })]);
+  if (await endsIn(isBuried ? 0 : endTimeoutMs)) return;
+  // As long as we are connected the pid is its own.
+  if (pid > 0) process.kill(pid, 'SIGKILL');
+  await endsIn(endTimeoutMs);
+  await removeDeadSocket(socket);
 }
 
 async function dial(id: string, socket: string | undefined): Promise<TtrpcConnection> {

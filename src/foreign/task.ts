@@ -39,7 +39,7 @@ export function foreignTask(shims: Shims): ForeignTask {
   async function call<T>(id: string, work: (task: Task) => Promise<T>): Promise<T> {
     const task = await shims.taskOf(id);
     return work(task).catch((error: unknown) => {
-      throw error instanceof RpcError && error.code === Code.Unavailable ? hasDied(id) : error;
+      throw isSilent(error) ? hasDied(id) : error;
     });
   }
 
@@ -57,9 +57,14 @@ export function foreignTask(shims: Shims): ForeignTask {
     signal?.throwIfAborted();
     const stdio = stdioOf({ id, execId: '' }, request);
     const creating = task.create({ ...request, id, bundle, options: optionsOf(request), ...stdio });
-    await Promise.race([creating, ...(signal ? [once(signal, 'abort').then(() => delay(createGraceMs))] : [])]);
+    await Promise.race([
+      creating,
+      ...(signal ? [once(signal, 'abort').then(() => delay(createGraceMs, undefined, { ref: false }))] : []),
+    ]);
     signal?.throwIfAborted();
-    return creating;
+    const created = await creating;
+    await shims.learnPid(id, task);
+    return created;
   }
 
   const task: Task = {
@@ -102,7 +107,7 @@ export function foreignTask(shims: Shims): ForeignTask {
     state: async (request, options) =>
       isBuried(request)
         ? message(StateResponse, buried)
-        : call(request.id ?? '', (it) => it.state(request, options)).catch(
+        : call(request.id ?? '', (it) => it.state(request, { ...patience, ...options })).catch(
             unlessHalfMade(request, message(StateResponse)),
           ),
     wait: async (request, options) =>
@@ -110,7 +115,7 @@ export function foreignTask(shims: Shims): ForeignTask {
     async kill(request) {
       const { id = '', execId, signal } = request;
       try {
-        return await call(id, (it) => it.kill(request));
+        return await call(id, (it) => it.kill(request, patience));
       } catch (error) {
         const isForced = signal === constants.signals.SIGKILL && !execId;
         if (!isForced || !(error instanceof TermshimError) || error.code !== 'ERR_SHIM_FAILED') throw error;
@@ -137,6 +142,13 @@ export function foreignTask(shims: Shims): ForeignTask {
   function isBuried({ id = '' }: { id?: string }): boolean {
     return shims.recordOf(id).isBuried === true;
   }
+}
+
+/** Only Create, Start, Delete and Wait may take longer. */
+const patience: CallOptions = { timeoutMs: 3000 };
+
+function isSilent(error: unknown): boolean {
+  return error instanceof RpcError && (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded);
 }
 
 /** How it ended nobody was there to see: 128 and SIGKILL, as containerd has it. */
@@ -197,7 +209,7 @@ function forwarding(call: <T>(id: string, work: (task: Task) => Promise<T>) => P
   const methods = Object.keys(TaskDefinition.methods).map((key) => [
     key,
     (request: { id?: string }, options?: CallOptions) =>
-      call(request.id ?? '', (task) => task[key as 'state'](request, options)),
+      call(request.id ?? '', (task) => task[key as 'state'](request, { ...patience, ...options })),
   ]);
   return Object.fromEntries(methods) as Task;
 }

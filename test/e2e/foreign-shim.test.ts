@@ -199,6 +199,16 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(foreign);
     });
 
+    test('a shim that hangs', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage, ask } = foreign;
+      const id = await start(foreign, ['sleep', '1000']);
+      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGSTOP');
+      assert.equal((await state(foreign, id))?.['state'], 'unknown');
+      assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+      await isGone(foreign);
+    });
+
     test('a shim that is killed under a terminal', async (t) => {
       const foreign = openForeignStage(t, shim);
       const { stage } = foreign;
