@@ -63,7 +63,8 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
   using _ = follow && endWithReader();
   let brokenLines = 0;
   const lines = tail === 'all' ? undefined : tail;
-  const entries = readLog(path, { tail: lines, since, follow, onBroken: (count) => (brokenLines = count) });
+  const onGap = (): void => void print(`termshim: files of ${path} were removed before they could be read\n`, 'stderr');
+  const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
   for await (const some of entries) {
     for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
   }

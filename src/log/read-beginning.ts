@@ -22,15 +22,15 @@ export interface LogStart {
  * @param since in nanoseconds since the epoch
  */
 export async function findBeginning(path: string, since: bigint | undefined): Promise<LogStart | undefined> {
-  const files = await findLogFiles(path);
+  const files = findLogFiles(path);
   const [oldest] = files;
   for (const found of since === undefined ? files.slice(0, 1) : files.toReversed()) {
-    const file = await openFound(found);
+    const file = openFound(found);
     if (file === undefined) return findBeginning(path, since);
     if (found === oldest || (await beganBy(since as bigint, file))) {
       return { file, offset: 0, unwanted: { stdout: 0, stderr: 0 } };
     }
-    await file.close();
+    file.close();
   }
   return undefined;
 }
@@ -39,9 +39,11 @@ export async function findBeginning(path: string, since: bigint | undefined): Pr
 export async function firstTime(file: ReadableFile): Promise<bigint | undefined> {
   const block = Buffer.alloc(blockBytes);
   const bytes = await file.read(block, 0);
-  const lines = new LineCutter().cut(block.subarray(0, bytes));
-  const first = lines.map((line) => parseEntry(line)).find((entry) => entry !== undefined);
-  return first && parseTime(first.time);
+  for (const line of new LineCutter().cut(block.subarray(0, bytes))) {
+    const entry = parseEntry(line);
+    if (entry !== undefined) return parseTime(entry.time);
+  }
+  return undefined;
 }
 
 async function beganBy(since: bigint, file: ReadableFile): Promise<boolean> {

@@ -5,41 +5,49 @@
  * is not enough, the mark.
  */
 import { type ParsedEntry, parseEntry } from './read-entry.js';
+import { ReadAhead } from './read-ahead.js';
 import type { ReadableFile } from './read-file.js';
-import { findNewest, openFound } from './read-files.js';
+import { type FoundFile, findNewest, openFound } from './read-files.js';
 import { LineCutter, blockBytes } from './read-lines.js';
 import { type Mark, isMarkIn, markBefore, markOf } from './read-mark.js';
 import type { LogStart } from './read-beginning.js';
-import { type ReadSoFar, findNewer, openCopy } from './read-newer.js';
-import { parseTime } from './read-time.js';
+import { openCopy } from './read-newer.js';
 
-export class LogCursor implements AsyncDisposable {
+/** Who logs fast has a megabyte full in about that time. */
+const lookMs = 10;
+
+export class LogCursor implements Disposable {
   readonly #path: string;
   readonly #block = Buffer.alloc(blockBytes);
   readonly #lines = new LineCutter();
+  readonly #ahead: ReadAhead;
   #file: ReadableFile;
   #offset: number;
   #mark: Mark | undefined;
-  #lastTime: string | undefined;
+  #lookedAt = performance.now();
   #isLeaving = false;
   /** The file ends in the middle of a line, as far as was seen. */
   #hasRest = false;
   #brokenLines = 0;
 
-  private constructor(path: string, file: ReadableFile, offset: number, mark: Mark | undefined) {
+  private constructor(path: string, file: ReadableFile, offset: number, mark: Mark | undefined, onGap: () => void) {
     this.#path = path;
+    this.#ahead = new ReadAhead(path, onGap);
     this.#file = file;
     this.#offset = offset;
     this.#mark = mark;
-    this.#lastTime = mark && parseEntry(mark.line)?.time;
   }
 
-  /** Takes over the file. */
-  static async open(path: string, { file, offset }: LogStart): Promise<LogCursor> {
+  /**
+   * Takes over the file.
+   *
+   * @param onGap told when files may have been removed before they were read
+   */
+  static async open(path: string, { file, offset }: LogStart, onGap: () => void): Promise<LogCursor> {
     try {
-      return new LogCursor(path, file, offset, await markBefore(file, offset));
+      return new LogCursor(path, file, offset, await markBefore(file, offset), onGap);
     } catch (error) {
-      await file.close();
+      file.close();
       throw error;
     }
   }
@@ -61,6 +69,7 @@ export class LogCursor implements AsyncDisposable {
    * @param end where to stop in the file
    */
   async read(end = Number.POSITIVE_INFINITY): Promise<ParsedEntry[] | undefined> {
+    await this.#lookAhead();
     const room = this.#block.subarray(0, Math.max(0, Math.min(blockBytes, end - this.#offset)));
     const found = await this.#file.read(room, this.#offset);
     // Asked after the read: it may have been cut off, and written to anew, just before.
@@ -72,7 +81,6 @@ export class LogCursor implements AsyncDisposable {
     if (isAtEnd || lines.length > 0) this.#goBackToLine();
     const entries = lines.map((line) => parseEntry(line)).filter((entry) => entry !== undefined);
     this.#brokenLines += lines.length - entries.length;
-    this.#lastTime = entries.at(-1)?.time ?? this.#lastTime;
     const last = lines.at(-1);
     if (last !== undefined) this.#mark = markOf(this.#file, last, this.#offset);
     return isAtEnd ? undefined : entries;
@@ -87,20 +95,12 @@ export class LogCursor implements AsyncDisposable {
       await this.#findPlace();
       return true;
     }
-    if ((await findNewest(this.#path))?.id === this.#file.id) return false;
-    const newer = await findNewer(this.#path, this.#soFar);
-    const [next] = newer;
-    if (next === undefined || newer.every(({ isEmpty }) => isEmpty)) return false;
-    if (!this.#isLeaving) {
-      // Once more to the end of this one: the writer may have gone on with it after our last read.
-      this.#isLeaving = true;
-      return true;
-    }
-    const file = await openFound(next);
-    if (file !== undefined) {
-      this.end();
-      await this.#moveTo(file, 0);
-    }
+    if (findNewest(this.#path)?.id === this.#file.id) return false;
+    const newer = await this.#ahead.look(this.#file, this.#mark);
+    if (newer.every(({ isEmpty }) => isEmpty) && this.#ahead.isEmpty) return false;
+    // Once more to the end of this one: the writer may have gone on with it after our last read.
+    if (this.#isLeaving) this.#leave(newer[0]);
+    else this.#isLeaving = true;
     return true;
   }
 
@@ -111,12 +111,20 @@ export class LogCursor implements AsyncDisposable {
   }
 
   /** Idempotent. */
-  async close(): Promise<void> {
-    await this.#file.close();
+  close(): void {
+    this.#file.close();
+    this.#ahead.close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Now and then: while this file is read, those after it may come and go. */
+  async #lookAhead(): Promise<void> {
+    if (performance.now() - this.#lookedAt < lookMs) return;
+    await this.#ahead.look(this.#file, this.#mark);
+    this.#lookedAt = performance.now();
   }
 
   async #isInPlace(): Promise<boolean> {
@@ -133,27 +141,32 @@ export class LogCursor implements AsyncDisposable {
 
   /** The file was cut off. Whoever did that may have made a copy; else what was not read of it is lost. */
   async #findPlace(): Promise<void> {
-    const copy = await openCopy(this.#path, this.#soFar);
+    const copy = this.#mark && (await openCopy(this.#path, this.#mark));
     if (copy !== undefined && this.#mark !== undefined) {
       this.#mark = { ...this.#mark, id: copy.id };
-      await this.#moveTo(copy, this.#mark.start + this.#mark.line.length);
+      // They are newer than the file was, and not all that is newer than the copy.
+      this.#ahead.close();
+      this.#moveTo(copy, this.#mark.start + this.#mark.line.length);
     } else {
       this.end();
       this.#offset = 0;
-      this.#mark = undefined;
+      // It is nowhere now; its time still tells which files are older.
+      this.#mark = this.#mark && { ...this.#mark, id: '' };
     }
   }
 
-  async #moveTo(file: ReadableFile, offset: number): Promise<void> {
-    const left = this.#file;
+  /** For the next that is held, or else for the one that was found. */
+  #leave(found: FoundFile | undefined): void {
+    const next = this.#ahead.take() ?? (found && openFound(found));
+    if (next === undefined) return;
+    this.end();
+    this.#moveTo(next, 0);
+  }
+
+  #moveTo(file: ReadableFile, offset: number): void {
+    this.#file.close();
     this.#file = file;
     this.#offset = offset;
     this.#isLeaving = false;
-    await left.close();
-  }
-
-  get #soFar(): ReadSoFar {
-    const lastTime = this.#lastTime === undefined ? undefined : parseTime(this.#lastTime);
-    return { id: this.#file.id, mark: this.#mark, lastTime };
   }
 }

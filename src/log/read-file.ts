@@ -1,49 +1,49 @@
 /** A file of a log, open for reading, compressed or not. */
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, createReadStream, fstatSync, mkdtempSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { constants as os, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip } from 'node:zlib';
-import { errnoOf, fileError } from '../os/file-error.js';
+import { constants as zlib, createGunzip } from 'node:zlib';
+import { fileError } from '../os/file-error.js';
+import { OwnedFd } from '../os/owned-fd.js';
 
-export interface ReadableFile extends AsyncDisposable {
+/**
+ * It is read in the thread of whoever asks: a reader has nothing else to do, and the writer may be fast. Only what is
+ * compressed is waited for.
+ */
+export interface ReadableFile extends Disposable {
   /** Device and inode of what lies on the disk: a rename does not change it, and no other file gets it while this is open. */
   readonly id: string;
+  readonly isEmpty: boolean;
   /** Bytes of the log that are in it, uncompressed. */
   size(): Promise<number>;
   /** Fills `into` from `position` on, as far as there is something. Returns how many bytes. */
   read(into: Buffer, position: number): Promise<number>;
   /** Idempotent. */
-  close(): Promise<void>;
+  close(): void;
 }
 
-/** Undefined if there is none, or none any more. One whose name ends with `.gz` is uncompressed at once. */
-export async function openReadable(path: string): Promise<ReadableFile | undefined> {
-  const attempted = `read the log ${path}`;
-  const stored = await open(path).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, attempted);
-  });
+/** Undefined if there is none, or none any more. One whose name ends with `.gz` is uncompressed when it is asked for more. */
+export function openReadable(path: string): ReadableFile | undefined {
+  const stored = OwnedFd.tryOpen(path, constants.O_RDONLY, `the log ${path}`, os.errno.ENOENT);
   if (stored === undefined) return undefined;
-  const handles = [stored];
-  const close = async (): Promise<void> => {
-    await Promise.all(handles.splice(0).map((handle) => handle.close()));
+  const isCompressed = path.endsWith('.gz');
+  let inflated: OwnedFd | undefined;
+  const plain = async (): Promise<OwnedFd> => (isCompressed ? (inflated ??= await inflate(stored)) : stored);
+  const close = (): void => {
+    inflated?.close();
+    stored.close();
   };
-  try {
-    const { dev, ino } = await stored.stat();
-    const plain = path.endsWith('.gz') ? await inflate(stored) : stored;
-    if (plain !== stored) handles.push(plain);
-    return {
-      id: fileId({ dev, ino }),
-      size: async () => (await plain.stat()).size,
-      read: (into, position) => readFully(plain, into, position, attempted),
-      close,
-      [Symbol.asyncDispose]: close,
-    };
-  } catch (error) {
-    await close();
-    throw fileError(error, attempted);
-  }
+  return {
+    id: fileId(fstatSync(stored.fd)),
+    get isEmpty() {
+      return fstatSync(stored.fd).size === 0;
+    },
+    size: async () => fstatSync((await plain()).fd).size,
+    read: async (into, position) => readFully(await plain(), into, position),
+    close,
+    [Symbol.dispose]: close,
+  };
 }
 
 export function fileId({ dev, ino }: { dev: number; ino: number }): string {
@@ -54,30 +54,30 @@ export function fileId({ dev, ino }: { dev: number; ino: number }): string {
  * Into a file without a name, because a log is read backwards too, and may be larger than the memory. What was cut off
  * or is broken is read as far as it goes: the rest of it is nowhere.
  */
-async function inflate(stored: FileHandle): Promise<FileHandle> {
-  const plain = await openNameless();
+async function inflate(stored: OwnedFd): Promise<OwnedFd> {
+  const plain = openNameless();
   try {
-    const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
-    const compressed = stored.createReadStream({ start: 0, autoClose: false });
-    // Not a stream: while one for writing is there, the file cannot be closed.
+    const gunzip = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH });
+    const compressed = createReadStream('', { fd: stored.fd, start: 0, autoClose: false });
     await pipeline(compressed, gunzip, async (blocks: AsyncIterable<Buffer>) => {
-      for await (const block of blocks) await plain.writeFile(block);
+      for await (const block of blocks) writeFileSync(plain.fd, block);
     });
     return plain;
   } catch (error) {
     if (isBroken(error)) return plain;
-    await plain.close();
-    throw error;
+    plain.close();
+    throw fileError(error, `uncompress ${stored.name} into ${tmpdir()}`);
   }
 }
 
 /** The directory is gone at once, so that a kill leaves nothing. */
-async function openNameless(): Promise<FileHandle> {
-  const directory = await mkdtemp(join(tmpdir(), 'termshim-log-'));
+function openNameless(): OwnedFd {
+  const directory = mkdtempSync(join(tmpdir(), 'termshim-log-'));
   try {
-    return await open(join(directory, 'log'), 'wx+', 0o600);
+    const { O_RDWR, O_CREAT, O_EXCL } = constants;
+    return OwnedFd.open(join(directory, 'log'), O_RDWR | O_CREAT | O_EXCL, 'a file for an uncompressed log');
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -87,16 +87,20 @@ function isBroken(error: unknown): boolean {
 }
 
 /** A read may answer less than there is. */
-async function readFully(file: FileHandle, into: Buffer, position: number, attempted: string): Promise<number> {
+function readFully(file: OwnedFd, into: Buffer, position: number): number {
   let filled = 0;
   while (filled < into.length) {
-    const { bytesRead } = await file
-      .read(into, filled, into.length - filled, position + filled)
-      .catch((error: unknown) => {
-        throw fileError(error, attempted);
-      });
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+    const bytes = readSome(file, into.subarray(filled), position + filled);
+    if (bytes === 0) break;
+    filled += bytes;
   }
   return filled;
+}
+
+function readSome(file: OwnedFd, into: Buffer, position: number): number {
+  try {
+    return readSync(file.fd, into, 0, into.length, position);
+  } catch (error) {
+    throw fileError(error, `read ${file.name}`);
+  }
 }

@@ -1,5 +1,5 @@
 /** The files of a log: the one that is written to, and those that rotation has moved aside. */
-import { readdir, stat } from 'node:fs/promises';
+import { type Stats, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf, fileError } from '../os/file-error.js';
@@ -14,50 +14,45 @@ export interface FoundFile {
 
 /**
  * From the oldest to the newest: `F.2.gz`, `F.1`, `F`. Those of one moment: it looks until it sees the same twice, for
- * else a file that is being renamed could be missed. Empty if there is none.
+ * else a file that is being renamed could be missed, and does not leave the thread for it: a writer may rename them all a
+ * hundred times in a second. Empty if there is none.
  */
-export async function findLogFiles(path: string): Promise<FoundFile[]> {
-  let found = await look(path);
+export function findLogFiles(path: string): FoundFile[] {
+  let found = look(path);
   for (;;) {
-    const again = await look(path);
+    const again = look(path);
     if (isDeepStrictEqual(found, again)) return found;
     found = again;
   }
 }
 
 /** Undefined if it has another name by now. */
-export async function openFound({ path, id }: FoundFile): Promise<ReadableFile | undefined> {
-  const file = await openReadable(path);
+export function openFound({ path, id }: FoundFile): ReadableFile | undefined {
+  const file = openReadable(path);
   if (file === undefined || file.id === id) return file;
-  await file.close();
+  file.close();
   return undefined;
 }
 
 /** Wherever it is now. Undefined if it is gone, or gets another name just now. */
-export async function openById(path: string, id: string): Promise<ReadableFile | undefined> {
-  const found = (await findLogFiles(path)).find((it) => it.id === id);
+export function openById(path: string, id: string): ReadableFile | undefined {
+  const found = findLogFiles(path).find((it) => it.id === id);
   return found && openFound(found);
 }
 
 /** The file that is at the path now. */
-export async function findNewest(path: string): Promise<{ id: string; size: number } | undefined> {
-  const stats = await ifThere(stat(path), `look at the log ${path}`);
+export function findNewest(path: string): { id: string; size: number } | undefined {
+  const stats = statsOf(path);
   return stats && { id: fileId(stats), size: stats.size };
 }
 
-async function look(path: string): Promise<FoundFile[]> {
+function look(path: string): FoundFile[] {
   const directory = dirname(path);
-  const names = numbered(
-    (await ifThere(readdir(directory), `look at the files of the log ${path}`)) ?? [],
-    basename(path),
-  );
-  const found: FoundFile[] = [];
-  for (const [, name] of names) {
+  return numbered(namesIn(directory), basename(path)).flatMap(([, name]) => {
     const file = join(directory, name);
-    const stats = await ifThere(stat(file), `look at the log ${file}`);
-    if (stats?.isFile()) found.push({ path: file, id: fileId(stats), isEmpty: stats.size === 0 });
-  }
-  return found;
+    const stats = statsOf(file);
+    return stats?.isFile() ? [{ path: file, id: fileId(stats), isEmpty: stats.size === 0 }] : [];
+  });
 }
 
 /** A file is there twice while it is compressed: then the plain one is whole. */
@@ -72,11 +67,19 @@ function numbered(names: readonly string[], base: string): [number: number, name
   return [...byNumber].toSorted(([a], [b]) => b - a);
 }
 
-async function ifThere<T>(asked: Promise<T>, attempted: string): Promise<T | undefined> {
+function namesIn(directory: string): string[] {
   try {
-    return await asked;
+    return readdirSync(directory);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, attempted);
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw fileError(error, `look for the files of a log in ${directory}`);
+  }
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, `look at the log ${path}`);
   }
 }

@@ -19,6 +19,8 @@ export interface ReadLogOptions {
   since?: bigint | undefined;
   /** Goes on at the end until this aborts; what is there by then is read too. Without it, what is there now is read. */
   follow?: AbortSignal | undefined;
+  /** Told when the log may lack something: its writer has removed files before they could be read. */
+  onGap?: () => void;
   /** Told at the end how many lines were no entries, and so were left out. */
   onBroken?: (lines: number) => void;
 }
@@ -31,10 +33,10 @@ export async function* readLog(path: string, options: ReadLogOptions = {}): Asyn
   const { since, follow } = options;
   const log = await resolveLinks(path);
   using changes = follow && watchLog(log, follow);
-  const last = follow === undefined ? await findNewest(log) : undefined;
+  const last = follow === undefined ? findNewest(log) : undefined;
   const start = options.tail === undefined ? await findBeginning(log, since) : await findTail(log, options.tail);
   if (start === undefined) throw new TermshimError('ERR_LOG_NOT_FOUND', `there is no log at ${path}`);
-  await using cursor = await LogCursor.open(log, start);
+  using cursor = await LogCursor.open(log, start, options.onGap ?? (() => {}));
   const filter = createFilter({ unwanted: start.unwanted, since });
   for (;;) {
     const isEnding = follow?.aborted ?? true;

@@ -1,51 +1,61 @@
 /** What follows a file of a log, whatever both are called by now. */
 import { firstTime } from './read-beginning.js';
+import { parseEntry } from './read-entry.js';
 import type { ReadableFile } from './read-file.js';
 import { type FoundFile, findLogFiles, openFound } from './read-files.js';
 import { type Mark, isMarkIn } from './read-mark.js';
+import { parseTime } from './read-time.js';
 
-/** How far a log was read. */
-export interface ReadSoFar {
-  /** The file that is read. */
+/** How far a log is known. */
+export interface Reached {
+  /** The file. */
   id: string;
-  /** The last line that was read. */
-  mark: Mark | undefined;
-  /** Of the last entry that was read. */
-  lastTime: bigint | undefined;
+  /** The last line that is known, for when the file is not found. */
+  mark: () => Promise<Mark | undefined>;
+}
+
+export interface Newer {
+  /** From the oldest on. */
+  files: FoundFile[];
+  /** All there is began later than what is known ended: what was between may have been removed. */
+  isGap: boolean;
 }
 
 /**
- * The files that are newer than the one that is read, from the oldest on. That one may have been compressed: then the
- * mark is in one of the others. Or removed, or moved elsewhere: then time tells.
+ * The file that is known may have been compressed: then the mark is in one of the others. Or removed, or moved elsewhere:
+ * then time tells which are newer.
  */
-export async function findNewer(path: string, sofar: ReadSoFar): Promise<FoundFile[]> {
-  const files = await findLogFiles(path);
-  const here = files.findIndex(({ id }) => id === sofar.id);
-  if (here >= 0) return files.slice(here + 1);
+export async function findNewer(path: string, reached: Reached): Promise<Newer> {
+  const files = findLogFiles(path);
+  const here = files.findIndex(({ id }) => id === reached.id);
+  if (here >= 0) return { files: files.slice(here + 1), isGap: false };
+  const mark = await reached.mark();
+  if (mark === undefined) return { files, isGap: false };
   for (let index = files.length; index > 0; index--) {
-    await using file = await openFound(files[index - 1] as FoundFile);
-    if (file === undefined) return findNewer(path, sofar);
-    if (await isOlder(file, sofar)) return files.slice(index);
+    using file = openFound(files[index - 1] as FoundFile);
+    if (file === undefined) return findNewer(path, reached);
+    if (await isUpTo(mark, file)) return { files: files.slice(index), isGap: false };
   }
-  return files;
+  // One alone has taken the place of a file that somebody has moved or removed.
+  return { files, isGap: files.length > 1 };
 }
 
 /** A copy of what was read of a file that was cut off since, if somebody has made one. The caller closes it. */
-export async function openCopy(path: string, { id, mark }: ReadSoFar): Promise<ReadableFile | undefined> {
-  if (mark === undefined) return undefined;
-  const others = (await findLogFiles(path)).filter((found) => found.id !== id);
+export async function openCopy(path: string, mark: Mark): Promise<ReadableFile | undefined> {
+  const others = findLogFiles(path).filter(({ id }) => id !== mark.id);
   for (const found of others.toReversed()) {
-    const file = await openFound(found);
-    if (file === undefined) return openCopy(path, { id, mark, lastTime: undefined });
+    const file = openFound(found);
+    if (file === undefined) return openCopy(path, mark);
     if (await isMarkIn(mark, file)) return file;
-    await file.close();
+    file.close();
   }
   return undefined;
 }
 
-/** Or the same. */
-async function isOlder(file: ReadableFile, { mark, lastTime }: ReadSoFar): Promise<boolean> {
-  if (mark !== undefined && (await isMarkIn(mark, file))) return true;
-  const first = await firstTime(file);
-  return lastTime !== undefined && first !== undefined && first < lastTime;
+/** Whether the file is the one with the mark, or older. */
+async function isUpTo(mark: Mark, file: ReadableFile): Promise<boolean> {
+  if (await isMarkIn(mark, file)) return true;
+  const entry = parseEntry(mark.line);
+  const [last, first] = [entry && parseTime(entry.time), await firstTime(file)];
+  return last !== undefined && first !== undefined && first < last;
 }

@@ -9,7 +9,7 @@ export async function findTail(path: string, lines: number): Promise<LogStart | 
   for (;;) {
     const found = await search(path, lines);
     if (found === undefined) return undefined;
-    const file = found === 'again' ? undefined : await openById(path, found.id);
+    const file = found === 'again' ? undefined : openById(path, found.id);
     if (file !== undefined) return { ...(found as Place), file };
   }
 }
@@ -21,17 +21,17 @@ interface Place extends Omit<LogStart, 'file'> {
 
 /** `again`: the files were renamed meanwhile, so that the next is not known. */
 async function search(path: string, lines: number): Promise<Place | undefined | 'again'> {
-  let files = await findLogFiles(path);
+  let files = findLogFiles(path);
   const newest = files.at(-1);
   if (newest === undefined) return undefined;
   const tail = new Tail(lines, newest.id);
   for (let index = files.length - 1; index >= 0; ) {
-    await using file = await openFound(files[index] as FoundFile);
+    using file = openFound(files[index] as FoundFile);
     if (file === undefined) return 'again';
     for await (const block of linesBackwards(file, await file.size())) {
       for (const line of block) if (!tail.add(file.id, line)) return tail.start;
     }
-    files = await findLogFiles(path);
+    files = findLogFiles(path);
     const here = files.findIndex(({ id }) => id === file.id);
     if (here < 0) return 'again';
     index = here - 1;

@@ -65,6 +65,30 @@ for (const [format, entry] of Object.entries(formats)) {
   });
 }
 
+test('what was seen in time is read though it is removed, and what was not is told', async (t) => {
+  const log = new WrittenLog(join(temporaryDirectory(t), 'log'), 4);
+  const append = (number: number): void => log.append(jsonEntry(`000${number}\n`, { time: timeOfEntry(number) }));
+  let gaps = 0;
+  const reader = await openReader(log.path, () => gaps++);
+  t.after(() => reader.close());
+  append(0);
+  await reader.step();
+  for (const number of [1, 2, 3]) {
+    log.rotate();
+    append(number);
+  }
+  // The end of the file, and what comes after it.
+  await reader.step();
+  await reader.step();
+  for (const number of [4, 5, 6, 7, 8]) {
+    log.rotate();
+    append(number);
+  }
+  await reader.drain();
+  assert.deepEqual(reader.numbers, [0, 1, 2, 5, 6, 7, 8]);
+  assert.equal(gaps, 1);
+});
+
 function forAll(
   scope: Scope,
   made: fc.Arbitrary<Step[]>,
@@ -172,13 +196,13 @@ interface Reader {
   /** One call. */
   step(): Promise<unknown>;
   drain(): Promise<void>;
-  close(): Promise<void>;
+  close(): void;
 }
 
-async function openReader(path: string): Promise<Reader> {
+async function openReader(path: string, onGap = (): void => {}): Promise<Reader> {
   const start = await findBeginning(path, undefined);
   assert.ok(start !== undefined);
-  const cursor = await LogCursor.open(path, start);
+  const cursor = await LogCursor.open(path, start, onGap);
   const numbers: number[] = [];
   let isAtEnd = false;
   const step = async (): Promise<boolean> => {

@@ -19,9 +19,9 @@ leakTest('every file is seen once, while all of them get other names', async (sc
     writer.kill('SIGKILL');
     await ended;
   });
-  await waitFor(async () => (await findLogFiles(path)).length === 12, 'all files');
+  await waitFor(async () => findLogFiles(path).length === 12, 'all files');
   for (let look = 0; look < 60; look++) {
-    const files = await findLogFiles(path);
+    const files = findLogFiles(path);
     assert.equal(new Set(files.map(({ id }) => id)).size, files.length, 'one is there twice');
     // Between two renames there is one less, and when the oldest is removed two.
     assert.ok(files.length >= 10, files.map((it) => it.path).join());

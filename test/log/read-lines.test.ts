@@ -87,9 +87,10 @@ async function backwards(from: ReadableFile, end: number) {
 function inMemory(bytes: Buffer): ReadableFile {
   return {
     id: 'memory',
+    isEmpty: bytes.length === 0,
     size: async () => bytes.length,
     read: async (into, position) => bytes.copy(into, 0, position),
-    close: async () => {},
-    [Symbol.asyncDispose]: async () => {},
+    close: () => {},
+    [Symbol.dispose]: () => {},
   };
 }
