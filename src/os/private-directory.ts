@@ -1,9 +1,9 @@
 /**
  * Short-lived directories that only this user can enter, for sockets, FIFOs and pid files.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { atExit } from './at-exit.js';
 import { runtimePlace } from './runtime-directory.js';
 
@@ -30,6 +30,18 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
       remove();
     },
   };
+}
+
+/** Those of this user that are there, whoever made them. In a directory for temporary files others may use the name too. */
+export function listPrivateDirectories(prefix: string): string[] {
+  const start = `${placeFor(prefix)}-`;
+  const names = readdirSync(dirname(start)).filter((name) => name.startsWith(basename(start)));
+  return names
+    .map((name) => join(dirname(start), name))
+    .filter((path) => {
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      return found?.isDirectory() === true && found.uid === process.getuid?.();
+    });
 }
 
 /** The directory and the beginning of the name. */

@@ -17,6 +17,7 @@ import { watchIdle } from './idle.js';
 import { type Log, createLog } from './log.js';
 import { type Publisher, createPublisher } from './publisher.js';
 import { shimService } from './shim-service.js';
+import { sweep } from './sweep.js';
 import { taskServices } from './task-service.js';
 import { type Tasks, createTasks } from './tasks.js';
 
@@ -57,6 +58,8 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   const publisher = address === undefined ? undefined : publisherFor(address, namespace, log);
   const tasks = createTasks({
     namespace,
+    // containerd asks for a `delete` itself.
+    ready: address === undefined ? sweepInto(log) : Promise.resolve(),
     onEvent(event, request) {
       log.debug('event', { container: request.id, ...event, exit: undefined }, request.bundle);
       publisher?.publish(eventMessage(event, request));
@@ -117,6 +120,13 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   );
   idle.changed();
   return { tasks, endWhenEmpty };
+}
+
+function sweepInto(log: Log): Promise<void> {
+  return sweep({
+    onSwept: (id) => log.warn('removed what a daemon that was killed has left', { container: id }),
+    onFault: (error) => log.error(messageOf(error)),
+  });
 }
 
 function removeEmpty(file: string): void {

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { mountAll, unmountAll } from '../os/mount.js';
 import { readBundle } from '../runtime/bundle.js';
+import { identify } from '../runtime/pty/process-table.js';
 import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
@@ -17,6 +18,7 @@ import { Code, RpcError } from '../ttrpc/status.js';
 import { type BundlePlace, openBundlePlace } from './bundle-place.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create-options.js';
+import { writeOwnRecord } from './own-record.js';
 import { readStdio, type StdioPlace } from './stdio.js';
 
 export interface Task {
@@ -83,6 +85,7 @@ async function createTaskIn(
   // Only containerd asks for a `delete`.
   const isRecorded = root !== undefined;
   if (isRecorded) writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
+  if (own !== undefined) writeOwnRecord(directory, { id, bundle, runtime, daemon: identify(process.pid) });
   let isMounted = false;
   let isDoubtful = false;
   let watching: OomWatch | undefined;

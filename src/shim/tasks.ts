@@ -31,6 +31,8 @@ export interface Tasks {
 }
 
 export interface TasksOptions extends TaskContext {
+  /** No container is created before. It does not fail. */
+  ready?: Promise<void>;
   /** Called once, when the end was asked for and nothing is here. */
   onEnd: () => void;
   /** Called whenever `count` may be another. */
@@ -49,6 +51,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const tasks = new Map<string, Task>();
   const creations = new Map<string, Creation>();
   const reservations = new Map<string, NodeJS.Timeout>();
+  const { ready = Promise.resolve() } = options;
   let isEndAsked = false;
   let hasEnded = false;
 
@@ -82,7 +85,7 @@ export function createTasks(options: TasksOptions): Tasks {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
       const abort = new AbortController();
-      const made = createTask(request, options, abort.signal);
+      const made = ready.then(() => createTask(request, options, abort.signal));
       creations.set(id, { abort, settled: Promise.allSettled([made]) });
       changed();
       try {

@@ -1,0 +1,41 @@
+/**
+ * What the daemon of a user writes into the directory of each of its containers, for the case that it is killed: the next
+ * one ends what is left. For containerd's there is another record, and a `delete`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { errnoOf, fileError } from '../os/file-error.js';
+
+const schema = v.object({
+  id: v.string(),
+  bundle: v.string(),
+  /** The OCI runtime: the program and its leading arguments. */
+  runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
+  daemon: v.object({ pid: v.number(), startTime: v.number() }),
+});
+
+export type OwnRecord = v.InferOutput<typeof schema>;
+
+/** It goes with the directory. */
+export function writeOwnRecord(directory: string, record: OwnRecord): void {
+  try {
+    writeFileSync(pathIn(directory), JSON.stringify(record), { mode: 0o600 });
+  } catch (error) {
+    throw fileError(error, `write ${pathIn(directory)}`);
+  }
+}
+
+/** Undefined where there is none. */
+export function readOwnRecord(directory: string): OwnRecord | undefined {
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(pathIn(directory), 'utf8')));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw fileError(error, `read ${pathIn(directory)}`);
+  }
+}
+
+function pathIn(directory: string): string {
+  return join(directory, 'record.json');
+}
