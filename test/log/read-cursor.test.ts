@@ -17,7 +17,7 @@ import { criEntry, jsonEntry, timeOfEntry } from '../helpers/log-lines.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { WrittenLog } from '../helpers/written-log.js';
 
-const numRuns = Number(process.env['RUNS'] ?? 30);
+const numRuns = Number(process.env['RUNS'] ?? 60);
 const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };
 
 type Step = 'append' | 'half' | 'cut' | 'rotate' | 'compress' | 'copy' | 'truncate' | 'read' | 'drain';
