@@ -74,5 +74,8 @@ export async function openLogOutlet(
   }
 }
 
-/** As much as the log takes at once. */
-const pipeBytes = 1024 * 1024;
+/**
+ * As much as the log takes at once. Others than root have 64 MiB for all their pipes (pipe-user-pages-soft in pipe(7)), and
+ * what they make beyond that holds hardly anything.
+ */
+const pipeBytes = process.getuid?.() === 0 ? 1024 * 1024 : 256 * 1024;

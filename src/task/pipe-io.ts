@@ -6,7 +6,6 @@ import { FifoReader } from '../os/fifo-stream.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { type ChildEnd, copyPipes } from '../stdio/copy-pipes.js';
 import type { OutputStream } from '../stdio/outlet.js';
-import type { OutputTarget } from '../stdio/output-target.js';
 import { outletSink, type Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
 import { followOutput } from './follow-output.js';
@@ -22,13 +21,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     opened.push(stream);
     return stream;
   };
-  const isCopied = (target: OutputTarget | undefined): boolean =>
-    target !== undefined && (target.kind === 'fifo' || (log !== undefined && target !== log));
-  // One pipe for both keeps the order, and no FIFO takes our other end of it for a reader.
-  const isOne = isSameFifo(stdio.stdout, stdio.stderr);
-  const all: readonly OutputStream[] = isOne ? ['stdout'] : ['stdout', 'stderr'];
-  const copied = all.filter((stream) => isCopied(stdio[stream]));
-  const given = all.filter((stream) => stdio[stream] !== undefined && !isCopied(stdio[stream]));
+  const { isOne, copied, given } = waysOf(stdio);
   try {
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
     if (stdio.holdStdin) stdin?.hold();
@@ -37,8 +30,8 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const endOf = (stream: OutputStream): OwnedFd | undefined => outlets.find(stdio[stream])?.[stream];
     const sinkOf = async (stream: OutputStream): Promise<Sink | undefined> => {
       const target = stdio[stream];
-      if (!copied.includes(stream) || target === undefined) return undefined;
-      if (target.kind === 'fifo') return keep(await openSink(target, noReader, limits));
+      if (!copied.includes(stream)) return undefined;
+      if (target?.kind === 'fifo') return keep(await openSink(target, noReader, limits));
       const outlet = outlets.find(target);
       return outlet && outletSink(outlet[stream], outlet);
     };
@@ -53,9 +46,13 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const [theirIn, theirOut, theirErr] = copy.childEnds;
     const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
       given.includes(stream) ? (endOf(stream)?.fd ?? 'ignore') : copiedEnd;
-    const streams = [theirIn, toInherit('stdout', theirOut), isOne ? theirOut : toInherit('stderr', theirErr)] as const;
+    const toProcess = [
+      theirIn,
+      toInherit('stdout', theirOut),
+      isOne ? theirOut : toInherit('stderr', theirErr),
+    ] as const;
     return {
-      make: (command) => command({ stdio: streams, signal }),
+      make: (command) => command({ stdio: toProcess, signal }),
       async connect() {
         outlets.started(copied.flatMap((stream) => [endOf(stream), record?.[stream]]));
         copy.started();
@@ -79,6 +76,22 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
   }
 }
 
-function isSameFifo(one: OutputTarget | undefined, other: OutputTarget | undefined): boolean {
-  return one?.kind === 'fifo' && other?.kind === 'fifo' && one.path === other.path;
+interface Ways {
+  /** Both outputs are the same FIFO. One pipe for both keeps the order, and no FIFO takes our other end of it for a reader. */
+  isOne: boolean;
+  /** The outputs that go through us. */
+  copied: readonly OutputStream[];
+  /** Those that the process has as they are. */
+  given: readonly OutputStream[];
 }
+
+function waysOf(stdio: PipeStdio): Ways {
+  const { stdout, stderr, log } = stdio;
+  const isOne = stdout?.kind === 'fifo' && stderr?.kind === 'fifo' && stdout.path === stderr.path;
+  const wanted = (isOne ? (['stdout'] as const) : streams).filter((stream) => stdio[stream] !== undefined);
+  const isCopied = (stream: OutputStream): boolean =>
+    stdio[stream]?.kind === 'fifo' || (log !== undefined && stdio[stream] !== log);
+  return { isOne, copied: wanted.filter(isCopied), given: wanted.filter((stream) => !isCopied(stream)) };
+}
+
+const streams: readonly OutputStream[] = ['stdout', 'stderr'];
