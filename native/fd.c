@@ -154,12 +154,6 @@ static int64_t pipe_create(struct call *call) {
   return -ENOMEM;
 }
 
-static int64_t pipe_set_size(struct call *call) {
-  int fd = argument_int(call, 0);
-  int bytes = argument_int(call, 1);
-  return call->failed ? 0 : answer(fcntl(fd, F_SETPIPE_SZ, bytes));
-}
-
 static int64_t fd_lock(struct call *call) {
   int fd = argument_int(call, 0);
   return call->failed ? 0 : answer(flock(fd, LOCK_EX | LOCK_NB));
@@ -190,7 +184,6 @@ const struct export fd_exports[] = {
     {"fd_unread", fd_unread},
     {"fd_set_nonblocking", fd_set_nonblocking},
     {"pipe_create", pipe_create},
-    {"pipe_set_size", pipe_set_size},
     {"fd_lock", fd_lock},
     {"fifo_create", fifo_create},
     {"eventfd_create", eventfd_create},

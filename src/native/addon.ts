@@ -38,8 +38,6 @@ export interface Addon {
   fd_set_nonblocking(fd: number, on: boolean): number;
   /** pipe2(2): stores the reading end and the writing end, both blocking. */
   pipe_create(into: Int32Array): number;
-  /** F_SETPIPE_SZ. Returns how much the pipe holds now. */
-  pipe_set_size(fd: number, bytes: number): number;
   /** flock(2), exclusive: the lock of the open file description, until that is closed. -EAGAIN if another has it. */
   fd_lock(fd: number): number;
   /** mkfifo(3). */

@@ -62,11 +62,6 @@ export function createPipeEnds(name: string, owner?: PipeOwner): PipeEnds {
   }
 }
 
-/** Lets the pipe hold as much, where that is allowed: a user may have only so many pages in pipes (pipe(7)). */
-export function enlargePipe({ fd }: OwnedFd, bytes: number): void {
-  addon.pipe_set_size(fd, bytes);
-}
-
 function give(end: OwnedFd, { uid, gid }: PipeOwner, name: string): void {
   try {
     fchownSync(end.fd, uid, gid);

@@ -25,7 +25,6 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   fd_lock: ['int'],
   fd_set_nonblocking: ['int', 'bool'],
   pipe_create: ['pair'],
-  pipe_set_size: ['int', 'int'],
   fifo_create: ['path', 'int'],
   eventfd_create: [],
   epoll_add: ['int', 'int', 'int', 'int'],
