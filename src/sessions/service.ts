@@ -16,7 +16,7 @@ import { parseSizePolicy } from './size.js';
 
 export interface SessionsServiceOptions {
   host: SessionHost;
-  stop: () => number;
+  stop: () => number | Promise<number>;
   events: EventList;
   /** The session of a process, if there is one already. */
   find: (hosted: HostedContainer, execId: string) => Session | undefined;
@@ -87,8 +87,8 @@ function methods({
     async events({ after, waitMs }, { signal }) {
       return { events: await events.after(after, waitMs, signal) };
     },
-    stop() {
-      const running = stop();
+    async stop() {
+      const running = await stop();
       return { stopped: running === 0, running };
     },
   };

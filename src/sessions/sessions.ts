@@ -14,7 +14,7 @@ import { Session } from './session.js';
 export interface SessionsOptions {
   host: SessionHost;
   /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
-  stop: () => number;
+  stop: () => number | Promise<number>;
   /** The emulator of this package, unless it is another. */
   openScreen?: OpenScreen;
   onFault: (error: Error, container: HostedContainer) => void;

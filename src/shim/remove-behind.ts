@@ -14,8 +14,7 @@ export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): voi
     if (container.init.state !== 'created') await container.init.exited.catch(() => {});
     // Somebody may have deleted it.
     if (tasks.find(container.id) !== task) return;
-    await container.destroy();
-    tasks.remove(task);
+    await tasks.leaving(container.destroy().then(() => tasks.remove(task)));
   });
 }
 

@@ -134,7 +134,8 @@ function removeEmpty(file: string): void {
 }
 
 /** Returns how many containers keep the daemon. */
-function stop(tasks: Tasks): number {
+async function stop(tasks: Tasks): Promise<number> {
+  await tasks.settle();
   if (tasks.count === 0) tasks.shutdown();
   return tasks.count;
 }

@@ -26,6 +26,10 @@ export interface Tasks {
   reserve(id: string): () => void;
   /** Takes a reservation back, and ends a creation that is under way: settles when nothing of it is left. */
   giveUp(id: string): Promise<void>;
+  /** What is being removed still counts; whoever asks how many there are may wait for `settle`. */
+  leaving<T>(work: Promise<T>): Promise<T>;
+  /** Settles when nothing is being removed any more, or given up. */
+  settle(): Promise<void>;
   /** Asks for the end. It comes at once if nothing is here, or when the last reservation has run out; else it is forgotten. */
   shutdown(): void;
 }
@@ -50,6 +54,7 @@ interface Creation {
 export function createTasks(options: TasksOptions): Tasks {
   const tasks = new Map<string, Task>();
   const creations = new Map<string, Creation>();
+  const removals = new Set<Promise<unknown>>();
   const reservations = new Map<string, NodeJS.Timeout>();
   const { ready = Promise.resolve() } = options;
   let isEndAsked = false;
@@ -61,6 +66,10 @@ export function createTasks(options: TasksOptions): Tasks {
     clearTimeout(reservations.get(id));
     if (reservations.delete(id)) endIfEmpty();
     changed();
+  };
+  const leaving = <T>(work: Promise<T>): Promise<T> => {
+    removals.add(work);
+    return work.finally(() => removals.delete(work));
   };
   const endIfEmpty = (): void => {
     if (!isEndAsked || hasEnded || count() > 0) return;
@@ -120,7 +129,11 @@ export function createTasks(options: TasksOptions): Tasks {
       unreserve(id);
       const creation = creations.get(id);
       creation?.abort.abort(new RpcError(Code.Aborted, `the container ${id} was given up while it was created`));
-      await creation?.settled;
+      if (creation !== undefined) await leaving(creation.settled);
+    },
+    leaving,
+    async settle() {
+      await Promise.allSettled(removals);
     },
     shutdown() {
       isEndAsked = true;

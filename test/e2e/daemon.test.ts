@@ -12,6 +12,8 @@ import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/os/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { outcomeOf, runToEnd } from '../helpers/command.js';
+import { makeBundle } from '../helpers/bundle.js';
+import { fakeRuntime } from '../helpers/fake-runtime.js';
 import { sitAt } from '../helpers/human.js';
 import { missing } from '../helpers/requirement.js';
 import { runCommand, termshimCommand } from '../helpers/run-command.js';
@@ -155,6 +157,27 @@ test('--idle-exit in the foreground', async (t) => {
   const { outcome } = await startForeground(stage, termshimCommand('daemon', '--idle-exit', '300ms'));
   await runToEnd(pty(stage, 'sleep', '0.6'), { env: stage.env });
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
+});
+
+test('a container that was given up a moment ago does not keep it', async (t) => {
+  const stage = openStage(t);
+  const began = stage.path('began');
+  const runtime = fakeRuntime(stage, { create: `touch ${began}; sleep 0.5` });
+  const command = termshimCommand(
+    'run',
+    '-t',
+    '--runtime',
+    runtime,
+    '--name',
+    stage.newId(),
+    '--bundle',
+    makeBundle(stage, { args: ['true'], terminal: true, isHost: true }),
+  );
+  const child = spawn(command[0] ?? '', command.slice(1), { env: stage.env, stdio: 'ignore' });
+  await waitFor(() => existsSync(began), 'the runtime to be called');
+  child.kill('SIGINT');
+  await within(outcomeOf(child), 'the end of the run');
+  assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
 });
 
 test('a socket that systemd has made is taken, and stays', async (t) => {
