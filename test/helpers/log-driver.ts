@@ -23,9 +23,9 @@ export interface TestDriver {
 
 /** Short, so that what takes its time is seen soon. */
 export const testLimits: DriverLimits = {
-  readyTimeoutMs: 2000,
+  readyTimeoutMs: 5000,
   finishTimeoutMs: 2000,
-  stopTimeoutMs: 300,
+  stopTimeoutMs: 1000,
   restartPauseMs: 10,
 };
 
