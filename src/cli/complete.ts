@@ -148,7 +148,7 @@ const patienceMs = 500;
 
 async function sessionsSoon(): Promise<Session[]> {
   const asking = (async () => {
-    using daemon = await connect();
+    using daemon = await connect({ shim: process.env['TERMSHIM_SHIM'] });
     return (await daemon.sessions.list({}, { timeoutMs: patienceMs })).sessions;
   })();
   return Promise.race([asking, delay(patienceMs, [])]);

@@ -87,10 +87,10 @@ export class Shims implements Disposable {
   /** The container is gone, or shall be: so does its shim, if it has no other, and all that we remember. */
   async end(id: string): Promise<void> {
     const { socket, pid = 0, isBuried } = this.recordOf(id);
-    this.#takeEvents(id);
     const task = await this.taskOf(id).catch(() => undefined);
     const connection = await this.#connections.get(id);
     if (task !== undefined && connection !== undefined && socket !== undefined) {
+      this.#takeEvents(id);
       if (!isBuried) await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
       const others = containersOf(this.#program).filter((it) => it !== id && readRecord(it)?.socket === socket);
       if (others.length === 0) await waitForEnd(connection, { pid, socket, isBuried });
@@ -112,7 +112,7 @@ export class Shims implements Disposable {
   #takeEvents(id: string): void {
     if (this.#events.has(id)) return;
     const path = eventsSocket(id);
-    assertSocketPath(path, 'the socket for events');
+    assertSocketPath(path, 'the events socket');
     // Of a command that was killed.
     rmSync(path, { force: true });
     const listener = new OwnedFd(check(addon.socket_listen(path, 0o600), 'bind', `listen at ${path}`), path);
@@ -145,10 +145,18 @@ async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isBuried }
   const hasEnded = closed.then(() => true);
   const endsIn = (ms: number): Promise<boolean> => Promise.race([hasEnded, delay(ms, false, { ref: false })]);
   if (await endsIn(isBuried ? 0 : endTimeoutMs)) return;
-  // As long as we are connected the pid is its own.
-  if (pid > 0) process.kill(pid, 'SIGKILL');
+  kill(pid);
   await endsIn(endTimeoutMs);
   await removeDeadSocket(socket);
+}
+
+/** As long as we are connected the pid is the shim's own. */
+function kill(pid: number): void {
+  try {
+    if (pid > 0) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
 }
 
 async function dial(id: string, socket: string | undefined): Promise<TtrpcConnection> {

@@ -198,10 +198,14 @@ function processOf({ spec }: Partial<ExecProcessRequest>): ExecProcessRequest['s
 
 /** Whatever there is by now. What led here is to be told, and not what of this fails. */
 async function removeFailed(shims: Shims, id: string): Promise<void> {
-  const task = await shims.taskOf(id).catch(() => undefined);
-  await task?.delete({ id }, { timeoutMs: createGraceMs }).catch(() => {});
-  // One that did not start has nothing.
-  if (shims.recordOf(id).socket !== undefined) await shims.bury(id).catch(() => {});
+  const deleting = shims.taskOf(id).then((task) => task.delete({ id }, { timeoutMs: createGraceMs }));
+  // That it has no such container is an answer.
+  const answers = await deleting.then(
+    () => true,
+    (error: unknown) => error instanceof RpcError && !isSilent(error),
+  );
+  // A shim that did not start has nothing.
+  if (!answers && shims.recordOf(id).socket !== undefined) await shims.bury(id).catch(() => {});
   await shims.end(id).catch(() => {});
 }
 

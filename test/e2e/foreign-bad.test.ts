@@ -4,7 +4,7 @@
  * takes --shim and asks our own daemon all the same.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { openForeignStage } from '../helpers/foreign.js';
@@ -89,6 +89,18 @@ describe('no shim', { skip: missing('busybox') }, () => {
       assert.deepEqual(stage.traces(), []);
     });
   }
+
+  test('a runtime directory whose path is too long for a socket', async (t) => {
+    const { stage, ask } = openForeignStage(t, 'true');
+    const directory = `${stage.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
+    mkdirSync(directory, { mode: 0o700 });
+    stage.env['XDG_RUNTIME_DIR'] = directory;
+    const { stderr, status } = await ask('run', '--rootfs', stage.rootfs, '--', 'true');
+    assert.match(stderr, /^termshim: the events socket's path has \d+ bytes, [^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
+    assert.equal(status, 1);
+    assert.deepEqual(readdirSync(`${directory}/termshim`), []);
+    rmSync(directory, { recursive: true });
+  });
 
   test('^C while it starts', async (t) => {
     const { stage } = openForeignStage(t, '');
