@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { TermshimError } from '../os/errors.js';
 import type { FifoReader } from '../os/fifo-stream.js';
 import { enterRawMode, openHostStream } from '../os/host-terminal.js';
-import { copyStream } from '../stdio/copy-stream.js';
+import { copyStream, type CopyStreamOptions } from '../stdio/copy-stream.js';
 import { type HostInput, copyHostInput } from './host-input.js';
 import { copyToTerminal } from './terminal-output.js';
 
@@ -39,7 +39,7 @@ export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOpt
   const detached = new Promise<'detached'>((resolve) => {
     detach = resolve;
   });
-  const copies = outputs.map(({ from, to }) => copyOutput(from, to, onBroken));
+  const copies = outputs.map((output) => copyOutput(output, { isRaw, onBroken }));
   const restore = isRaw ? enterRawMode() : undefined;
   const stopInput = input && copyHostInput(input, () => detach('detached'));
   const close = (): void => {
@@ -54,14 +54,13 @@ export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOpt
 
 /** Whoever reads our output may leave early: then the process's is closed. */
 function copyOutput(
-  from: FifoReader,
-  to: 1 | 2,
-  onBroken: () => void,
+  { from, to }: AttachOptions['outputs'][number],
+  { isRaw, onBroken }: { isRaw: boolean; onBroken: () => void },
 ): { done: Promise<'ended' | 'broken'>; close(): void } {
   const stream = openHostStream(to);
   let settle: (end: 'end' | 'broken' | Error) => void;
-  const copy = isatty(to) ? copyToTerminal : copyStream;
-  const copying = copy({ source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) });
+  const options: CopyStreamOptions = { source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) };
+  const copying = isatty(to) ? copyToTerminal({ ...options, isOurs: isRaw }) : copyStream(options);
   const close = (): void => {
     copying.close();
     from.close();

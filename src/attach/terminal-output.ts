@@ -7,16 +7,24 @@ import type { CopyStreamOptions } from '../stdio/copy-stream.js';
 import { createWriteQueue } from '../stdio/write-queue.js';
 import { watchModes } from './terminal-modes.js';
 
+interface TerminalOptions extends CopyStreamOptions {
+  /** It is in raw mode. Then whoever leaves goes to a new line, if the session is in the middle of one. */
+  isOurs: boolean;
+}
+
 const blockBytes = 64 * 1024;
+const newline = 0x0a;
 
 /**
  * As `copyStream`, but through JavaScript, which looks for what the terminal is set to. Returns how to stop, which undoes
  * that: idempotent, and to be done after the end too.
  */
-export function copyToTerminal({ source, sink, onEnd }: CopyStreamOptions): { close(): void } {
+export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions): { close(): void } {
   const modes = watchModes();
   let turn: NodeJS.Immediate | undefined;
   let isHungUp = false;
+  let hasEnded = false;
+  let lastByte = newline;
   let isOpen = true;
 
   const stop = (): void => {
@@ -36,10 +44,12 @@ export function copyToTerminal({ source, sink, onEnd }: CopyStreamOptions): { cl
     if (got > 0) {
       const bytes = block.subarray(0, got);
       modes.see(bytes);
+      lastByte = bytes.at(-1) as number;
       queue.write(bytes);
       turn = setImmediate(read);
     } else if (got === 0) {
-      if (isHungUp) end('end');
+      hasEnded = isHungUp;
+      if (hasEnded) end('end');
     } else if (got !== -constants.errno.EAGAIN) {
       end(systemError(got, 'read', 'read output'));
     }
@@ -59,7 +69,8 @@ export function copyToTerminal({ source, sink, onEnd }: CopyStreamOptions): { cl
       isOpen = false;
       stop();
       // One that takes nothing now is not waited for.
-      addon.fd_write(sink, Buffer.from(modes.undo));
+      const isInLine = isOurs && !hasEnded && lastByte !== newline;
+      addon.fd_write(sink, Buffer.from(modes.undo + (isInLine ? '\r\n' : '')));
     },
   };
 }
