@@ -169,11 +169,15 @@ describe('on runc', { skip: missingFor('runc') }, () => {
   test('processes of exec are named by --exec', async (t) => {
     const place = openPlace(t);
     const id = await runDetached(place, 'runc', '-dt', 'exec sleep 1000');
-    const { stdout } = await place.ask('exec', '-d', '-t', id, 'sleep', '1000');
-    const execId = stdout.trim();
-    const exec = (await place.ps()).find((it) => it.execId === execId);
-    assert.deepEqual(exec?.command, ['sleep', '1000']);
-    assert.equal(exec.state, 'running');
+    const starter = startTermshim(['exec', '-t', id, 'sleep', '1000'], { env: place.stage.env });
+    place.stage.after(() => starter.kill('SIGKILL'));
+    const findExec = async (): Promise<Told | undefined> =>
+      (await place.ps()).find((it) => it.execId !== '' && it.state === 'running');
+    const exec = await waitFor(findExec, 'the process');
+    const { execId } = exec;
+    // It would remove what has ended, and `wait` may come late.
+    starter.kill('SIGSTOP');
+    assert.deepEqual(exec.command, ['sleep', '1000']);
     await place.does('resize', id, '70x20', '--exec', 'exec-');
     assert.equal(await sizeAtTty(exec.pid), '20 70\n');
     const waiting = place.ask('wait', id, '--exec', execId);
