@@ -48,8 +48,8 @@ interface DriverOutletOptions extends OutletOptions {
   pipes: Readonly<Record<OutputStream, PipeEnds>>;
 }
 
-/** How often a driver that dies is replaced; one that has lived for a while counts as the first again. */
-const restart = { times: 5, provenAfterMs: 10_000 };
+/** How often a driver that dies is replaced, unless one has lived for a while. */
+const mostRestarts = 5;
 
 class DriverOutlet implements Outlet {
   readonly stdout: OwnedFd;
@@ -60,7 +60,7 @@ class DriverOutlet implements Outlet {
   #resolveDone!: () => void;
   #driver: LogDriver | undefined;
   #startedAt = performance.now();
-  #deaths = 0;
+  #restarts = 0;
   #finishTimer: NodeJS.Timeout | undefined;
   /** The time for the rest is up. */
   #isOver = false;
@@ -111,8 +111,10 @@ class DriverOutlet implements Outlet {
     if (this.#closing.signal.aborted) return;
     const reason = driverFailed(`${this.#name()} ended while there was output to come: ${how}`);
     if (this.#isDry()) return this.#finish();
+    const { limits, onFault } = this.#options;
+    if (performance.now() - this.#startedAt > limits.provenAfterMs) this.#restarts = 0;
     if (!this.#isOver) return void this.#goOn(reason);
-    this.#options.onFault(reason);
+    onFault(reason);
     this.#finish();
   }
 
@@ -126,12 +128,11 @@ class DriverOutlet implements Outlet {
 
   async #goOn(reason: TermshimError): Promise<void> {
     const { target, limits, pipes, onFault } = this.#options;
-    if (performance.now() - this.#startedAt > restart.provenAfterMs) this.#deaths = 0;
-    if (target.onDeath === 'discard' || this.#deaths === restart.times) return this.#discard(reason);
+    if (target.onDeath === 'discard' || this.#restarts === mostRestarts) return this.#discard(reason);
     onFault(driverFailed(`${reason.message}; another is started`));
     try {
       const { signal } = this.#closing;
-      await delay(limits.restartPauseMs * 2 ** this.#deaths++, undefined, { signal });
+      await delay(limits.restartPauseMs * 2 ** this.#restarts++, undefined, { signal });
       const streams = { stdout: pipes.stdout.reader, stderr: pipes.stderr.reader };
       this.#adopt(await startLogDriver(target, streams, limits, signal));
     } catch (error) {

@@ -36,6 +36,8 @@ export interface DriverLimits {
   stopTimeoutMs: number;
   /** How long to wait before a dead one is replaced; twice as long each time. */
   restartPauseMs: number;
+  /** One that has lived for so long counts as the first again. */
+  provenAfterMs: number;
 }
 
 /** The first and the third are containerd's. */
@@ -44,6 +46,7 @@ export const usualLimits: DriverLimits = {
   finishTimeoutMs: 10_000,
   stopTimeoutMs: 12_000,
   restartPauseMs: 100,
+  provenAfterMs: 10_000,
 };
 
 /**

@@ -12,14 +12,25 @@ export interface Outlets {
   /** The process has its ends: ours are closed, but for those that we write to. */
   started(ours: readonly (OwnedFd | undefined)[]): void;
   /**
-   * The process has been reaped. Settles when all its output was passed on, or after `timeoutMs` (0: never).
+   * The process has been reaped. Settles when all its output was passed on, or after `timeoutMs` and a little for the rest of
+   * what was copied late.
    *
    * @param inherited the streams that it had from an outlet itself
+   * @param copied settles when what goes through us is in its outlet
    */
-  drain(inherited: readonly OutputStream[], timeoutMs: number): Promise<void>;
+  drain(inherited: readonly OutputStream[], copied: Promise<void>, timeoutMs: number): Promise<void>;
   /** Idempotent. */
   close(): void;
 }
+
+/**
+ * How long an exit waits for a record, where whoever reads may take their time: a disk that hangs is nobody who could be
+ * asked.
+ */
+export const recordTimeoutMs = 10_000;
+
+/** The least that a record has for what was copied at the last moment. */
+const leastMs = 2000;
 
 /**
  * If one cannot be opened, none is.
@@ -56,10 +67,12 @@ export async function openOutlets(
     started(ours) {
       for (const end of outlets.flatMap(({ stdout, stderr }) => [stdout, stderr])) if (!ours.includes(end)) end.close();
     },
-    async drain(inherited, timeoutMs) {
+    async drain(inherited, copied, timeoutMs) {
+      const begunAt = performance.now();
+      await copied;
       for (const outlet of outlets) outlet.end(inherited);
-      const done = Promise.all(outlets.map((outlet) => outlet.done));
-      await (timeoutMs === 0 ? done : bounded(done, timeoutMs));
+      const leftMs = timeoutMs - (performance.now() - begunAt);
+      await bounded(Promise.all(outlets.map((outlet) => outlet.done)), Math.max(leftMs, leastMs));
     },
     close,
   };

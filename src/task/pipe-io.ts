@@ -10,7 +10,7 @@ import { outletSink, type Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
 import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
-import { openOutlets } from './outlets.js';
+import { openOutlets, recordTimeoutMs } from './outlets.js';
 import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
 
 export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
@@ -62,7 +62,9 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
       reopenLogs: () => outlets.reopen(),
       async drain() {
         copy.processEnded();
-        await Promise.all([drain(copy, drainTimeoutMs), outlets.drain(given, drainTimeoutMs)]);
+        const timeoutMs = drainTimeoutMs || recordTimeoutMs;
+        const isForReaders = copied.every((stream) => stdio[stream]?.kind === 'fifo');
+        await outlets.drain(given, drain(copy, isForReaders ? drainTimeoutMs : timeoutMs), timeoutMs);
       },
       close() {
         copy.close();

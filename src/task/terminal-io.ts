@@ -11,7 +11,7 @@ import { outletSink, type Sink } from '../stdio/sink.js';
 import { drain } from './drain.js';
 import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
-import { openOutlets } from './outlets.js';
+import { openOutlets, recordTimeoutMs } from './outlets.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
@@ -68,7 +68,8 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
     async drain() {
       if (copy === undefined) return;
       copy.processEnded();
-      await Promise.all([drain(copy, drainTimeoutMs), outlets.drain([], drainTimeoutMs)]);
+      const timeoutMs = drainTimeoutMs || recordTimeoutMs;
+      await outlets.drain([], drain(copy, outlet === undefined ? drainTimeoutMs : timeoutMs), timeoutMs);
     },
     close() {
       closing.abort();

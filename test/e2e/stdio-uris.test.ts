@@ -15,7 +15,7 @@ import { openDescriptors } from '../helpers/descriptors.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { sitAt } from '../helpers/human.js';
 import { tmpfs } from '../helpers/mounts.js';
-import { outputOf, parseLog, readLog } from '../helpers/log-entries.js';
+import { outputOf, readGrowingLog, readLog } from '../helpers/log-entries.js';
 import { missingFor, runCommand, runtimeCommand, runtimeNames, termshimCommand } from '../helpers/run-command.js';
 import { openStage, type Stage } from '../helpers/stage.js';
 import { connectToDaemon } from '../helpers/user-daemon.js';
@@ -84,7 +84,7 @@ for (const runtime of runtimeNames) {
     again.type('bye\r');
     await again.sees('got bye\r\n');
     assert.equal(await within(again.exited, 'the end'), 4);
-    await waitFor(() => outputOf(readLog('json-file', path), 'stdout').includes('bye'), 'the log');
+    await waitFor(() => outputOf(readGrowingLog('json-file', path), 'stdout').includes('bye'), 'the log');
     assert.equal(outputOf(readLog('json-file', path), 'stdout').toString(), 'up\r\ngot one\r\ngot bye\r\n');
   });
 }
@@ -266,9 +266,7 @@ test('the daemon is killed: the log has at most one line that is not whole, at i
   await runToEnd(runtimeCommand('runc', ['delete', '--force', id]), { env: stage.env });
   // As it was when the daemon was killed.
   rmSync(stage.path('xdg/termshim'), { recursive: true });
-  const bytes = readFileSync(log);
-  const whole = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
-  const lines = outputOf(parseLog('json-file', whole), 'stdout').toString().trimEnd().split('\n');
+  const lines = outputOf(readGrowingLog('json-file', log), 'stdout').toString().trimEnd().split('\n');
   assert.deepEqual(
     lines.map((line) => Number.parseInt(line, 10)),
     lines.map((_, i) => i + 1),

@@ -27,6 +27,7 @@ export const testLimits: DriverLimits = {
   finishTimeoutMs: 2000,
   stopTimeoutMs: 1000,
   restartPauseMs: 10,
+  provenAfterMs: 10_000,
 };
 
 /** Keeps stdout in `out` and stderr in `err`, and is ready at once. */

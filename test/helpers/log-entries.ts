@@ -43,6 +43,12 @@ function numberOf(suffix: string): number {
   return Number(/^\.(\d+)/.exec(suffix)?.[1] ?? 0);
 }
 
+/** As `readLog`, of a log that may be written just now: its last line is left out if it is not whole yet. */
+export function readGrowingLog(format: LogFormat, path: string): LogEntry[] {
+  const bytes = readFileSync(path);
+  return parseLog(format, bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1));
+}
+
 /** What a stream had to say, in one piece. */
 export function outputOf(entries: readonly LogEntry[], stream: string): Buffer {
   return Buffer.concat(entries.filter((entry) => entry.stream === stream).map(({ bytes }) => bytes));

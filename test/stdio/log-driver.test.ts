@@ -136,6 +136,14 @@ leakTest('a successor that is never ready counts as dead', async (scope) => {
   assert.equal(driver.faults.filter((it) => it.includes('was not ready within 0.5 s')).length, 5);
 });
 
+leakTest('one that has lived for long is the first again, and its successors are not', async (scope) => {
+  const script = '[ -e out ] && exit 1; exec 5>&-; echo >out; sleep 0.2; exit 1';
+  const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
+  await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
+  await within(driver.outlet.done, 'the end of the outlet');
+  assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
+});
+
 leakTest('one that does not end is told to, then made to', async (scope) => {
   const script = 'trap "echo term >>out" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.05; done';
   const driver = await startTestDriver(scope, script, { finishTimeoutMs: 100 });

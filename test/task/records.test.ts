@@ -36,7 +36,8 @@ const records = {
     const text = (): string =>
       readFileSync(path, 'utf8')
         .split('\n')
-        .filter(Boolean)
+        // While it is written, the last may be half a line.
+        .slice(0, -1)
         .map((line) => (JSON.parse(line) as { log: string }).log)
         .join('');
     return { target: { kind: 'log', options }, text };
