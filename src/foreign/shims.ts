@@ -76,10 +76,15 @@ export class Shims implements Disposable {
     return connecting;
   }
 
-  /** What a shim that has died has left of a container is ended, as containerd would: by the shim's own program. */
+  /** Ends and removes what there is of a container, as containerd would: by the shim's own program. */
+  deleteRest(id: string): Promise<void> {
+    return deleteByShim(this.#call(id));
+  }
+
+  /** As `deleteRest`, where the shim has died, or hangs. */
   async bury(id: string): Promise<void> {
     const record = this.recordOf(id);
-    await deleteByShim(this.#call(id));
+    await this.deleteRest(id);
     if (record.socket !== undefined) await removeDeadSocket(record.socket);
     writeRecord(id, { ...record, isBuried: true });
   }

@@ -163,7 +163,7 @@ function unlessHalfMade<T>({ execId }: { execId?: string }, answer: T): (error: 
 }
 
 /** A Create that is under way cannot be called off. */
-const createGraceMs = 5000;
+const createGraceMs = 3000;
 
 interface Stdio {
   terminal?: boolean;
@@ -196,16 +196,18 @@ function processOf({ spec }: Partial<ExecProcessRequest>): ExecProcessRequest['s
   return { typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/Process', value };
 }
 
-/** Whatever there is by now. What led here is to be told, and not what of this fails. */
+/**
+ * Whatever there is by now, and what is being made: a shim answers a Delete with NotFound while its Create is under way, so
+ * its `delete` is called too. What led here is to be told, and not what of this fails.
+ */
 async function removeFailed(shims: Shims, id: string): Promise<void> {
-  const deleting = shims.taskOf(id).then((task) => task.delete({ id }, { timeoutMs: createGraceMs }));
-  // That it has no such container is an answer.
-  const answers = await deleting.then(
-    () => true,
-    (error: unknown) => error instanceof RpcError && !isSilent(error),
-  );
+  const task = await shims.taskOf(id).catch(() => undefined);
+  const end = await task?.delete({ id }, { timeoutMs: createGraceMs }).catch((error: unknown) => error);
   // A shim that did not start has nothing.
-  if (!answers && shims.recordOf(id).socket !== undefined) await shims.bury(id).catch(() => {});
+  if (shims.recordOf(id).socket !== undefined) {
+    const isDead = task === undefined || isSilent(end);
+    await (isDead ? shims.bury(id) : shims.deleteRest(id)).catch(() => {});
+  }
   await shims.end(id).catch(() => {});
 }
 

@@ -5,12 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { openForeignStage } from '../helpers/foreign.js';
 import { sitAt } from '../helpers/human.js';
 import { missing } from '../helpers/requirement.js';
 import { termshimCommand } from '../helpers/run-command.js';
+import { shimPath } from '../helpers/shim.js';
 import { runcShimPath } from '../helpers/shims.js';
 import type { Stage } from '../helpers/stage.js';
 import { waitFor, within } from '../helpers/wait-for.js';
@@ -131,6 +133,26 @@ test('^C at any moment of a start', { skip: missing('root', 'busybox', 'runc', '
     });
   }
 });
+
+for (const shim of [runcShimPath, shimPath]) {
+  const name = `^C while a runtime hangs, ${basename(shim)}`;
+  test(name, { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+    const { stage } = openForeignStage(t, shim);
+    const began = stage.path('began');
+    const script = `case " $* " in *" create "*) touch ${began}; exec sleep 1000;; esac; exec runc "$@"`;
+    const runtime = ['--runtime', writeProgram(stage, 'runtime', script)];
+    const run = ['run', '-t', ...runtime, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
+    const human = sitAt(stage, termshimCommand(...run));
+    await waitFor(() => existsSync(began), 'the runtime to be called');
+    human.type('\x03');
+    assert.equal(await within(human.exited, 'the end of the run', 15_000), 130);
+    // containerd-shim-runc-v2 leaves its console socket if it is ended then.
+    const place = stage.env['XDG_RUNTIME_DIR'] ?? '';
+    for (const left of readdirSync(place)) if (/^pty\d+$/.test(left)) rmSync(join(place, left), { recursive: true });
+    await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
+    assert.deepEqual(stage.traces(), []);
+  });
+}
 
 test('what another shim cannot do', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
   const { stage, ask } = openForeignStage(t, runcShimPath);
