@@ -40,6 +40,13 @@ describe('createPrivateDirectory', () => {
     assert.equal(existsSync(path), false);
   });
 
+  leakTest('where there can be none is said', (scope) => {
+    const base = useRuntimeDirectory(scope);
+    writeFileSync(join(base, 'termshim'), '');
+    const words = /^cannot make the directory .*\/termshim: file already exists \(EEXIST\)$/;
+    assert.throws(() => createPrivateDirectory('test'), { code: 'ERR_SYSTEM', message: words });
+  });
+
   test('not in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
     const base = temporaryDirectory(scope);
     chownSync(base, 65_534, 65_534);
