@@ -62,11 +62,16 @@ async function logs(source: string, options: LogsOptions): Promise<void> {
 async function show(path: string, { tail, since, timestamps }: LogsOptions, follow?: AbortSignal): Promise<void> {
   using _ = follow && endWithReader();
   let brokenLines = 0;
+  let isLog = since !== undefined || tail === 0;
   const lines = tail === 'all' ? undefined : tail;
   const onGap = (): void => void print(`termshim: files of ${path} were removed before they could be read\n`, 'stderr');
   const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
   for await (const some of entries) {
+    isLog = true;
     for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
+  }
+  if (brokenLines > 0 && !isLog) {
+    throw new TermshimError('ERR_LOG_NOT_FOUND', `${path} is no log but a plain file: \`cat\` and \`tail -f\` show it`);
   }
   if (brokenLines > 0) {
     await print(`termshim: lines of ${path} left out, as they are no entries of a log: ${brokenLines}\n`, 'stderr');

@@ -110,6 +110,14 @@ describe('logs of a file', () => {
     assert.deepEqual(await termshim(['logs', log.path]), shows('one\ntwo\n', words));
   });
 
+  test('that is a plain file is told, with status 1', async (t) => {
+    const log = newLog(t);
+    log.append('one\ntwo\n');
+    const words = `termshim: ${log.path} is no log but a plain file: \`cat\` and \`tail -f\` show it [ERR_LOG_NOT_FOUND]\n`;
+    assert.deepEqual(await termshim(['logs', log.path]), { stdout: '', stderr: words, status: 1 });
+    assert.deepEqual((await termshim(['logs', '--since', '10m', log.path])).status, 0);
+  });
+
   test('ends without a word when its reader has enough', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('one\n').repeat(100_000));
