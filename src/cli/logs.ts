@@ -67,7 +67,7 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
   const onGap = (): void => void print(`termshim: files of ${path} were removed before they could be read\n`, 'stderr');
   const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
   for await (const some of entries) {
-    isLog = true;
+    isLog ||= some.length > 0;
     for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
   }
   if (brokenLines > 0 && !isLog) {
