@@ -1,5 +1,5 @@
 /** A file of a log, open for reading, compressed or not. */
-import { constants, createReadStream, fstatSync, mkdtempSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, fstatSync, mkdtempSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { constants as os, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -58,8 +58,7 @@ async function inflate(stored: OwnedFd): Promise<OwnedFd> {
   const plain = openNameless();
   try {
     const gunzip = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH });
-    const compressed = createReadStream('', { fd: stored.fd, start: 0, autoClose: false });
-    await pipeline(compressed, gunzip, async (blocks: AsyncIterable<Buffer>) => {
+    await pipeline(blocksOf(stored), gunzip, async (blocks: AsyncIterable<Buffer>) => {
       for await (const block of blocks) writeFileSync(plain.fd, block);
     });
     return plain;
@@ -69,6 +68,19 @@ async function inflate(stored: OwnedFd): Promise<OwnedFd> {
     throw fileError(error, `uncompress ${stored.name} into ${tmpdir()}`);
   }
 }
+
+/** Not a ReadStream: on an error that would close the descriptor, whatever its `autoClose` says. */
+function* blocksOf(file: OwnedFd): Generator<Buffer> {
+  for (let position = 0; ; ) {
+    const block = Buffer.allocUnsafe(inflateBytes);
+    const bytes = readSome(file, block, position);
+    if (bytes === 0) return;
+    yield block.subarray(0, bytes);
+    position += bytes;
+  }
+}
+
+const inflateBytes = 64 * 1024;
 
 /** The directory is gone at once, so that a kill leaves nothing. */
 function openNameless(): OwnedFd {
