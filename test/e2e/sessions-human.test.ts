@@ -16,15 +16,17 @@ import { waitFor, within } from '../helpers/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'tmux');
 
-const attachCommand = termshimCommand('attach', 'box');
+/** runc knows the containers of all tests, and other files run beside this one. */
+const id = `human-${process.pid}`;
+const attachCommand = termshimCommand('attach', id);
 
 /** A shell in a container by runc, that nobody is attached to yet. */
 async function runBox(stage: Stage): Promise<void> {
   const shell = ['env', 'PS1=inside$ ', 'sh'];
-  const run = ['run', '-d', '-t', '--name', 'box', '--runtime', 'runc', '--rootfs', stage.rootfs, '--', ...shell];
+  const run = ['run', '-d', '-t', '--name', id, '--runtime', 'runc', '--rootfs', stage.rootfs, '--', ...shell];
   const { status, stderr } = await termshim(run, { env: stage.env });
   assert.deepEqual([status, stderr], [0, '']);
-  stage.after(() => termshim(['delete', '--force', 'box'], { env: stage.env }));
+  stage.after(() => termshim(['delete', '--force', id], { env: stage.env }));
 }
 
 async function clientsOf(stage: Stage): Promise<number> {
@@ -73,7 +75,7 @@ for (const leave of ['the keys', 'SIGTERM'] as const) {
     await tmux.shows(/^drawn/);
     assert.notDeepEqual(await settings(), before);
     if (leave === 'the keys') await tmux.presses('C-p', 'C-q');
-    else process.kill(stage.processes().find((it) => it.commandLine.endsWith(' attach box'))?.pid ?? 0, leave);
+    else process.kill(stage.processes().find((it) => it.commandLine.endsWith(` attach ${id}`))?.pid ?? 0, leave);
     await tmux.shows(/still here[^]*\[ready\]\$$/);
     assert.deepEqual(await settings(), before);
   });
@@ -91,7 +93,7 @@ test('one is killed, one is stopped in a flood: nobody waits for them', { skip, 
   await waitFor(async () => (await clientsOf(stage)) === 3, 'three clients');
   const [, killedPid, stalledPid] = stage
     .processes()
-    .filter(({ commandLine }) => commandLine.endsWith(' attach box'))
+    .filter(({ commandLine }) => commandLine.endsWith(` attach ${id}`))
     .map(({ pid }) => pid)
     .toSorted((a, b) => a - b) as [number, number, number];
   process.kill(killedPid, 'SIGKILL');

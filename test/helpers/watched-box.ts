@@ -70,7 +70,8 @@ export async function openBox(t: TestContext): Promise<Box> {
   };
 }
 
-const id = 'box';
+/** runc knows the containers of all tests. */
+const id = `box-${process.pid}`;
 const prompt = String.raw`\[\e[1;32m\]in\[\e[0;38;5;39m\]side\[\e[m\]:\[\e[7m\]漢\[\e[m\]$ `;
 const lines = Array.from({ length: 90 }, (_, i) => `${i + 1} ${'漢字 and 😀 and é, '.repeat((i * 7) % 9)}end`);
 const text = `${lines.join('\n')}\n`;
