@@ -149,10 +149,13 @@ interface EndingShim {
 async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isBuried }: EndingShim): Promise<void> {
   const hasEnded = closed.then(() => true);
   const endsIn = (ms: number): Promise<boolean> => Promise.race([hasEnded, delay(ms, false, { ref: false })]);
-  if (await endsIn(isBuried ? 0 : endTimeoutMs)) return;
-  kill(pid);
-  await endsIn(endTimeoutMs);
-  await removeDeadSocket(socket);
+  if (!(await endsIn(isBuried ? 0 : endTimeoutMs))) {
+    kill(pid);
+    await endsIn(endTimeoutMs);
+  }
+  // What a process had is closed one after the other: it may still listen when our connection is closed already.
+  const deadline = performance.now() + endTimeoutMs;
+  while (!(await removeDeadSocket(socket)) && performance.now() < deadline) await delay(10);
 }
 
 /** As long as we are connected the pid is the shim's own. */
@@ -178,11 +181,13 @@ function isGone(error: unknown): boolean {
   return error instanceof TermshimError && (error.errno === 'ECONNREFUSED' || error.errno === 'ENOENT');
 }
 
-/** A shim that was killed leaves it. */
-async function removeDeadSocket(socket: string): Promise<void> {
+/** A shim that was killed leaves it. False while somebody listens there. */
+async function removeDeadSocket(socket: string): Promise<boolean> {
   try {
     (await connectTtrpc(socket)).close();
+    return false;
   } catch (error) {
     if (isGone(error)) rmSync(socket, { force: true });
+    return true;
   }
 }

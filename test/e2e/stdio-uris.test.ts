@@ -72,9 +72,9 @@ for (const runtime of runtimeNames) {
     const stage = openStage(t);
     const id = stage.newId();
     const path = stage.path('log');
-    const script = 'stty -echo; while read -r line; do echo "got $line"; [ "$line" = bye ] && exit 4; done';
+    const script = 'stty -echo; echo up; while read -r line; do echo "got $line"; [ "$line" = bye ] && exit 4; done';
     const flags = ['-it', '--log', `json-file://${path}`];
-    const human = sitAt(stage, runCommand(runtime, stage, { id, flags, command: ['sh', '-c', `echo up; ${script}`] }));
+    const human = sitAt(stage, runCommand(runtime, stage, { id, flags, command: ['sh', '-c', script] }));
     await human.sees('up\r\n');
     human.type('one\r');
     await human.sees('got one\r\n');
