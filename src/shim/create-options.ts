@@ -4,7 +4,7 @@ import type { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import { Options } from '../ttrpc/gen/containerd/runc-options.js';
 import { CreateOptions } from '../ttrpc/gen/termshim/options.js';
 import { findRuntime } from '../runtime/find-runtime.js';
-import { unpackAny } from '../ttrpc/message.js';
+import { decodeMessage, unpackAny } from '../ttrpc/message.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 
 export interface RuntimeSettings {
@@ -87,6 +87,6 @@ function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): Ru
 
 function decode(options: Any | undefined): Options {
   if (options === undefined || options.typeUrl === '') return Options.decode(new Uint8Array());
-  if (options.typeUrl.endsWith(Options.$type)) return Options.decode(options.value);
+  if (options.typeUrl.endsWith(Options.$type)) return decodeMessage(Options, options.value);
   throw new RpcError(Code.InvalidArgument, `runtime options of the type ${options.typeUrl} are not understood`);
 }

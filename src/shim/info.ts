@@ -1,15 +1,35 @@
 /** What `-v` and `-info` say of this shim. */
+import { readFeatures } from '../runtime/runtime-features.js';
+import { RuntimeInfo } from '../ttrpc/gen/containerd/types.js';
+import { Any } from '../ttrpc/gen/google/protobuf/any.js';
+import { decodeMessage, message } from '../ttrpc/message.js';
 import { version } from '../version.js';
+import { readCreateOptions } from './create-options.js';
+import { readStdin } from './read-stdin.js';
 
 /** In the form of containerd's own shims. */
 export function versionText(): string {
   return `containerd-shim-termshim-v2:\n  Version:  ${version()}\n  Node.js version: ${process.version}\n\n`;
 }
 
-/** The bytes of a RuntimeInfo, which containerd 2 asks for. */
-export async function runtimeInfo(): Promise<Uint8Array> {
-  const { RuntimeInfo } = await import('../ttrpc/gen/containerd/types.js');
-  const { message } = await import('../ttrpc/message.js');
-  const fields = { name: 'io.containerd.termshim.v2', version: { version: version(), revision: '' } };
+/** How containerd knows that the bytes are the JSON of its Go type. */
+const featuresType = 'types.containerd.io/opencontainers/runtime-spec/1/features/Features';
+
+/**
+ * The bytes of a RuntimeInfo, which containerd 2 asks for once for each runtime of its configuration, with the options
+ * of that on stdin. Where the features cannot be had the rest is answered all the same, and `onWarning` is told why: a
+ * runtime does not have to say what it can do.
+ */
+export async function runtimeInfo(onWarning: (error: unknown) => void): Promise<Uint8Array> {
+  const about = await describeRuntime(onWarning).catch(onWarning);
+  const fields = { name: 'io.containerd.termshim.v2', version: { version: version(), revision: '' }, ...about };
   return RuntimeInfo.encode(message(RuntimeInfo, fields)).finish();
+}
+
+async function describeRuntime(onWarning: (error: unknown) => void): Promise<Partial<RuntimeInfo>> {
+  const given = await readStdin({ maxBytes: 2 ** 20, timeoutMs: 10_000 });
+  const options = given.length === 0 ? undefined : decodeMessage(Any, given);
+  const features = await readFeatures(readCreateOptions(options, '')).catch(onWarning);
+  if (features === undefined) return { options };
+  return { options, features: { typeUrl: featuresType, value: Buffer.from(JSON.stringify(features)) } };
 }

@@ -17,11 +17,17 @@ main().catch((error: unknown) => {
 async function main(): Promise<void> {
   const { values, positionals } = parseShimArguments();
   if (values.v === true) return say((await import('./info.js')).versionText());
-  if (values.info === true) return say(await (await import('./info.js')).runtimeInfo());
+  if (values.info === true) return runInfo();
   const [verb] = positionals;
   if (verb === 'start') return runStart(values);
   if (verb === 'delete') return runDelete(values);
   throw wrongUsage(`the verb is ${JSON.stringify(verb ?? '')}, and not start or delete`);
+}
+
+async function runInfo(): Promise<void> {
+  const { runtimeInfo } = await import('./info.js');
+  // It may be more than a pipe takes at once.
+  process.stdout.write(await runtimeInfo(warn));
 }
 
 type Values = ReturnType<typeof parseShimArguments>['values'];
@@ -40,9 +46,12 @@ async function runStart(values: Values): Promise<void> {
 
 async function runDelete(values: Values): Promise<void> {
   const { deleteContainer } = await import('./delete.js');
-  // containerd logs what comes on stderr as warnings, and reads the answer from stdout alone.
-  const onWarning = (error: unknown): void => void writeSync(2, errorLine(error));
-  say(await deleteContainer({ ...required(values), onWarning }));
+  say(await deleteContainer({ ...required(values), onWarning: warn }));
+}
+
+/** For `delete` and `-info`, of which containerd reads the answer from stdout alone. */
+function warn(error: unknown): void {
+  writeSync(2, errorLine(error));
 }
 
 function required({ namespace, id, bundle }: Values): { namespace: string; id: string; bundle: string } {
