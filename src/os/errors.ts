@@ -6,6 +6,7 @@
 import { getSystemErrorMap } from 'node:util';
 
 export const errorCodes = [
+  'ERR_ANNOTATION_REFUSED',
   'ERR_BUNDLE_INVALID',
   'ERR_CONSOLE_CLOSED',
   'ERR_CONSOLE_MESSAGE',

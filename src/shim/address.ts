@@ -56,8 +56,11 @@ export function makeSocketDirectory(): void {
   }
 }
 
-/** The annotations by which containerd-shim-runc-v2 groups, in its order. */
-const groupAnnotations = ['io.containerd.runc.v2.group', 'io.kubernetes.cri.sandbox-id'];
+/**
+ * The annotations by which containerd-shim-runc-v2 groups. containerd sets the first for a pod; the other the pod's author may
+ * set too, who must not choose the daemon of somebody else's pod.
+ */
+const groupAnnotations = ['io.kubernetes.cri.sandbox-id', 'io.containerd.runc.v2.group'];
 
 /** Loaded late: only pods need a config.json before their container is created. */
 async function podOf(bundle: string): Promise<string | undefined> {

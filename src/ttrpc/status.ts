@@ -74,6 +74,7 @@ export function tooLong(what: string): RpcError {
  * program or a socket that is missing or in the way has another status.
  */
 export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
+  ERR_ANNOTATION_REFUSED: Code.PermissionDenied,
   ERR_BUNDLE_INVALID: Code.InvalidArgument,
   ERR_CONSOLE_CLOSED: Code.Aborted,
   ERR_CONSOLE_MESSAGE: Code.Internal,

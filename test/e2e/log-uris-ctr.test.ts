@@ -145,7 +145,7 @@ test('a driver that reads a byte a second: the container waits, and is killed an
 
 test('-d -t with a log beside: detach, attach, kill -9 of the client and of containerd', { skip }, async (t) => {
   const stage = openStage(t);
-  const containerd = await startContainerd(stage);
+  const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: stage.directory });
   const id = stage.newId();
   const log = stage.path('log');
   const script = 'stty -echo; echo up; while read -r n; do seq $n; echo "got $n"; [ $n = 9 ] && exit 9; done';
@@ -185,7 +185,7 @@ test('-d -t with a log beside: detach, attach, kill -9 of the client and of cont
 
 test('without a terminal too: the client of run has what the log has', { skip }, async (t) => {
   const stage = openStage(t);
-  const containerd = await startContainerd(stage);
+  const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: 'any' });
   const id = stage.newId();
   const log = stage.path('log');
   const flags = ['--rm', '--annotation', `io.termshim.log=cri://${log}`, '--fifo-dir', stage.path('fifos')];
@@ -197,6 +197,40 @@ test('without a terminal too: the client of run has what the log has', { skip },
   assert.equal(outputOf(entries, 'stdout').toString(), stdout);
   assert.equal(outputOf(entries, 'stderr').toString(), stderr);
   assert.equal(stdout.length, 288_894);
+});
+
+test('a log by annotation is off unless containerd was told otherwise: nothing runs and nothing is written', {
+  skip,
+}, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const driver = writeProgram(stage, 'driver', `touch ${stage.path('owned')}; exec 5>&-; cat <&3 >/dev/null`);
+  for (const [scheme, path] of [
+    ['binary', driver],
+    ['binary-v2', driver],
+    ['file', stage.path('owned')],
+    ['json-file', stage.path('owned')],
+    ['cri', stage.path('owned')],
+  ]) {
+    const id = stage.newId();
+    const flags = ['--rm', '--annotation', `io.termshim.log=${scheme}://${path}`, '--fifo-dir', stage.path('fifos')];
+    const { stderr, status } = await containerd.ctr(
+      'run',
+      ...flags,
+      '--runtime',
+      shimPath,
+      '--rootfs',
+      stage.rootfs,
+      id,
+      'true',
+    );
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /the annotation io.termshim.log is .*, but logs by annotation are off: TERMSHIM_LOG_ANNOTATION/,
+    );
+  }
+  assert.ok(!existsSync(stage.path('owned')));
 });
 
 /** A container that keeps the daemon alive. */

@@ -133,7 +133,9 @@ test('TERMSHIM_GROUP=pod: the containers of a pod share a daemon', { skip }, asy
   };
   assert.equal(await start('pod1', { [sandbox]: 'pod1' }), toAddress(shim.socketOf('pod1')));
   assert.equal(await start('c1', { [sandbox]: 'pod1' }), toAddress(shim.socketOf('pod1')));
-  assert.equal(await start('c2', { [sandbox]: 'pod1', [group]: 'mine' }), toAddress(shim.socketOf('mine')));
+  assert.equal(await start('c2', { [group]: 'mine' }), toAddress(shim.socketOf('mine')));
+  const intruder = { [sandbox]: 'pod1', [group]: 'mine' };
+  assert.equal(await start('c5', intruder), toAddress(shim.socketOf('pod1')), 'a pod does not choose the daemon');
   assert.equal(await start('c3', { other: 'x' }), toAddress(shim.socketOf('c3')));
   assert.equal(await start('c4'), toAddress(shim.socketOf('c4')));
   assert.equal(shim.daemons().length, 4);
