@@ -48,8 +48,8 @@ test('passes globals, verb and options in the order that runtimes expect', async
   assert.deepEqual(recorded(), ['start', 'c']);
   await runtime.kill('c', 'SIGTERM', { all: true });
   assert.deepEqual(recorded(), ['kill', '--all', 'c', 'SIGTERM']);
-  await runtime.delete('c', { force: true });
-  assert.deepEqual(recorded(), ['delete', '--force', 'c']);
+  await runtime.delete('c');
+  assert.deepEqual(recorded(), ['delete', 'c']);
   assert.equal(await runtime.exec('c', { processFile: '/p', detach: true }), 0);
   assert.deepEqual(recorded(), ['exec', '--process', '/p', '--detach', 'c']);
   await runtime.pause('c');
@@ -78,6 +78,29 @@ test('hears neither of the supervisor that we report to, nor of certificates', a
   assert.match(environment, /^PATH=/m);
   assert.doesNotMatch(environment, /^(NOTIFY_SOCKET|NODE_EXTRA_CA_CERTS)=/m);
 });
+
+const deletions: [what: string, plain: string, force: boolean, calls: string[], failure: string | undefined][] = [
+  ['what has ended plainly, whatever was asked for', 'exit 0', true, ['delete c'], undefined],
+  ['what runs by force', 'exit 1', true, ['delete c', 'delete --force c'], undefined],
+  ['by force what killed the runtime', 'kill -s SEGV $$', true, ['delete c', 'delete --force c'], undefined],
+  ['nothing by force unless asked to', 'exit 1', false, ['delete c'], 'ERR_RUNTIME_FAILED'],
+  ['once where the runtime hangs', 'exec sleep 1000', true, ['delete c'], 'ERR_RUNTIME_TIMEOUT'],
+];
+
+for (const [what, plain, force, calls, failure] of deletions) {
+  test(`deletes ${what}`, async (t) => {
+    const recorded = join(temporaryDirectory(t), 'calls');
+    const script = `shift 4; echo "$@" >>${recorded}; [ "$2" = --force ] || ${plain}`;
+    const { runtime, assertNothingLeft } = setUp(t, '', [], {
+      command: ['/bin/sh', '-c', script, 'sh'],
+      timeoutMs: 1000,
+    });
+    const deleting = runtime.delete('c', { force });
+    await (failure === undefined ? deleting : assert.rejects(deleting, { code: failure }));
+    assert.deepEqual(readFileSync(recorded, 'utf8').split('\n').slice(0, -1), calls);
+    assertNothingLeft();
+  });
+}
 
 test('reads the answers', async (t) => {
   const answering = (text: string) => setUp(t, 'runtime-that-answers', [text]).runtime;
