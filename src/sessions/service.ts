@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import type { Size } from '../os/console.js';
 import { type AttachRequest, SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
+import { countWait } from '../ttrpc/limits.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import type { ClientEnds } from './client.js';
@@ -84,8 +85,8 @@ function methods({
       return {};
     },
     reopenLogs: async ({ id }) => ({ paths: await reopenLogs(host.get(id).container) }),
-    async events({ after, waitMs }, { signal }) {
-      return { events: await events.after(after, waitMs, signal) };
+    async events({ after, waitMs }, { signal, connection }) {
+      return { events: await countWait(connection, () => events.after(after, waitMs, signal)) };
     },
     async stop() {
       const running = await stop();

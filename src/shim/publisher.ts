@@ -25,8 +25,14 @@ export interface Publisher {
 
 /** Figures of containerd's own publisher. */
 const mostWaiting = 2048;
-const mostTries = 5;
 const callTimeoutMs = 5000;
+
+/** From the first failure of an event to its last try. A containerd that is started again is there after a second or two. */
+const patienceMs = 10_000;
+
+/** The pauses between tries double from the first to the longest. */
+const firstPauseMs = 20;
+const longestPauseMs = 1000;
 
 export function createPublisher({ address, namespace, onDrop }: PublisherOptions): Publisher {
   const waiting: Envelope[] = [];
@@ -57,12 +63,15 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
   }
 
   async function sendPatiently(envelope: Envelope): Promise<void> {
-    for (let tries = 1; ; tries++) {
+    let giveUpAt = Number.POSITIVE_INFINITY;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
         return await send(envelope);
       } catch (error) {
-        if (tries >= mostTries || closing.signal.aborted) return onDrop(envelope.topic, error);
-        await delay(tries * 1000, undefined, { signal: closing.signal }).catch(() => {});
+        const now = performance.now();
+        giveUpAt = Math.min(giveUpAt, now + patienceMs);
+        if (now >= giveUpAt || closing.signal.aborted) return onDrop(envelope.topic, error);
+        await delay(pauseMs, undefined, { signal: closing.signal }).catch(() => {});
       }
     }
   }

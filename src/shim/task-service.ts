@@ -2,6 +2,7 @@
  * The Task service, which containerd calls: `containerd.task.v2.Task`, and v3 by another name with the same messages.
  */
 import { TermshimError } from '../os/errors.js';
+import { wait } from '../os/wait.js';
 import type { Exit } from '../task/launch.js';
 import type { Process } from '../task/process.js';
 import type { ProcessState } from '../task/state.js';
@@ -10,6 +11,7 @@ import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
 import { readMetrics } from '../task/cgroup/metrics.js';
 import { CreateOptions, ExecOptions } from '../ttrpc/gen/termshim/options.js';
+import { countWait } from '../ttrpc/limits.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './checkpoint.js';
@@ -100,8 +102,9 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       await tasks.get(id).container.update(parseJson('resources', resources?.value));
       return {};
     },
-    async wait(ids) {
-      return exitFields(await processOf(ids).exited);
+    async wait(ids, { signal, connection }) {
+      const { exited } = processOf(ids);
+      return exitFields(await countWait(connection, () => wait(exited, signal)));
     },
     stats({ id }) {
       const { cgroup } = tasks.get(id);

@@ -8,11 +8,11 @@ export const headerBytes = 10;
 /** The longest payload there may be. */
 export const maxPayloadBytes = 4 * 1024 * 1024;
 
-export const FrameType = { request: 1, response: 2 } as const;
+export const FrameType = { request: 1, response: 2, data: 3 } as const;
 
 export interface Frame {
   readonly streamId: number;
-  /** One of {@link FrameType}, or one that belongs to streams; those have no place in a unary call. */
+  /** One of {@link FrameType}, or of a protocol to come. Data has no place in a unary call. */
   readonly type: number;
   readonly payload: Uint8Array;
 }

@@ -5,6 +5,7 @@ import { type CallOptions, answerCall } from './call.js';
 import { frameConnection } from './connection.js';
 import { FrameType, type ReceivedFrame } from './frame.js';
 import { Response } from './gen/ttrpc.js';
+import { mostCalls, tooMany } from './limits.js';
 import { Code, RpcError, statusOf } from './status.js';
 
 export interface ServerConnection {
@@ -28,13 +29,19 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
   const connection = frameConnection(socket, { onFrame, onClose });
   socket.on('drain', () => socket.resume());
 
-  /** Frames of other types belong to streams, which no method of ours has, or to a protocol to come. */
+  /** A frame that breaks a rule is answered on its stream, as Go's server does; the other calls go on. */
   function onFrame(frame: ReceivedFrame): void {
-    if (frame.type !== FrameType.request) return;
-    const { streamId } = frame;
-    if (streamId % 2 === 0 || streamId <= lastStreamId) return breakOff(streamId);
+    const { streamId, type } = frame;
+    if (streamId % 2 === 0) return refuse(streamId, invalid(`stream ${streamId}: the id of a client's stream is odd`));
+    if (type === FrameType.data) return refuse(streamId, invalid(`stream ${streamId} takes no data`));
+    // A frame of a protocol to come.
+    if (type !== FrameType.request) return;
+    if (streamId <= lastStreamId) {
+      return refuse(streamId, invalid(`stream ${streamId} comes after ${lastStreamId}: the ids of new streams grow`));
+    }
     lastStreamId = streamId;
-    if (isClosing) return refuse(streamId, Code.Unavailable, 'the server is closing');
+    if (isClosing) return refuse(streamId, new RpcError(Code.Unavailable, 'the server is closing'));
+    if (calls.size >= mostCalls) return refuse(streamId, tooMany(`${mostCalls} calls`));
     void serve(frame);
   }
 
@@ -52,15 +59,8 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
     if (!connection.send({ streamId, type: FrameType.response, payload })) socket.pause();
   }
 
-  function refuse(streamId: number, code: Code, words: string): void {
-    const status = statusOf(new RpcError(code, words));
-    respond(streamId, Response.encode({ status, payload: new Uint8Array(0) }).finish());
-  }
-
-  /** An id that was used before could be one of a call in flight: who is answered then is anybody's guess. */
-  function breakOff(streamId: number): void {
-    refuse(streamId, Code.InvalidArgument, `stream ${streamId} after ${lastStreamId}: ids are odd, and grow`);
-    connection.end();
+  function refuse(streamId: number, error: RpcError): void {
+    respond(streamId, Response.encode({ status: statusOf(error), payload: new Uint8Array(0) }).finish());
   }
 
   function onClose(fault: unknown): void {
@@ -79,4 +79,8 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
     destroy: () => connection.destroy(),
     closed,
   };
+}
+
+function invalid(words: string): RpcError {
+  return new RpcError(Code.InvalidArgument, words);
 }

@@ -105,6 +105,21 @@ leakTest('an event that containerd refuses once is told again, before the next',
   assert.deepEqual(told, ['1', '2']);
 });
 
+leakTest(
+  'an event that failed because containerd was away for a moment is there within a fraction of a second',
+  async (scope) => {
+    const { listen, publish, told } = setUp(scope);
+    const first = listen();
+    publish(1);
+    await waitFor(() => told.length === 1, 'the first event');
+    first.destroy();
+    publish(2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    listen();
+    await waitFor(() => told.length === 2, 'the second event', 500);
+  },
+);
+
 leakTest('only so many events wait, and those that came first are kept', async (scope) => {
   const { listen, publish, told, dropped } = setUp(scope);
   const numbers = Array.from({ length: 2058 }, (_, number) => number);

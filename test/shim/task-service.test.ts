@@ -9,7 +9,8 @@ import { shellProcess } from '../helpers/task.js';
 import { serveTasks, type TaskServer } from '../helpers/task-server.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 import { Status } from '../../src/ttrpc/gen/containerd/task-status.js';
-import { Code } from '../../src/ttrpc/status.js';
+import { mostWaits } from '../../src/ttrpc/limits.js';
+import { Code, type RpcError } from '../../src/ttrpc/status.js';
 
 const sigkill = 9;
 
@@ -78,3 +79,31 @@ function addExec(task: TaskServer['task'], id: string, execId: string, script: s
   const spec = { typeUrl: '', value: Buffer.from(JSON.stringify(shellProcess(script))) };
   return task.exec({ id, execId, terminal: true, spec });
 }
+
+leakTest(
+  'a connection with as many waits as it may have can still kill, and waits that were given up count no more',
+  async (scope) => {
+    const { task, request } = await serveTasks(scope);
+    const id = 'waits';
+    await task.create(await request(id, 'exec sleep 100'));
+    await task.start({ id });
+    const waits = Array.from({ length: mostWaits - 1 }, () => task.wait({ id }));
+    for (let given = 0; given < 50; given++) {
+      const refusals = [Code.DeadlineExceeded, Code.ResourceExhausted] as number[];
+      await assert.rejects(task.wait({ id }, { timeoutMs: 1 }), ({ code }: RpcError) => refusals.includes(code));
+    }
+    // The client's deadline may have passed a moment before the server's.
+    await waitFor(async () => {
+      const last = task.wait({ id });
+      let isRefused = false;
+      last.catch(() => (isRefused = true));
+      // A refusal is on its way before the next call is heard.
+      await task.state({ id });
+      await task.state({ id });
+      return isRefused ? false : waits.push(last);
+    }, 'room for the last');
+    await assert.rejects(task.wait({ id }), { code: Code.ResourceExhausted });
+    await task.kill({ id, signal: sigkill });
+    for (const { exitStatus } of await within(Promise.all(waits), 'the exits')) assert.equal(exitStatus, 137);
+  },
+);

@@ -1,36 +1,56 @@
 /*
- * A client can be killed in the middle of a frame, can lose count of its streams, or be no ttrpc client at all. Its own
- * connection ends then and its calls are given up; every other connection must not notice.
+ * A client can be killed in the middle of a frame, or be no ttrpc client at all. Its own connection ends then and its
+ * calls are given up; no other connection must notice. A client that loses count of its streams is told so on the stream
+ * in question: its calls in flight may be Waits of containers that run. And a client may ask without end.
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { FrameType } from '../../src/ttrpc/frame.js';
+import { mostCalls } from '../../src/ttrpc/limits.js';
 import { Code, type RpcError } from '../../src/ttrpc/status.js';
 import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { type Say, type Served, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/ttrpc.js';
 import { waitFor } from '../helpers/wait-for.js';
 
 describe('a broken client', () => {
-  const misdeeds: readonly (readonly [string, Parameters<typeof requestFrame>[0]])[] = [
-    ['with an even stream id', 8],
-    ['with the id of a call in flight', 5],
-    ['with a smaller id', 3],
-    ['with stream 0', 0],
+  const misdeeds: readonly (readonly [string, ReturnType<typeof requestFrame>])[] = [
+    ['with an even stream id', requestFrame(8, 'x')],
+    ['with the id of a call in flight', requestFrame(5, 'x')],
+    ['with a smaller id', requestFrame(3, 'x')],
+    ['with stream 0', requestFrame(0, 'x')],
+    ['with data for no stream', { ...requestFrame(11, 'x'), type: FrameType.data }],
+    ['with data for the stream of a call in flight', { ...requestFrame(5, 'x'), type: FrameType.data }],
+    ['with a response on an even stream', { ...requestFrame(2, 'x'), type: FrameType.response }],
   ];
-  for (const [what, streamId] of misdeeds) {
-    leakTest(`${what} is told so, and its connection ends`, async (scope) => {
+  for (const [what, frame] of misdeeds) {
+    leakTest(`${what} is told so on that stream, and its other calls go on`, async (scope) => {
       const { served, signals, heard } = serveHanging(scope);
-      const [bad, good] = [await dialRaw(scope, served.path), await dialRaw(scope, served.path)];
-      bad.send(requestFrame(5, 'hang'), requestFrame(streamId, 'x'), requestFrame(9, 'not heard any more'));
+      const bad = await dialRaw(scope, served.path);
+      bad.send(requestFrame(5, 'hang'), frame, requestFrame(9, 'heard'));
       const answer = await bad.answer();
-      assert.deepEqual([answer.streamId, answer.status?.code], [streamId, Code.InvalidArgument]);
-      await bad.closed;
-      await waitFor(() => signals[0]?.aborted, 'the abort of the call in flight');
-      good.send(requestFrame(1, 'still here'));
-      assert.equal((await good.answer()).bundle, 'still here');
-      assert.deepEqual(heard, ['hang', 'still here']);
+      assert.deepEqual([answer.streamId, answer.status?.code], [frame.streamId, Code.InvalidArgument]);
+      assert.deepEqual(await bad.answer(), { streamId: 9, status: undefined, bundle: 'heard' });
+      assert.equal(signals[0]?.aborted, false);
+      assert.deepEqual([heard, served.faults], [['hang', 'heard'], []]);
     });
   }
+
+  leakTest('with more calls than a connection may have is refused the next, until one is answered', async (scope) => {
+    const { served, signals, finish } = serveHanging(scope);
+    const [bad, good] = [await dialRaw(scope, served.path), await dialRaw(scope, served.path)];
+    bad.send(...Array.from({ length: mostCalls }, (_, i) => requestFrame(2 * i + 1, 'hang')));
+    await waitFor(() => signals.length === mostCalls, 'every call');
+    const next = 2 * mostCalls + 1;
+    bad.send(requestFrame(next, 'too many'));
+    const answer = await bad.answer();
+    assert.deepEqual([answer.streamId, answer.status?.code], [next, Code.ResourceExhausted]);
+    good.send(requestFrame(1, 'still here'));
+    assert.equal((await good.answer()).bundle, 'still here');
+    finish();
+    assert.equal((await bad.answer()).bundle, 'hang');
+    bad.send(requestFrame(next + 2, 'room again'));
+    assert.equal((await bad.answer()).bundle, 'room again');
+  });
 
   leakTest('that does not speak ttrpc ends its own connection alone, and is told of', async (scope) => {
     const { served, signals } = serveHanging(scope);
@@ -65,25 +85,38 @@ describe('a broken client', () => {
     assert.deepEqual(served.faults, []);
   });
 
-  leakTest('that sends frames of streams, or of a protocol to come, is not answered for them', async (scope) => {
+  leakTest('that sends responses, or frames of a protocol to come, is not answered for them', async (scope) => {
     const { served } = serveHanging(scope);
     const client = await dialRaw(scope, served.path);
     const { payload } = requestFrame(1, 'x');
-    const others = [0, FrameType.response, 3, 4, 255].map((type) => ({ streamId: 1, type, payload }));
+    const others = [0, FrameType.response, 4, 255].map((type) => ({ streamId: 1, type, payload }));
     client.send(...others, requestFrame(1, 'next'));
     assert.deepEqual(await client.answer(), { streamId: 1, status: undefined, bundle: 'next' });
   });
 });
 
-/** A call that says `hang` does; its signal is in `signals`. `heard` has what each call said. */
-function serveHanging(scope: Scope): { served: Served; signals: AbortSignal[]; heard: string[] } {
+interface Hanging {
+  served: Served;
+  /** Of the calls that hang. */
+  signals: AbortSignal[];
+  /** What each call said. */
+  heard: string[];
+  /** Lets the last one that hangs be answered. */
+  finish(): void;
+}
+
+/** A call that says `hang` does. */
+function serveHanging(scope: Scope): Hanging {
+  let finish = (): void => {};
   const signals: AbortSignal[] = [];
   const heard: string[] = [];
   const say: Say = (request, context) => {
     heard.push(request.id);
     if (request.id !== 'hang') return echo(request, context);
     signals.push(context.signal);
-    return new Promise(() => {});
+    return new Promise((resolve) => {
+      finish = () => resolve(echo(request, context));
+    });
   };
-  return { served: serve(scope, [sayService(say)]), signals, heard };
+  return { served: serve(scope, [sayService(say)]), signals, heard, finish: () => finish() };
 }
