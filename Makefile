@@ -48,8 +48,13 @@ E2E_TESTS  := $(wildcard test/e2e/*.test.ts)
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(sort $(shell find test -name '*.test.ts')))
 # The tests that go through the addon most, for the sanitizers.
 ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
+# Those that meet other versions of containerd, Docker and the runtimes. TESTS names others.
+NEWER_TESTS := $(wildcard $(addprefix test/e2e/,$(addsuffix .test.ts,cri* exec foreign-* log-*-ctr oci-runtime run* shim* \
+  terminal ttrpc-go)))
+TESTS ?= $(NEWER_TESTS)
+SUITE ?= trixie
 
-.PHONY: help build test unit e2e lint fmt proto bench demo clean install packages nodes asan valgrind
+.PHONY: help build test unit e2e newer lint fmt proto bench demo clean install packages nodes asan valgrind
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +76,15 @@ unit: build ## run the unit tests on this Node: seconds, no root
 
 e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
 	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
+
+newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run e2e tests among the programs of Debian SUITE=trixie or sid (TESTS='test/e2e/x.test.ts', BENCH='--rows shim')
+	@if [ "$$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then \
+	  echo 'not run: the tests among newer programs need root and mmdebstrap' >&2; [ "$$STRICT" != 1 ]; \
+	else \
+	  test/newer/make-root.sh $(SUITE) build/newer/$(SUITE); \
+	  test/newer/run.sh build/newer/$(SUITE) $(if $(BENCH),node dist/bench/run.js $(BENCH),node --test --test-timeout=300000 \
+	    --test-concurrency=2 $(call compiled,$(TESTS))); \
+	fi
 
 lint: node_modules ## check formatting, lint rules and import floors
 	biome format --error-on-warnings
