@@ -40,8 +40,8 @@ static bool parse_call(char **argv, struct call *call) {
 }
 
 /* False leaves it to Node. A bundle is named for `delete` alone. */
-static bool answer(const struct call *call, int *lock) {
-  if (strcmp(call->verb, "start") == 0) return call->bundle == NULL && answer_start(call, lock);
+static bool answer(const struct call *call, struct rest *rest) {
+  if (strcmp(call->verb, "start") == 0) return call->bundle == NULL && answer_start(call, rest);
   if (strcmp(call->verb, "delete") == 0) return call->bundle != NULL && answer_delete(call);
   return false;
 }
@@ -67,7 +67,7 @@ static bool find_script(char *into, size_t size) {
 }
 
 /* Returns the exit status, if it returns. A lock goes on as `--lock-fd N`, before the arguments of containerd. */
-static int execute_node(int argc, char **argv, int lock) {
+static int execute_node(int argc, char **argv, const struct rest *rest) {
   char script[PATH_MAX];
   char number[12];
   const char *node = getenv("TERMSHIM_NODE");
@@ -75,14 +75,14 @@ static int execute_node(int argc, char **argv, int lock) {
   if (!find_script(script, sizeof script) || access(script, R_OK) < 0)
     return fail("must stay in its package, where links may lead to it: cannot read", script);
   const char **arguments = calloc((size_t)argc + 5, sizeof *arguments);
-  if (arguments == NULL) return fail("cannot execute", node);
+  if (arguments == NULL || !give_back(&rest->question)) return fail("cannot execute", node);
   const char **next = arguments;
   *next++ = node;
   /* containerd reads stderr as a part of the answer. */
   *next++ = "--no-warnings";
   *next++ = script;
-  if (lock >= 0) {
-    snprintf(number, sizeof number, "%d", lock);
+  if (rest->lock >= 0) {
+    snprintf(number, sizeof number, "%d", rest->lock);
     *next++ = "--lock-fd";
     *next++ = number;
   }
@@ -98,7 +98,7 @@ static int execute_node(int argc, char **argv, int lock) {
 
 int main(int argc, char **argv) {
   struct call call = {0};
-  int lock = -1;
-  if (parse_call(argv, &call) && answer(&call, &lock)) return 0;
-  return execute_node(argc, argv, lock);
+  struct rest rest = {.lock = -1};
+  if (parse_call(argv, &call) && answer(&call, &rest)) return 0;
+  return execute_node(argc, argv, &rest);
 }

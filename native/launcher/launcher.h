@@ -5,6 +5,8 @@
 #define TERMSHIM_LAUNCHER_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SOCKETS "/run/containerd/s"
 /* What containerd calls the address of a daemon. The name of the socket ends with 16 hexadecimal digits. */
@@ -39,8 +41,30 @@ enum answer ask_daemon(const char *address, const char *method, const char *id, 
 /* Interrupts each system call that still blocks when the time is up, and the next one: 0 ends it. */
 void set_alarm(int ms);
 
-/* False leaves the call to Node. The lock that Node is to inherit is left in `lock`, if it was taken. */
-bool answer_start(const struct call *call, int *lock);
+/* What stdin said, if it `is_read`. */
+struct question {
+  bool is_read;
+  uint8_t *bytes;
+  size_t length;
+  /* Whether the answer is to be a BootstrapResult, and not a bare address. */
+  bool wants_result;
+};
+
+/* Reads stdin. False leaves the call to Node. */
+bool read_question(const struct call *call, struct question *question);
+bool write_answer(const struct question *question, const char *address);
+
+/* Makes stdin begin anew, for Node. False with errno. */
+bool give_back(const struct question *question);
+
+/* What is left to Node: the descriptor of the lock that it inherits, -1 without one, and what it finds in stdin. */
+struct rest {
+  int lock;
+  struct question question;
+};
+
+/* False leaves the call to Node. */
+bool answer_start(const struct call *call, struct rest *rest);
 bool answer_delete(const struct call *call);
 
 #endif

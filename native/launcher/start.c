@@ -43,9 +43,9 @@ static bool write_address(const char *address) {
 }
 
 /* Whether a living daemon promises to stay until this container is created, and containerd was told its address. */
-static bool find_daemon(const char *address, const char *id) {
+static bool find_daemon(const char *address, const char *id, const struct question *question) {
   return ask_daemon(address, "Reserve", id, TALK_MS) == ANSWER_YES && write_address(address) &&
-         write(1, address, ADDRESS_LENGTH) == ADDRESS_LENGTH;
+         write_answer(question, address);
 }
 
 /*
@@ -65,11 +65,11 @@ static int lock_sockets(void) {
   return -1;
 }
 
-bool answer_start(const struct call *call, int *lock) {
+bool answer_start(const struct call *call, struct rest *rest) {
   char address[ADDRESS_LENGTH + 1];
-  if (!is_grouped_by_namespace()) return false;
+  if (!is_grouped_by_namespace() || !read_question(call, &rest->question)) return false;
   format_address(call, address);
-  if (find_daemon(address, call->id)) return true;
-  *lock = lock_sockets();
-  return *lock >= 0 && find_daemon(address, call->id);
+  if (find_daemon(address, call->id, &rest->question)) return true;
+  rest->lock = lock_sockets();
+  return rest->lock >= 0 && find_daemon(address, call->id, &rest->question);
 }

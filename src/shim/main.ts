@@ -33,15 +33,20 @@ async function runInfo(): Promise<void> {
 type Values = ReturnType<typeof parseShimArguments>['values'];
 
 async function runStart(values: Values): Promise<void> {
-  const { start } = await import('./start.js');
+  const [{ start }, { encodeAnswer, readAnswerForm }] = await Promise.all([
+    import('./start.js'),
+    import('./question.js'),
+  ]);
   const lockFd = values['lock-fd'];
-  const answer = await start({
-    ...required(values),
+  const who = required(values);
+  const form = await readAnswerForm(who);
+  const address = await start({
+    ...who,
     address: values.address ?? '',
     isDebug: values.debug === true,
     lockFd: lockFd === undefined ? undefined : Number(lockFd),
   });
-  say(answer);
+  say(await encodeAnswer(form, address));
 }
 
 async function runDelete(values: Values): Promise<void> {

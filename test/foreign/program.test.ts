@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type ProgramCall, deleteByShim, startShim } from '../../src/foreign/program.js';
+import { BootstrapParams } from '../../src/ttrpc/gen/containerd/bootstrap.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
@@ -26,13 +27,62 @@ test('a plain address is version 2', async (t) => {
   });
 });
 
-test('bootstrap parameters have the version', async (t) => {
-  const answer = (params: object) => startShim(callOf(t, `echo '${JSON.stringify(params)}'`));
+test('JSON and a BootstrapResult have the version', async (t) => {
   const address = 'unix:///run/s/1';
   const socket = '/run/s/1';
-  assert.deepEqual(await answer({ version: 3, address, protocol: 'ttrpc' }), { socket, service: `${task}.v3.Task` });
-  assert.deepEqual(await answer({ address }), { socket, service: `${task}.v2.Task` });
+  const json = (params: object) => startShim(callOf(t, `echo '${JSON.stringify(params)}'`));
+  assert.deepEqual(await json({ version: 3, address, protocol: 'ttrpc' }), { socket, service: `${task}.v3.Task` });
+  assert.deepEqual(await json({ address }), { socket, service: `${task}.v2.Task` });
+  const result = (version: number) =>
+    startShim(callOf(t, `printf '\\010\\00${version}\\022\\017${address}\\032\\005ttrpc'`));
+  assert.deepEqual(await result(3), { socket, service: `${task}.v3.Task` });
+  assert.deepEqual(await result(2), { socket, service: `${task}.v2.Task` });
 });
+
+test('one that fails without bootstrap parameters gets them', async (t) => {
+  const script = `case $(wc -c <&0 | tee -a sizes) in 0) echo no bootstrap parameters >&2; exit 1;; esac`;
+  const call = callOf(t, `{ tee params | { ${script}; }; } || exit 1; echo unix:///run/s/1`);
+  assert.equal((await startShim(call)).socket, '/run/s/1');
+  const params = BootstrapParams.decode(readFileSync(join(call.bundle, 'params')));
+  assert.deepEqual([params.instanceId, params.namespace], ['demo', 'termshim']);
+  assert.equal(params.containerdTtrpcAddress, '/events.sock');
+  assert.equal(readFileSync(join(call.bundle, 'sizes'), 'utf8').split('\n')[0], '0');
+});
+
+test('one that fails twice is told by the words that it had for its own fault', async (t) => {
+  const words = (first: string): string => `[ $(wc -c) = 0 ] && echo '${first}' >&2 || echo no luck >&2; exit 3`;
+  await assert.rejects(startShim(callOf(t, words('no disk'))), { message: /start failed: no disk$/ });
+  await assert.rejects(startShim(callOf(t, words('the deprecated API'))), { message: /start failed: no luck$/ });
+});
+
+const unusable: [title: string, answer: string, words: RegExp][] = [
+  ['it says nothing', '', /is no shim: .* answered nothing/],
+  ['it says something else', 'echo hello', /is no shim: .* answered "hello"/],
+  ['it has no ttrpc', `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`, /by grpc, and not/],
+  ['it has another version', `echo '{"version":4,"address":"unix:///x"}'`, /has version 4 of the Task service/],
+  ['it fails', 'exit 3', /start failed: exit status 3/],
+];
+
+for (const [title, answer, words] of unusable) {
+  test(`nothing that it has started stays if ${title}`, async (t) => {
+    // As a shim's daemon: in a group of its own, with its own outputs; another heeds no signal but the last.
+    const daemon = (script: string): string => `( ${script} ) >/dev/null 2>&1 <&- &`;
+    const own = `set -m 2>/dev/null; ${daemon('sleep 1000')} echo $! >>pids; ${daemon(`trap "" TERM; while :; do sleep 1; done`)} echo $! >>pids`;
+    const call = callOf(t, `for it do :; done; echo $it >>verbs; [ $it = start ] || exit; ${own}; ${answer}`);
+    await assert.rejects(startShim(call), { code: 'ERR_SHIM_FAILED', message: words });
+    const read = (name: string): string[] => readFileSync(join(call.bundle, name), 'utf8').trim().split('\n');
+    assert.equal(read('verbs').at(-1), 'delete');
+    for (const pid of read('pids')) await waitFor(() => !isAlive(pid), 'the end of what it has started');
+  });
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 test('it is called in its bundle, with an empty stdin and where to tell events', async (t) => {
   const script = 'for it do printf "%s\\n" "$it"; done >args; pwd; echo $TTRPC_ADDRESS; cat';

@@ -1,0 +1,134 @@
+/*
+ * What containerd asks by the stdin of `start`, and how it wants the answer. Since 2.3 it writes BootstrapParams there, and
+ * reads a BootstrapResult (proto/containerd/bootstrap.proto). Before, there are the runtime's options or nothing, and the
+ * answer is a bare address.
+ */
+#include "launcher.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Whoever calls us by hand may have a stdin that never ends. containerd's own shims read no more either. */
+enum { READ_MS = 2000, MOST_BYTES = 10 << 20, FIRST_BYTES = 4096 };
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool make_room(struct question *question, size_t *room) {
+  if (question->length < *room) return true;
+  if (*room == MOST_BYTES) return false;
+  size_t more = *room == 0 ? FIRST_BYTES : *room * 2 > MOST_BYTES ? MOST_BYTES : *room * 2;
+  uint8_t *bytes = realloc(question->bytes, more);
+  if (bytes == NULL) return false;
+  question->bytes = bytes;
+  *room = more;
+  return true;
+}
+
+/* True at its end; false where it has none in time, or is too long. */
+static bool read_stdin(struct question *question) {
+  const int64_t deadline = now_ms() + READ_MS;
+  for (size_t room = 0; make_room(question, &room);) {
+    int64_t left = deadline - now_ms();
+    if (poll(&(struct pollfd){.fd = 0, .events = POLLIN}, 1, left > 0 ? (int)left : 0) != 1) return false;
+    ssize_t got = read(0, question->bytes + question->length, room - question->length);
+    if (got == 0) return true;
+    if (got < 0 && errno != EAGAIN && errno != EINTR) return true;
+    if (got > 0) question->length += (size_t)got;
+  }
+  return false;
+}
+
+struct cursor {
+  const uint8_t *at;
+  const uint8_t *end;
+};
+
+static bool take_varint(struct cursor *from, uint64_t *value) {
+  *value = 0;
+  for (int shift = 0; from->at < from->end && shift < 64; shift += 7) {
+    uint8_t byte = *from->at++;
+    *value |= (uint64_t)(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+static bool skip(struct cursor *from, uint64_t length) {
+  if (length > (uint64_t)(from->end - from->at)) return false;
+  from->at += length;
+  return true;
+}
+
+/* Behind its key. The text is that of a field of bytes, and empty for the others. */
+static bool take_field(struct cursor *from, int type, struct cursor *text) {
+  uint64_t value;
+  *text = (struct cursor){from->at, from->at};
+  if (type == 0) return take_varint(from, &value);
+  if (type == 1) return skip(from, 8);
+  if (type == 5) return skip(from, 4);
+  if (type != 2 || !take_varint(from, &value)) return false;
+  text->at = from->at;
+  if (!skip(from, value)) return false;
+  text->end = from->at;
+  return true;
+}
+
+static bool is_text(struct cursor text, const char *wanted) {
+  size_t length = (size_t)(text.end - text.at);
+  return length == strlen(wanted) && memcmp(text.at, wanted, length) == 0;
+}
+
+/* The options of a runtime are an Any, which can be read as BootstrapParams too: so they must name who they are for. */
+static bool is_bootstrap(const struct question *question, const struct call *call) {
+  struct cursor rest = {question->bytes, question->bytes + question->length};
+  bool is_id = false, is_namespace = false;
+  while (rest.at < rest.end) {
+    struct cursor text;
+    uint64_t key;
+    if (!take_varint(&rest, &key) || !take_field(&rest, key & 7, &text)) return false;
+    if (key == (1 << 3 | 2)) is_id = is_text(text, call->id);
+    if (key == (2 << 3 | 2)) is_namespace = is_text(text, call->namespace);
+  }
+  return is_id && is_namespace;
+}
+
+bool read_question(const struct call *call, struct question *question) {
+  question->wants_result = false;
+  if (isatty(0)) return true;
+  question->is_read = true;
+  /* Half of it is no question. */
+  if (!read_stdin(question)) question->length = 0;
+  /* JSON, which nothing else begins like: Node reads it. */
+  if (question->length > 0 && question->bytes[0] == '{') return false;
+  question->wants_result = is_bootstrap(question, call);
+  return true;
+}
+
+bool write_answer(const struct question *question, const char *address) {
+  /* BootstrapResult{version 1, address 2, protocol 3}. */
+  char result[ADDRESS_LENGTH + 16];
+  int length = question->wants_result
+                   ? snprintf(result, sizeof result, "\x08\x02\x12%c%s\x1a\x05ttrpc", ADDRESS_LENGTH, address)
+                   : snprintf(result, sizeof result, "%s", address);
+  return write(1, result, (size_t)length) == length;
+}
+
+bool give_back(const struct question *question) {
+  if (!question->is_read) return true;
+  int fd = memfd_create("stdin", MFD_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = (ssize_t)question->length;
+  bool is_back = write(fd, question->bytes, question->length) == length && lseek(fd, 0, SEEK_SET) == 0 && dup2(fd, 0) == 0;
+  close(fd);
+  return is_back;
+}

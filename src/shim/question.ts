@@ -1,0 +1,94 @@
+/**
+ * What containerd asks by the stdin of `start`, and the answer in the form that it wants. Since 2.3 it writes
+ * BootstrapParams there and reads a BootstrapResult; before, there are the runtime's options or nothing, and a bare address
+ * is the answer that all of them read. The launcher (native/launcher/question.c) decides the same.
+ */
+import { fstatSync, readSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** `json`: the parameters came as JSON, as the comments of containerd's bootstrap.proto have it. */
+export type AnswerForm = 'address' | 'result' | 'json';
+
+/** Whoever calls us by hand may have a stdin that never ends. containerd's own shims read no more either. */
+const readMs = 2000;
+const maxBytes = 10 * 1024 * 1024;
+
+/** What it reads there, and how the answer is to be. Never fails: in any doubt it is a bare address. */
+export async function readAnswerForm(who: { id: string; namespace: string }): Promise<AnswerForm> {
+  const question = await readStdin().catch(() => undefined);
+  return question === undefined || question.length === 0 ? 'address' : formFor(question, who);
+}
+
+/**
+ * The options of a runtime are an Any, which can be read as BootstrapParams too: so they must name who they are for.
+ */
+export async function formFor(question: Uint8Array, who: { id: string; namespace: string }): Promise<AnswerForm> {
+  if (question[0] === 0x7b) return isFor(who, fromJson(question)) ? 'json' : 'address';
+  const { BootstrapParams } = await import('../ttrpc/gen/containerd/bootstrap.js');
+  try {
+    const { instanceId, namespace } = BootstrapParams.decode(question);
+    return isFor(who, { id: instanceId, namespace }) ? 'result' : 'address';
+  } catch {
+    return 'address';
+  }
+}
+
+/**
+ * Of the Task service, whatever the form: with 3 containerd calls neither `start` nor `delete` for the containers of a pod,
+ * and nothing would end those whose daemon was killed. Nor can we do what else it stands for, streams in the place of FIFOs.
+ */
+const version = 2;
+
+export async function encodeAnswer(form: AnswerForm, address: string): Promise<string | Uint8Array> {
+  const answer = { version, address, protocol: 'ttrpc' };
+  if (form === 'address') return address;
+  if (form === 'json') return JSON.stringify(answer);
+  const { BootstrapResult } = await import('../ttrpc/gen/containerd/bootstrap.js');
+  return BootstrapResult.encode({ ...answer, capabilities: [], metadata: {} }).finish();
+}
+
+interface Who {
+  id: unknown;
+  namespace: unknown;
+}
+
+function isFor(who: Who, named: Who): boolean {
+  return named.id === who.id && named.namespace === who.namespace;
+}
+
+/** As Go's protojson and json write the name of the field. */
+function fromJson(question: Uint8Array): Who {
+  try {
+    const params = JSON.parse(Buffer.from(question).toString()) as Record<string, unknown>;
+    return { id: params['instanceId'] ?? params['instance_id'], namespace: params['namespace'] };
+  } catch {
+    return { id: undefined, namespace: undefined };
+  }
+}
+
+/** Undefined where it does not end in time, or is too long, or a person types there. */
+async function readStdin(): Promise<Buffer | undefined> {
+  const stat = fstatSync(0);
+  if (stat.isCharacterDevice() || isatty(0)) return undefined;
+  // From the launcher, which has read it already.
+  if (stat.isFile()) return stat.size > maxBytes ? undefined : readFile(stat.size);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const timer = setTimeout(() => process.stdin.destroy(), readMs);
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maxBytes) return undefined;
+    }
+  } finally {
+    clearTimeout(timer);
+    process.stdin.destroy();
+  }
+  return Buffer.concat(chunks);
+}
+
+function readFile(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  return bytes.subarray(0, readSync(0, bytes, 0, size, null));
+}
