@@ -17,16 +17,27 @@ import {
   type ExecArguments,
   execArguments,
   type GlobalOptions,
-  globalArguments,
   killArguments,
+  updateArguments,
 } from './runtime-arguments.js';
-import { callRuntime, type RuntimeAnswer, type RuntimeCall, type RuntimeStdio } from './runtime-call.js';
+import {
+  callRuntime,
+  type RuntimeAnswer,
+  type RuntimeCall,
+  type RuntimeStdio,
+  type WorkingDirectory,
+} from './runtime-call.js';
 
 export interface OciRuntimeOptions extends GlobalOptions {
   /** The program and its leading arguments. */
   command: readonly string[];
   /** What messages call it; by default the file name of the program. */
   name?: string | undefined;
+  /**
+   * Where it runs: the bundle of its container, since programs that stand in front of runc read config.json and init.pid there.
+   * Our own working directory by default.
+   */
+  directory?: WorkingDirectory | undefined;
   /** How long the runtime may take for one command, then it is killed. 30 seconds by default. */
   timeoutMs?: number | undefined;
 }
@@ -84,12 +95,10 @@ export interface OciRuntime {
 }
 
 export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
-  const name = options.name ?? basename(options.command[0] ?? '');
-  const globals = globalArguments(options);
-  const timeoutMs = options.timeoutMs ?? 30_000;
-
+  const { command, directory, timeoutMs = 30_000 } = options;
+  const name = options.name ?? basename(command[0] ?? '');
   const call = (verb: string, args: string[], more: Partial<RuntimeCall> = {}): Promise<RuntimeAnswer> =>
-    callRuntime({ name, command: options.command, globals, verb, args, timeoutMs, ...more });
+    callRuntime({ name, command, directory, globals: options, verb, args, timeoutMs, ...more });
 
   const run = async (verb: string, args: string[], more?: Partial<RuntimeCall>): Promise<void> => {
     await call(verb, args, more);
@@ -126,7 +135,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     resume: (id) => run('resume', [id]),
     checkpoint: (id, checkpoint) => run('checkpoint', checkpointArguments(id, checkpoint), { timeoutMs: checkpointMs }),
     ps: (id) => ask('ps', ['--format', 'json', id], parsePids),
-    update: (id, resources) => run('update', ['-r', '-', id], { input: JSON.stringify(resources) }),
+    update: (id, resources) => run('update', updateArguments(id), { input: JSON.stringify(resources) }),
     events: (id) => ask('events', ['--stats', id], parseStats),
   };
 }

@@ -1,4 +1,8 @@
-/** The command line of an OCI runtime: what follows the program's name. */
+/**
+ * The command line of an OCI runtime: what follows the program's name. Everything stands where go-runc, and so containerd's own
+ * shim, has it: programs that people put in front of runc look for it there. Paths are absolute, since the runtime may run in
+ * another directory than we.
+ */
 import { resolve } from 'node:path';
 
 export interface GlobalOptions {
@@ -41,15 +45,21 @@ export interface CheckpointOptions {
   cgroupsMode?: string | undefined;
 }
 
-export function globalArguments({ root, systemdCgroup }: GlobalOptions): string[] {
-  return [...pair('--root', root), ...flag('--systemd-cgroup', systemdCgroup)];
+/** @param log the file where it writes its errors, as JSON */
+export function globalArguments({ root, systemdCgroup }: GlobalOptions, log: string): string[] {
+  return [
+    ...path('--root', root),
+    ...path('--log', log),
+    ...pair('--log-format', 'json'),
+    ...flag('--systemd-cgroup', systemdCgroup),
+  ];
 }
 
 export function createArguments(id: string, options: CreateArguments): string[] {
   return [
-    ...pair('--bundle', resolve(options.bundle)),
-    ...pair('--console-socket', options.consoleSocket),
-    ...pair('--pid-file', options.pidFile),
+    ...path('--bundle', options.bundle),
+    ...path('--pid-file', options.pidFile),
+    ...path('--console-socket', options.consoleSocket),
     ...flag('--no-pivot', options.noPivot),
     ...flag('--no-new-keyring', options.noNewKeyring),
     id,
@@ -58,10 +68,10 @@ export function createArguments(id: string, options: CreateArguments): string[] 
 
 export function execArguments(id: string, options: ExecArguments): string[] {
   return [
-    ...pair('--process', options.processFile),
-    ...pair('--console-socket', options.consoleSocket),
-    ...pair('--pid-file', options.pidFile),
+    ...path('--process', options.processFile),
+    ...path('--console-socket', options.consoleSocket),
     ...flag('--detach', options.detach),
+    ...path('--pid-file', options.pidFile),
     id,
   ];
 }
@@ -77,18 +87,27 @@ export function deleteArguments(id: string, force: boolean | undefined): string[
 
 export function checkpointArguments(id: string, options: CheckpointOptions): string[] {
   return [
-    ...pair('--image-path', options.imagePath),
-    ...pair('--work-path', options.workPath),
-    ...pair('--parent-path', options.parentPath),
-    ...flag('--leave-running', options.leaveRunning),
+    ...path('--image-path', options.imagePath),
+    ...path('--work-path', options.workPath),
+    ...path('--parent-path', options.parentPath),
     ...flag('--tcp-established', options.openTcp),
     ...flag('--ext-unix-sk', options.externalUnixSockets),
     ...flag('--shell-job', options.shellJob),
     ...flag('--file-locks', options.fileLocks),
-    ...(options.emptyNamespaces ?? []).flatMap((name) => pair('--empty-ns', name)),
     ...pair('--manage-cgroups-mode', options.cgroupsMode),
+    ...(options.emptyNamespaces ?? []).flatMap((name) => pair('--empty-ns', name)),
+    ...flag('--leave-running', options.leaveRunning),
     id,
   ];
+}
+
+/** What it is to be updated to comes on stdin. */
+export function updateArguments(id: string): string[] {
+  return ['--resources=-', id];
+}
+
+function path(name: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [name, resolve(value)];
 }
 
 function pair(name: string, value: string | undefined): string[] {

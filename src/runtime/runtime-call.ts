@@ -6,13 +6,14 @@
  * only with the end of the container. For the same reason a call settles when the program exits.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
 import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
 import { leadsQuietSession } from '../os/session.js';
+import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
 import { lastErrorWords } from './runtime-words.js';
 
 /** What a runtime, and so its container, gets as stdin, stdout and stderr. Descriptors stay the caller's. */
@@ -25,10 +26,11 @@ export interface RuntimeCall {
   name: string;
   /** The program and its leading arguments. */
   command: readonly string[];
-  /** Options that stand before the verb. */
-  globals: readonly string[];
+  globals: GlobalOptions;
   verb: string;
   args: readonly string[];
+  /** Our own working directory if undefined. */
+  directory?: WorkingDirectory | undefined;
   stdio?: RuntimeStdio | undefined;
   /** The text on stdin, where `stdio` is absent. */
   input?: string;
@@ -39,6 +41,13 @@ export interface RuntimeCall {
   timeoutMs: number;
   /** An exit status without an error in the log is the answer and no failure, as of `exec` in the foreground. */
   isStatusAnswer?: boolean;
+}
+
+/** Where the program runs, if that can be entered, and else at `/`: a bundle may be gone before its container is. */
+export interface WorkingDirectory {
+  path: string;
+  /** It may be on a disk that hangs: only the program waits for it, and not this process, which serves others. */
+  mayHang: boolean;
 }
 
 export interface RuntimeAnswer {
@@ -71,8 +80,7 @@ function privateFiles(directory: string) {
 }
 
 function startProgram(call: RuntimeCall, files: Files): ChildProcess {
-  const [program = '', ...leading] = call.command;
-  const argv = [...leading, '--log', files.log, '--log-format', 'json', ...call.globals, call.verb, ...call.args];
+  const words = [...call.command, ...globalArguments(call.globals, files.log), call.verb, ...call.args];
   const opened: number[] = [];
   const openPrivate = (path: string, flags: string): number => {
     const fd = openSync(path, flags, 0o600);
@@ -84,16 +92,37 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     return openPrivate(files.stdin, 'r');
   };
   try {
+    const [cwd, program = '', ...argv] = runIn(call.directory, words);
     const stdin = call.input === undefined ? 'ignore' : openInput(call.input);
     const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
     const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
     // A ^C at our terminal, or its end, would kill it half-way through what it does for us. Where none can come it shares
     // our session: a new one is a scheduling group too (autogroup in sched(7)), which a busy machine serves late.
-    return spawn(program, argv, { stdio: [...stdio], env: environment(), detached: !leadsQuietSession() });
+    return spawn(program, argv, { cwd, stdio: [...stdio], env: environment(), detached: !leadsQuietSession() });
   } catch (error) {
     throw spawnError(call, error);
   } finally {
     for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** The directory, and the words. Node waits until its new process has entered the directory, and this process with it. */
+function runIn(directory: WorkingDirectory | undefined, words: string[]): [cwd: string | undefined, ...argv: string[]] {
+  if (directory === undefined) return [undefined, ...words];
+  const { path, mayHang } = directory;
+  if (!mayHang) return [canEnter(path) ? path : '/', ...words];
+  const [program = ''] = words;
+  // What the shell would say of a program that is not there is not for us to read.
+  if (program.includes('/')) accessSync(program, constants.X_OK);
+  return ['/', '/bin/sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', path, ...words];
+}
+
+function canEnter(path: string): boolean {
+  try {
+    accessSync(`${path}/.`, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

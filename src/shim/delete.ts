@@ -59,14 +59,19 @@ function daemonSocket(bundle: string): string | undefined {
 }
 
 /** A forced delete kills what runs, and is content if there is no such container. */
-async function deleteByRuntime({ namespace, id }: DeleteOptions, record: ContainerRecord | undefined): Promise<void> {
+async function deleteByRuntime(
+  { namespace, id, bundle }: DeleteOptions,
+  record: ContainerRecord | undefined,
+): Promise<void> {
   // The defaults of containerd-shim-runc-v2, and so ours.
   const { runtime, root, systemdCgroup } = record ?? {
     runtime: ['runc'],
     root: `/run/containerd/runc/${namespace}`,
     systemdCgroup: false,
   };
-  await ociRuntime({ command: runtime, root, systemdCgroup }).delete(id, { force: true });
+  await ociRuntime({ command: runtime, root, systemdCgroup, directory: { path: bundle, mayHang: false } }).delete(id, {
+    force: true,
+  });
 }
 
 /** Under the lock, or a daemon that is being started could lose its socket here. */

@@ -38,7 +38,7 @@ async function sweepOne(directory: string, onSwept: SweepListener['onSwept']): P
 
 async function end(directory: string, record: OwnRecord): Promise<void> {
   const { id, bundle, runtime: command } = record;
-  const runtime = ociRuntime({ command });
+  const runtime = ociRuntime({ command, directory: { path: bundle, mayHang: true } });
   const pid = readInitPid(directory);
   // It may have been removed by hand, and another may have its id by now.
   const state = await runtime.state(id).catch(() => undefined);

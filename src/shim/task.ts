@@ -103,7 +103,12 @@ async function createTaskIn(
     const container = await createContainer({
       ...settings,
       id,
-      runtime: ociRuntime({ ...settings, timeoutMs: patienceMs }),
+      // A bundle of containerd's, or of our own, is on a disk of the machine's.
+      runtime: ociRuntime({
+        ...settings,
+        directory: { path: bundle, mayHang: bundle !== directory },
+        timeoutMs: patienceMs,
+      }),
       bundle,
       stdio,
       pidFile: join(directory, 'init.pid'),
