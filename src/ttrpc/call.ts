@@ -5,7 +5,7 @@ import { maxPayloadBytes } from './frame.js';
 import { Request, Response } from './gen/ttrpc.js';
 import { decodeMessage } from './message.js';
 import type { Handler, Service } from './service.js';
-import { Code, RpcError, statusOf, tooLong } from './status.js';
+import { Code, RpcError, detailsKey, statusOf, tooLong } from './status.js';
 
 /** Told of what nobody foresaw, and where it came from: `containerd.task.v2.Task/Create`. */
 export type FaultListener = (fault: unknown, place: string) => void;
@@ -34,17 +34,19 @@ export async function answerCall(
   { services, onFault }: CallOptions,
 ): Promise<Uint8Array> {
   let place = 'a request';
+  let hasDetails = false;
   try {
     if (payload === undefined) throw tooLong('the request');
     const request = decodeMessage(Request, payload);
     place = `${request.service}/${request.method}`;
+    hasDetails = request.metadata.some(({ key }) => key === detailsKey);
     const response = await runCall(request, findHandler(services, request), call, place);
     const answer = Response.encode({ status: undefined, payload: response }).finish();
     if (answer.length > maxPayloadBytes) throw tooLong('the response');
     return answer;
   } catch (error) {
     if (!(error instanceof RpcError || error instanceof TermshimError)) onFault(error, place);
-    return Response.encode({ status: statusOf(error), payload: new Uint8Array(0) }).finish();
+    return Response.encode({ status: statusOf(error, { hasDetails }), payload: new Uint8Array(0) }).finish();
   }
 }
 

@@ -7,7 +7,7 @@ import { startDeadline } from './deadline.js';
 import { FrameType, maxPayloadBytes } from './frame.js';
 import { Request, Response } from './gen/ttrpc.js';
 import { decodeMessage } from './message.js';
-import { Code, RpcError, errorOf, tooLong } from './status.js';
+import { Code, RpcError, detailsKey, errorOf, tooLong } from './status.js';
 
 export interface CallOptions {
   /** The deadline, for the server too. 0, as it is unless told otherwise, waits without end. */
@@ -99,7 +99,7 @@ function encodeRequest(
   { timeoutMs = 0, metadata = [] }: CallOptions,
 ): Uint8Array {
   const timeoutNano = BigInt(Math.round(timeoutMs * 1e6));
-  const pairs = Array.from(metadata, ([key, value]) => ({ key, value }));
+  const pairs = Array.from([[detailsKey, 'yes'], ...metadata] as const, ([key, value]) => ({ key, value }));
   const request = Request.encode({ service, method, payload, timeoutNano, metadata: pairs }).finish();
   if (request.length > maxPayloadBytes) throw tooLong('the request');
   return request;

@@ -59,8 +59,10 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
     if (!connection.send({ streamId, type: FrameType.response, payload })) socket.pause();
   }
 
+  /** Nobody has read who asks. */
   function refuse(streamId: number, error: RpcError): void {
-    respond(streamId, Response.encode({ status: statusOf(error), payload: new Uint8Array(0) }).finish());
+    const status = statusOf(error, { hasDetails: false });
+    respond(streamId, Response.encode({ status, payload: new Uint8Array(0) }).finish());
   }
 
   function onClose(fault: unknown): void {

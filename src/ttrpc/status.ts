@@ -113,12 +113,22 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_UNSUPPORTED: Code.Unimplemented,
 };
 
+/**
+ * The key of the metadata by which a client says that it reads details. Ours do; containerd from 2.0 on appends each that it
+ * does not know to the text of the error.
+ */
+export const detailsKey = 'termshim-details';
+
 /** The status for anything that an implementation threw. Unknown is what nobody foresaw, a bug perhaps. */
-export function statusOf(error: unknown): Status {
-  const message = messageOf(error);
-  if (error instanceof RpcError) return { code: error.code, message, details: detailsOf(error.errorCode) };
-  if (error instanceof TermshimError) return { code: statusCodes[error.code], message, details: detailsOf(error.code) };
-  return { code: Code.Unknown, message, details: detailsOf(unforeseen) };
+export function statusOf(error: unknown, { hasDetails }: { hasDetails: boolean }): Status {
+  const { code, errorCode } = codesOf(error);
+  return { code, message: messageOf(error), details: hasDetails ? detailsOf(errorCode) : [] };
+}
+
+function codesOf(error: unknown): Pick<RpcError, 'code' | 'errorCode'> {
+  if (error instanceof RpcError) return error;
+  if (error instanceof TermshimError) return { code: statusCodes[error.code], errorCode: error.code };
+  return { code: Code.Unknown, errorCode: unforeseen };
 }
 
 /** The error for a status that arrived. */
@@ -128,7 +138,6 @@ export function errorOf({ code, message, details }: Status): RpcError {
   return new RpcError(code, message, { errorCode });
 }
 
-/** containerd passes over details that it does not know. */
 function detailsOf(code: RpcError['errorCode']): Any[] {
   return [{ typeUrl: Failure.$type, value: Failure.encode({ code }).finish() }];
 }

@@ -8,6 +8,7 @@ import { describe } from 'node:test';
 import { TermshimError } from '../../src/os/errors.js';
 import { FrameType, encodeFrame, maxPayloadBytes } from '../../src/ttrpc/frame.js';
 import { StateRequest, StateResponse } from '../../src/ttrpc/gen/containerd/task.js';
+import type { Request } from '../../src/ttrpc/gen/ttrpc.js';
 import type { Status } from '../../src/ttrpc/gen/google/rpc/status.js';
 import { message } from '../../src/ttrpc/message.js';
 import { Code, RpcError, errorOf } from '../../src/ttrpc/status.js';
@@ -44,6 +45,49 @@ describe('a call', () => {
       await new Promise((resolve) => client.socket.write(Buffer.of(byte), resolve));
     }
     assert.equal((await client.answer()).bundle, 'drop by drop');
+  });
+
+  /*
+   * containerd from 2.0 on appends the details of an error to its text: `proto: not found`, and the bytes. Whatever fails, at
+   * whichever step, comes to it without; to a client of ours with the code of the error.
+   */
+  leakTest('that fails has details for a client that asks for them, and for no other', async (scope) => {
+    const say: Say = ({ id }) => {
+      if (id === 'bug') throw new TypeError('x is undefined');
+      throw id === 'rpc' ? new RpcError(Code.NotFound, 'no') : new TermshimError('ERR_SYSTEM', 'no');
+    };
+    const client = await dialRaw(scope, serveSay(scope, say).path);
+    const failing: Partial<Request>[] = [
+      ...['bug', 'rpc', 'termshim'].map((id) => ({
+        payload: StateRequest.encode(message(StateRequest, { id })).finish(),
+      })),
+      { service: 'none' },
+      { method: 'None' },
+      { payload: Buffer.from([0x0a]) },
+      { timeoutNano: -1n },
+    ];
+    const containerds = [{ key: 'containerd-namespace-ttrpc', value: 'default' }];
+    const ours = [...containerds, { key: 'termshim-details', value: 'yes' }];
+    let streamId = 1;
+    for (const fields of failing) {
+      for (const [metadata, details] of [
+        [[], []],
+        [containerds, []],
+        [ours, ['termshim.v1.Failure']],
+      ] as const) {
+        client.send(requestFrame(streamId, '', { ...fields, metadata: [...metadata] }));
+        const { status } = await client.answer();
+        assert.notEqual(status?.message, '');
+        assert.deepEqual(
+          status?.details.map((it) => it.typeUrl),
+          details,
+        );
+        streamId += 2;
+      }
+    }
+    client.send({ streamId: streamId + 1, type: FrameType.request, payload: new Uint8Array(0) });
+    client.send({ streamId: streamId + 2, type: FrameType.request, payload: Buffer.from([0x0a]) });
+    for (const _ of [1, 2]) assert.deepEqual((await client.answer()).status?.details, []);
   });
 
   leakTest('has defaults for what the request leaves out, and its metadata', async (scope) => {

@@ -76,9 +76,10 @@ describe('on the wire', () => {
       '1203 536179', // method: Say
       '1a04 0a026869', // payload: a StateRequest whose id is hi
       '2080dea0cb05', // timeout_nano: 1,500,000,000
+      '2a17 0a10 7465726d7368696d2d64657461696c73 1203 796573', // metadata: termshim-details is yes
       '2a06 0a016b 120176', // metadata: k is v
     ];
-    const expected = fromHex(`00000025 00000001 01 00 ${payload.join(' ')}`);
+    const expected = fromHex(`0000003e 00000001 01 00 ${payload.join(' ')}`);
     await waitFor(() => bytes().length >= expected.length, 'the request');
     assert.deepEqual(bytes(), expected);
     answer(1, 'there');

@@ -12,16 +12,19 @@ import type { Any } from '../../src/ttrpc/gen/google/protobuf/any.js';
 import { Failure } from '../../src/ttrpc/gen/termshim/failure.js';
 import { Code, RpcError, errorOf, statusCodes, statusOf } from '../../src/ttrpc/status.js';
 
+/** For a client of ours. */
+const ours = (thrown: unknown) => statusOf(thrown, { hasDetails: true });
+
 describe('statusOf', () => {
   test('an RpcError is its own status', () => {
-    const { code, message } = statusOf(new RpcError(Code.NotFound, 'no task t1'));
+    const { code, message } = ours(new RpcError(Code.NotFound, 'no task t1'));
     assert.deepEqual([code, message], [5, 'no task t1']);
-    assert.equal(statusOf(new RpcError(99, 'new')).code, 99);
+    assert.equal(ours(new RpcError(99, 'new')).code, 99);
   });
 
   test('a TermshimError has the one of the table', () => {
     for (const code of errorCodes) {
-      const { details, ...status } = statusOf(new TermshimError(code, 'why'));
+      const { details, ...status } = ours(new TermshimError(code, 'why'));
       assert.deepEqual(status, { code: statusCodes[code], message: 'why' });
       assert.deepEqual(
         details.map((it) => it.typeUrl),
@@ -31,9 +34,15 @@ describe('statusOf', () => {
     }
   });
 
+  test('has no details for others, whatever was thrown', () => {
+    for (const thrown of [new RpcError(99, 'new'), new TermshimError('ERR_SYSTEM', 'why'), new TypeError('x'), 'x']) {
+      assert.deepEqual(statusOf(thrown, { hasDetails: false }), { ...ours(thrown), details: [] });
+    }
+  });
+
   test('anything else is Unknown', () => {
     for (const thrown of [new TypeError('x is undefined'), 'x is undefined']) {
-      const { code, message } = statusOf(thrown);
+      const { code, message } = ours(thrown);
       assert.deepEqual([code, message], [2, 'x is undefined']);
     }
   });
@@ -42,18 +51,18 @@ describe('statusOf', () => {
 describe('errorOf', () => {
   test('has the status, and the code of the error that it was', () => {
     for (const code of errorCodes) {
-      const { name, ...fields } = errorOf(statusOf(new TermshimError(code, 'why')));
+      const { name, ...fields } = errorOf(ours(new TermshimError(code, 'why')));
       assert.deepEqual([name, { ...fields }], ['RpcError', { code: statusCodes[code], errorCode: code }]);
     }
   });
 
   test('has the one of a bug for what nobody foresaw', () => {
-    assert.equal(errorOf(statusOf(new TypeError('x is undefined'))).errorCode, 'ERR_INTERNAL');
+    assert.equal(errorOf(ours(new TypeError('x is undefined'))).errorCode, 'ERR_INTERNAL');
   });
 
   test('an RpcError keeps the code of its cause', () => {
     const cause = new TermshimError('ERR_RUNTIME_FAILED', 'no');
-    const error = errorOf(statusOf(new RpcError(Code.Unknown, 'start failed: no', { cause })));
+    const error = errorOf(ours(new RpcError(Code.Unknown, 'start failed: no', { cause })));
     assert.deepEqual([error.message, error.errorCode], ['start failed: no', 'ERR_RUNTIME_FAILED']);
   });
 
