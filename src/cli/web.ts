@@ -28,7 +28,7 @@ listen on another address than loopback only where nobody else can read along, s
 
 Examples:
   $ termshim web
-  http://127.0.0.1:40123/?token=...
+  http://127.0.0.1:40123/#token=...
   $ termshim web --listen 127.0.0.1:8080
 `;
 

@@ -23,10 +23,12 @@ export interface WriteQueueOptions {
 
 export function createWriteQueue({ fd, onDrain, onBroken }: WriteQueueOptions): WriteQueue {
   const blocks: Uint8Array[] = [];
+  let pendingBytes = 0;
   let isOpen = true;
   const close = (): void => {
     isOpen = false;
     blocks.length = 0;
+    pendingBytes = 0;
     watching?.close();
   };
   const fail = (error?: Error): void => {
@@ -39,6 +41,7 @@ export function createWriteQueue({ fd, onDrain, onBroken }: WriteQueueOptions): 
       const taken = addon.fd_write(fd, block);
       if (taken === -EAGAIN) return;
       if (taken < 0) return fail(taken === -EPIPE ? undefined : systemError(taken, 'write', 'write'));
+      pendingBytes -= taken;
       if (taken < block.length) blocks[0] = block.subarray(taken);
       else blocks.shift();
     }
@@ -50,11 +53,12 @@ export function createWriteQueue({ fd, onDrain, onBroken }: WriteQueueOptions): 
   });
   return {
     get pendingBytes() {
-      return blocks.reduce((total, { length }) => total + length, 0);
+      return pendingBytes;
     },
     write(bytes) {
       if (!isOpen || bytes.length === 0) return;
       blocks.push(bytes);
+      pendingBytes += bytes.length;
       if (blocks.length === 1) flush();
     },
     close,

@@ -48,28 +48,56 @@ const said = v.variant('kind', [
 
 export type Said = v.InferOutput<typeof said>;
 
-/** Attaches the socket to a session, until either of them ends. Rejects if there is no such session. */
+/**
+ * Attaches the socket to a session, until either of them ends. The page hears `{"kind":"attached"}` when what it says is
+ * listened to. Rejects if there is no such session.
+ */
 export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ...size }: BridgeOptions): Promise<void> {
   const directory = createPrivateDirectory('web');
   const [input, output] = [join(directory.path, 'in'), join(directory.path, 'out')];
-  for (const path of [input, output]) createFifo(path);
-  const reader = FifoReader.open(output);
+  let reader: FifoReader | undefined;
   let writer: FifoWriter | undefined;
   try {
+    for (const path of [input, output]) createFifo(path);
+    reader = FifoReader.open(output);
     const request = { id, execId, stdin: input, stdout: output, ...size, replay: true, label: 'browser' };
     const { client } = await daemon.sessions.attach(request);
     writer = await FifoWriter.open(input, { timeoutMs: 5000 });
     const sending = sendOutput(socket, reader);
-    const onSize = (window: { columns: number; rows: number }): void => {
-      daemon.sessions.resize({ id, execId, client, ...window }).catch(() => {});
-    };
-    await Promise.all([sending.ended, takeInput(socket, writer, onSize, sending.onShown)]);
+    const onSize = latest((window: Window) => daemon.sessions.resize({ id, execId, client, ...window }));
+    const taking = takeInput(socket, writer, onSize, sending.onShown);
+    socket.send(JSON.stringify({ kind: 'attached' }));
+    await Promise.all([sending.ended, taking]);
     if (socket.readyState === WebSocket.OPEN) await tellExit(socket, daemon, { id, execId });
   } finally {
-    reader.close();
+    reader?.close();
     writer?.close();
     directory.remove();
   }
+}
+
+interface Window {
+  columns: number;
+  rows: number;
+}
+
+/** One call at a time: of what is said meanwhile only the last counts. A call that fails is forgotten. */
+function latest<T>(call: (value: T) => Promise<unknown>): (value: T) => void {
+  let next: { value: T } | undefined;
+  let isCalling = false;
+  return (value) => {
+    next = { value };
+    if (isCalling) return;
+    isCalling = true;
+    void (async () => {
+      while (next !== undefined) {
+        const current = next.value;
+        next = undefined;
+        await call(current).catch(() => {});
+      }
+      isCalling = false;
+    })();
+  };
 }
 
 interface Sending {
@@ -102,7 +130,8 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
   return {
     ended,
     onShown(bytes) {
-      underWay -= bytes;
+      // What lies here still was not shown, whatever the page says.
+      underWay = Math.max(underWay - bytes, socket.bufferedAmount, 0);
       send();
     },
   };
@@ -112,7 +141,7 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
 function takeInput(
   socket: WebSocket,
   { fd }: FifoWriter,
-  onSize: (size: { columns: number; rows: number }) => void,
+  onSize: (size: Window) => void,
   onShown: (bytes: number) => void,
 ): Promise<void> {
   return new Promise((resolve) => {

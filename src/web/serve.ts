@@ -1,11 +1,14 @@
-/** The page, the list of sessions, and a WebSocket for each terminal. */
+/** The page, the list of sessions, and a WebSocket for each terminal. No request and no connection ends the server. */
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
 import { messageOf } from '../os/errors.js';
-import { createAccess, type Verdict } from './access.js';
-import { bridge, type Daemon } from './bridge.js';
+import { type Access, createAccess, withoutSecret } from './access.js';
+import type { Daemon } from './bridge.js';
+import { longestMessageBytes, serveTerminal } from './serve-terminal.js';
+import { targetOf } from './target.js';
 
 export interface WebOptions {
   daemon: Daemon;
@@ -40,28 +43,45 @@ const types: Readonly<Record<string, string>> = {
   'page.css': 'text/css; charset=utf-8',
 };
 
+/** A request is a line and some headers; whoever needs longer for them is no browser. */
+const limits = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
+
+/** Any user of this machine can dial. */
+const mostConnections = 256;
+
 /** Settles when it listens. */
 export async function serveWeb({ daemon, host, port, files }: WebOptions): Promise<WebServer> {
-  const server = createServer();
+  const pages = new Map(Object.keys(types).map((name) => [name, readFileSync(`${files}/${name}`)]));
+  const server = createServer(limits);
+  server.maxConnections = mostConnections;
   await listen(server, host, port);
-  const authority = authorityOf(server.address() as AddressInfo);
-  const { port: actual } = server.address() as AddressInfo;
-  const access = createAccess([authority, `localhost:${actual}`]);
-  const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  const address = server.address() as AddressInfo;
+  const authority = authorityOf(address);
+  const access = createAccess([authority, `localhost:${address.port}`]);
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: longestMessageBytes,
+  });
   server.on('request', (request, response) => {
-    const verdict = access.judge(request);
-    if (verdict.kind !== 'allowed') return answerStranger(response, verdict);
-    answer(request, response, { daemon, files }).catch((error: unknown) => say(response, 500, messageOf(error)));
+    answer(request, response, { daemon, access, pages }).catch((error: unknown) =>
+      say(response, 500, messageOf(error)),
+    );
   });
   server.on('upgrade', (request, socket, head) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    // It may be reset while it is refused.
+    socket.on('error', () => {});
+    const target = targetOf(request.url);
+    if (target === undefined) return refuseUpgrade(socket, 400);
     // A browser names the page that opens a WebSocket; whoever does not is none.
-    const isAllowed = access.judge(request).kind === 'allowed' && request.headers.origin !== undefined;
-    if (!isAllowed || pathname !== '/attach') return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
-    sockets.handleUpgrade(request, socket, head, (opened) => void attach(opened, daemon, searchParams));
+    const isOurPage = request.headers.origin !== undefined && access.refuseStranger(request.headers) === undefined;
+    if (!isOurPage || target.path !== '/attach') return refuseUpgrade(socket, 403);
+    sockets.handleUpgrade(request, socket, head, (opened) => {
+      void serveTerminal(opened, { daemon, access, query: target.query });
+    });
   });
   return {
-    url: `http://${authority}/?token=${access.token}`,
+    url: `http://${authority}/#token=${access.token}`,
     async close() {
       for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
@@ -73,7 +93,12 @@ export async function serveWeb({ daemon, host, port, files }: WebOptions): Promi
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, resolve);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      // A connection that could not be accepted, for want of descriptors: the next one may be.
+      server.on('error', () => {});
+      resolve();
+    });
   });
 }
 
@@ -81,43 +106,50 @@ function authorityOf({ address, family, port }: AddressInfo): string {
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function answerStranger(response: ServerResponse, verdict: Exclude<Verdict, { kind: 'allowed' }>): void {
-  if (verdict.kind === 'refused') return say(response, verdict.status, verdict.reason);
-  response.writeHead(303, { ...headers, 'set-cookie': verdict.cookie, location: '/' }).end();
+interface Served {
+  daemon: Daemon;
+  access: Access;
+  pages: ReadonlyMap<string, Buffer>;
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { daemon, files }: Pick<WebOptions, 'daemon' | 'files'>,
+  { daemon, access, pages }: Served,
 ): Promise<void> {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-  if (request.method !== 'GET') return say(response, 405, 'only GET');
-  if (pathname === '/sessions') {
+  const stranger = access.refuseStranger(request.headers);
+  if (stranger !== undefined) return say(response, stranger.status, stranger.reason);
+  const target = targetOf(request.url);
+  if (target === undefined) return say(response, 400, 'the target of the request is no path');
+  const { path } = target;
+  const method = path === '/secret' ? 'POST' : 'GET';
+  if (request.method !== method) return say(response, 405, `only ${method}`);
+  if (path === '/secret') {
+    const secret = access.exchange(request.headers);
+    return secret === undefined ? say(response, 401, withoutSecret.reason) : say(response, 200, secret);
+  }
+  if (path === '/sessions') {
+    const refusal = access.refuse(request.headers);
+    if (refusal !== undefined) return say(response, refusal.status, refusal.reason);
     const { sessions } = await daemon.sessions.list({});
     const text = JSON.stringify(sessions, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value));
     response.writeHead(200, { ...headers, 'content-type': 'application/json' }).end(text);
     return;
   }
-  const name = pathname === '/' ? 'index.html' : pathname.slice(1);
-  const type = types[name];
-  if (type === undefined) return say(response, 404, 'there is no such page');
-  response.writeHead(200, { ...headers, 'content-type': type }).end(readFileSync(`${files}/${name}`));
+  // The page itself is no secret: everybody has it with the package.
+  const name = path === '/' ? 'index.html' : path.slice(1);
+  const page = pages.get(name);
+  if (page === undefined) return say(response, 404, 'there is no such page');
+  response.writeHead(200, { ...headers, 'content-type': types[name] }).end(page);
+}
+
+/** Nobody reads a socket that is not upgraded, so its end would not be seen. */
+function refuseUpgrade(socket: Duplex, status: 400 | 403): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n`);
 }
 
 function say(response: ServerResponse, status: number, text: string): void {
   if (!response.headersSent) response.writeHead(status, { ...headers, 'content-type': 'text/plain; charset=utf-8' });
   response.end(`${text}\n`);
-}
-
-/** The reason of a failure is what the page shows. A close frame has room for 123 bytes of it. */
-async function attach(socket: WebSocket, daemon: Daemon, query: URLSearchParams): Promise<void> {
-  const number = (name: string): number => Math.min(65_535, Math.max(0, Math.trunc(Number(query.get(name)) || 0)));
-  const size = { columns: number('columns'), rows: number('rows') };
-  try {
-    await bridge(socket, daemon, { id: query.get('id') ?? '', execId: query.get('exec') ?? '', ...size });
-    socket.close(1000);
-  } catch (error) {
-    socket.close(1011, Buffer.from(messageOf(error)).subarray(0, 120).toString());
-  }
 }

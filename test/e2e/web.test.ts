@@ -1,46 +1,23 @@
 /*
  * The page in a real browser: what a person does there (choose a session, type, resize, reload), with the keyboard alone
  * too, and what a stranger must not do. What can break: keys that get lost between the page and the session, a size that
- * does not follow the window, a reload that finds another screen or none, a token that is good twice, and a page of
- * somebody else's that types into a session.
+ * does not follow the window, a reload that finds another screen or none, a token that is good twice, a page of somebody
+ * else's that types into a session, and a server at another port of this machine that is sent the secret.
  */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
-import { createInterface } from 'node:readline';
-import { test, type TestContext } from 'node:test';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { WebSocket } from 'ws';
 import { openBrowser } from '../helpers/browser.js';
 import { missing } from '../helpers/requirement.js';
-import { openStage, type Stage } from '../helpers/stage.js';
-import { startTermshim, termshim } from '../helpers/termshim.js';
+import { termshim } from '../helpers/termshim.js';
 import { waitFor, within } from '../helpers/wait-for.js';
+import { serveWebPage, statusOf, tokenOf } from '../helpers/web.js';
 
 const skip = missing('chromium');
-
-interface Served {
-  stage: Stage;
-  url: URL;
-  web: ChildProcess;
-}
-
-/** A session called `box` with a shell, and the page. */
-async function serve(t: TestContext): Promise<Served> {
-  const stage = openStage(t);
-  const run = ['run', '-d', '-t', '--name', 'box', '--', 'sh', '-c', "PS1='$ ' exec sh -i"];
-  const { status, stderr } = await termshim(run, { env: stage.env });
-  assert.deepEqual([status, stderr], [0, '']);
-  stage.after(() => termshim(['delete', '--force', 'box'], { env: stage.env }));
-  const web = startTermshim(['web', '--format', 'json'], { env: stage.env, stdio: ['ignore', 'pipe', 'inherit'] });
-  stage.after(async () => {
-    if (web.exitCode !== null) return;
-    web.kill('SIGTERM');
-    await within(once(web, 'exit'), 'the end of the web server');
-  });
-  const [line] = (await once(createInterface(web.stdout as NodeJS.ReadableStream), 'line')) as [string];
-  return { stage, url: new URL((JSON.parse(line) as { url: string }).url), web };
-}
 
 const screenOf = (page: Page): Promise<string> => page.locator('.xterm-rows').innerText();
 
@@ -52,7 +29,7 @@ async function sees(page: Page, text: RegExp): Promise<void> {
 }
 
 test('choose a session, type, resize, reload', { skip, timeout: 120_000 }, async (t) => {
-  const { stage, url } = await serve(t);
+  const { stage, url } = await serveWebPage(t);
   const browser = await openBrowser(stage);
   const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
   const foreign: string[] = [];
@@ -60,7 +37,8 @@ test('choose a session, type, resize, reload', { skip, timeout: 120_000 }, async
     if (new URL(it.url()).host !== url.host) foreign.push(it.url());
   });
   await page.goto(url.href);
-  assert.equal(new URL(page.url()).search, '', 'the token does not stay in the address');
+  await page.getByRole('button', { name: /^box/ }).waitFor();
+  assert.equal(page.url(), `${url.origin}/`, 'the token does not stay in the address');
   await page.getByRole('button', { name: /^box/ }).click();
   await sees(page, /\$/);
   await page.keyboard.type('echo $((6 * 7)); stty size\n');
@@ -78,7 +56,7 @@ test('choose a session, type, resize, reload', { skip, timeout: 120_000 }, async
 });
 
 test('by keyboard alone, and in the dark', { skip, timeout: 120_000 }, async (t) => {
-  const { stage, url } = await serve(t);
+  const { stage, url } = await serveWebPage(t);
   const browser = await openBrowser(stage);
   const page = await browser.newPage({ colorScheme: 'dark' });
   await page.goto(url.href);
@@ -97,28 +75,84 @@ test('by keyboard alone, and in the dark', { skip, timeout: 120_000 }, async (t)
 });
 
 test('strangers are refused', { skip, timeout: 60_000 }, async (t) => {
-  const { url } = await serve(t);
-  const ask = (path: string, headers: Record<string, string> = {}): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const sent = request({ host: url.hostname, port: url.port, path, headers }, (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
-      sent.on('upgrade', (_, socket) => {
-        socket.destroy();
-        resolve(101);
-      });
-      sent.on('error', reject).end();
-    });
+  const { url } = await serveWebPage(t);
+  const ask = (path: string, headers?: Record<string, string>, method?: string): Promise<number> =>
+    statusOf(url, path, headers, method);
   const opening = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
   const upgrade = { ...opening, 'sec-websocket-key': Buffer.alloc(16).toString('base64') };
-  assert.equal(await ask('/'), 401);
+  assert.equal(await ask('/'), 200, 'the page alone tells nothing');
   assert.equal(await ask('/sessions'), 401);
-  assert.equal(await ask('/page.js'), 401);
-  assert.equal(await ask('/?token=wrong'), 401);
-  assert.equal(await ask(url.pathname + url.search, { host: 'evil.example' }), 403);
-  assert.equal(await ask(url.pathname + url.search, { origin: 'http://evil.example' }), 403);
-  assert.equal(await ask('/attach?id=box', { ...upgrade, origin: url.origin }), 403);
-  assert.equal(await ask(url.pathname + url.search), 303);
-  assert.equal(await ask(url.pathname + url.search), 401, 'the token is good once');
+  assert.equal(await ask('/sessions', { authorization: 'Bearer wrong' }), 401);
+  assert.equal(await ask('/secret', { authorization: 'Bearer wrong' }, 'POST'), 401);
+  const bearer = { authorization: `Bearer ${tokenOf(url)}` };
+  assert.equal(await ask('/secret', bearer), 405);
+  assert.equal(await ask('/secret', { ...bearer, host: 'evil.example' }, 'POST'), 403);
+  assert.equal(await ask('/secret', { ...bearer, origin: 'http://evil.example' }, 'POST'), 403);
+  assert.equal(await ask('/', { host: 'evil.example' }), 403);
+  assert.equal(await ask('/attach?id=box', { ...upgrade, origin: 'http://evil.example' }), 403);
+  assert.equal(await ask('/attach?id=box', upgrade), 403);
+  assert.equal(await ask('/secret', bearer, 'POST'), 200);
+  assert.equal(await ask('/secret', bearer, 'POST'), 401, 'the token is good once');
+});
+
+for (const [what, first] of [
+  ['a wrong secret', 'wrong'],
+  ['an empty one', ''],
+  ['bytes', Buffer.from('wrong')],
+] as const) {
+  test(`a WebSocket whose first message is ${what} is closed, and nothing is attached`, { skip }, async (t) => {
+    const { stage, url } = await serveWebPage(t);
+    const socket = new WebSocket(`ws://${url.host}/attach?id=box`, { origin: url.origin });
+    await once(socket, 'open');
+    socket.send(first);
+    const [code] = (await within(once(socket, 'close'), 'the end of the connection')) as [number];
+    assert.equal(code, 1008);
+    const { stdout } = await termshim(['inspect', '--format', 'json', 'box'], { env: stage.env });
+    assert.deepEqual((JSON.parse(stdout) as { clients: unknown[] }).clients, []);
+  });
+}
+
+test('a server at another port sees no secret of the page, and gets nothing from it', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const { stage, url } = await serveWebPage(t);
+  const seen: string[] = [];
+  const other = createServer((asked, response) => {
+    seen.push(`${asked.method} ${asked.url} ${JSON.stringify(asked.headers)}`);
+    response.setHeader('content-type', 'text/html').end('<p>other</p>');
+  }).listen(0, '127.0.0.1');
+  stage.after(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const browser = await openBrowser(stage);
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const sent: string[] = [];
+  page.on('request', (it) => sent.push(it.headers()['authorization'] ?? ''));
+  await page.goto(url.href);
+  await page.getByRole('button', { name: /^box/ }).click();
+  await sees(page, /\$/);
+  const secret = sent.at(-1)?.slice('Bearer '.length) ?? '';
+  assert.match(secret, /^[\w-]{43}$/);
+  // By a link of the page itself, so with whatever a browser sends along.
+  await page.evaluate(`location.href = 'http://127.0.0.1:${port}/'`);
+  await page.getByText('other').waitFor();
+  const stolen = await page.evaluate<string[]>(`(async () => {
+    const secrets = [document.cookie, ...Object.values(sessionStorage), ...Object.values(localStorage)];
+    const list = await fetch('${url.origin}/sessions', { credentials: 'include' }).then((it) => it.text(), () => 'refused');
+    const socket = new WebSocket('ws://${url.host}/attach?id=box');
+    const opened = await new Promise((resolve) => {
+      socket.onopen = () => resolve('opened');
+      socket.onerror = () => resolve('refused');
+    });
+    return [secrets.join(''), list, opened];
+  })()`);
+  assert.deepEqual(stolen, ['', 'refused', 'refused']);
+  assert.ok(seen.length > 0);
+  const token = tokenOf(url);
+  for (const line of seen) assert.ok(!line.includes(secret) && !line.includes(token) && !line.includes('cookie'), line);
+  // Back on the page, the tab has it still.
+  await page.goto(`${url.origin}/#box`);
+  await sees(page, /\$/);
 });

@@ -1,63 +1,71 @@
 /*
- * A page on 127.0.0.1 can be asked by every other page in the browser, and by every name that somebody lets lead there.
- * So each way to ask is tried with one thing wrong, and the token a second time.
+ * A page on 127.0.0.1 can be asked by every other page in the browser, by every name that somebody lets lead there, and by
+ * every user of the machine. So each way to ask is tried with one thing wrong, and the token a second time.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Access, createAccess } from '../../src/web/access.js';
+import { targetOf } from '../../src/web/target.js';
 
 const host = '127.0.0.1:8080';
+const bearer = (value: string) => ({ authorization: `Bearer ${value}` });
 
-function welcome(access: Access): string {
-  const verdict = access.judge({ url: `/?token=${access.token}`, headers: { host } });
-  assert.equal(verdict.kind, 'welcome');
-  return (verdict as { cookie: string }).cookie.split(';')[0] as string;
+function secretOf(access: Access): string {
+  const secret = access.exchange({ host, ...bearer(access.token) });
+  assert.match(secret ?? '', /^[\w-]{43}$/);
+  return secret as string;
 }
 
-test('the token opens the page once; the cookie opens it from then on', () => {
+test('the token is good for the secret once, and the secret from then on', () => {
   const access = createAccess([host]);
-  const cookie = welcome(access);
-  assert.match(cookie, /^termshim=[\w-]{43}$/);
-  const again = access.judge({ url: `/?token=${access.token}`, headers: { host } });
-  assert.deepEqual([again.kind, (again as { status: number }).status], ['refused', 401]);
-  assert.equal(access.judge({ url: '/', headers: { host, cookie } }).kind, 'allowed');
-  assert.equal(access.judge({ url: '/', headers: { host, cookie: `other=1; ${cookie}; more=2` } }).kind, 'allowed');
-  assert.equal(access.judge({ url: '/', headers: { host, origin: `http://${host}`, cookie } }).kind, 'allowed');
+  const secret = secretOf(access);
+  assert.equal(access.exchange({ host, ...bearer(access.token) }), undefined);
+  assert.equal(access.refuse({ host, ...bearer(secret) }), undefined);
+  assert.equal(access.refuse({ host, origin: `http://${host}`, ...bearer(secret) }), undefined);
+  assert.equal(access.isSecret(secret), true);
+  assert.equal(access.refuse({ host, ...bearer(access.token) })?.status, 401);
 });
 
-test('the cookie cannot be read by a script, nor sent by another page', () => {
-  const access = createAccess([host]);
-  const verdict = access.judge({ url: `/?token=${access.token}`, headers: { host } });
-  assert.match((verdict as { cookie: string }).cookie, /; HttpOnly; SameSite=Strict; Path=\/$/);
-});
-
-for (const [what, url, headers, status] of [
-  ['no token', '/', { host }, 401],
-  ['a wrong token', '/?token=x', { host }, 401],
-  ['a wrong cookie', '/', { host, cookie: 'termshim=x' }, 401],
-  ['no host', '/', {}, 403],
-  ['another host', '/', { host: 'evil.example:8080' }, 403],
-  ['our host with another port', '/', { host: '127.0.0.1:80' }, 403],
-  ['the origin of another page', '/', { host, origin: 'http://evil.example' }, 403],
-  ['the origin of another port', '/', { host, origin: 'http://127.0.0.1:9999' }, 403],
-  ['an origin that is none', '/', { host, origin: 'null' }, 403],
+for (const [what, headers, status] of [
+  ['no secret', { host }, 401],
+  ['a wrong secret', { host, ...bearer('x') }, 401],
+  ['a secret of another scheme', { host, authorization: 'Basic x' }, 401],
+  ['a cookie', { host, cookie: 'termshim=x' }, 401],
+  ['no host', {}, 403],
+  ['another host', { host: 'evil.example:8080' }, 403],
+  ['our host with another port', { host: '127.0.0.1:80' }, 403],
+  ['the origin of another page', { host, origin: 'http://evil.example' }, 403],
+  ['the origin of another port', { host, origin: 'http://127.0.0.1:9999' }, 403],
+  ['an origin that is none', { host, origin: 'null' }, 403],
 ] as const) {
-  test(`${what}: refused with ${status}`, () => {
-    const verdict = createAccess([host]).judge({ url, headers });
-    assert.deepEqual([verdict.kind, (verdict as { status: number }).status], ['refused', status]);
-  });
-
-  test(`${what}: refused, even if all else is right`, () => {
+  test(`a request with ${what} is refused with ${status}, and with the secret too unless that was missing`, () => {
     const access = createAccess([host]);
-    const cookie = welcome(access);
-    if (status === 401) return;
-    assert.equal(access.judge({ url, headers: { cookie, ...headers } }).kind, 'refused');
+    assert.equal(access.refuse(headers)?.status, status);
+    assert.equal(access.refuseStranger(headers)?.status, status === 403 ? 403 : undefined);
+    const withSecret = access.refuse({ ...headers, ...bearer(secretOf(access)) });
+    assert.equal(withSecret?.status, status === 403 ? 403 : undefined);
   });
 }
 
-test('a wrong token of a foreign page does not use the token up', () => {
+test('a wrong token does not use the token up', () => {
   const access = createAccess([host]);
-  access.judge({ url: `/?token=${access.token}`, headers: { host, origin: 'http://evil.example' } });
-  access.judge({ url: `/?token=${access.token}`, headers: { host: 'evil.example' } });
-  welcome(access);
+  for (const wrong of ['', 'x', access.token.slice(1), `${access.token}x`]) {
+    assert.equal(access.exchange({ host, ...bearer(wrong) }), undefined);
+    assert.equal(access.isSecret(wrong), false);
+  }
+  secretOf(access);
+});
+
+test('a target is a path and a query, and nothing else; none is decoded, and none throws', () => {
+  const read = (url: string | undefined) => {
+    const target = targetOf(url);
+    return target && [target.path, target.query.get('id')];
+  };
+  assert.deepEqual(read('/'), ['/', null]);
+  assert.deepEqual(read('/attach?id=a%20b&id=c'), ['/attach', 'a b']);
+  assert.deepEqual(read('/a?id=b?c'), ['/a', 'b?c']);
+  assert.deepEqual(read('/%2e%2e/x?id=%'), ['/%2e%2e/x', '%']);
+  for (const url of [undefined, '', '//', '///', '//x/sessions', '*', '?', 'http://x/sessions', 'x:1', '\\']) {
+    assert.equal(read(url), undefined, String(url));
+  }
 });

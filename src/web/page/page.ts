@@ -1,4 +1,5 @@
 /** The page: a list of sessions, and the terminal of the one that was chosen. What is chosen stands in the URL's hash. */
+import { takeToken } from './secret.js';
 import { fetchSessions, nameOf, type Session, showSessions } from './sessions.js';
 import { openTerminal } from './terminal.js';
 
@@ -50,5 +51,10 @@ window.addEventListener(
   { capture: true },
 );
 
-void refresh();
-setInterval(() => void refresh(), listEvery);
+async function start(): Promise<void> {
+  await takeToken().catch(() => {});
+  await refresh();
+  setInterval(() => void refresh(), listEvery);
+}
+
+void start();

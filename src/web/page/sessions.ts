@@ -1,4 +1,5 @@
 /** The list of sessions. */
+import { authorization, secret } from './secret.js';
 
 /** As the server sends it: Session of proto/termshim/sessions.proto. */
 export interface Session {
@@ -11,7 +12,7 @@ export interface Session {
 }
 
 export async function fetchSessions(): Promise<Session[]> {
-  const response = await fetch('sessions');
+  const response = await fetch('sessions', { headers: authorization(secret()) });
   if (!response.ok) throw new Error((await response.text()).trim());
   return (await response.json()) as Session[];
 }

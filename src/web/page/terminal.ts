@@ -1,6 +1,7 @@
 /** The terminal, and its WebSocket: attached to one session at a time, and again when the connection was lost. */
 import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
+import { secret } from './secret.js';
 import { nameOf, type Session } from './sessions.js';
 
 export interface TerminalView {
@@ -25,6 +26,12 @@ const themes: Readonly<Record<'light' | 'dark', ITheme>> = {
 
 const againAfterMs = 1000;
 
+/** What the server says, beside the output. */
+type Told = { kind: 'attached' } | { kind: 'exit'; status: number };
+
+/** A message may be 256 KiB long, as JSON, where a character has six at most. */
+const longestPiece = 16 * 1024;
+
 export function openTerminal(parent: HTMLElement, onStatus: (text: string) => void): TerminalView {
   const terminal = new Terminal({
     fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace',
@@ -38,12 +45,19 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
   let socket: WebSocket | undefined;
   let attached = '';
 
+  let isListenedTo = false;
+
   const say = (message: object): void => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    if (isListenedTo && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
-  terminal.onData((text) => say({ kind: 'typed', text }));
-  terminal.onBinary((text) => say({ kind: 'bytes', text }));
-  terminal.onResize(({ cols, rows }) => say({ kind: 'size', columns: cols, rows }));
+  const saySize = (): void => say({ kind: 'size', columns: terminal.cols, rows: terminal.rows });
+  terminal.onData((text) => {
+    for (const piece of pieces(text)) say({ kind: 'typed', text: piece });
+  });
+  terminal.onBinary((text) => {
+    for (const piece of pieces(text)) say({ kind: 'bytes', text: piece });
+  });
+  terminal.onResize(saySize);
   terminal.attachCustomKeyEventHandler((event) => !isClipboardKey(terminal, event));
   new ResizeObserver(() => fit.fit()).observe(parent);
 
@@ -58,13 +72,19 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
     const opened = new WebSocket(`ws://${location.host}/attach?${query}`);
     opened.binaryType = 'arraybuffer';
     socket = opened;
+    isListenedTo = false;
     terminal.reset();
     onStatus(`Attaching to ${name} ...`);
-    opened.addEventListener('open', () => onStatus(`Attached to ${name}.`));
+    opened.addEventListener('open', () => opened.send(secret()));
     opened.addEventListener('message', ({ data }: MessageEvent<ArrayBuffer | string>) => {
       if (socket !== opened) return;
-      if (typeof data === 'string')
-        return onStatus(`${name} has ended, status ${(JSON.parse(data) as { status: number }).status}.`);
+      if (typeof data === 'string') {
+        const told = JSON.parse(data) as Told;
+        if (told.kind === 'exit') return onStatus(`${name} has ended, status ${told.status}.`);
+        isListenedTo = true;
+        saySize();
+        return onStatus(`Attached to ${name}.`);
+      }
       terminal.write(new Uint8Array(data), () => say({ kind: 'shown', bytes: data.byteLength }));
     });
     opened.addEventListener('close', ({ code, reason }) => {
@@ -89,6 +109,17 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
     },
     focus: () => terminal.focus(),
   };
+}
+
+/** A character of two UTF-16 units stays whole. */
+function* pieces(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const end = at + longestPiece;
+    const isInPair = /^[\uD800-\uDBFF]$/.test(text[end - 1] ?? '');
+    const piece = text.slice(at, isInPair ? end - 1 : end);
+    yield piece;
+    at += piece.length;
+  }
 }
 
 function followTheme(terminal: Terminal): void {
