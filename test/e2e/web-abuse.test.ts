@@ -66,7 +66,7 @@ test('the server outlives every malformed request, refused and reset upgrade, an
   const before = openDescriptors(pid).length;
   for (const [what, sent, expected] of attempts) {
     const socket = await dial(url);
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     let answer = '';
     socket.on('data', (chunk) => (answer += String(chunk)));
     socket.write(Buffer.from(sent(url) as string, 'latin1'));
