@@ -13,7 +13,7 @@ serve(async ({ master, stdinPath, stdoutPath }) => {
   const stdin = FifoReader.open(stdinPath);
   stdin.hold();
   const copy = copyConsole({
-    console: Console.adopt(master, ''),
+    console: Console.adopt(master),
     stdout: plainSink(OwnedFd.open('/dev/null', O_WRONLY, '/dev/null')),
     stdinEnd: 'ignore',
     endsOnHangup: true,

@@ -13,7 +13,7 @@ serve(async ({ master, stdinPath, stdoutPath }) => {
   const stdin = FifoReader.open(stdinPath);
   stdin.hold();
   await copyConsole({
-    console: Console.adopt(master, ''),
+    console: Console.adopt(master),
     stdin,
     /* Not a FifoWriter: it waits for a reader, and here opening is no part of what is measured. */
     stdout: plainSink(OwnedFd.open(stdoutPath, O_RDWR | O_NONBLOCK, 'the stdout FIFO')),

@@ -1,6 +1,6 @@
 /**
  * The socket at which an OCI runtime delivers a console (`--console-socket`): the runtime dials it, and sends the pty
- * master with SCM_RIGHTS beside the tty's name. See "terminals" in runc's documentation.
+ * master with SCM_RIGHTS beside some text. See "terminals" in runc's documentation.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -150,13 +150,13 @@ function timeoutError(path: string, timeoutMs: number): TermshimError {
 }
 
 function receiveConsole(dialer: number): Console | undefined {
-  const name = new Uint8Array(4096);
-  const fd = addon.socket_receive_fd(dialer, name);
+  // Runtimes say different things about the tty here, and some nothing.
+  const fd = addon.socket_receive_fd(dialer, new Uint8Array(4096));
   if (fd === -EAGAIN) return undefined;
   if (fd < 0) {
     const fault = faults[fd];
     if (fault === undefined) throw systemError(fd, 'recvmsg', 'receive a console');
     throw new TermshimError('ERR_CONSOLE_MESSAGE', `no console came: ${fault}`, { syscall: 'recvmsg' });
   }
-  return Console.adopt(fd, Buffer.from(name.subarray(0, name.indexOf(0))).toString());
+  return Console.adopt(fd);
 }

@@ -12,22 +12,19 @@ export interface Size {
 }
 
 export class Console {
-  /**
-   * The tty's name as the sender gave it, `/dev/pts/3`: a label. It is a name in the container's /dev/pts, which is not
-   * ours.
-   */
+  /** The tty's, `/dev/pts/3`, by the number that the kernel gave it: in a container's /dev/pts, if the pty is of there. */
   readonly name: string;
   readonly #master: OwnedFd;
 
-  private constructor(master: OwnedFd, name: string) {
+  private constructor(master: OwnedFd, number: number) {
     this.#master = master;
-    this.name = name;
+    this.name = `/dev/pts/${number}`;
   }
 
   /** Opens a new pty on this host. Its tty is at `console.name`, unlocked. */
   static open(size?: Size): Console {
     const fd = check(addon.tty_open_master(), 'open', 'open a pty master at /dev/ptmx');
-    const console = new Console(new OwnedFd(fd, 'the console'), `/dev/pts/${addon.tty_pts_number(fd)}`);
+    const console = new Console(new OwnedFd(fd, 'the console'), addon.tty_pts_number(fd));
     if (size !== undefined) console.resize(size);
     return console;
   }
@@ -36,7 +33,7 @@ export class Console {
    * Takes over a descriptor that came from outside, and makes it non-blocking: runtimes send it blocking. Anything but
    * a pty master is closed and refused with ERR_NOT_A_CONSOLE; TIOCGPTN is what only a master answers.
    */
-  static adopt(fd: number, name: string): Console {
+  static adopt(fd: number): Console {
     const master = new OwnedFd(check(addon.fd_adopt(fd), 'fcntl', 'take over a console'), 'the console');
     const number = addon.tty_pts_number(fd);
     if (number < 0) {
@@ -47,7 +44,7 @@ export class Console {
       });
     }
     addon.fd_set_nonblocking(fd, true);
-    return new Console(master, nameless.has(name) ? `/dev/pts/${number}` : name);
+    return new Console(master, number);
   }
 
   get fd(): number {
@@ -99,6 +96,3 @@ export class Console {
     this.close();
   }
 }
-
-/** What says nothing of the tty. runc calls every console by what it has opened. */
-const nameless: ReadonlySet<string> = new Set(['', '/dev/ptmx']);

@@ -5,8 +5,10 @@
  * program cannot be run, ERR_RUNTIME_FAILED with the runtime's own last words if it said no, ERR_RUNTIME_DIED if a
  * signal ended it, and ERR_RUNTIME_TIMEOUT.
  */
-import { basename } from 'node:path';
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
 import { type OciState, parseState } from './oci-state.js';
 import {
   checkpointArguments,
@@ -104,6 +106,19 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     await call(verb, args, more);
   };
 
+  /** The pid file tells the exit status of a process from that of a runtime which made none. */
+  const execInForeground = async (id: string, exec: ExecArguments, more: Partial<RuntimeCall>) => {
+    const place = createPrivateDirectory('exec');
+    try {
+      const { pidFile = join(place.path, 'pid') } = exec;
+      rmSync(pidFile, { force: true });
+      const args = execArguments(id, { ...exec, pidFile });
+      return await call('exec', args, { ...more, timeoutMs: Number.POSITIVE_INFINITY, madePidFile: pidFile });
+    } finally {
+      place.remove();
+    }
+  };
+
   /** Runs a command whose stdout is JSON that `read` understands. */
   const ask = async <T>(verb: string, args: string[], read: (text: string) => T | undefined): Promise<T> => {
     const { stdout } = await call(verb, args, { hasAnswer: true });
@@ -127,8 +142,10 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
       }
     },
     async exec(id, { stdio, signal, ...rest }) {
-      const wait = rest.detach === true ? {} : { timeoutMs: Number.POSITIVE_INFINITY, isStatusAnswer: true };
-      const { status } = await call('exec', execArguments(id, rest), { stdio, signal, ...wait });
+      const { status } =
+        rest.detach === true
+          ? await call('exec', execArguments(id, rest), { stdio, signal })
+          : await execInForeground(id, rest, { stdio, signal });
       return status;
     },
     pause: (id) => run('pause', [id]),

@@ -6,7 +6,7 @@
  * only with the end of the container. For the same reason a call settles when the program exits.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
@@ -39,8 +39,11 @@ export interface RuntimeCall {
   signal?: AbortSignal | undefined;
   /** The time after which the runtime is killed. */
   timeoutMs: number;
-  /** An exit status without an error in the log is the answer and no failure, as of `exec` in the foreground. */
-  isStatusAnswer?: boolean;
+  /**
+   * As of `exec` in the foreground: where the runtime makes a process, it writes the pid to this file. The exit status is the
+   * process's then, and the answer, unless there is an error in the log.
+   */
+  madePidFile?: string;
 }
 
 /** Where the program runs, if that can be entered, and else at `/`: a bundle may be gone before its container is. */
@@ -187,15 +190,25 @@ function spawnError(call: RuntimeCall, error: unknown): TermshimError {
 /** A container that inherited stderr may go on writing to it; what the runtime itself said stands at the beginning. */
 const maxStderrBytes = 16_384;
 
+/** Of the log, what stands at the end. */
+const maxLogBytes = 65_536;
+
+/** The longest answer is the list of a container's processes. A longer one is cut off, and so cannot be understood. */
+const maxAnswerBytes = 4 * 1024 * 1024;
+
 async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<RuntimeAnswer> {
   const { status, signal } = ending;
   const words =
-    status === 0 ? '' : lastErrorWords(await readIfThere(files.log), await readIfThere(files.stderr, maxStderrBytes));
+    status === 0
+      ? ''
+      : lastErrorWords(await readIfThere(files.log, -maxLogBytes), await readIfThere(files.stderr, maxStderrBytes));
   // A runtime that said no did so before it could be killed: its words count for more than the abort.
   if (call.signal?.aborted && (status === 0 || signal !== null))
     throw abortedWith(call.signal.reason, call.name, words);
-  if (status === 0) return { status, stdout: call.hasAnswer === true ? await readIfThere(files.stdout) : '' };
-  if (status !== null && call.isStatusAnswer === true && words === '') return { status, stdout: '' };
+  if (status === 0)
+    return { status, stdout: call.hasAnswer === true ? await readIfThere(files.stdout, maxAnswerBytes) : '' };
+  const isProcess = call.madePidFile !== undefined && existsSync(call.madePidFile);
+  if (status !== null && isProcess && words === '') return { status, stdout: '' };
   throw failureOf(call, ending, words);
 }
 
@@ -219,13 +232,15 @@ function failureOf({ name, verb, timeoutMs }: RuntimeCall, ending: Ending, words
   return new TermshimError('ERR_RUNTIME_DIED', `${name} ${verb} was killed by ${signal}; ${said}`);
 }
 
-/** A file of the call, or its beginning; empty if the runtime did not write it. */
-async function readIfThere(path: string, maxBytes?: number): Promise<string> {
+/** The beginning of a file of the call, or, with a negative number, its end; empty if the runtime did not write it. */
+async function readIfThere(path: string, bytes: number): Promise<string> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);
-    if (maxBytes === undefined) return await file.readFile('utf8');
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
+    const { size } = await file.stat();
+    const length = Math.min(size, Math.abs(bytes));
+    const position = bytes < 0 ? size - length : 0;
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
     return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return '';

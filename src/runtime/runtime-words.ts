@@ -18,20 +18,55 @@ export function lastErrorWords(log: string, stderr: string): string {
 }
 
 function lastLogged(log: string): string | undefined {
-  const errors = log.split('\n').flatMap(errorOfLine);
-  return errors.at(-1);
+  let last: string | undefined;
+  for (const entry of objectsIn(log)) last = errorOf(entry) ?? last;
+  return last;
 }
 
-function errorOfLine(line: string): string[] {
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    // The runtime may have died in the middle of a line.
-    return [];
-  }
-  if (typeof entry !== 'object' || entry === null) return [];
-  const { level, msg } = entry as { level?: unknown; msg?: unknown };
+function errorOf({ level, msg }: { level?: unknown; msg?: unknown }): string | undefined {
   const isError = level === 'error' || level === 'fatal' || level === 'panic';
-  return isError && typeof msg === 'string' && msg !== '' ? [msg] : [];
+  return isError && typeof msg === 'string' && msg !== '' ? msg : undefined;
+}
+
+/** How many times a text that is not JSON is looked through for some that is. */
+const maxFaults = 32;
+
+/**
+ * The objects of a text that is a stream of JSON values, over however many lines each. What is none is left out, to the end of
+ * its line: the runtime may have died in the middle of it, and a program that it started may have written there too.
+ */
+function* objectsIn(text: string): Generator<object> {
+  let faults = 0;
+  let at = text.indexOf('{');
+  while (at >= 0 && faults < maxFaults) {
+    const end = endOfObject(text, at);
+    const value = end === undefined ? undefined : parseObject(text.slice(at, end));
+    if (value === undefined) faults++;
+    else yield value;
+    const next = value === undefined ? text.indexOf('\n', at) : end;
+    at = next === undefined || next < 0 ? -1 : text.indexOf('{', next);
+  }
+}
+
+/** What opens or closes an object, or a whole string: a brace in one is none, and a newline stands in none. */
+const tokens = /[{}]|"(?:[^"\\\n]|\\.)*"/g;
+
+/** The offset behind an object that begins at `from`; undefined if it has no end. */
+function endOfObject(text: string, from: number): number | undefined {
+  let depth = 0;
+  tokens.lastIndex = from;
+  for (let token = tokens.exec(text); token !== null; token = tokens.exec(text)) {
+    if (token[0] === '{') depth++;
+    else if (token[0] === '}') depth--;
+    if (depth === 0) return tokens.lastIndex;
+  }
+  return undefined;
+}
+
+function parseObject(text: string): object | undefined {
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return undefined;
+  }
 }

@@ -132,13 +132,45 @@ for (const [name, code, message] of failures) {
   });
 }
 
-test('takes the status of a foreground exec for an answer, but not an error in the log', async (t) => {
+/** Notes the pid of the process that it made, if it made one. */
+const withPid = 'while [ "$1" != --pid-file ]; do shift; done; echo 1 >"$2"; ';
+
+test('takes the status of a foreground exec for an answer if there was a process, and no error in the log', async (t) => {
   const exec = { processFile: '/p', stdio: ['ignore', 'ignore', 'ignore'] } as const;
-  const silent = setUp(t, 'runtime-that-fails-silently');
-  assert.equal(await silent.runtime.exec('c', exec), 7);
-  await assert.rejects(silent.runtime.exec('c', { ...exec, detach: true }), { code: 'ERR_RUNTIME_FAILED' });
+  const running = (script: string) => setUp(t, '', [], { command: ['/bin/sh', '-c', script, 'sh'] });
+  const { runtime, assertNothingLeft } = running(`${withPid}exit 7`);
+  assert.equal(await runtime.exec('c', exec), 7);
+  const pidFile = join(temporaryDirectory(t), 'pid');
+  assert.equal(await runtime.exec('c', { ...exec, pidFile }), 7);
+  assert.equal(readFileSync(pidFile, 'utf8'), '1\n');
+  await assert.rejects(runtime.exec('c', { ...exec, pidFile, detach: true }), { code: 'ERR_RUNTIME_FAILED' });
+  assertNothingLeft();
+  const silent = { code: 'ERR_RUNTIME_FAILED', message: 'runc exec failed: exit status 1, and it gave no reason' };
+  // The file is there from the call before.
+  for (const more of [{}, { pidFile }])
+    await assert.rejects(running('exit 1').runtime.exec('c', { ...exec, ...more }), silent);
   const failing = setUp(t, 'runtime-that-fails-with-json-log');
   await assert.rejects(failing.runtime.exec('c', exec), { message: 'runc exec failed: no such kernel' });
+});
+
+test('tells the reason of a log with entries of several lines, and no status of a process', async (t) => {
+  const exec = { processFile: '/p', stdio: ['ignore', 'ignore', 'ignore'] } as const;
+  const failing = setUp(t, 'runtime-that-logs-over-several-lines');
+  const reason = { code: 'ERR_RUNTIME_FAILED', message: 'runc exec failed: the container `c` is not running' };
+  await assert.rejects(failing.runtime.exec('c', exec), reason);
+  await assert.rejects(failing.runtime.exec('c', { ...exec, detach: true }), reason);
+  failing.assertNothingLeft();
+});
+
+test('bounds what a runtime says and answers', async (t) => {
+  const log = `while [ "$1" != --log ]; do shift; done; yes '{"level":"info","msg":"x"}' | head -c 30000000 >"$2"; `;
+  const entry = `echo '\n{"level":"error","msg":"the reason"}' >>"$2"; `;
+  const answer = `printf '['; yes '1,' | head -c 30000000; printf '1]'; `;
+  const running = (script: string) => setUp(t, '', [], { command: ['/bin/sh', '-c', script, 'sh'] }).runtime;
+  const before = process.memoryUsage.rss();
+  await assert.rejects(running(`${log}${entry}exit 1`).start('c'), { message: 'runc start failed: the reason' });
+  await assert.rejects(running(answer).ps('c'), { message: 'runc ps failed: cannot understand its answer' });
+  assert.ok(process.memoryUsage.rss() - before < 25_000_000, 'it was read whole');
 });
 
 test('gives the caller’s descriptors to the runtime', async (t) => {
