@@ -36,7 +36,9 @@ static void format_address(const struct call *call, char into[static ADDRESS_LEN
 
 /* containerd 1.6 finds the daemon by this file in the bundle, its working directory, after it was started again. */
 static bool write_address(const char *address) {
-  int fd = open(".address", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  /* Nothing that has the name is written to. */
+  unlink(".address");
+  int fd = open(".address", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return false;
   bool is_written = write(fd, address, ADDRESS_LENGTH) == ADDRESS_LENGTH;
   return close(fd) == 0 && is_written && rename(".address", "address") == 0;

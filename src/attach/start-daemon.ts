@@ -77,7 +77,8 @@ export async function removeDeadSocket(): Promise<void> {
 async function startNewDaemon(directory: string): Promise<StartedDaemon> {
   const [socket, log] = [join(directory, daemonFiles.socket), join(directory, daemonFiles.log)];
   const pairs = ['--namespace', daemonNamespace, '--socket', socket, '--log', log, ...idleExit()];
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW } = constants;
+  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW;
   using listener = listen(socket);
   using stderr = OwnedFd.open(log, flags, `the log ${log}`);
   try {

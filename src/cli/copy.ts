@@ -1,11 +1,11 @@
 /**
  * `termshim copy`: the console copier as a daemon process, for any OCI runtime that is given the socket.
  */
-import { writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Console } from '../os/console.js';
 import { ConsoleSocket } from '../os/console-socket.js';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import { writePidFile } from '../os/replace-file.js';
 import { watchProcess } from '../os/reaper.js';
 import { type StdinEnd, stdinEndPolicies } from '../stdio/console-input.js';
 import { type CopyResult, copyConsole } from '../stdio/copy-console.js';
@@ -112,7 +112,7 @@ const nothingCopied: CopyResult = {
 async function connect(options: CopyOptions, signal: AbortSignal): Promise<{ console: Console; stdout: FifoWriter }> {
   const timeoutMs = options.connectTimeout;
   using socket = ConsoleSocket.listen(options.consoleSocket);
-  if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
+  if (options.pidFile !== undefined) await writePidFile(options.pidFile, `${process.pid}\n`);
   printJson({ consoleSocket: socket.path });
   const [console, stdout] = await together(
     signal,

@@ -1,12 +1,13 @@
 /**
  * `termshim recvtty`: takes the place of runc's `recvtty`, with the same options and arguments.
  */
-import { constants, writeFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Console } from '../os/console.js';
 import { ConsoleSocket } from '../os/console-socket.js';
 import { openHostStream } from '../os/host-terminal.js';
 import { OwnedFd } from '../os/owned-fd.js';
+import { writePidFile } from '../os/replace-file.js';
 import { copyConsole } from '../stdio/copy-console.js';
 import { plainSink } from '../stdio/sink.js';
 import { printError, onEndSignal } from './exit.js';
@@ -38,7 +39,7 @@ Example:
 `;
 
 async function recvtty(path: string, options: RecvttyOptions): Promise<void> {
-  if (options.pidFile !== undefined) writeFileSync(options.pidFile, `${process.pid}\n`);
+  if (options.pidFile !== undefined) await writePidFile(options.pidFile, `${process.pid}\n`);
   const ending = new AbortController();
   const removeHandlers = onEndSignal(() => ending.abort());
   const socket = ConsoleSocket.listen(path);

@@ -3,11 +3,12 @@
  * is the shim's bundle too. `exec/` in it has a directory for each process that was added.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../os/errors.js';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { replaceFile } from '../os/replace-file.js';
 import { makeRuntimeDirectory, runtimeDirectory } from '../os/runtime-directory.js';
 
 const schema = v.object({
@@ -87,9 +88,7 @@ export function removeDirectory(ids: ProcessIds): void {
 
 /** Whole or not at all. */
 export function writeRecord(id: string, record: ForeignRecord): void {
-  const path = recordOf(id);
-  write(`${path}.new`, JSON.stringify(record));
-  renameSync(`${path}.new`, path);
+  replaceFile(recordOf(id), JSON.stringify(record));
 }
 
 /** Undefined if there is no such container. */
@@ -123,7 +122,7 @@ function recordOf(id: string): string {
 
 function write(path: string, text: string): void {
   try {
-    writeFileSync(path, text, { mode: 0o600 });
+    writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     throw fileError(error, `write ${path}`);
   }

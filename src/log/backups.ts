@@ -3,96 +3,122 @@
  * say all there is to know, so a kill in between leaves nothing that the next writer cannot go on with.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import type { TermshimError } from '../os/errors.js';
+import { type FileHandle, readdir, rename, unlink } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { TermshimError } from '../os/errors.js';
 import { errnoOf } from '../os/file-error.js';
 import { createQueue } from '../os/queue.js';
-import { openForAppend } from './append-file.js';
+import type { TrustedDirectory } from '../os/trusted-directory.js';
+import { openToRead } from '../os/trusted-file.js';
 import { compressFile } from './compress.js';
 import { logError } from './log-error.js';
 import type { LogOptions } from './options.js';
+import { createTemporary, isTemporary, type Temporary, temporaryName } from './temporary-file.js';
 
 export interface Backups {
   /** Removes what a writer that was killed has left half done, and compresses what it has not compressed. */
   begin(): Promise<void>;
   /** Puts the file of the log aside as `F.1`, and answers with the empty one in its place. If that fails, `F` stays. */
   replace(): Promise<FileHandle>;
+  /** Settles when nothing is being compressed. Does not fail. */
+  settle(): Promise<void>;
 }
 
-/** @param onTrouble told once when a file cannot be compressed; that is tried again when the next is full */
+/**
+ * @param directory of the log, held open until the last call and the last compression have ended
+ * @param onTrouble told once when a file cannot be compressed; that is tried again when the next is full
+ */
 export function createBackups(
+  directory: TrustedDirectory,
   { path, maxFiles, compress }: LogOptions,
   onTrouble: (error: TermshimError) => void,
 ): Backups {
-  const [fresh, compressed] = [`${path}.termshim-new`, `${path}.termshim-gz`];
+  const log = basename(path);
+  const at = (name: string): string => directory.at(name);
   const exclusively = createQueue();
   let compression: Compression | undefined;
   let [isCompressing, isStuck] = [false, false];
+  let compressing = Promise.resolve();
+  const findBackups = async (): Promise<Backup[]> => backupsOf(log, await readdir(at('.')));
   const shift = async (): Promise<void> => {
-    for (const { number, suffix } of (await findBackups(path)).toReversed()) {
-      const name = `${path}.${number}${suffix}`;
-      if (number >= maxFiles - 1) await remove(name);
-      else await rename(name, `${path}.${number + 1}${suffix}`);
+    for (const { number, suffix } of (await findBackups()).toReversed()) {
+      const name = at(`${log}.${number}${suffix}`);
+      if (number >= maxFiles - 1) await removeOr(name, () => rename(name, at(temporaryName(log, 'old'))));
+      else await rename(name, at(`${log}.${number + 1}${suffix}`));
     }
     if (compression !== undefined && ++compression.number >= maxFiles) compression.stop.abort();
   };
   const startCompression = async (): Promise<Compression | undefined> => {
-    const next = (await findBackups(path)).find(({ suffix }) => suffix === '');
-    if (next === undefined) return undefined;
-    const source = await open(`${path}.${next.number}`);
-    compression = { number: next.number, source, stop: new AbortController() };
-    return compression;
+    for (const { number, suffix } of await findBackups()) {
+      const source =
+        suffix === '' ? await openToRead(directory, `${path}.${number}`).catch(unlessUntrusted) : undefined;
+      if (source === undefined) continue;
+      const target = await createTemporary(directory, log, 'gz', constants.O_WRONLY).catch(async (error: unknown) => {
+        await source.close();
+        throw error;
+      });
+      compression = { number, source, target, stop: new AbortController() };
+      return compression;
+    }
+    return undefined;
   };
-  const finishCompression = async ({ number, stop }: Compression): Promise<void> => {
+  const finishCompression = async ({ number, target, stop }: Compression): Promise<void> => {
     compression = undefined;
-    if (stop.signal.aborted) return remove(compressed);
-    await rename(compressed, `${path}.${number}.gz`);
-    await remove(`${path}.${number}`);
+    if (stop.signal.aborted) return remove(target.path);
+    await rename(target.path, at(`${log}.${number}.gz`));
+    await remove(at(`${log}.${number}`));
   };
   const compressAll = async (): Promise<void> => {
     if (!compress || isCompressing) return;
     isCompressing = true;
+    let running: Compression | undefined;
     try {
       for (;;) {
-        const running = await exclusively(startCompression);
+        running = await exclusively(startCompression);
         if (running === undefined) return;
-        await compressFile(running.source, compressed, running.stop.signal).catch((error: unknown) => {
-          if (!running.stop.signal.aborted) throw error;
+        const { source, target, stop } = running;
+        await compressFile(source, target.file, stop.signal).catch((error: unknown) => {
+          if (!stop.signal.aborted) throw error;
         });
-        await exclusively(() => finishCompression(running));
+        await exclusively(() => finishCompression(running as Compression));
         isStuck = false;
       }
     } catch (error) {
       if (!isStuck) onTrouble(logError(error, `compress a full file of the log ${path}`));
       isStuck = true;
-      await remove(compressed).catch(() => {});
+      if (running !== undefined) await remove(running.target.path).catch(() => {});
     } finally {
       compression = undefined;
       isCompressing = false;
     }
   };
+  const compressInTime = (): void => {
+    const before = compressing;
+    compressing = compressAll().then(() => before);
+  };
   return {
     async begin() {
-      for (const leftover of [fresh, compressed]) await remove(leftover).catch(() => {});
-      void compressAll();
+      const leftovers = (await readdir(at('.')).catch(() => [])).filter((name) => isTemporary(log, name));
+      for (const leftover of leftovers) await remove(at(leftover)).catch(() => {});
+      compressInTime();
     },
     replace: () =>
       exclusively(async () => {
-        const next = await openForAppend(fresh, constants.O_TRUNC);
+        const next = await createTemporary(directory, log, 'new', constants.O_RDWR | constants.O_APPEND);
         try {
           await shift();
           // Somebody may have removed it.
-          await rename(path, `${path}.1`).catch(unlessMissing);
-          await rename(fresh, path);
+          await rename(at(log), at(`${log}.1`)).catch(unlessMissing);
+          await rename(next.path, at(log));
         } catch (error) {
-          await next.close();
-          await remove(fresh);
+          await next.file.close();
+          await remove(next.path);
           throw error;
         }
-        void compressAll();
-        return next;
+        compressInTime();
+        return next.file;
       }),
+    settle: () => compressing,
   };
 }
 
@@ -100,6 +126,7 @@ interface Compression {
   /** Of the file that is compressed, which may be put further aside meanwhile. */
   number: number;
   source: FileHandle;
+  target: Temporary;
   /** Aborted when the file is removed meanwhile. */
   stop: AbortController;
 }
@@ -110,10 +137,10 @@ interface Backup {
 }
 
 /** The newest first. */
-async function findBackups(path: string): Promise<Backup[]> {
-  const prefix = `${basename(path)}.`;
-  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(prefix));
+function backupsOf(log: string, names: readonly string[]): Backup[] {
+  const prefix = `${log}.`;
   const found = names.flatMap((name): Backup[] => {
+    if (!name.startsWith(prefix)) return [];
     const [, number, suffix = ''] = /^([1-9]\d*)(\.gz)?$/.exec(name.slice(prefix.length)) ?? [];
     return number === undefined ? [] : [{ number: Number(number), suffix: suffix as Backup['suffix'] }];
   });
@@ -122,6 +149,20 @@ async function findBackups(path: string): Promise<Backup[]> {
 
 function remove(path: string): Promise<void> {
   return unlink(path).catch(unlessMissing);
+}
+
+/** A directory, which none of ours is, is no reason to stop: it loses the name. */
+async function removeOr(path: string, otherwise: () => Promise<void>): Promise<void> {
+  await remove(path).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EISDIR' && errnoOf(error) !== 'EPERM') throw error;
+    return otherwise();
+  });
+}
+
+/** What others have put there in the name of a full file is none. */
+function unlessUntrusted(error: unknown): undefined {
+  if (!(error instanceof TermshimError)) throw error;
+  return undefined;
 }
 
 function unlessMissing(error: unknown): void {

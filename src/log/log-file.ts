@@ -2,14 +2,15 @@
  * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv, for each disk
  * by one at a time: a disk that hangs stops no console, and no log on another.
  */
+import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { TermshimError } from '../os/errors.js';
+import type { TermshimError } from '../os/errors.js';
 import { type Queue, createQueue } from '../os/queue.js';
-import { openForAppend } from './append-file.js';
-import { createBackups } from './backups.js';
+import { openDirectoryOf, type TrustedDirectory } from '../os/trusted-directory.js';
+import { assertNotShared, openToAppend } from '../os/trusted-file.js';
+import { type Backups, createBackups } from './backups.js';
 import { logError } from './log-error.js';
-import { makeDirectory } from './make-directory.js';
+import { logMode } from './log-mode.js';
 import type { LogOptions } from './options.js';
 import { mendTail } from './tail.js';
 
@@ -30,15 +31,16 @@ export interface LogFile {
 }
 
 /**
- * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED.
+ * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED, and with
+ * ERR_PATH_UNTRUSTED.
  *
  * @param onTrouble told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
  *   that is tried again whenever it has grown by as much once more
  */
 export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
-  let { file, size, inTurn } = await openAtEnd(options);
-  const backups = createBackups(options, onTrouble);
+  let { file, size, inTurn, directory } = await openAtEnd(options);
+  let backups = createBackups(directory, options, onTrouble);
   await backups.begin();
   let fullAt = maxBytes;
   let [isStuck, isClosed] = [false, false];
@@ -78,15 +80,18 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
   return {
     write: (entries) => inTurn(() => write(entries)),
     async reopen() {
-      const old = file;
-      ({ file, size, inTurn } = await openAtEnd(options));
+      const old = { file, directory, backups };
+      ({ file, size, inTurn, directory } = await openAtEnd(options));
+      backups = createBackups(directory, options, onTrouble);
       fullAt = maxBytes;
-      await closeFile(old);
+      await closeFile(old.file);
+      letGo(old);
     },
     async close() {
       if (isClosed) return;
       isClosed = true;
       await closeFile(file);
+      letGo({ directory, backups });
     },
   };
 }
@@ -96,18 +101,25 @@ interface OpenedFile {
   size: number;
   /** For what is done to the disk that it lies on. */
   inTurn: Queue;
+  directory: TrustedDirectory;
+}
+
+/** What is being compressed goes on, and needs the directory. */
+function letGo({ directory, backups }: { directory: TrustedDirectory; backups: Backups }): void {
+  void backups.settle().then(() => directory.close());
 }
 
 async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
-  let file: FileHandle | undefined;
+  let [directory, file]: [TrustedDirectory?, FileHandle?] = [];
   try {
-    await makeDirectory(dirname(path));
-    file = await openForAppend(path);
-    const stats = await file.stat();
-    if (!stats.isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
-    return { file, size: await mendTail(file, format), inTurn: turnsOf(stats.dev) };
+    directory = await openDirectoryOf(path, true);
+    assertNotShared(directory, path);
+    file = await openToAppend(directory, path, { access: constants.O_RDWR, mode: logMode });
+    const { dev } = await file.stat();
+    return { file, size: await mendTail(file, format), inTurn: turnsOf(dev), directory };
   } catch (error) {
     await file?.close();
+    await directory?.close();
     throw logError(error, `open the log ${path}`);
   }
 }

@@ -1,16 +1,15 @@
 /** A file with the bytes of a process as they are, of both its streams. */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { TermshimError } from '../os/errors.js';
+import type { FileHandle } from 'node:fs/promises';
 import { createQueue } from '../os/queue.js';
+import { openDirectoryOf } from '../os/trusted-directory.js';
+import { assertNotShared, openToAppend } from '../os/trusted-file.js';
 import type { Log, LogEvents } from './log.js';
 import { logError } from './log-error.js';
-import { makeDirectory } from './make-directory.js';
 
-/** Appends. Bytes that a full disk does not take are lost and counted. Fails with ERR_LOG_FAILED. */
+/** Appends. Bytes that a full disk does not take are lost and counted. Fails as openPlainFile. */
 export async function openPlainLog(path: string, events: LogEvents): Promise<Log> {
-  let file = await openFile(path);
+  let file = await openPlainFile(path);
   const exclusively = createQueue();
   let waiting: Uint8Array[] = [];
   let [pendingBytes, lostBytes] = [0, 0];
@@ -53,7 +52,7 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
     flush,
     reopen: () =>
       exclusively(async () => {
-        const next = await openFile(path);
+        const next = await openPlainFile(path);
         await file.close();
         file = next;
       }),
@@ -75,18 +74,16 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
 /** So much may wait for the disk, and when so little waits there is room again. */
 const [fullBytes, roomBytes] = [1024 * 1024, 512 * 1024];
 
-const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY } = constants;
-
-/** With containerd's mode. An open waits for nobody. */
-async function openFile(path: string): Promise<FileHandle> {
-  let file: FileHandle | undefined;
+/**
+ * With containerd's mode. What is there may be a device of /dev; the open waits for nobody. Fails with ERR_LOG_FAILED and
+ * ERR_PATH_UNTRUSTED.
+ */
+export async function openPlainFile(path: string): Promise<FileHandle> {
   try {
-    await makeDirectory(dirname(path));
-    file = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o644);
-    if ((await file.stat()).isFIFO()) throw new TermshimError('ERR_LOG_FAILED', `${path} is a FIFO, and not a file`);
-    return file;
+    await using directory = await openDirectoryOf(path, true);
+    assertNotShared(directory, path);
+    return await openToAppend(directory, path, { access: constants.O_WRONLY, mode: 0o644, takesDevice: true });
   } catch (error) {
-    await file?.close();
     throw logError(error, `open the file ${path}`);
   }
 }

@@ -91,7 +91,7 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     return fd;
   };
   const openInput = (text: string): number => {
-    writeFileSync(files.stdin, text, { mode: 0o600 });
+    writeFileSync(files.stdin, text, { mode: 0o600, flag: 'wx' });
     return openPrivate(files.stdin, 'r');
   };
   try {

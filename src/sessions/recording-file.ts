@@ -1,7 +1,11 @@
 /** The file of a recording: it takes lines at once, and writes them off the main thread. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { openDirectoryOf } from '../os/trusted-directory.js';
+import { createFile } from '../os/trusted-file.js';
 
 export interface RecordingFile {
   /** Characters that are not written yet. */
@@ -18,7 +22,8 @@ const flushMs = 500;
 const flushLength = 64 * 1024;
 
 /**
- * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, and with ERR_SYSTEM if it cannot be made.
+ * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, ERR_PATH_UNTRUSTED, and with ERR_SYSTEM if it cannot be
+ * made.
  *
  * @param onFailure told once: a write failed. The file ends with the last line that is whole, and takes no more.
  */
@@ -92,8 +97,10 @@ export async function createRecordingFile(
 
 async function create(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'wx', 0o600);
+    await using directory = await openDirectoryOf(path);
+    return await createFile(directory.at(basename(path)), constants.O_WRONLY, 0o600);
   } catch (error) {
+    if (error instanceof TermshimError) throw error;
     if (errnoOf(error) !== 'EEXIST') throw fileError(error, `create the recording ${path}`);
     throw new TermshimError('ERR_FILE_EXISTS', `there is a file ${path} already, and a recording overwrites none`);
   }

@@ -1,16 +1,11 @@
 /** The bundle's `address` file: where the daemon of the container listens. containerd 1.6 reads it after a restart. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { replaceFile } from '../os/replace-file.js';
 
 export function writeBundleAddress(bundle: string, address: string): void {
-  const temporary = join(bundle, '.address');
-  try {
-    writeFileSync(temporary, address, { mode: 0o600 });
-    renameSync(temporary, pathIn(bundle));
-  } catch (error) {
-    throw fileError(error, `write ${pathIn(bundle)}`);
-  }
+  replaceFile(pathIn(bundle), address);
 }
 
 /** Undefined if there is none: `start` has failed, or was never asked. */
@@ -24,7 +19,7 @@ export function readBundleAddress(bundle: string): string | undefined {
 }
 
 export function removeBundleAddress(bundle: string): void {
-  rmSync(pathIn(bundle), { force: true });
+  rmSync(pathIn(bundle), { recursive: true, force: true });
 }
 
 function pathIn(bundle: string): string {

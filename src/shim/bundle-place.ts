@@ -28,7 +28,7 @@ export function openBundlePlace(bundle: string, own: OwnSettings | undefined): B
   const remove = (): void => place.remove();
   if (own.config.length === 0) return { bundle, directory, remove };
   try {
-    writeFileSync(join(directory, 'config.json'), own.config, { mode: 0o600 });
+    writeFileSync(join(directory, 'config.json'), own.config, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     remove();
     throw fileError(error, `write the bundle ${directory}`);

@@ -3,10 +3,11 @@
  * daemon writes it before it makes anything of a container, and removes it when all of that is gone. Where there is none,
  * the launcher (native/launcher/delete.c) answers `delete` by itself.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { replaceFile } from '../os/replace-file.js';
 
 const schema = v.object({
   /** The OCI runtime: the program and its leading arguments. */
@@ -22,13 +23,7 @@ export type ContainerRecord = v.InferOutput<typeof schema>;
 
 /** Whole or not at all: a daemon that is killed here leaves no half of it. */
 export function writeContainerRecord(bundle: string, record: ContainerRecord): void {
-  const temporary = join(bundle, '.termshim.json');
-  try {
-    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-    renameSync(temporary, pathIn(bundle));
-  } catch (error) {
-    throw fileError(error, `write ${pathIn(bundle)}`);
-  }
+  replaceFile(pathIn(bundle), JSON.stringify(record));
 }
 
 /** Does not throw: a record that stays costs `delete` some time, and nothing else. */

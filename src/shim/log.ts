@@ -44,7 +44,11 @@ const maxBytes = 4096;
 
 /** Opened anew for each line: the daemon has many containers, and containerd may leave and come back. */
 function writeLine(path: string, line: string): void {
-  const fd = addon.fd_open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK, 0);
+  const fd = addon.fd_open(
+    path,
+    constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOFOLLOW,
+    0,
+  );
   if (fd < 0) return;
   const bytes = Buffer.from(line).subarray(0, maxBytes - 1);
   addon.fd_write(fd, Buffer.concat([bytes, Buffer.from('\n')]));

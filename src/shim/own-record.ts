@@ -2,10 +2,11 @@
  * What the daemon of a user writes into the directory of each of its containers, for the case that it is killed: the next
  * one ends what is left. For containerd's there is another record, and a `delete`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { replaceFile } from '../os/replace-file.js';
 
 const schema = v.object({
   id: v.string(),
@@ -19,11 +20,7 @@ export type OwnRecord = v.InferOutput<typeof schema>;
 
 /** It goes with the directory. */
 export function writeOwnRecord(directory: string, record: OwnRecord): void {
-  try {
-    writeFileSync(pathIn(directory), JSON.stringify(record), { mode: 0o600 });
-  } catch (error) {
-    throw fileError(error, `write ${pathIn(directory)}`);
-  }
+  replaceFile(pathIn(directory), JSON.stringify(record));
 }
 
 /** Undefined where there is none. */

@@ -43,7 +43,7 @@ function argumentsOf({ namespace, address, socket, reserve, isDebug }: ShimDaemo
 
 /** A daemon that fails before it can serve says so on stderr, and containerd reads this FIFO, if it made one. */
 function openLog(bundle: string): OwnedFd | undefined {
-  const fd = addon.fd_open(join(bundle, 'log'), constants.O_WRONLY | constants.O_NONBLOCK, 0);
+  const fd = addon.fd_open(join(bundle, 'log'), constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW, 0);
   return fd < 0 ? undefined : new OwnedFd(fd, 'the log');
 }
 

@@ -18,7 +18,7 @@ export async function launchExec(
   const directory = createPrivateDirectory('exec');
   const processFile = join(directory.path, 'process.json');
   try {
-    writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600 });
+    writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600, flag: 'wx' });
     return await launchProcess({
       io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, onFault }),
       pidFile: join(directory.path, 'pid'),

@@ -96,6 +96,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_MOUNT_FAILED: Code.Internal,
   ERR_NOT_A_CONSOLE: Code.Internal,
   ERR_NO_DAEMON: Code.Unavailable,
+  ERR_PATH_UNTRUSTED: Code.FailedPrecondition,
   ERR_PROCESS_NOT_FOUND: Code.NotFound,
   ERR_REQUEST_INVALID: Code.InvalidArgument,
   ERR_RUNTIME_DIED: Code.Aborted,

@@ -127,7 +127,7 @@ leakTest(
     await log.flush();
     assert.equal(existsSync(path), false);
     symlinkSync('c.log', path);
-    await assert.rejects(log.reopen(), { code: 'ERR_LOG_FAILED', errno: 'ELOOP' });
+    await assert.rejects(log.reopen(), { code: 'ERR_PATH_UNTRUSTED' });
     log.write('stdout', Buffer.from('still\n'));
     await log.flush();
     renameSync(path, `${path}.link`);
@@ -144,7 +144,7 @@ leakTest('what cannot be a log is refused with its reason', async (scope) => {
   const file = join(directory, 'file');
   writeFileSync(file, '');
   const refusals = [
-    [directory, 'EISDIR'],
+    [directory, undefined],
     [join(file, 'below'), 'ENOTDIR'],
     ['/dev/null', undefined],
     ['/proc/none/c.log', 'ENOENT'],

@@ -160,12 +160,7 @@ const failures: [
 ][] = [
   ['another group', 'pods', () => {}, /TERMSHIM_GROUP is "pods".*\[ERR_GROUP_INVALID\]/],
   ['a pod without a config.json', 'pod', () => {}, /config\.json: the file does not exist \[ERR_BUNDLE_INVALID\]/],
-  [
-    'a bundle that cannot be written to',
-    '',
-    (bundle) => mkdirSync(join(bundle, '.address')),
-    /address.*\[ERR_SYSTEM\]/,
-  ],
+  ['a bundle that cannot be written to', '', (bundle) => mkdirSync(join(bundle, 'address')), /address.*\[ERR_SYSTEM\]/],
   ['a socket that cannot be made', 'container', (_, socket) => mkdirSync(socket), /remove the socket.*\[ERR_SYSTEM\]/],
 ];
 

@@ -5,11 +5,12 @@
  * - `exec.fifo`: there from `create` to `start`, the first process waits on it;
  * - `exec-PID-STARTTIME`: one empty file for each process that `exec` made.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TermshimError } from '../../os/errors.js';
 import { parseId } from '../container-id.js';
 import { errnoOf, fileError } from '../../os/file-error.js';
+import { replaceFile } from '../../os/replace-file.js';
 import type { OciStatus } from '../oci-state.js';
 import { findLive, type ProcessIdentity } from './process-table.js';
 
@@ -93,18 +94,6 @@ export function listExecs({ directory }: Container): ProcessIdentity[] {
     const [, pid, startTime] = /^exec-(\d+)-(\d+)$/.exec(name) ?? [];
     return pid === undefined ? [] : [{ pid: Number(pid), startTime: Number(startTime) }];
   });
-}
-
-/** Writes a file under another name and renames it, so that a reader finds all of it or nothing. */
-export function replaceFile(path: string, content: string): void {
-  const draft = `${path}.${process.pid}`;
-  try {
-    writeFileSync(draft, content, { mode: 0o600 });
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw fileError(error, `write ${path}`);
-  }
 }
 
 /** An error of the runtime's user: a command that does not fit the container's state. */

@@ -1,6 +1,7 @@
 import { parseId } from '../container-id.js';
 import { readBundle } from '../bundle.js';
-import { claimContainer, removeContainer, replaceFile, startFifo, writeRecord } from './container.js';
+import { writePidFile } from '../../os/replace-file.js';
+import { claimContainer, removeContainer, startFifo, writeRecord } from './container.js';
 import { sendConsole } from './send-console.js';
 import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
 
@@ -32,7 +33,7 @@ export async function create(root: string, id: string, options: CreateOptions): 
     if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
     container.record.isCreated = true;
     writeRecord(container);
-    if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
+    if (pidFile !== undefined) await writePidFile(pidFile, String(stub.identity.pid));
   } catch (error) {
     if (stub !== undefined) await destroyStub(stub);
     removeContainer(root, id);

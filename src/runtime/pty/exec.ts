@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePidFile } from '../../os/replace-file.js';
 import { readBundle, readProcess } from '../bundle.js';
 import type { OciProcess } from '../oci-spec.js';
-import { addExec, type Container, failure, findContainer, replaceFile, statusOf } from './container.js';
+import { addExec, type Container, failure, findContainer, statusOf } from './container.js';
 import { forgetEndedExecs } from './members.js';
 import { signalProcess } from './process-table.js';
 import { sendConsole } from './send-console.js';
@@ -55,7 +56,7 @@ async function startStub(
     forgetEndedExecs(container);
     addExec(container, stub.identity);
     if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);
-    if (pidFile !== undefined) replaceFile(pidFile, String(stub.identity.pid));
+    if (pidFile !== undefined) await writePidFile(pidFile, String(stub.identity.pid));
     await (detach ? releaseAfterUs(path, stub.identity) : release(path, stub.identity));
     return stub;
   } catch (error) {

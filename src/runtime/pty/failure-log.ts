@@ -1,4 +1,6 @@
-import { appendFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isTrustedLink } from '../../os/trusted-directory.js';
 
 export type LogFormat = 'json' | 'text';
 
@@ -10,8 +12,23 @@ export function logFailure(path: string, format: LogFormat, message: string): vo
       ? JSON.stringify({ level: 'error', msg: message, time })
       : `time="${time}" level=error msg=${JSON.stringify(message)}`;
   try {
-    appendFileSync(path, `${line}\n`, { mode: 0o600 });
+    append(path, `${line}\n`);
   } catch {
     // The message goes to stderr too, and a log that cannot be written must not hide it.
+  }
+}
+
+/** A link that others may have put there is not followed, as /dev/stderr is. */
+function append(path: string, line: string): void {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  const isFollowed = found?.isSymbolicLink() === true && isTrustedLink(found, statSync(dirname(path)));
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | (isFollowed ? 0 : O_NOFOLLOW);
+  const fd = openSync(path, flags, 0o600);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile() || stats.nlink === 1) writeSync(fd, line);
+  } finally {
+    closeSync(fd);
   }
 }

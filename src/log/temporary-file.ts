@@ -1,0 +1,43 @@
+/**
+ * Files that get their names when they are whole: `F.termshim-new`, `F.termshim-gz`. Whatever has the name already is removed
+ * first and never opened; what cannot be removed, as a directory, keeps it, and ours has a longer one.
+ */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, unlink } from 'node:fs/promises';
+import type { TrustedDirectory } from '../os/trusted-directory.js';
+import { createFile } from '../os/trusted-file.js';
+import { logMode } from './log-mode.js';
+
+export interface Temporary {
+  file: FileHandle;
+  path: string;
+}
+
+type Purpose = 'new' | 'gz' | 'old';
+
+/** @param log the name of the log in the directory */
+export async function createTemporary(
+  directory: TrustedDirectory,
+  log: string,
+  purpose: Purpose,
+  access: number,
+): Promise<Temporary> {
+  const create = async (path: string): Promise<Temporary> => ({ file: await createFile(path, access, logMode), path });
+  const path = directory.at(`${log}.termshim-${purpose}`);
+  try {
+    await unlink(path).catch(() => {});
+    return await create(path);
+  } catch {
+    return await create(directory.at(temporaryName(log, purpose)));
+  }
+}
+
+/** One that nobody has. */
+export function temporaryName(log: string, purpose: Purpose): string {
+  return `${log}.termshim-${purpose}-${randomBytes(8).toString('hex')}`;
+}
+
+/** Whether a writer of the log that was killed may have left it. */
+export function isTemporary(log: string, name: string): boolean {
+  return name.startsWith(`${log}.termshim-`) && /^(new|gz)(-[0-9a-f]{16})?$/.test(name.slice(log.length + 10));
+}
