@@ -162,10 +162,7 @@ test('a log that cannot be opened, and wrong arguments: one line, no word of bei
   const directory = temporaryDirectory(t);
   const output = openOutput(t);
   const rows = [
-    [
-      ['log-path', directory],
-      /^termshim: cannot open the log \S+: illegal operation on a directory \(EISDIR\) \[ERR_LOG_FAILED\]$/,
-    ],
+    [['log-path', directory], /^termshim: \S+ is not a regular file \[ERR_LOG_FAILED\]$/],
     [[], /^termshim: the log option "log-path": it is missing, .* \[ERR_LOG_OPTION\]$/],
     [['log-path'], /^termshim: the log option "log-path" has no value \[ERR_LOG_OPTION\]$/],
     [['tag', '', 'log-path', '/x'], /^termshim: the log option "tag": there is no such option; .* \[ERR_LOG_OPTION\]$/],

@@ -37,7 +37,7 @@ export const planted: Readonly<Record<string, (path: string, precious: Precious)
   'a link to nothing': (path, precious) => symlinkSync(`${precious.path}-that-is-not-there`, path),
   'a hard link': (path, precious) => linkSync(precious.path, path),
   'a FIFO': (path) => void addon.fifo_create(path, 0o666),
-  'a device': (path) => void assert.equal(spawnSync('mknod', [path, 'c', '1', '3']).status, 0),
+  'a device': (path) => assert.equal(spawnSync('mknod', [path, 'c', '1', '3']).status, 0),
   'a directory': (path) => mkdirSync(path),
   'a directory with something in it': (path) => mkdirSync(join(path, 'inner'), { recursive: true }),
 };
