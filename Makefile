@@ -20,7 +20,7 @@ SOURCES := $(wildcard native/*.c)
 LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
 # Of those whose code the bundles contain. @bufbuild/protobuf has them in its sources.
 wire  := node_modules/@bufbuild/protobuf/dist/esm/wire
-terms  = tail -v -n +1 node_modules/{commander,ms,valibot,ws}/[Ll][Ii][Cc]*; \
+terms  = tail -v -n +1 node_modules/{commander,ms,smol-toml,valibot,ws}/[Ll][Ii][Cc]*; \
   head -v -n 13 $(wire)/binary-encoding.js; head -v -n 33 $(wire)/varint.js
 # As few files as a program can start from, in CommonJS: docs/benchmarks.md, "Start-up", says why.
 esbuild  = esbuild --platform=node --target=node20 --out-extension:.js=.cjs --sourcemap --sources-content=false \

@@ -1,11 +1,10 @@
 /** What the options of Create mean for a container: containerd's for its runtimes, or those of our own commands. */
 import { join } from 'node:path';
 import type { Any } from '../ttrpc/gen/google/protobuf/any.js';
-import { Options } from '../ttrpc/gen/containerd/runc-options.js';
 import { CreateOptions } from '../ttrpc/gen/termshim/options.js';
 import { findRuntime } from '../runtime/find-runtime.js';
-import { decodeMessage, unpackAny } from '../ttrpc/message.js';
-import { Code, RpcError } from '../ttrpc/status.js';
+import { unpackAny } from '../ttrpc/message.js';
+import { readRuntimeOptions } from './runtime-options.js';
 
 export interface RuntimeSettings {
   /** What messages call the runtime. */
@@ -19,6 +18,8 @@ export interface RuntimeSettings {
   noNewKeyring: boolean;
   /** Who owns the pipes of a process without a terminal; undefined where that is us. */
   owner: { uid: number; gid: number } | undefined;
+  /** The control group that the daemon is to join; empty for none. */
+  shimCgroup: string;
   /** How long a console may take to come, and a reader to open an output. */
   connectTimeoutMs: number;
   /** A reader that is there has so long to read what is left when its process has ended; 0: without end. */
@@ -42,24 +43,34 @@ export interface OwnSettings {
 export const defaultRoot = '/run/containerd/runc';
 
 /**
- * Reads a `containerd.runc.v1.Options`, or a `termshim.v1.CreateOptions`. Without one, or with an empty one, everything
- * is containerd's default. Throws InvalidArgument for options of another kind, and ERR_RUNTIME_NOT_FOUND.
+ * Reads the options of containerd, or a `termshim.v1.CreateOptions`. Without any, or with empty ones, everything is
+ * containerd's default. Throws what `readRuntimeOptions` throws, and ERR_RUNTIME_NOT_FOUND.
  */
-export function readCreateOptions(options: Any | undefined, namespace: string): RuntimeSettings {
+export async function readCreateOptions(
+  options: Any | undefined,
+  namespace: string,
+  signal?: AbortSignal,
+): Promise<RuntimeSettings> {
   const own = unpackAny(CreateOptions, options);
-  return own === undefined ? containerdSettings(options, namespace) : ownSettings(own);
+  return own === undefined ? containerdSettings(options, namespace, signal) : ownSettings(own);
 }
 
 /** containerd's namespace is a directory of its own below the root. */
-function containerdSettings(options: Any | undefined, namespace: string): RuntimeSettings {
-  const { binaryName, root, systemdCgroup, noPivotRoot, noNewKeyring, ioUid, ioGid } = decode(options);
+async function containerdSettings(
+  options: Any | undefined,
+  namespace: string,
+  signal: AbortSignal | undefined,
+): Promise<RuntimeSettings> {
+  const { binaryName, root, ...said } = await readRuntimeOptions(options, signal);
+  const { ioUid, ioGid } = said;
   const program = findRuntime(binaryName === '' ? undefined : binaryName, { isBundleGiven: true });
   return {
     ...program,
     root: join(root === '' ? defaultRoot : root, namespace),
-    systemdCgroup,
-    noPivot: noPivotRoot,
-    noNewKeyring,
+    systemdCgroup: said.systemdCgroup,
+    noPivot: said.noPivotRoot,
+    noNewKeyring: said.noNewKeyring,
+    shimCgroup: said.shimCgroup,
     owner: ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid },
     // A machine that starts many containers is slow.
     connectTimeoutMs: 60_000,
@@ -76,6 +87,7 @@ function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): Ru
     systemdCgroup: false,
     noPivot: false,
     noNewKeyring: false,
+    shimCgroup: '',
     owner: undefined,
     // Somebody sits there and waits.
     connectTimeoutMs: 10_000,
@@ -83,10 +95,4 @@ function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): Ru
     drainTimeoutMs: 0,
     own,
   };
-}
-
-function decode(options: Any | undefined): Options {
-  if (options === undefined || options.typeUrl === '') return Options.decode(new Uint8Array());
-  if (options.typeUrl.endsWith(Options.$type)) return decodeMessage(Options, options.value);
-  throw new RpcError(Code.InvalidArgument, `runtime options of the type ${options.typeUrl} are not understood`);
 }

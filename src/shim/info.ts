@@ -29,7 +29,7 @@ export async function runtimeInfo(onWarning: (error: unknown) => void): Promise<
 async function describeRuntime(onWarning: (error: unknown) => void): Promise<Partial<RuntimeInfo>> {
   const given = await readStdin({ maxBytes: 2 ** 20, timeoutMs: 10_000 });
   const options = given.length === 0 ? undefined : decodeMessage(Any, given);
-  const features = await readFeatures(readCreateOptions(options, '')).catch(onWarning);
+  const features = await readFeatures(await readCreateOptions(options, '')).catch(onWarning);
   if (features === undefined) return { options };
   return { options, features: { typeUrl: featuresType, value: Buffer.from(JSON.stringify(features)) } };
 }

@@ -3,20 +3,24 @@
  * BootstrapParams there and reads a BootstrapResult; before, there are the runtime's options or nothing, and a bare address
  * is the answer that all of them read. The launcher (native/launcher/question.c) decides the same.
  */
-import { fstatSync, readSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { fstatSync } from 'node:fs';
+import { readStdin } from './read-stdin.js';
 
 /** `json`: the parameters came as JSON, as the comments of containerd's bootstrap.proto have it. */
 export type AnswerForm = 'address' | 'result' | 'json';
 
 /** Whoever calls us by hand may have a stdin that never ends. containerd's own shims read no more either. */
-const readMs = 2000;
-const maxBytes = 10 * 1024 * 1024;
+const limits = { timeoutMs: 2000, maxBytes: 10 * 1024 * 1024 };
 
 /** What it reads there, and how the answer is to be. Never fails: in any doubt it is a bare address. */
 export async function readAnswerForm(who: { id: string; namespace: string }): Promise<AnswerForm> {
-  const question = await readStdin().catch(() => undefined);
-  return question === undefined || question.length === 0 ? 'address' : formFor(question, who);
+  try {
+    // Somebody types there, or it is /dev/null.
+    if (fstatSync(0).isCharacterDevice()) return 'address';
+    return await formFor(await readStdin(limits), who);
+  } catch {
+    return 'address';
+  }
 }
 
 /**
@@ -64,31 +68,4 @@ function fromJson(question: Uint8Array): Who {
   } catch {
     return { id: undefined, namespace: undefined };
   }
-}
-
-/** Undefined where it does not end in time, or is too long, or a person types there. */
-async function readStdin(): Promise<Buffer | undefined> {
-  const stat = fstatSync(0);
-  if (stat.isCharacterDevice() || isatty(0)) return undefined;
-  // From the launcher, which has read it already.
-  if (stat.isFile()) return stat.size > maxBytes ? undefined : readFile(stat.size);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const timer = setTimeout(() => process.stdin.destroy(), readMs);
-  try {
-    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > maxBytes) return undefined;
-    }
-  } finally {
-    clearTimeout(timer);
-    process.stdin.destroy();
-  }
-  return Buffer.concat(chunks);
-}
-
-function readFile(size: number): Buffer {
-  const bytes = Buffer.alloc(size);
-  return bytes.subarray(0, readSync(0, bytes, 0, size, null));
 }

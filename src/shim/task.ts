@@ -41,6 +41,8 @@ export interface TaskContext {
   namespace: string;
   onEvent: (event: TaskEvent, request: CreateTaskRequest) => void;
   onFault: (error: Error, request: CreateTaskRequest) => void;
+  /** How the daemon joins a control group of its own; see `cgroupJoiner`. */
+  joinCgroup: (path: string) => Promise<void>;
 }
 
 /**
@@ -53,7 +55,8 @@ const patienceMs = 60_000;
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   if (request.checkpoint !== '')
     throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
-  const settings = readCreateOptions(request.options, context.namespace);
+  const settings = await readCreateOptions(request.options, context.namespace, signal);
+  await context.joinCgroup(settings.shimCgroup);
   const place = openBundlePlace(request.bundle, settings.own);
   try {
     const task = await createTaskIn(place, { ...request, bundle: place.bundle }, settings, context, signal);

@@ -5,6 +5,7 @@
 import { TermshimError } from '../os/errors.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
+import { cgroupJoiner } from './join-cgroup.js';
 import { createTask, type Task, type TaskContext } from './task.js';
 
 export interface Tasks {
@@ -34,7 +35,7 @@ export interface Tasks {
   shutdown(): void;
 }
 
-export interface TasksOptions extends TaskContext {
+export interface TasksOptions extends Omit<TaskContext, 'joinCgroup'> {
   /** No container is created before. It does not fail. */
   ready?: Promise<void>;
   /** Called once, when the end was asked for and nothing is here. */
@@ -57,6 +58,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const removals = new Set<Promise<unknown>>();
   const reservations = new Map<string, NodeJS.Timeout>();
   const { ready = Promise.resolve() } = options;
+  const context: TaskContext = { ...options, joinCgroup: cgroupJoiner() };
   let isEndAsked = false;
   let hasEnded = false;
 
@@ -94,7 +96,7 @@ export function createTasks(options: TasksOptions): Tasks {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
       const abort = new AbortController();
-      const made = ready.then(() => createTask(request, options, abort.signal));
+      const made = ready.then(() => createTask(request, context, abort.signal));
       creations.set(id, { abort, settled: Promise.allSettled([made]) });
       changed();
       try {

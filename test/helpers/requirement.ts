@@ -25,6 +25,7 @@ const checks = {
   disk: () =>
     (existsSync('/dev/loop-control') && isProgram('mkfs.ext4', 'fsfreeze')) ||
     'needs loop devices, mkfs.ext4 and fsfreeze (apt-get install e2fsprogs util-linux)',
+  fuse: () => existsSync('/dev/fuse') || 'needs the kernel to have FUSE (/dev/fuse)',
   docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;
 

@@ -102,7 +102,7 @@ const badInput: [title: string, input: Uint8Array, warning: RegExp][] = [
     /no google.protobuf.Any/,
   ],
   ['groups in groups', Buffer.alloc(200_000, 0x0b), /no google.protobuf.Any/],
-  ['another message', encodeAny('x.Y', ''), /of the type x.Y are not understood/],
+  ['another message', encodeAny('x.Y', 'x'), /of the type x.Y are not understood/],
   ['options that are none', encodeAny(Options.$type, '\xff'), /this is no containerd.runc.v1.Options/],
   ['a runtime that is not there', encodeOptions('/nonexistent'), /\/nonexistent is no program/],
   ['more than anybody says', Buffer.alloc(2 ** 20 + 1), /stdin has more than 1048576 bytes/],

@@ -49,8 +49,25 @@ export function isCgroup(cgroup: Cgroup): boolean {
 export function locateCgroup(membership: string, mountinfo: string): Cgroup | undefined {
   const entries = parseMembership(membership);
   const mounts = parseMounts(mountinfo);
-  const isUnified = mounts.findLast((mount) => mount.point === '/sys/fs/cgroup')?.type === 'cgroup2';
-  return isUnified ? locateV2(entries, mounts) : locateV1(entries, mounts);
+  return isUnifiedIn(mounts) ? locateV2(entries, mounts) : locateV1(entries, mounts);
+}
+
+function isUnifiedIn(mounts: readonly Mount[]): boolean {
+  return mounts.findLast((mount) => mount.point === '/sys/fs/cgroup')?.type === 'cgroup2';
+}
+
+/**
+ * Where there is a control group of this path, in the unified hierarchy or in each of those of v1.
+ *
+ * @param path from the root of its hierarchy
+ */
+export function directoriesOf(path: string): string[] {
+  const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const type = isUnifiedIn(mounts) ? 'cgroup2' : 'cgroup';
+  const found = mounts
+    .filter((mount) => mount.type === type)
+    .map((mount) => (path === '/' && mount.root === '/' ? mount.point : directoryOf(path, [mount])));
+  return [...new Set(found)].filter((directory) => directory !== undefined).filter((it) => existsSync(it));
 }
 
 function locateV2(entries: readonly Membership[], mounts: readonly Mount[]): CgroupV2 | undefined {
