@@ -2,10 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { socketDirectory, socketPath } from '../../src/shim/address.js';
 import type { Stage } from './stage.js';
 import { type OtherTraces, findControlGroups } from './traces.js';
+
+/** Where the CRI plugin has its containers. */
+export const criNamespace = 'k8s.io';
 
 export interface ContainerdPlace {
   stage: Stage;
@@ -21,18 +24,22 @@ export function containerdTraces(place: ContainerdPlace): OtherTraces {
   const { stage, namespace, state, left } = place;
   const runcRoot = join('/run/containerd/runc', namespace);
   const bundles = join(state, 'io.containerd.runtime.v2.task', namespace);
+  // That of cri has the same name everywhere, and others may test at the same time.
+  const isShared = namespace === criNamespace;
+  const containersIn = (root: string): string[] =>
+    entriesOf(root).filter((path) => !isShared || stage.ids.includes(basename(path)));
   return {
     find() {
-      removeEmpty(runcRoot, findControlGroups(namespace));
+      if (!isShared) removeEmpty(runcRoot, findControlGroups(namespace));
       return [
         ...left,
         ...entriesOf(bundles).map((path) => `bundle ${path}`),
-        ...entriesOf(runcRoot).map((path) => `container ${path}`),
+        ...containersIn(runcRoot).map((path) => `container ${path}`),
         ...findSockets(place).map((path) => `socket ${path}`),
       ];
     },
     remove() {
-      for (const path of entriesOf(runcRoot)) {
+      for (const path of containersIn(runcRoot)) {
         const id = path.slice(runcRoot.length + 1);
         spawnSync('runc', ['--root', runcRoot, 'delete', '--force', id]);
       }
@@ -40,7 +47,8 @@ export function containerdTraces(place: ContainerdPlace): OtherTraces {
       for (const path of findSockets(place)) rmSync(path, { force: true });
       const groups = findControlGroups(namespace);
       // runc knows nothing of a container that it was just making when it was killed.
-      removeEmpty(runcRoot, [...groups.flatMap((group) => stage.ids.map((id) => join(group, id))), ...groups]);
+      if (!isShared)
+        removeEmpty(runcRoot, [...groups.flatMap((group) => stage.ids.map((id) => join(group, id))), ...groups]);
     },
   };
 }
@@ -56,7 +64,7 @@ export function findSockets({
   address,
   namespace,
   stage,
-}: Pick<ContainerdPlace, 'address' | 'namespace' | 'stage'>): string[] {
+}: Pick<ContainerdPlace, 'address' | 'namespace'> & { stage: Pick<Stage, 'ids'> }): string[] {
   const hashOf = (id: string): string =>
     createHash('sha256')
       .update(join(address, namespace, id))

@@ -27,15 +27,25 @@ export interface Containerd {
   log(): string;
 }
 
+export interface ContainerdOptions {
+  /** By default one that nobody else has. */
+  namespace?: string;
+  /** What follows in its configuration; by default there is no cri, which wants a network. */
+  configuration?: string;
+}
+
 /**
  * Stopped after the test, which removes its containers: one that is left then is a failure, and is removed. Shims inherit
  * the environment.
  */
-export async function startContainerd(stage: Stage, env = stage.env): Promise<Containerd> {
-  const namespace = stage.newId();
+export async function startContainerd(
+  stage: Stage,
+  env = stage.env,
+  { namespace = stage.newId(), configuration = '' }: ContainerdOptions = {},
+): Promise<Containerd> {
   const state = stage.path('containerd');
   const [address, log, config] = [`${state}.sock`, `${state}.log`, `${state}.toml`];
-  writeFileSync(config, configuration(state, address));
+  writeFileSync(config, basicConfiguration(state, address, configuration));
   const command = (...args: string[]): string[] => ['ctr', '--address', address, '--namespace', namespace, ...args];
   const ctr = (...args: string[]): Promise<CommandResult> => runToEnd(command(...args), { env: stage.env });
   const ask = async (...args: string[]): Promise<string> => {
@@ -74,17 +84,18 @@ export async function startContainerd(stage: Stage, env = stage.env): Promise<Co
   };
 }
 
-/** No cri, which wants a network; no `opt`, which makes a directory in /opt. */
-function configuration(state: string, address: string): string {
+/** No `opt`, which makes a directory in /opt. */
+function basicConfiguration(state: string, address: string, more: string): string {
+  const disabled = ['io.containerd.internal.v1.opt', ...(more === '' ? ['io.containerd.grpc.v1.cri'] : [])];
   return `version = 2
 root = "${state}-root"
 state = "${state}"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+disabled_plugins = ${JSON.stringify(disabled)}
 [grpc]
   address = "${address}"
 [debug]
   level = "debug"
-`;
+${more}`;
 }
 
 /** Removes the tasks and containers that are there, and says which. */

@@ -6,15 +6,20 @@ import { join } from 'node:path';
 import type { Containerd } from './containerd.js';
 import type { Stage } from './stage.js';
 
-/** Answers with the name under which containerd knows it, unpacked for the snapshotter. */
-export async function importImage(stage: Stage, containerd: Containerd, snapshotter: string): Promise<string> {
+/** Answers with the name under which containerd knows it, unpacked for the snapshotter. It runs `command` by default. */
+export async function importImage(
+  stage: Stage,
+  containerd: Containerd,
+  snapshotter: string,
+  command = ['sh'],
+): Promise<string> {
   const name = 'docker.io/library/busybox:latest';
-  const archive = writeImage(stage, name);
+  const archive = writeImage(stage, name, command);
   await containerd.ask('images', 'import', '--snapshotter', snapshotter, archive);
   return name;
 }
 
-function writeImage(stage: Stage, name: string): string {
+function writeImage(stage: Stage, name: string, command: string[]): string {
   const directory = stage.path('image');
   mkdirSync(directory);
   const layer = join(directory, 'layer.tar');
@@ -23,7 +28,7 @@ function writeImage(stage: Stage, name: string): string {
   const platform = { architecture: { x64: 'amd64' }[process.arch as string] ?? process.arch, os: 'linux' };
   const config = {
     ...platform,
-    config: { Env: ['PATH=/bin'], Cmd: ['sh'] },
+    config: { Env: ['PATH=/bin'], Cmd: command },
     rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
   };
   writeFileSync(join(directory, 'config.json'), JSON.stringify(config));

@@ -19,6 +19,7 @@ const checks = {
   containerd: () =>
     isProgram('ctr', 'containerd', 'containerd-shim-runc-v2') ||
     'needs containerd and its shim (apt-get install containerd)',
+  cni: () => isProgram('/usr/lib/cni/ptp') || 'needs CNI plugins (apt-get install containernetworking-plugins)',
   asciinema: () => isProgram('asciinema') || 'needs asciinema (apt-get install asciinema)',
   conmon: () => isProgram('conmon') || 'needs conmon (apt-get install conmon)',
   chromium: () => isProgram('chromium') || 'needs a browser (apt-get install chromium)',

@@ -22,7 +22,9 @@ export interface Stage {
   path(name: string): string;
   /** A container id that nobody else has. */
   newId(): string;
-  /** Those that `newId` gave. */
+  /** Of a container whose id somebody else gave. */
+  adoptId(id: string): void;
+  /** Those of the containers of the test. */
   readonly ids: readonly string[];
   /** Undoes something at the end of the test, the last first, before the proof. */
   after(undo: () => unknown): void;
@@ -80,6 +82,7 @@ export function openStage(test: Scope): Stage {
       ids.push(id);
       return id;
     },
+    adoptId: (id) => void ids.push(id),
     ids,
     lookFor: (traces) => void marks.others.push(traces),
     after: (undo) => void undos.push(undo),

@@ -1,10 +1,21 @@
 /** What ctr answers, step by step, without what differs from run to run: so that two shims can be compared. */
+import { isDeepStrictEqual } from 'node:util';
 import { runAtTerminal } from './at-terminal.js';
 import type { Containerd } from './containerd.js';
 import type { Stage } from './stage.js';
 
 /** The step, and what was printed, line by line, with the exit status last. */
 export type Transcript = Map<string, string[]>;
+
+/** The steps that differ, with the lines of both. */
+export function differencesOf(
+  theirs: Transcript,
+  ours: Transcript,
+): Record<string, [theirs: string[] | undefined, ours: string[] | undefined]> {
+  const steps = [...new Set([...theirs.keys(), ...ours.keys()])];
+  const different = steps.filter((step) => !isDeepStrictEqual(ours.get(step), theirs.get(step)));
+  return Object.fromEntries(different.map((step) => [step, [theirs.get(step), ours.get(step)]]));
+}
 
 export interface Script {
   /** One step: ctr without a terminal. */
