@@ -26,8 +26,10 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
   let hasEnded = false;
   let lastByte = newline;
   let isOpen = true;
+  let isStopped = false;
 
   const stop = (): void => {
+    isStopped = true;
     clearImmediate(turn);
     watching?.close();
     queue.close();
@@ -36,9 +38,13 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
     stop();
     onEnd(how);
   };
-  /** A block in a turn: keys are to be seen beside a flood. */
+  /** A block in a turn: keys are to be seen beside a flood. One turn at most waits, and none once the source may be closed. */
+  const readSoon = (): void => {
+    clearImmediate(turn);
+    if (!isStopped) turn = setImmediate(read);
+  };
   const read = (): void => {
-    if (queue.pendingBytes > 0) return;
+    if (isStopped || queue.pendingBytes > 0) return;
     const block = Buffer.allocUnsafe(blockBytes);
     const got = addon.fd_read(source, block);
     if (got > 0) {
@@ -46,7 +52,6 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
       modes.see(bytes);
       lastByte = bytes.at(-1) as number;
       queue.write(bytes);
-      turn = setImmediate(read);
     } else if (got === 0) {
       hasEnded = isHungUp;
       if (hasEnded) end('end');
@@ -56,7 +61,7 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
   };
   const queue = createWriteQueue({
     fd: sink,
-    onDrain: () => (turn = setImmediate(read)),
+    onDrain: readSoon,
     onBroken: (error) => end(error ?? 'broken'),
   });
   const watching = watch(source, EPOLLIN, (events) => {
