@@ -215,8 +215,8 @@ static int64_t pump_limit(struct call *call) {
   struct pump *pump = find(call);
   int32_t most = argument_int(call, 1);
   if (call->failed) return 0;
-  if (pump == NULL || most < 0) return -EINVAL;
-  pump->allowance = (uint64_t)most;
+  if (pump == NULL || most < -1) return -EINVAL;
+  pump->allowance = most < 0 ? UINT64_MAX : (uint64_t)most;
   return 0;
 }
 

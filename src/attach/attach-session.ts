@@ -69,6 +69,9 @@ function asClient(
   };
   return {
     done: done(),
+    get isBlocked() {
+      return attachment.isBlocked;
+    },
     close() {
       stopResizing();
       attachment.close();

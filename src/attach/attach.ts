@@ -29,6 +29,8 @@ export interface Attachment {
    * terminal is restored and everything closed by then. Rejects if our output fails, a full disk for one.
    */
   readonly done: Promise<AttachmentEnd>;
+  /** Whether one of our outputs takes no more now. */
+  readonly isBlocked: boolean;
   /** Stops at once, restores the terminal and closes everything. Idempotent; `done` does not settle for it. */
   close(): void;
 }
@@ -49,14 +51,20 @@ export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOpt
   };
   const ends = Promise.all(copies.map(({ done }) => done));
   const ended = ends.then((all) => (all.every((end) => end === 'broken') ? 'broken' : 'ended'));
-  return { done: Promise.race([detached, ended]).finally(close), close };
+  return {
+    done: Promise.race([detached, ended]).finally(close),
+    get isBlocked() {
+      return copies.some((copy) => copy.isBlocked());
+    },
+    close,
+  };
 }
 
 /** Whoever reads our output may leave early: then the process's is closed. */
 function copyOutput(
   { from, to }: AttachOptions['outputs'][number],
   { isRaw, onBroken }: { isRaw: boolean; onBroken: () => void },
-): { done: Promise<'ended' | 'broken'>; close(): void } {
+): { done: Promise<'ended' | 'broken'>; isBlocked(): boolean; close(): void } {
   const stream = openHostStream(to);
   let settle: (end: 'end' | 'broken' | Error) => void;
   const options: CopyStreamOptions = { source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) };
@@ -74,7 +82,7 @@ function copyOutput(
       if (end !== 'end') onBroken();
     };
   });
-  return { done, close };
+  return { done, isBlocked: () => copying.isBlocked, close };
 }
 
 /** A terminal that was closed. */

@@ -10,6 +10,7 @@ import { SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { dialDaemon } from './daemon-socket.js';
+import type { Attachment } from './attach.js';
 import { type FifoPlace, createFifoPlace } from './fifo-place.js';
 import { removeDeadSocket, startDaemon } from './start-daemon.js';
 
@@ -29,6 +30,13 @@ export interface DaemonConnection extends Disposable {
   inputEnded(ids: ProcessIds): Promise<void>;
   /** Nobody reads an output any more. As `inputEnded`. */
   readerLeft(ids: ProcessIds): Promise<void>;
+  /**
+   * An exit has been told: settles when all that the process wrote before it has been copied to its FIFOs. Our own daemon tells
+   * it afterwards. Of another shim only the end says so, or a reader of ours that was not waited for, for a while.
+   *
+   * @param seen settles when all output was read, or nobody wants it
+   */
+  outputCopied(attached: Pick<Attachment, 'isBlocked'>, seen: Promise<unknown>): Promise<void>;
   /** Resolves when the connection is closed, by whichever side. */
   readonly closed: Promise<void>;
   /** Idempotent. */
@@ -84,6 +92,7 @@ function daemonConnection(connection: TtrpcConnection): DaemonConnection {
     fifoPlace: createFifoPlace,
     inputEnded: async () => {},
     readerLeft: async () => {},
+    outputCopied: async () => {},
     closed: connection.closed,
     close: () => connection.close(),
     [Symbol.dispose]: () => connection.close(),

@@ -30,7 +30,7 @@ export interface ForegroundSignals {
  * on. If it fails, nothing of the process stays.
  */
 export async function runInForeground(options: ForegroundOptions): Promise<number | undefined> {
-  const { daemon, id, execId, terminal, make } = options;
+  const { terminal, make } = options;
   const fifos = terminal && isatty(1) ? undefined : await openProcessFifos(options);
   try {
     await make(fifos?.stdio ?? { terminal, ...noStdio });
@@ -39,13 +39,16 @@ export async function runInForeground(options: ForegroundOptions): Promise<numbe
     throw error;
   }
   return orRemove(options, async () => {
-    const status = await follow(options, fifos);
-    if (status !== undefined) await daemon.task.delete({ id, execId });
-    return status;
+    return await follow(options, fifos);
   });
 }
 
-/** @param fifos undefined for a session */
+/**
+ * Its exit is told while others whom it has left behind may go on writing: the output ends with the last of them, or with
+ * Delete, which waits for them a while.
+ *
+ * @param fifos undefined for a session
+ */
 async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefined): Promise<number | undefined> {
   const { daemon, signals, id, execId, terminal } = options;
   const { task } = daemon;
@@ -72,7 +75,11 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     fifos?.opened();
     const end = await Promise.race([exit, left.done]);
     if (end === undefined) return undefined;
-    await Promise.race([attached.done, signals.insisted]);
+    const seen = Promise.race([attached.done, signals.insisted]);
+    seen.catch(ignore);
+    await daemon.outputCopied(attached, seen);
+    await task.delete(ids);
+    await seen;
     return end.exitStatus;
   } finally {
     stopResizing();

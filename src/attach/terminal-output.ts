@@ -12,6 +12,12 @@ interface TerminalOptions extends CopyStreamOptions {
   isOurs: boolean;
 }
 
+interface TerminalCopy {
+  /** Whether the terminal takes no more now. */
+  readonly isBlocked: boolean;
+  close(): void;
+}
+
 const blockBytes = 64 * 1024;
 const newline = 0x0a;
 
@@ -19,7 +25,7 @@ const newline = 0x0a;
  * As `copyStream`, but through JavaScript, which looks for what the terminal is set to. Returns how to stop, which undoes
  * that: idempotent, and to be done after the end too.
  */
-export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions): { close(): void } {
+export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions): TerminalCopy {
   const modes = watchModes();
   let turn: NodeJS.Immediate | undefined;
   let isHungUp = false;
@@ -69,6 +75,9 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
     read();
   });
   return {
+    get isBlocked() {
+      return isOpen && queue.pendingBytes > 0;
+    },
     close() {
       if (!isOpen) return;
       isOpen = false;

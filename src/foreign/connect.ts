@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram, isProgram } from '../runtime/find-program.js';
 import { TermshimError } from '../os/errors.js';
 import type { FifoReader, FifoWriter } from '../os/fifo-stream.js';
@@ -24,6 +25,7 @@ export interface ForeignConnection extends Disposable {
   fifoPlace(ids: ProcessIds): ForeignPlace;
   inputEnded(ids: ProcessIds): Promise<void>;
   readerLeft(ids: ProcessIds): Promise<void>;
+  outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
   readonly closed: Promise<void>;
   close(): void;
 }
@@ -54,11 +56,30 @@ export function connectForeignShim(shim: string): ForeignConnection {
     inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),
     // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever.
     readerLeft: async (ids) => void (await task.kill({ ...ids, signal: constants.signals.SIGKILL })),
+    outputCopied,
     closed,
     close,
     [Symbol.dispose]: close,
   };
 }
+
+/**
+ * An exit is told while the output is still being copied, and Delete cuts off what is not copied in time: a reader of ours
+ * that is slow has all the time that it takes. Those whom the process has left behind have as long as containerd gives them.
+ */
+async function outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void> {
+  const isSeen = new AbortController();
+  const { signal } = isSeen;
+  const stop = (): void => isSeen.abort();
+  seen.then(stop, stop);
+  for (let waitedMs = 0; waitedMs < lateOutputMs && !signal.aborted; ) {
+    await delay(pollMs, undefined, { signal }).catch(() => {});
+    if (!attached.isBlocked) waitedMs += pollMs;
+  }
+}
+
+const lateOutputMs = 10_000;
+const pollMs = 100;
 
 function programOf(shim: string): string {
   const path = shim.includes('/') ? shim : findProgram(shim, process.env['PATH'] ?? '');

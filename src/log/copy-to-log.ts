@@ -11,6 +11,8 @@ export interface LogCopy {
   readonly done: Promise<void>;
   /** The log has room again. */
   resume(): void;
+  /** Settles when the log has what is in the source now. */
+  caughtUp(): Promise<void>;
   /** Reads what is in the source now, and no more: whoever writes there may never end. */
   drain(): void;
   /** Stops, and `done` never settles. Idempotent; must come before the source is closed. */
@@ -26,6 +28,8 @@ export interface LogCopyOptions {
 
 export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
   let leftBytes = Number.POSITIVE_INFINITY;
+  let readBytes = 0;
+  let waiting: { at: number; resolve: () => void }[] = [];
   /** A hang-up makes no further edge, so what is left is read until there is no more. */
   let isToTheEnd = false;
   let [isPaused, isOver] = [false, false];
@@ -34,8 +38,13 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
   const done = new Promise<void>((resolve, reject) => {
     settle = (failure) => (failure === undefined ? resolve() : reject(failure));
   });
+  const tellCaughtUp = (): void => {
+    for (const { at, resolve } of waiting) if (isOver || at <= readBytes) resolve();
+    waiting = waiting.filter(({ at }) => !isOver && at > readBytes);
+  };
   const close = (): void => {
     isOver = true;
+    tellCaughtUp();
     clearImmediate(turn);
     watching?.close();
   };
@@ -57,7 +66,9 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
     if (got === -EAGAIN) return isToTheEnd ? finish() : undefined;
     if (got <= 0) return finish(got < 0 ? systemError(got, 'read', `read ${stream} for a log`) : undefined);
     leftBytes -= got;
+    readBytes += got;
     isPaused = !log.write(stream, into.subarray(0, got));
+    if (waiting.length > 0) tellCaughtUp();
     // A pipe that gives less than was asked for is empty, and tells of what comes next.
     if (got === into.length || isToTheEnd) runInTurn();
   };
@@ -74,6 +85,10 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
     resume() {
       isPaused = false;
       run();
+    },
+    async caughtUp() {
+      const unread = isOver ? 0 : Math.max(0, addon.fd_unread(source));
+      if (unread > 0) await new Promise<void>((resolve) => waiting.push({ at: readBytes + unread, resolve }));
     },
     drain() {
       if (isOver) return;

@@ -81,7 +81,7 @@ export interface Addon {
    * end or the hang-up itself.
    */
   pump_run(pump: number, budgetUs: number, toTheEnd: boolean): number;
-  /** From now on at most `maxBytes` more are read; then the source counts as empty. */
+  /** From now on at most `maxBytes` more are read; then the source counts as empty. -1: there is no limit any more. */
   pump_limit(pump: number, maxBytes: number): number;
   /** From now on what the sink takes is appended to the ring too. */
   pump_tap(pump: number, ring: number): number;

@@ -47,8 +47,15 @@ function installed(name: string): RuntimeProgram | undefined {
   return path === undefined ? undefined : { name, command: [path] };
 }
 
+/** Whether it is the embedded one, as found here. */
+export function isPtyRuntime(command: readonly string[]): boolean {
+  return command.at(-1) === ptyProgram;
+}
+
+const ptyProgram = join(packageRoot, 'bin/termshim-runtime-pty');
+
 function ptyRuntime(): RuntimeProgram {
-  return { name: 'pty', command: [process.execPath, join(packageRoot, 'bin/termshim-runtime-pty')] };
+  return { name: 'pty', command: [process.execPath, ptyProgram] };
 }
 
 function notFound(reason: string): never {

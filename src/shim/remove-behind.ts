@@ -11,7 +11,7 @@ export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): voi
   whenGone(client, async () => {
     // It may be being started just now, and is its process's then.
     await container.quiet();
-    if (container.init.state !== 'created') await container.init.exited.catch(() => {});
+    if (container.init.state !== 'created') await container.outputEnded(container.init).catch(() => {});
     // Somebody may have deleted it.
     if (tasks.find(container.id) !== task) return;
     await tasks.leaving(container.destroy().then(() => tasks.remove(task)));

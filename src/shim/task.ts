@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { mountAll, unmountAll } from '../os/mount.js';
 import { readBundle } from '../runtime/bundle.js';
 import { identify } from '../runtime/pty/process-table.js';
+import { isPtyRuntime } from '../runtime/find-runtime.js';
 import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
@@ -115,7 +116,7 @@ async function createTaskIn(
       bundle,
       stdio,
       pidFile: join(directory, 'init.pid'),
-      sharesPids: !hasOwnPids(spec),
+      others: hasOwnPids(spec) ? 'gone' : isPtyRuntime(runtime) ? 'left' : 'killed',
       signal,
       onEvent: (event) => context.onEvent(event, request),
       onFault(error) {

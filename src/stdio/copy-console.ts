@@ -8,6 +8,7 @@ import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../os/epoll.js';
 import type { ClientInputOptions } from './client-input.js';
 import type { StdinEnd } from './console-input.js';
 import { ConsoleInputs } from './console-inputs.js';
+import { discardRest } from './discard-rest.js';
 import type { FanOut } from './fan-out.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
@@ -24,7 +25,7 @@ export interface ConsoleCopyOptions {
    * again, and `processEnded` says when it is over.
    */
   endsOnHangup: boolean;
-  /** How long the output has to drain and to be read, once the end has come; 0 waits without end. */
+  /** How long the output has to end and to be read, once the end has come; 0 waits without end. */
   drainTimeoutMs: number;
 }
 
@@ -44,8 +45,13 @@ export interface CopyResult {
 export interface ConsoleCopy {
   /** Settles when everything is closed. Rejects for an errno that is no part of a copy's life. */
   readonly done: Promise<CopyResult>;
-  /** Settles when nothing is left in the console, or nothing more is read from it. Its reader may have to catch up. */
+  /**
+   * Settles when nothing of the process is left in the console, or nothing more is read from it. Its reader may have to catch
+   * up.
+   */
   readonly drained: Promise<void>;
+  /** Settles when nothing more is read from the console: nobody has its tty any more. As with `drained`. */
+  readonly ended: Promise<void>;
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
   /** Whether somebody is there to read the output. */
@@ -59,22 +65,31 @@ export interface ConsoleCopy {
   /** Calls `onInput` with all that is typed from now on, in order. The bytes are only lent. */
   observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
   /**
-   * The session leader has been reaped: all it wrote is in the console, and the copy ends when that is read. Must not
-   * be called before, or the last output may be missed.
+   * The session leader has been reaped: all it wrote is in the console, and the copy ends when all others have closed the
+   * tty. Nobody types any more. Must not be called before, or the last output may be missed.
    */
   processEnded(): void;
+  /**
+   * After `processEnded`: everything is closed, but the console only when nobody has its tty any more. What they write is read
+   * and dropped: closing it would hang them up. Before, it is `close`.
+   */
+  abandon(): void;
   /** Ends the copy: drains what is there now, then closes. */
   shutdown(): void;
   /** Closes everything now. What nobody took is counted and lost. */
   close(): void;
 }
 
-type State = 'copying' | 'draining' | 'flushing' | 'closed';
+type State = 'copying' | 'draining' | 'late' | 'flushing' | 'closed';
 
-/** `draining` reads what is left in the console; `flushing` waits for the reader of the sink, the console is closed. */
+/**
+ * `draining` reads what is left in the console; `late` copies for those whom a process has left behind; `flushing` waits for
+ * the reader of the sink, the console is closed.
+ */
 const transitions: Readonly<Record<State, readonly State[]>> = {
   copying: ['draining', 'flushing'],
-  draining: ['flushing'],
+  draining: ['late', 'flushing'],
+  late: ['flushing'],
   flushing: ['closed'],
   closed: [],
 };
@@ -93,6 +108,7 @@ export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
 class Copier implements ConsoleCopy {
   readonly done: Promise<CopyResult>;
   readonly drained: Promise<void>;
+  readonly ended: Promise<void>;
   readonly #options: ConsoleCopyOptions;
   readonly #output: Output;
   #inputs: ConsoleInputs | undefined;
@@ -100,12 +116,14 @@ class Copier implements ConsoleCopy {
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
   #resolveDrained!: () => void;
+  #resolveEnded!: () => void;
   #state: State = 'copying';
   #reason: CopyEnd = 'exit';
   #failure: Error | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   readonly #givingUp = new AbortController();
   #leftBytes = 0;
+  #isAbandoned = false;
 
   constructor(options: ConsoleCopyOptions) {
     this.#options = options;
@@ -115,6 +133,9 @@ class Copier implements ConsoleCopy {
     });
     this.drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
     });
     this.#output = new Output({
       source: options.console.fd,
@@ -167,6 +188,11 @@ class Copier implements ConsoleCopy {
     this.#drain('shutdown');
   }
 
+  abandon(): void {
+    this.#isAbandoned = this.#state !== 'copying' && this.#reason === 'exit';
+    this.close();
+  }
+
   close(): void {
     if (this.#state === 'copying') this.#reason = 'shutdown';
     this.#giveUp();
@@ -194,9 +220,11 @@ class Copier implements ConsoleCopy {
   }
 
   #outputStopped(stop: Exclude<FlowStop, 'full'>): void {
+    const hasHungUp = stop !== 'empty';
     if (stop === 'broken') this.#finish('broken-pipe');
-    else if (this.#state === 'draining') this.#finish(this.#reason);
-    else if (stop !== 'empty' && this.#options.endsOnHangup) this.#finish('hangup');
+    else if (this.#state === 'draining') this.#drained(hasHungUp);
+    else if (this.#state === 'late' && hasHungUp) this.#finish(this.#reason);
+    else if (hasHungUp && this.#options.endsOnHangup) this.#finish('hangup');
   }
 
   /** No more input; the output ends when nothing is left in the console, or when the time is up. */
@@ -206,6 +234,17 @@ class Copier implements ConsoleCopy {
     this.#reason = reason;
     this.#limitTime();
     this.#output.drain(heldByKernel);
+  }
+
+  /** Whoever still has the tty, after its process, may write for ever. */
+  #drained(hasHungUp: boolean): void {
+    if (hasHungUp || this.#reason !== 'exit') return this.#finish(this.#reason);
+    this.#enter('late');
+    this.#inputs?.close();
+    this.#consoleWatch?.change(EPOLLIN);
+    this.#options.stdin?.close();
+    this.#resolveDrained();
+    this.#output.readOn();
   }
 
   /** Draining and flushing share one time. */
@@ -248,8 +287,10 @@ class Copier implements ConsoleCopy {
     this.#inputs?.close();
     this.#output.close();
     this.#options.stdin?.close();
-    this.#options.console.close();
+    if (this.#isAbandoned) discardRest(this.#options.console);
+    else this.#options.console.close();
     this.#resolveDrained();
+    this.#resolveEnded();
     void this.#flush(result);
   }
 

@@ -1,6 +1,7 @@
 /**
  * The branch without a terminal: copies stdin FIFO -> pipe, and each of stdout and stderr from a pipe of its own into a
- * sink, all with back-pressure, until the process has ended; then drains, flushes and closes.
+ * sink, all with back-pressure, until the process has ended and nobody whom it has left behind writes any more; then flushes
+ * and closes.
  */
 import type { FifoReader } from '../os/fifo-stream.js';
 import type { PipeOwner } from '../os/pipe.js';
@@ -17,7 +18,7 @@ export interface PipeCopyOptions {
   stderr?: Sink | undefined;
   /** Who may open the pipes anew, as `/dev/stdout` does: whom the process runs as. */
   owner?: PipeOwner | undefined;
-  /** How long the outputs have to drain and to be read, once the process has ended; 0 waits without end. */
+  /** How long the outputs have to end and to be read, once the process has ended; 0 waits without end. */
   drainTimeoutMs: number;
 }
 
@@ -41,8 +42,10 @@ export interface PipeCopy {
    * stream that has it ends at once, its pipe closed.
    */
   readonly done: Promise<PipeCopyResult>;
-  /** Settles when the process has ended and nothing is left in the pipes. Their readers may have to catch up. */
+  /** Settles when the process has ended and nothing of it is left in the pipes. Their readers may have to catch up. */
   readonly drained: Promise<void>;
+  /** Settles when the process has ended and nobody else writes any more. As with `drained`. */
+  readonly ended: Promise<void>;
   readonly stdinBytes: number;
   /** Of both outputs. */
   readonly stdoutBytes: number;
@@ -52,8 +55,13 @@ export interface PipeCopy {
   fanOut(stream: OutputStream): FanOut | undefined;
   /** The process is there: our ends of what it inherited are closed, and its output is copied from now on. Idempotent. */
   started(): void;
-  /** The process has been reaped: all it wrote is in the pipes, and the copy ends when that was read. */
+  /** The process has been reaped: all it wrote is in the pipes. The copy ends when all others have closed them. */
   processEnded(): void;
+  /**
+   * After `processEnded`: everything is closed but the pipes that others still have. What they write is read and dropped, so
+   * that nobody dies of it. Before, it is `close`.
+   */
+  abandon(): void;
   /** Ends the copy: drains what is there now, then closes. */
   shutdown(): void;
   /** Closes everything now. What nobody took is counted and lost. */
@@ -86,6 +94,7 @@ class Copier implements PipeCopy {
   readonly childEnds: PipeCopy['childEnds'];
   readonly done: Promise<PipeCopyResult>;
   readonly drained: Promise<void>;
+  readonly ended: Promise<void>;
   readonly #streams: Streams;
   readonly #outputs: readonly PipeOutput[];
   readonly #closing: AbortController;
@@ -104,7 +113,8 @@ class Copier implements PipeCopy {
     const ended = new Promise<void>((resolve) => {
       this.#resolveEnd = resolve;
     });
-    this.drained = this.#drain(ended);
+    this.drained = ended.then(() => this.#all('drained'));
+    this.ended = ended.then(() => this.#all('ended'));
     this.done = this.#finish(ended);
   }
 
@@ -138,6 +148,11 @@ class Copier implements PipeCopy {
     this.#end('shutdown');
   }
 
+  abandon(): void {
+    if (this.#reason === 'exit') for (const stream of this.#outputs) stream.abandon();
+    this.close();
+  }
+
   close(): void {
     this.#closing.abort();
     this.#end('shutdown');
@@ -150,13 +165,12 @@ class Copier implements PipeCopy {
     this.started();
     this.#streams[0]?.close();
     if (this.#drainTimeoutMs > 0) this.#drainTimer = setTimeout(() => this.#closing.abort(), this.#drainTimeoutMs);
-    for (const stream of this.#outputs) stream.drain();
+    for (const stream of this.#outputs) stream.drain(reason !== 'exit');
     this.#resolveEnd();
   }
 
-  async #drain(ended: Promise<void>): Promise<void> {
-    await ended;
-    await Promise.all(this.#outputs.map((stream) => stream.drained));
+  async #all(what: 'drained' | 'ended'): Promise<void> {
+    await Promise.all(this.#outputs.map((stream) => stream[what]));
   }
 
   async #finish(ended: Promise<void>): Promise<PipeCopyResult> {

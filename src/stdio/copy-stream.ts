@@ -16,6 +16,8 @@ export interface StreamCopy {
   readonly bytes: number;
   /** The last byte that the sink took, -1 before the first. */
   readonly lastByte: number;
+  /** Whether the sink takes no more now. */
+  readonly isBlocked: boolean;
   /** Stops. Idempotent; `onEnd` is not called after it. Must come before a descriptor is closed. */
   close(): void;
 }
@@ -63,6 +65,9 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
     },
     get lastByte() {
       return flow.lastByte;
+    },
+    get isBlocked() {
+      return flow.isFull;
     },
     close,
   };

@@ -12,6 +12,8 @@ import { messageOf, TermshimError } from '../os/errors.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { type PipeEnds, createPipeEnds } from '../os/pipe.js';
 import { letFinish } from '../os/unfinished.js';
+import { discardRest } from './discard-rest.js';
+import { haveWriters } from './have-writers.js';
 import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
 import type { DriverTarget } from './output-target.js';
@@ -35,18 +37,14 @@ export async function openDriverOutlet(
   }
 }
 
-/** One stream that is read, and goes nowhere. */
-interface Discarding {
-  drain(): void;
-  close(): void;
-}
-
 interface DriverOutletOptions extends OutletOptions {
   target: DriverTarget;
   limits: DriverLimits;
   driver: LogDriver;
   pipes: Readonly<Record<OutputStream, PipeEnds>>;
 }
+
+const emptyPollMs = 25;
 
 /** How often a driver that dies is replaced, unless one has lived for a while. */
 const mostRestarts = 5;
@@ -64,9 +62,10 @@ class DriverOutlet implements Outlet {
   #finishTimer: NodeJS.Timeout | undefined;
   /** The time for the rest is up. */
   #isOver = false;
-  #inherited: readonly OutputStream[] = [];
-  /** Only while nobody else reads. */
-  #discarding: Partial<Record<OutputStream, Discarding>> = {};
+  /** Only others write, if anybody. */
+  #isLate = false;
+  /** Streams that are read and go nowhere: only while nobody else reads. */
+  #discarding: Partial<Record<OutputStream, { close(): void }>> = {};
   #discardedBytes = 0;
 
   constructor(options: DriverOutletOptions) {
@@ -80,18 +79,28 @@ class DriverOutlet implements Outlet {
     this.#adopt(options.driver);
   }
 
-  end(inherited: readonly OutputStream[]): void {
-    this.#inherited = inherited;
+  /** While others write, the driver has the time that they take. */
+  async end(): Promise<void> {
+    const readers = this.#readers().map(([, end]) => end);
+    this.#isLate = await haveWriters(readers);
+    if (this.#isLate) return this.#emptied();
     this.#finishTimer ??= setTimeout(() => this.#giveUp(), this.#options.limits.finishTimeoutMs);
-    for (const stream of inherited) this.#discarding[stream]?.drain();
+    await this.done;
   }
 
   close(): void {
-    if (this.#driver !== undefined) letFinish(this.#driver.ended);
+    const ended = this.#driver?.ended ?? Promise.resolve();
+    letFinish(ended);
     this.#driver?.stop();
-    this.#finish();
     this.stdout.close();
     this.stderr.close();
+    this.#finish(ended);
+  }
+
+  /** Settles when the driver has read what it was given: no event tells. */
+  async #emptied(): Promise<void> {
+    const isFull = ([, end]: [unknown, OwnedFd]): boolean => end.isOpen && (addon.fd_poll(end.fd) & EPOLLIN) !== 0;
+    while (this.#readers().some(isFull)) await delay(emptyPollMs);
   }
 
   #giveUp(): void {
@@ -120,9 +129,9 @@ class DriverOutlet implements Outlet {
 
   /** Whether all was read that will ever come, or that the process has written. */
   #isDry(): boolean {
-    return this.#readers().every(([stream, { fd }]) => {
+    return this.#readers().every(([, { fd }]) => {
       const events = addon.fd_poll(fd);
-      return (events & EPOLLIN) === 0 && ((events & EPOLLHUP) !== 0 || this.#inherited.includes(stream));
+      return (events & EPOLLIN) === 0 && (this.#isLate || (events & EPOLLHUP) !== 0);
     });
   }
 
@@ -148,13 +157,10 @@ class DriverOutlet implements Outlet {
     const { onFault } = this.#options;
     onFault(driverFailed(`${reason.message}; from now on the output is discarded`));
     for (const [stream, end] of this.#readers()) this.#discarding[stream] = this.#read(stream, end);
-    for (const stream of this.#inherited) this.#discarding[stream]?.drain();
   }
 
-  #read(stream: OutputStream, end: OwnedFd): Discarding {
-    // The driver's own descriptor of the pipe is blocking, and so are all others of that opening.
-    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-    const pipe = OwnedFd.open(`/proc/self/fd/${end.fd}`, flags, end.name);
+  #read(stream: OutputStream, end: OwnedFd): { close(): void } {
+    const pipe = openAnew(end);
     const write = (_stream: string, { length }: Uint8Array): boolean => {
       this.#discardedBytes += length;
       return true;
@@ -169,7 +175,7 @@ class DriverOutlet implements Outlet {
       this.#discardedAll(stream);
     };
     copy.done.then(ended, ended);
-    return { drain: () => copy.drain(), close };
+    return { close };
   }
 
   #discardedAll(stream: OutputStream): void {
@@ -181,14 +187,21 @@ class DriverOutlet implements Outlet {
     this.#finish();
   }
 
-  #finish(): void {
+  /** @param ended settles when no driver reads any more: the rest is its own until then */
+  #finish(ended: Promise<unknown> = Promise.resolve()): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     clearTimeout(this.#finishTimer);
     for (const reader of Object.values(this.#discarding)) reader.close();
-    // Whoever still writes hears of it by a broken pipe.
-    for (const { reader } of Object.values(this.#options.pipes)) reader.close();
+    void ended.then(() => this.#discardRest());
     this.#resolveDone();
+  }
+
+  #discardRest(): void {
+    for (const [, end] of this.#readers()) {
+      if ((addon.fd_poll(end.fd) & EPOLLHUP) === 0) discardRest(openAnew(end));
+      end.close();
+    }
   }
 
   #readers(): [OutputStream, OwnedFd][] {
@@ -202,6 +215,11 @@ class DriverOutlet implements Outlet {
   #name(): string {
     return `the log driver ${this.#options.target.program}`;
   }
+}
+
+/** The driver's own descriptor of the pipe is blocking, and so are all others of that opening. */
+function openAnew(end: OwnedFd): OwnedFd {
+  return OwnedFd.open(`/proc/self/fd/${end.fd}`, constants.O_RDONLY | constants.O_NONBLOCK, end.name);
 }
 
 function driverFailed(message: string): TermshimError {

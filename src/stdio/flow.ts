@@ -120,6 +120,11 @@ export class Flow {
     addon.pump_limit(this.#pump, maxBytes);
   }
 
+  /** After `limit`: the source is read on. */
+  unlimit(): void {
+    addon.pump_limit(this.#pump, -1);
+  }
+
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
     if (this.#isHeld) this.#isRunOwed = true;

@@ -13,7 +13,8 @@ export async function openGivenFile({ path }: FileTarget): Promise<Outlet> {
   try {
     check(addon.fd_set_nonblocking(opened.fd, false), 'fcntl', `make ${name} blocking`);
     const file = new OwnedFd(check(addon.fd_duplicate(opened.fd), 'fcntl', `duplicate ${name}`), name);
-    return { stdout: file, stderr: file, done: Promise.resolve(), end() {}, close: () => file.close() };
+    const close = (): void => file.close();
+    return { stdout: file, stderr: file, done: Promise.resolve(), end: () => Promise.resolve(), close };
   } finally {
     await opened.close();
   }

@@ -2,13 +2,14 @@
 import { copyToLog } from '../log/copy-to-log.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { createPipe } from '../os/pipe.js';
+import { discardRest } from './discard-rest.js';
 
 export interface LastWords {
   /** For the program. To be closed when it has inherited it. */
   readonly theirs: OwnedFd;
   /** `; it said: ...`, with the last line; empty if it said nothing. */
   said(): string;
-  /** The program has ended: reads what is left, and closes the pipe. Idempotent. */
+  /** The program has ended: reads what is left. What others say on its stderr is dropped. Idempotent. */
   close(): void;
 }
 
@@ -27,6 +28,7 @@ export function keepLastWords(program: string): LastWords {
     },
     end() {},
   };
+  let hasEnded = false;
   const copy = copyToLog({ source: ours.fd, stream: 'stderr', log });
   return {
     theirs,
@@ -36,10 +38,11 @@ export function keepLastWords(program: string): LastWords {
     },
     close() {
       theirs.close();
-      if (!ours.isOpen) return;
+      if (hasEnded) return;
+      hasEnded = true;
       copy.drain();
       copy.close();
-      ours.close();
+      discardRest(ours);
     },
   };
 }

@@ -7,6 +7,8 @@ import type { Log, LogEvents } from '../log/log.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { createPipe } from '../os/pipe.js';
 import { letFinish } from '../os/unfinished.js';
+import { discardRest } from './discard-rest.js';
+import { haveWriters } from './have-writers.js';
 import type { Outlet, OutletOptions, OutputStream } from './outlet.js';
 
 /**
@@ -50,8 +52,8 @@ export async function openLogOutlet(
   const close = (): void => {
     for (const { theirs, ours, copy } of inputs.values()) {
       copy.close();
-      ours.close();
       theirs.close();
+      discardRest(ours);
     }
     letFinish(finish());
   };
@@ -60,8 +62,10 @@ export async function openLogOutlet(
       stdout: begin('stdout'),
       stderr: begin('stderr'),
       done,
-      end(inherited) {
-        for (const stream of inherited) inputs.get(stream)?.copy.drain();
+      async end() {
+        const streams = [...inputs.values()];
+        await Promise.all(streams.map(({ copy }) => copy.caughtUp()));
+        await ((await haveWriters(streams.map(({ ours }) => ours))) ? log.flush() : done);
       },
       async reopen() {
         if (isFinished) return false;

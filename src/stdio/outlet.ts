@@ -17,20 +17,22 @@ export interface Outlet {
    */
   readonly stdout: OwnedFd;
   readonly stderr: OwnedFd;
-  /** Settles when all that was written has been passed on, or nobody is left to take it, and everything is closed. */
+  /** Settles when nobody writes any more and all was passed on, or nobody is left to take it, and everything is closed. */
   readonly done: Promise<void>;
   /**
-   * To be called when the process has been reaped.
-   *
-   * @param inherited the streams that it had itself: what lies in their pipes is all of its, what comes later is of others
+   * To be called when the process has been reaped, and what was copied is in the pipes. Settles when all of that has been
+   * passed on: with `done`, unless others have the pipes still.
    */
-  end(inherited: readonly OutputStream[]): void;
+  end(): Promise<void>;
   /**
    * Somebody has moved the file: opens what is at its path now. False if it was closed before. Fails with ERR_LOG_FAILED, and
    * goes on with the old file. Undefined where the file is not ours.
    */
   readonly reopen?: () => Promise<boolean>;
-  /** Closes everything now; what was not passed on is lost. Idempotent. */
+  /**
+   * Closes everything now; what was not passed on is lost. What others still write to the pipes is read and dropped, so that
+   * nobody dies of it. Idempotent.
+   */
   close(): void;
 }
 

@@ -79,6 +79,12 @@ export class Output {
     this.#flow.run();
   }
 
+  /** After `drain`: reads whatever comes, to the end. */
+  readOn(): void {
+    this.#flow.unlimit();
+    this.#flow.run();
+  }
+
   /** Idempotent. */
   close(): void {
     this.#isClosed = true;

@@ -1,11 +1,12 @@
 /**
- * One output of a process without a terminal: from its pipe into a sink, until the pipe ends, the sink breaks, or what the
- * process has left in the pipe was read.
+ * One output of a process without a terminal: from its pipe into a sink, until the pipe ends or the sink breaks. A process
+ * that has ended may have left others behind who write there.
  */
 import { addon } from '../native/addon.js';
-import { EPOLLIN, type Watch, watch } from '../os/epoll.js';
+import { EPOLLHUP, EPOLLIN, type Watch, watch } from '../os/epoll.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { type PipeOwner, createPipe } from '../os/pipe.js';
+import { discardRest } from './discard-rest.js';
 import type { FanOut } from './fan-out.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
@@ -24,8 +25,10 @@ export interface PipeOutputOptions {
 export class PipeOutput {
   /** For the process. To be closed when it has inherited it. */
   readonly theirs: OwnedFd;
-  /** Settles when nothing more is read from the pipe. */
+  /** Settles when all that the process wrote was read from the pipe. */
   readonly drained: Promise<void>;
+  /** Settles when nothing more is read from the pipe. */
+  readonly ended: Promise<void>;
   /**
    * Settles when the sink was flushed and everything is closed, with the bytes that nobody took. Rejects for an errno that
    * is no part of a copy's life.
@@ -36,8 +39,15 @@ export class PipeOutput {
   readonly #output: Output;
   #watch: Watch | undefined;
   #resolveDrained!: () => void;
-  /** How many bytes the sink has to take altogether; not known while the process may write. */
+  #resolveEnded!: () => void;
+  /** How many bytes of the process the sink has to take altogether; not known while the process may write. */
   #totalBytes: number | undefined;
+  /** Whether it ends with those. */
+  #isLimited = false;
+  /** The sink has them, and others write. */
+  #isLate = false;
+  #isAbandoned = false;
+  #isClosed = false;
   #leftBytes = 0;
   #failure: Error | undefined;
 
@@ -48,6 +58,9 @@ export class PipeOutput {
     this.#sink = sink;
     this.drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
     });
     const onError = (error: Error): void => this.#fail(error);
     try {
@@ -78,29 +91,47 @@ export class PipeOutput {
 
   /** Whether somebody is there to take what is left in the pipe. */
   get hasReader(): boolean {
-    return this.#pipe.isOpen && this.#sink.hasReader();
+    return !this.#isClosed && this.#sink.hasReader();
   }
 
   /** From now on the output is copied. Idempotent. */
   start(): void {
-    if (this.#watch !== undefined || !this.#pipe.isOpen) return;
+    if (this.#watch !== undefined || this.#isClosed) return;
     this.#watch = watch(this.#pipe.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
     this.#output.start(this.#watch);
   }
 
   /**
-   * The process has ended: all that it wrote lies in the pipe. What comes later is of others, who may write for ever. A
-   * pipe tells exactly how much it holds.
+   * All that the process will have written lies in the pipe, which tells exactly how much that is. What comes later is of
+   * others, who may write for ever.
+   *
+   * @param isLimited whether they are cut off
    */
-  drain(): void {
-    if (!this.#pipe.isOpen || this.#totalBytes !== undefined) return;
+  drain(isLimited: boolean): void {
+    if (this.#isClosed || this.#totalBytes !== undefined) return;
     const unread = this.#unreadBytes();
     this.#totalBytes = this.#output.bytes + this.#output.pendingBytes + unread;
+    this.#isLimited = isLimited;
     this.#output.drain(unread);
   }
 
+  /** After `drain`: lets go of the sink. What others still write is read and dropped, until the last of them has gone. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#closePipe();
+  }
+
   #stopped(stop: Exclude<FlowStop, 'full'>): void {
-    if (stop !== 'empty' || this.#totalBytes !== undefined) this.#closePipe();
+    if (stop !== 'empty') this.#closePipe();
+    else if (this.#totalBytes !== undefined && !this.#isLate) this.#drained();
+  }
+
+  /** Where nobody else has the pipe, the next read is its end. */
+  #drained(): void {
+    if (this.#isLimited) return this.#closePipe();
+    this.#isLate = true;
+    if ((addon.fd_poll(this.#pipe.fd) & EPOLLHUP) === 0) this.#resolveDrained();
+    this.#output.readOn();
   }
 
   #fail(error: Error): void {
@@ -108,19 +139,28 @@ export class PipeOutput {
     this.#closePipe();
   }
 
-  /** Whoever still writes gets SIGPIPE, and need not wait for the reader of the sink. */
+  /** Unless it is abandoned, whoever still writes gets SIGPIPE, and need not wait for the reader of the sink. */
   #closePipe(): void {
-    if (!this.#pipe.isOpen) return;
-    const { bytes, pendingBytes } = this.#output;
-    this.#leftBytes = (this.#totalBytes ?? bytes + pendingBytes + this.#unreadBytes()) - bytes;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#leftBytes = this.#untakenBytes();
     this.#watch?.close();
     this.#output.close();
-    this.#pipe.close();
+    if (this.#isAbandoned) discardRest(this.#pipe);
+    else this.#pipe.close();
     this.#resolveDrained();
+    this.#resolveEnded();
+  }
+
+  /** Of others only what was read. */
+  #untakenBytes(): number {
+    const { bytes, pendingBytes } = this.#output;
+    if (this.#isLate) return pendingBytes;
+    return (this.#totalBytes ?? bytes + pendingBytes + this.#unreadBytes()) - bytes;
   }
 
   async #flush(signal: AbortSignal): Promise<number> {
-    await this.drained;
+    await this.ended;
     try {
       const unreadBytes = await this.#sink.flush(signal);
       if (this.#failure !== undefined) throw this.#failure;

@@ -29,10 +29,18 @@ export interface ContainerOptions extends IoLimits {
   /** As the runtime's options of these names. */
   noPivot?: boolean | undefined;
   noNewKeyring?: boolean | undefined;
-  /** Whether the end of its init leaves other processes alive: its pids are not in a namespace of their own. */
-  sharesPids: boolean;
+  others: OthersAtExit;
   onEvent: (event: TaskEvent) => void;
 }
+
+/**
+ * What becomes of the other processes of a container when its init has ended.
+ *
+ * - `gone`: they have ended with it, since its pids are in a namespace of their own
+ * - `killed`: they are killed
+ * - `left`: those that were started by `exec` are killed; those that others have left behind have until `delete`
+ */
+export type OthersAtExit = 'gone' | 'killed' | 'left';
 
 /** Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
@@ -179,6 +187,12 @@ export class Container {
     return exec.inTurn(() => this.#deleteExec(execId, exec));
   }
 
+  /** Settles when the process has ended, and those whom it has left behind write no more, or have for a while. */
+  async outputEnded(process: Process): Promise<void> {
+    await process.exited;
+    await process.outputEnded(lateOutputMs);
+  }
+
   /** Settles when what changes its state, and was asked for before, is done. */
   quiet(): Promise<void> {
     return this.#inTurn(() => Promise.resolve());
@@ -262,8 +276,11 @@ export class Container {
   async #deleteInit(): Promise<Exit> {
     const { init } = this;
     assertDeletable(init);
+    // Where nobody is left there is nothing to wait for, and a reader that is slow keeps nothing back.
+    if (init.exit !== undefined && this.options.others !== 'gone') await this.outputEnded(init);
     await this.options.runtime.delete(this.id, { force: true });
     const exit = await init.exited;
+    await this.outputEnded(init);
     this.#closeAll();
     init.enter('deleted');
     this.options.onEvent({ kind: 'delete', pid: init.pid, exit });
@@ -273,6 +290,7 @@ export class Container {
   async #deleteExec(execId: string, { process }: Exec): Promise<Exit> {
     assertDeletable(process);
     const exit = process.isMade ? await process.exited : { status: 0, at: new Date(0) };
+    if (process.isMade) await this.outputEnded(process);
     this.#execs.delete(execId);
     process.enter('deleted');
     process.close();
@@ -281,10 +299,11 @@ export class Container {
 
   /** The init's exit is the last to be told, and nothing outlives it. */
   async #endOthers(): Promise<void> {
-    const { runtime, id, sharesPids } = this.options;
+    const { runtime, id, others: fate } = this.options;
     await Promise.allSettled(this.#starts);
-    if (sharesPids) await runtime.kill(id, 'SIGKILL', { all: true }).catch(() => {});
+    if (fate === 'killed') await runtime.kill(id, 'SIGKILL', { all: true }).catch(() => {});
     const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
+    if (fate === 'left') for (const process of others) process.trySignal(constants.signals.SIGKILL);
     await bounded(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
   }
 
@@ -325,6 +344,9 @@ function assertDeletable(process: Process): void {
 
 /** How long the processes of a container may outlive its init, before its exit is told without theirs. */
 const lastWordsMs = 10_000;
+
+/** How long a deletion waits for the output of those that a process has left behind: as long as containerd's shim. */
+const lateOutputMs = 10_000;
 
 /** How much later than its runtime we may learn that a container has ended. */
 const newsMs = 50;

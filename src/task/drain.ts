@@ -1,5 +1,7 @@
-/** Waits for the output of a process that has ended. */
-import { setTimeout as delay } from 'node:timers/promises';
+/** Waits for the output of a process that has ended, and of those whom it has left behind. */
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { bounded } from './bounded.js';
+import type { Outlets } from './outlets.js';
 
 export interface Draining {
   /** Settles when everything was passed on. */
@@ -20,6 +22,23 @@ export async function drain(copy: Draining, timeoutMs: number): Promise<void> {
   while (!signal.aborted && copy.hasReader && performance.now() < deadline) {
     await delay(pollMs, undefined, { signal }).catch(() => {});
   }
+}
+
+/** As `ProcessIo.ended`. A reader who was too slow for what the process itself has written is not waited for again. */
+export async function ended(
+  copy: Draining & { readonly ended: Promise<void> },
+  outlets: Outlets,
+  timeoutMs: number,
+): Promise<void> {
+  const isDrained = await Promise.race([copy.drained.then(() => true), nextTurn(false)]);
+  if (!isDrained) return;
+  const draining = {
+    drained: copy.ended,
+    get hasReader() {
+      return copy.hasReader;
+    },
+  };
+  await Promise.all([drain(draining, timeoutMs), bounded(outlets.done, timeoutMs)]);
 }
 
 /** No event tells that a reader has gone from a FIFO that we hold open ourselves. */

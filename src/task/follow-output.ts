@@ -1,4 +1,5 @@
 /** A record of a process's output beside whoever reads it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../native/addon.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { check } from '../os/errors.js';
@@ -11,9 +12,16 @@ const forRecord: Patience = { holdMs: 1000, isForProgress: true, graceMs: undefi
 /** Of what it has missed, the last is there still. */
 const keptBytes = 128 * 1024;
 
+export interface RecordFollower {
+  /** Bytes that the end has not yet; none once it was let go of. */
+  readonly behindBytes: number;
+  close(): void;
+}
+
 /** From now on `end`, which is an outlet's and is taken over, gets the output. It must be let go of before the outlet is. */
-export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): { close(): void } {
+export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): RecordFollower {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
+  let hasEnded = false;
   const follower = fanOut.follow({
     sink: end,
     greeting: new Uint8Array(),
@@ -29,8 +37,25 @@ export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Erro
       ]);
     },
     onEnd(reason) {
+      hasEnded = true;
       if (reason instanceof Error) onFault(reason);
     },
   });
-  return { close: () => follower?.close() };
+  return {
+    get behindBytes() {
+      return hasEnded ? 0 : (follower?.behindBytes ?? 0);
+    },
+    close() {
+      hasEnded = true;
+      follower?.close();
+    },
+  };
 }
+
+/** Settles when all of them have what was written until now, or a little more. */
+export async function followed(followers: readonly RecordFollower[]): Promise<void> {
+  while (followers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
+}
+
+/** A record is written as fast as the disk takes it: it is behind only for moments. */
+const pollMs = 10;

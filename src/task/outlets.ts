@@ -1,8 +1,9 @@
 /** The outlets of one process: each record of its stdio is opened once, whatever goes there. */
 import type { OwnedFd } from '../os/owned-fd.js';
-import { type Outlet, type OutletOptions, openOutlet, type OutputStream } from '../stdio/outlet.js';
+import { type Outlet, type OutletOptions, openOutlet } from '../stdio/outlet.js';
 import { type OutputTarget, pathOfRecord } from '../stdio/output-target.js';
 import { bounded } from './bounded.js';
+import { followed, type RecordFollower } from './follow-output.js';
 
 export interface Outlets {
   /** Undefined for what is no record. */
@@ -15,11 +16,13 @@ export interface Outlets {
    * The process has been reaped. Settles when all its output was passed on, or after `timeoutMs` and a little for the rest of
    * what was copied late.
    *
-   * @param inherited the streams that it had from an outlet itself
-   * @param copied settles when what goes through us is in its outlet
+   * @param copied settles when what goes through us has been copied
+   * @param followers bring what goes elsewhere to an outlet too
    */
-  drain(inherited: readonly OutputStream[], copied: Promise<void>, timeoutMs: number): Promise<void>;
-  /** Idempotent. */
+  drain(copied: Promise<void>, followers: readonly RecordFollower[], timeoutMs: number): Promise<void>;
+  /** Settles when nobody writes to any of them any more, and all was passed on. */
+  readonly done: Promise<unknown>;
+  /** As `Outlet.close`. */
   close(): void;
 }
 
@@ -67,13 +70,17 @@ export async function openOutlets(
     started(ours) {
       for (const end of outlets.flatMap(({ stdout, stderr }) => [stdout, stderr])) if (!ours.includes(end)) end.close();
     },
-    async drain(inherited, copied, timeoutMs) {
+    async drain(copied, followers, timeoutMs) {
       const begunAt = performance.now();
       await copied;
-      for (const outlet of outlets) outlet.end(inherited);
       const leftMs = timeoutMs - (performance.now() - begunAt);
-      await bounded(Promise.all(outlets.map((outlet) => outlet.done)), Math.max(leftMs, leastMs));
+      const end = async (): Promise<void> => {
+        await followed(followers);
+        await Promise.all(outlets.map((outlet) => outlet.end()));
+      };
+      await bounded(end(), Math.max(leftMs, leastMs));
     },
+    done: Promise.all(outlets.map((outlet) => outlet.done)),
     close,
   };
 }

@@ -7,7 +7,7 @@ import type { OwnedFd } from '../os/owned-fd.js';
 import { type ChildEnd, copyPipes } from '../stdio/copy-pipes.js';
 import type { OutputStream } from '../stdio/outlet.js';
 import { outletSink, type Sink } from '../stdio/sink.js';
-import { drain } from './drain.js';
+import { drain, ended } from './drain.js';
 import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
 import { openOutlets, recordTimeoutMs } from './outlets.js';
@@ -64,10 +64,12 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
         copy.processEnded();
         const timeoutMs = drainTimeoutMs || recordTimeoutMs;
         const isForReaders = copied.every((stream) => stdio[stream]?.kind === 'fifo');
-        await outlets.drain(given, drain(copy, isForReaders ? drainTimeoutMs : timeoutMs), timeoutMs);
+        const passedOn = drain(copy, isForReaders ? drainTimeoutMs : timeoutMs);
+        await outlets.drain(passedOn, followers, timeoutMs);
       },
+      ended: (timeoutMs) => ended(copy, outlets, timeoutMs),
       close() {
-        copy.close();
+        copy.abandon();
         for (const follower of followers) follower.close();
         outlets.close();
       },

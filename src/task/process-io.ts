@@ -106,10 +106,12 @@ export interface ProcessIo {
   reopenLogs(): Promise<string[]>;
   /**
    * To be called once, when the process has been reaped. Settles when all it wrote has been read and passed on, or
-   * waits in a FIFO that nobody reads, or when the time for a slow reader is up.
+   * waits in a FIFO that nobody reads, or when the time for a slow reader is up. What others go on writing is copied still.
    */
   drain(): Promise<void>;
-  /** Closes everything now. Idempotent. */
+  /** After `drain`: settles when nobody writes any more and all was passed on, when nobody reads, or when the time is up. */
+  ended(timeoutMs: number): Promise<void>;
+  /** Closes everything now. What others write after `drain` is read and dropped: nobody dies of it. Idempotent. */
   close(): void;
 }
 
@@ -128,6 +130,7 @@ function inheritedIo({ streams }: InheritedStdio, { signal }: IoLimits): Process
     closeStdin() {},
     reopenLogs: () => Promise.resolve([]),
     drain: () => Promise.resolve(),
+    ended: () => Promise.resolve(),
     close() {},
   };
 }

@@ -123,6 +123,14 @@ export class Process {
     return () => this.#lastSteps.delete(step);
   }
 
+  /**
+   * Once it has ended: settles when nobody whom it has left behind writes to its output any more, when nobody reads that, or
+   * after `timeoutMs`.
+   */
+  async outputEnded(timeoutMs: number): Promise<void> {
+    await this.#launched?.io.ended(timeoutMs);
+  }
+
   closeStdin(): void {
     this.#isStdinClosed = true;
     this.#launched?.io.closeStdin();

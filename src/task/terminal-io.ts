@@ -8,8 +8,8 @@ import { together } from '../os/together.js';
 import { type ConsoleCopy, copyConsole } from '../stdio/copy-console.js';
 import type { Outlet } from '../stdio/outlet.js';
 import { outletSink, type Sink } from '../stdio/sink.js';
-import { drain } from './drain.js';
-import { followOutput } from './follow-output.js';
+import { drain, ended } from './drain.js';
+import { followOutput, type RecordFollower } from './follow-output.js';
 import { openSink } from './open-sink.js';
 import { openOutlets, recordTimeoutMs } from './outlets.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
@@ -31,7 +31,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
-  let follower: { close(): void } | undefined;
+  let follower: RecordFollower | undefined;
   let terminal: TerminalSession | undefined;
   // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
   const closing = new AbortController();
@@ -69,14 +69,18 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       if (copy === undefined) return;
       copy.processEnded();
       const timeoutMs = drainTimeoutMs || recordTimeoutMs;
-      await outlets.drain([], drain(copy, outlet === undefined ? drainTimeoutMs : timeoutMs), timeoutMs);
+      const passedOn = drain(copy, outlet === undefined ? drainTimeoutMs : timeoutMs);
+      await outlets.drain(passedOn, follower === undefined ? [] : [follower], timeoutMs);
+    },
+    async ended(timeoutMs) {
+      if (copy !== undefined) await ended(copy, outlets, timeoutMs);
     },
     close() {
       closing.abort();
       if (copy === undefined) void closeWhenOpen(opening);
-      copy?.close();
+      if (copy === undefined) console?.close();
+      copy?.abandon();
       follower?.close();
-      console?.close();
       stdin?.close();
       outlets.close();
     },

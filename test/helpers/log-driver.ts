@@ -15,6 +15,10 @@ export interface TestDriver {
   readonly outlet: Outlet;
   /** What was told of it. */
   readonly faults: readonly string[];
+  /** Of a file of the driver's directory. */
+  path(name: string): string;
+  /** As `Outlet.end`, which comes when `run` has settled. */
+  ended(): Promise<void>;
   /** What stands in a file of the driver's directory; empty if it is not there. */
   read(name: string): string;
   /** Runs a script in that directory, with its output at the driver, until it ends; as a runtime would. */
@@ -62,9 +66,14 @@ export async function startTestDriver(
     throw error;
   });
   scope.after(() => outlet.close());
+  let ended: Promise<void> | undefined;
   return {
     outlet,
     faults,
+    path,
+    async ended() {
+      await ended;
+    },
     read(name) {
       try {
         return readFileSync(path(name), 'utf8');
@@ -80,7 +89,7 @@ export async function startTestDriver(
       outlet.stdout.close();
       outlet.stderr.close();
       await once(child, 'exit');
-      outlet.end(['stdout', 'stderr']);
+      ended = outlet.end();
     },
   };
 }

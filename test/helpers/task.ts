@@ -90,7 +90,7 @@ export async function newContainer(
     bundle,
     stdio,
     pidFile: join(directory, 'pid'),
-    sharesPids: true,
+    others: 'left',
     connectTimeoutMs: 10_000,
     drainTimeoutMs: 5000,
     onEvent: (event) => void events.push(event),

@@ -41,38 +41,66 @@ leakTest('two hundred processes that write and are gone', async (scope) => {
 });
 
 describe('a background process that holds the pipes', () => {
-  leakTest('is not waited for', async (scope) => {
-    const session = await startPipes(scope);
+  leakTest('is not waited for, and what it writes is copied all the same, to its end', async (scope) => {
+    const session = await startPipes(scope, { drainTimeoutMs: 0 });
     const { path, bytes } = output(session, 50_000);
-    const leader = session.run('(sleep 60; echo late) & cat "$1"; exit 3', path);
+    const late = output(session, 200_000, 2);
+    const gate = makeGate(scope);
+    const leader = session.run(`(${gate.wait}; cat "$2") & cat "$1"; exit 3`, path, late.path);
     assert.equal(await within(leader.exited, 'the leader'), 3);
-    await within(session.copy.done, 'the end, though the pipes are still held open', 1000);
-    assert.ok((await session.stdout.all()).equals(bytes));
+    await within(session.copy.drained, 'all that the leader wrote', 1000);
+    assert.equal(await Promise.race([session.copy.ended, delay(50, 'nothing')]), 'nothing');
+    gate.open();
+    const { reason, undeliveredBytes } = await within(session.copy.done, 'the end');
+    assert.deepEqual({ reason, undeliveredBytes }, { reason: 'exit', undeliveredBytes: 0 });
+    assert.ok((await session.stdout.all()).equals(Buffer.concat([bytes, late.bytes])));
   });
 
-  leakTest('and writes without end, does not keep the copy going, nor displace the last words', async (scope) => {
+  leakTest('and writes without end, does not displace the last words, nor keep them back', async (scope) => {
     for (let round = 0; round < 5; round++) {
       const session = await startPipes(scope, { drainTimeoutMs: 0 });
       session.stdout.pause();
       const leader = session.run('for i in 1 2 3 4 5; do echo leader; done; (yes & yes & yes &); sleep 0.1; exit 3');
       assert.equal(await within(leader.exited, 'the leader'), 3);
       session.stdout.resume();
-      const { stdoutBytes, undeliveredBytes } = await within(session.copy.done, 'the end', 2000);
-      assert.equal(undeliveredBytes, 0);
-      assert.ok(stdoutBytes <= 3 * 65536, `${stdoutBytes} bytes are more than what lay there at the end`);
-      assert.match((await session.stdout.all()).toString(), /^(leader\n){5}(y\n)+$/);
+      await within(session.copy.drained, 'what the leader wrote', 2000);
+      session.copy.close();
+      const { stdoutBytes } = await within(session.copy.done, 'the end', 2000);
+      const got = await session.stdout.all();
+      assert.equal(got.length, stdoutBytes);
+      assert.match(got.subarray(0, 99).toString(), /^(leader\n){5}(y\n)+$/);
     }
   });
 
-  leakTest('gets SIGPIPE when it writes after the end', async (scope) => {
-    const session = await startPipes(scope);
+  leakTest('has as long as the time to drain, and gets SIGPIPE when it writes after that', async (scope) => {
+    const session = await startPipes(scope, { drainTimeoutMs: 300 });
     const gate = makeGate(scope);
     const status = join(session.directory, 'status');
     session.run(`(${gate.wait}; yes; echo $? >"$1") &`, status);
     await within(session.copy.done, 'the end');
     gate.open();
-    const written = await waitFor(() => existsSync(status) && readFileSync(status, 'utf8').trim(), 'its status');
+    const written = await waitFor(
+      () => (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined,
+      'its status',
+    );
     assert.equal(written, String(128 + constants.signals.SIGPIPE));
+  });
+
+  leakTest('writes on when the copy was abandoned: that is read and dropped, and nobody dies of it', async (scope) => {
+    const session = await startPipes(scope, { drainTimeoutMs: 0 });
+    const gate = makeGate(scope);
+    const status = join(session.directory, 'status');
+    session.run(`(${gate.wait}; seq 100000; seq 100000 >&2; echo $? >"$1") & echo early`, status);
+    await within(session.copy.drained, 'what the leader wrote');
+    session.copy.abandon();
+    await within(session.copy.done, 'the end');
+    gate.open();
+    const written = await waitFor(
+      () => (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined,
+      'its status',
+    );
+    assert.equal(written, '0');
+    assert.equal((await session.stdout.all()).toString(), 'early\n');
   });
 });
 

@@ -70,6 +70,12 @@ async function play(scope: Scope, session: PipeSession, steps: readonly Step[], 
   }
   for (const { screens } of streams) if (isRead) screens.at(-1)?.resume();
   copy.processEnded();
+  // Those whom a process has left behind write on.
+  await within(Promise.race([copy.drained, copy.done]), 'what the process wrote');
+  for (const one of streams) {
+    if (isRead && one.end.isOpen) take(one, { kind: 'write', stream: 0, bytes: 3000 });
+    one.end.close();
+  }
   const result = await within(copy.done, 'the end');
   let missing = 0;
   for (const { source, sent, screens } of streams) {

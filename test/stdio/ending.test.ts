@@ -4,7 +4,7 @@
  * a second wish to end must not undo the first.
  */
 import assert from 'node:assert/strict';
-import { constants, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
@@ -83,9 +83,9 @@ describe('the time to drain', () => {
   );
 });
 
-describe('a drain while others go on writing', () => {
+describe('others who go on writing', () => {
   leakTest(
-    'ends when what the leader can have written was read, without a chance pause of the others',
+    'keep nothing back: what the leader can have written was read soon, without a chance pause of theirs',
     async (scope) => {
       const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
       const leader = session.run(
@@ -94,9 +94,38 @@ describe('a drain while others go on writing', () => {
       await within(leader.exited, 'the leader');
       const before = session.copy.stdoutBytes;
       session.copy.processEnded();
-      const { reason, stdoutBytes } = await within(session.copy.done, 'the end', 2000);
-      assert.equal(reason, 'exit');
+      await within(session.copy.drained, 'what the leader wrote', 2000);
+      const { stdoutBytes } = session.copy;
       assert.ok(stdoutBytes - before <= 192 * 1024, `${stdoutBytes - before} bytes came after the end`);
+      session.copy.close();
+      assert.equal((await within(session.copy.done, 'the end', 2000)).reason, 'exit');
+    },
+  );
+
+  leakTest('have as long as the time to drain, and are hung up then', async (scope) => {
+    const session = await startSession(scope, { drainTimeoutMs: 300 });
+    const status = join(temporaryDirectory(scope), 'status');
+    session.run(`trap "" HUP; (while echo more; do sleep 0.02; done; echo over >${status}) 2>/dev/null & sleep 0.1`);
+    assert.equal((await within(session.copy.done, 'the end', 2000)).reason, 'exit');
+    await waitFor(() => existsSync(status), 'a write that fails');
+  });
+
+  leakTest(
+    'write on when the copy was abandoned: that is read and dropped, until they close the tty',
+    async (scope) => {
+      const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
+      const status = join(temporaryDirectory(scope), 'status');
+      const leader = session.run(`trap "" HUP; (sleep 0.3; seq 20000; echo $? >${status}) & echo early`);
+      await within(leader.exited, 'the leader');
+      session.copy.processEnded();
+      await within(session.copy.drained, 'what the leader wrote', 1000);
+      session.copy.abandon();
+      await within(session.copy.done, 'the end', 1000);
+      assert.equal(
+        await waitFor(() => (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined, 'its status'),
+        '0',
+      );
+      assert.equal((await session.screen.all()).toString(), 'early\r\n');
     },
   );
 });

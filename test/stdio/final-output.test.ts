@@ -81,14 +81,17 @@ describe('a client that does not read yet', () => {
   });
 });
 
-leakTest('output of a background process until the end is told, and nothing is waited for after it', async (scope) => {
-  const session = await startSession(scope, { hasStdin: false });
-  const leader = session.run('trap "" HUP; (sleep 60; echo late) & echo before; exit 3');
-  assert.equal(await within(leader.exited, 'the leader'), 3);
-  const result = await within(session.copy.done, 'the end, though the tty is still held open', 1000);
-  assert.equal(result.reason, 'exit');
-  assert.equal((await session.screen.all()).toString(), 'before\r\n');
-});
+leakTest(
+  'output of a background process to its end, which the last words of its leader do not wait for',
+  async (scope) => {
+    const session = await startSession(scope, { hasStdin: false });
+    const leader = session.run('trap "" HUP; (sleep 0.5; echo late) & echo before; exit 3');
+    assert.equal(await within(leader.exited, 'the leader'), 3);
+    await within(session.copy.drained, 'its last words, though the tty is still held open', 400);
+    assert.equal((await within(session.copy.done, 'the end')).reason, 'exit');
+    assert.equal((await session.screen.all()).toString(), 'before\r\nlate\r\n');
+  },
+);
 
 leakTest('output of several processes, one after the other, in order', async (scope) => {
   const session = await startSession(scope, { hasStdin: false });

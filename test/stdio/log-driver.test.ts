@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { whenFinished } from '../../src/os/unfinished.js';
 import { leakTest } from '../helpers/leak-free.js';
@@ -29,7 +29,7 @@ leakTest(
     const descriptors = (): string[] => readFileSync(list, 'utf8').trim().split('\n').toSorted();
     execFileSync('sh', ['-c', script], { stdio: 'ignore' });
     const usual = descriptors();
-    await startTestDriver(scope, '', { program: '/bin/sh', args: ['-c', `${script}; exec 5>&-; sleep 100`] });
+    await startTestDriver(scope, '', { program: '/bin/sh', args: ['-c', `${script}; exec 5>&-; exec sleep 100`] });
     assert.deepEqual(descriptors(), [...usual, '3', '4', '5'].toSorted());
   },
 );
@@ -154,14 +154,32 @@ leakTest('one that does not end is told to, then made to', async (scope) => {
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });
 
-leakTest('a process that writes on behind the one that ended does not keep the driver for ever', async (scope) => {
-  const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 200 });
-  await driver.run('sleep 100 & echo $! >pid; echo last');
-  scope.after(() => process.kill(Number(driver.read('pid'))));
-  await within(driver.outlet.done, 'the end of the outlet', 1900);
-  assert.equal(driver.read('out'), 'last\n');
-  assert.deepEqual(driver.faults, []);
-});
+leakTest(
+  'one that is left behind by the process that ended has its output kept, for as long as it writes',
+  async (scope) => {
+    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 50 });
+    await driver.run('(sleep 0.5; echo late) & echo last');
+    await within(driver.ended(), 'what was written before', 400);
+    await waitFor(() => driver.read('out') === 'last\n', 'the last words of the process');
+    await within(driver.outlet.done, 'the end of the outlet');
+    assert.equal(driver.read('out'), 'last\nlate\n');
+    assert.deepEqual(driver.faults, []);
+  },
+);
+
+leakTest(
+  'it does not keep the driver for ever: after close its output is dropped, and it does not die of that',
+  async (scope) => {
+    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
+    await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
+    await within(driver.ended(), 'what was written before', 1000);
+    driver.outlet.close();
+    await within(whenFinished(), 'the end of the driver');
+    writeFileSync(driver.path('go'), '');
+    assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
+    assert.equal(driver.read('out'), 'last\n');
+  },
+);
 
 leakTest('close lets go at once, and stops the driver', async (scope) => {
   const driver = await startTestDriver(

@@ -159,6 +159,7 @@ test('the exit is told, though the output could not be passed on', async () => {
       resize() {},
       closeStdin() {},
       reopenLogs: () => Promise.resolve([]),
+      ended: () => Promise.resolve(),
       drain: () => Promise.reject(failure),
       close() {},
     },

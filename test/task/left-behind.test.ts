@@ -1,0 +1,109 @@
+/*
+ * A process ends and leaves others behind that have its output: a helper, `tee`, a service. What could break: what they write
+ * is lost, they die of SIGPIPE, they keep the exit back, a deletion comes before their last word or waits for ever, a log beside
+ * a client or a log driver misses them. So a process ends while another, which waits for a gate, has yet to write; the exit must
+ * be told before the gate opens, and what comes behind it must be with the client and in each kind of record.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OutputTarget } from '../../src/stdio/output-target.js';
+import type { ProcessStdio } from '../../src/task/process-io.js';
+import { makeGate } from '../helpers/gate.js';
+import { leakTest } from '../helpers/leak-free.js';
+import { kinds, type Kind, records, stdioOf } from '../helpers/records.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { waitFor, within } from '../helpers/wait-for.js';
+
+/** Who is left behind on a terminal gets SIGHUP at the end of its leader. */
+const leave = (late: string): string => `trap "" HUP; (${late}) & echo early`;
+
+const shown = (kind: Kind, ...lines: string[]): string =>
+  lines.map((line) => `${line}${kind === 'terminal' ? '\r' : ''}\n`).join('');
+
+for (const kind of kinds) {
+  for (const who of ['init', 'exec'] as const) {
+    leakTest(
+      `${kind}, ${who}: the exit is told at once, what comes later is copied, and Delete waits for it`,
+      async (scope) => {
+        const gate = makeGate(scope);
+        const script = leave(`${gate.wait}; seq 30000; echo late`);
+        const { stdio, output } = newStdio(scope, kind);
+        const execId = who === 'init' ? '' : 'one';
+        const { container } = await newContainer(
+          scope,
+          who === 'init' ? script : 'sleep 100',
+          who === 'init' ? stdio : newStdio(scope, 'pipes').stdio,
+        );
+        if (who === 'exec') {
+          await container.start('');
+          container.addExec(execId, shellProcess(script), stdio);
+        }
+        await container.start(execId);
+        await within(container.process(execId).exited, 'the exit', 5000);
+        await output.sees(shown(kind, 'early'));
+        let isDeleted = false;
+        const deleting = container.delete(execId).then(() => (isDeleted = true));
+        await container.pids();
+        assert.equal(isDeleted, false, 'it was deleted while somebody had yet to write');
+        gate.open();
+        await within(deleting, 'the deletion');
+        const numbers = Array.from({ length: 30_000 }, (_, i) => String(i + 1));
+        assert.ok((await output.all()).toString() === shown(kind, 'early', ...numbers, 'late'));
+      },
+    );
+  }
+
+  leakTest(
+    `${kind}: where nobody reads, Delete waits for nobody, and who writes later does not die of it`,
+    async (scope) => {
+      const gate = makeGate(scope);
+      const status = join(temporaryDirectory(scope), 'status');
+      const { stdio, leave: leaveOutput } = newStdio(scope, kind);
+      const { container } = await newContainer(scope, 'sleep 100', newStdio(scope, 'pipes').stdio);
+      await container.start('');
+      const onlyStdout: ProcessStdio = stdio.kind === 'pipes' ? { ...stdio, stderr: undefined } : stdio;
+      container.addExec('one', shellProcess(leave(`${gate.wait}; seq 30000; echo $? >${status}`)), onlyStdout);
+      await container.start('one');
+      await within(container.process('one').exited, 'the exit', 5000);
+      leaveOutput();
+      await within(container.delete('one'), 'the deletion', 2000);
+      gate.open();
+      const written = (): string | undefined =>
+        (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined;
+      assert.equal(await waitFor(written, 'the status of the last write'), '0');
+    },
+  );
+
+  for (const [name, open] of Object.entries(records)) {
+    leakTest(`${kind}: a ${name} has what was written later, and the exit does not wait for that`, async (scope) => {
+      const { target, text } = open(scope);
+      const gate = makeGate(scope);
+      const stdio = stdioOf(kind, { stdout: target });
+      const { container } = await newContainer(scope, leave(`${gate.wait}; seq 30000 | tail -n 1`), stdio);
+      await container.start('');
+      await within(container.init.exited, 'the exit', 5000);
+      if (name !== 'driver') assert.equal(text(), shown(kind, 'early'));
+      gate.open();
+      await within(container.delete(''), 'the deletion');
+      assert.equal(text(), shown(kind, 'early', '30000'));
+    });
+
+    leakTest(`${kind}: so has a ${name} beside a client`, async (scope) => {
+      const { target, text } = open(scope);
+      const client = newStdio(scope, kind);
+      const { stdout } = client.stdio as { stdout: OutputTarget };
+      const gate = makeGate(scope);
+      const stdio = stdioOf(kind, { stdout, log: target });
+      const { container } = await newContainer(scope, leave(`${gate.wait}; echo late`), stdio);
+      await container.start('');
+      await within(container.init.exited, 'the exit', 5000);
+      if (name !== 'driver') assert.equal(text(), shown(kind, 'early'));
+      gate.open();
+      await within(container.delete(''), 'the deletion');
+      assert.equal(text(), shown(kind, 'early', 'late'));
+      assert.equal((await client.output.all()).toString(), shown(kind, 'early', 'late'));
+    });
+  }
+}
