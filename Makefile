@@ -63,7 +63,7 @@ build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile it all, and
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
 	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/{log-driver,runtime-pty}.ts \
-	  src/shim/{main,daemon}.ts
+	  src/shim/{main,daemon}.ts src/screen/worker.ts
 	@# A part for each verb. esbuild splits ES modules only, so these become CommonJS in a second step.
 	$(esbuild) $(bundle) --splitting --format=esm --outdir=build/cli src/cli/main.ts
 	$(esbuild) $(commonjs) --outdir=dist/bundle/cli build/cli/*.cjs

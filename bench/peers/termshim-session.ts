@@ -23,9 +23,9 @@ serve(async ({ master, stdinPath, stdoutPath }) => {
   const left = new Promise<void>((resolve) => {
     copy.fanOut.follow({
       sink: OwnedFd.open(stdoutPath, O_RDWR | O_NONBLOCK, 'the stdout FIFO of the client'),
-      greeting: new Uint8Array(),
+      greeting: { bytes: new Uint8Array() },
       back: 0,
-      onSkipped: () => new Uint8Array(),
+      onSkipped: () => ({ bytes: new Uint8Array() }),
       onEnd: () => resolve(),
     });
   });

@@ -54,7 +54,7 @@ export function inspectText({ session, clients }: InspectResponse, now: number):
 }
 
 function factsOf(session: Session): [name: string, value: string][] {
-  const { id, execId, state, pid, terminal, tty, columns, rows, sizePolicy, screen } = session;
+  const { id, execId, state, pid, terminal, tty, columns, rows, sizePolicy, screen, screenFailure } = session;
   const { recording, recordingFailure } = session;
   const { waitingSince, createdAt, exitedAt, exitStatus, stdinBytes, stdoutBytes } = session;
   const time = (stamp: Session['createdAt']): string =>
@@ -62,7 +62,7 @@ function factsOf(session: Session): [name: string, value: string][] {
   const ofTerminal: [string, string][] = [
     ['terminal', tty],
     ['size', `${columns}x${rows}, by ${sizePolicy}`],
-    ['screen', screen ? 'kept' : 'not kept'],
+    ['screen', screen ? 'kept' : `not kept${screenFailure === '' ? '' : ` any more: ${screenFailure}`}`],
     ['recording', recordingFailure === '' ? recording : `ended: ${recordingFailure}`],
     ['typed', formatBytes(stdinBytes)],
     ['shown', formatBytes(stdoutBytes)],

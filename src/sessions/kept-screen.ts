@@ -1,58 +1,166 @@
 /**
  * The screen of a terminal, kept up to date with all that is written to it, so that a client that comes is shown it as it
- * is.
+ * is. The emulator is in another thread, which reads at its own pace: what is too much for it is left out, and it begins anew
+ * with what is recent. Nobody waits for it but for those who ask.
  */
 import type { Size } from '../os/console.js';
+import { costOf, type Picture, type Work } from '../screen/messages.js';
+import type { OpenLink, ScreenLink } from '../screen/thread.js';
+import type { RingReader } from '../stdio/ring.js';
 import type { TerminalSession } from '../task/process-io.js';
 import { tailOf } from './recent-output.js';
 import { isSameSize } from './size.js';
 
-/** An emulated terminal. */
-export interface Screen {
-  /** The bytes are only lent. */
-  feed(bytes: Uint8Array): void;
-  resize(size: Size): void;
-  /** What makes a terminal of the same size look like it, whatever it was before. */
-  snapshot(): Uint8Array;
-  close(): void;
-}
-
-/** @param recent gives the last output, from where it can be understood */
-export type OpenScreen = (size: Size, recent: () => Uint8Array) => Promise<Screen>;
-
 export interface KeptScreen {
-  snapshot(): Uint8Array;
-  /** Idempotent. */
+  /** The screen at one place of the output, as soon as it is there. Undefined if it is not kept any more. */
+  picture(): Promise<Picture | undefined>;
+  /** Whoever has asked is still answered. Idempotent. */
   close(): void;
 }
 
-/** Begins with what is known of the output already. */
-export async function keepScreen(terminal: TerminalSession, open: OpenScreen): Promise<KeptScreen> {
-  // The output is remembered from here on, while the emulator is loaded.
-  const { fanOut } = terminal;
-  let { size } = terminal;
-  const recent = (): Uint8Array => tailOf(terminal, Number.POSITIVE_INFINITY);
-  const screen = await open(size, recent);
+/** What may be ordered and not done. */
+const mostDueCost = 128 * 1024;
+/** While something is due, less than this is collected. */
+const leastBlock = 16 * 1024;
+const blockBytes = 64 * 1024;
+/** Between two beginnings anew, so that a flood that lasts costs little. */
+const beginAnewMs = 250;
+/**
+ * Begins with what is known of the output already.
+ *
+ * @param onLost told once, if the screen is given up: why
+ */
+export function keepScreen(terminal: TerminalSession, open: OpenLink, onLost: (reason: string) => void): KeptScreen {
+  return new Keeper(terminal, open, onLost);
+}
+
+class Keeper implements KeptScreen {
+  readonly #terminal: TerminalSession;
+  readonly #link: ScreenLink;
+  readonly #reader: RingReader;
+  readonly #firstByte: number;
+  /** Those who are to be answered by the picture that is due. */
+  #asking: ((picture: Picture | undefined) => void)[] = [];
+  #checkpoint: Picture | undefined;
+  #size: Size;
+  #dueCost = 0;
+  #anew: NodeJS.Timeout | undefined;
+  #isClosing = false;
+  #isLost = false;
+
+  constructor(terminal: TerminalSession, open: OpenLink, onLost: (reason: string) => void) {
+    this.#terminal = terminal;
+    this.#size = terminal.size;
+    const { fanOut } = terminal;
+    this.#reader = fanOut.read(() => this.#moved());
+    const recent = tailOf(terminal, Number.POSITIVE_INFINITY);
+    this.#firstByte = fanOut.bytes - recent.length;
+    this.#link = open({
+      onWorked: (cost) => {
+        this.#dueCost -= cost;
+        this.#send(1);
+      },
+      onPicture: (picture) => this.#answer(picture),
+      onCheckpoint: (picture) => {
+        this.#checkpoint = picture;
+      },
+      onRestart: () => this.#restart(),
+      onLost: (reason) => {
+        this.#isLost = true;
+        this.#end();
+        onLost(reason);
+      },
+      isWaiting: () => this.#dueCost > 0 || this.#asking.length > 0,
+    });
+    this.#link.order({ kind: 'open', size: this.#size, at: this.#firstByte, picture: undefined });
+    if (recent.length > 0) this.#order({ kind: 'bytes', bytes: recent });
+  }
+
+  picture(): Promise<Picture | undefined> {
+    if (this.#isLost || this.#isClosing) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#asking.push(resolve);
+      if (this.#asking.length > 1) return;
+      this.#followSize();
+      if (this.#anew === undefined) this.#send(1, Number.POSITIVE_INFINITY);
+      if (this.#anew !== undefined) this.#beginAnew();
+      this.#order({ kind: 'ask' });
+    });
+  }
+
+  close(): void {
+    this.#isClosing = true;
+    if (this.#asking.length === 0) this.#end();
+  }
+
+  #end(): void {
+    clearTimeout(this.#anew);
+    this.#reader.close();
+    this.#link.close();
+    this.#answer(undefined);
+  }
+
+  #answer(picture: Picture | undefined): void {
+    for (const resolve of this.#asking.splice(0)) resolve(picture);
+    if (picture !== undefined && this.#isClosing) this.#end();
+  }
+
+  #order(work: Work): void {
+    this.#dueCost += costOf(work);
+    this.#link.order(work);
+  }
+
+  #moved(): void {
+    if (this.#isClosing) return;
+    this.#followSize();
+    this.#send(this.#dueCost > 0 ? leastBlock : 1);
+  }
+
   /** No event tells of a new size, which others may have set. */
-  const follow = (): void => {
-    const now = terminal.size;
-    if (!isSameSize(now, size)) screen.resize(now);
-    size = now;
-  };
-  const feed = (bytes: Uint8Array): void => {
-    follow();
-    screen.feed(bytes);
-  };
-  feed(recent());
-  const observing = fanOut.observe(feed);
-  return {
-    snapshot() {
-      follow();
-      return screen.snapshot();
-    },
-    close() {
-      observing.close();
-      screen.close();
-    },
-  };
+  #followSize(): void {
+    const { size } = this.#terminal;
+    if (isSameSize(size, this.#size)) return;
+    this.#size = size;
+    this.#order({ kind: 'size', size });
+  }
+
+  /** Sends what there is, if that is at least so much, as far as it may be due. */
+  #send(least: number, most = mostDueCost): void {
+    if (this.#isLost || this.#anew !== undefined) return;
+    while (this.#reader.behindBytes >= least && this.#dueCost < most) {
+      const bytes = new Uint8Array(Math.min(this.#reader.behindBytes, blockBytes));
+      if (this.#reader.read(bytes) === undefined) {
+        this.#anew = setTimeout(() => this.#beginAnew(), beginAnewMs).unref();
+        return;
+      }
+      this.#order({ kind: 'bytes', bytes });
+    }
+  }
+
+  /** Modes and titles stay as they were: they may be older than what is recent. */
+  #beginAnew(): void {
+    clearTimeout(this.#anew);
+    this.#anew = undefined;
+    this.#reader.skip();
+    const bytes = tailOf(this.#terminal, Number.POSITIVE_INFINITY);
+    this.#order({ kind: 'anew', bytes, at: this.#terminal.fanOut.bytes });
+  }
+
+  /** Another thread goes on from the last checkpoint. */
+  #restart(): void {
+    const { size = this.#size, at = this.#firstByte, bytes: picture } = this.#checkpoint ?? {};
+    this.#dueCost = 0;
+    this.#order({ kind: 'open', size, at, picture });
+    if (!isSameSize(size, this.#size)) this.#order({ kind: 'size', size: this.#size });
+    const since = this.#terminal.fanOut.bytes - at;
+    const recent = this.#terminal.fanOut.recent(since);
+    clearTimeout(this.#anew);
+    this.#anew = undefined;
+    if (recent.length < since) this.#beginAnew();
+    else {
+      this.#reader.skip();
+      if (since > 0) this.#order({ kind: 'bytes', bytes: recent });
+    }
+    if (this.#asking.length > 0) this.#order({ kind: 'ask' });
+  }
 }

@@ -8,6 +8,11 @@ export function skippedNotice(bytes: number): Uint8Array {
   return Buffer.from(`\x18\x1b[m\r\n[termshim: ${formatBytes(bytes)} of output skipped]\r\n`);
 }
 
+/** For a client that comes when the screen is not kept any more. */
+export function screenLostNotice(reason: string): Uint8Array {
+  return Buffer.from(`\x18\x1b[m\r\n[termshim: the screen is not kept any more: ${reason}]\r\n`);
+}
+
 /** As in `1.2 MB`. */
 function formatBytes(bytes: number): string {
   const step = units.findIndex((_, at) => bytes < 999.5 * 1000 ** at);

@@ -11,7 +11,7 @@ export interface RecordingsOptions {
   /** Of the terminal, as people see it. */
   sizeNow: () => Size;
   /** What the terminal shows now. */
-  present: (terminal: TerminalSession) => Uint8Array;
+  present: (terminal: TerminalSession) => Promise<Uint8Array>;
   onEvent: (kind: RecordingEvent) => void;
   onFault: (error: Error) => void;
 }
@@ -74,7 +74,7 @@ export class Recordings {
     onEvent('record');
     if (process.exit !== undefined) await recording.end();
     this.#assertAlive();
-    if (process.terminal !== undefined) recording.begin(process.terminal, present(process.terminal));
+    if (process.terminal !== undefined) recording.begin(process.terminal, await present(process.terminal));
   }
 
   #assertAlive(): void {

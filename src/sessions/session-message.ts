@@ -47,6 +47,7 @@ export function sessionMessage(
     log: logOf(options.stdio) ?? '',
     recording: recording?.isGoingOn === true ? recording.path : '',
     recordingFailure: recording?.failure?.message ?? '',
+    screenFailure: session?.screenFailure ?? '',
   };
 }
 

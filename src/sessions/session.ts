@@ -4,13 +4,14 @@
  */
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../os/errors.js';
-import type { FollowOptions } from '../stdio/follower.js';
+import type { OpenLink } from '../screen/thread.js';
+import type { FollowOptions, Head } from '../stdio/follower.js';
 import type { TerminalSession } from '../task/process-io.js';
 import type { Process } from '../task/process.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { Client, type ClientEnds } from './client.js';
-import { type KeptScreen, keepScreen, type OpenScreen } from './kept-screen.js';
-import { skippedNotice } from './notice.js';
+import { type KeptScreen, keepScreen } from './kept-screen.js';
+import { screenLostNotice, skippedNotice } from './notice.js';
 import type { RecordingRequest } from './recording.js';
 import { type RecordingEvent, Recordings } from './recordings.js';
 import { createRedraw, type Redraw } from './redraw.js';
@@ -20,13 +21,13 @@ import { chooseSize, isSameSize, type SizePolicy } from './size.js';
 export interface SessionOptions {
   process: Process;
   /** Undefined where no screen is to be kept. */
-  openScreen: OpenScreen | undefined;
+  openScreen: OpenLink | undefined;
   /** `client` is 0 where none was the cause. */
   onEvent: (kind: SessionEvent, client: number) => void;
   onFault: (error: Error) => void;
 }
 
-export type SessionEvent = 'attach' | 'detach' | 'resize' | RecordingEvent;
+export type SessionEvent = 'attach' | 'detach' | 'resize' | 'screen-lost' | RecordingEvent;
 
 export interface Attachment extends ClientEnds {
   label: string;
@@ -49,7 +50,7 @@ export class Session {
   #lastNumber = 0;
   #lastTyped = 0;
   #screen: KeptScreen | undefined;
-  #screenOpened: Promise<void> | undefined;
+  #screenFailure: string | undefined;
   #hasEnded = false;
 
   constructor(options: SessionOptions) {
@@ -80,6 +81,11 @@ export class Session {
     return this.#screen !== undefined;
   }
 
+  /** Why its screen is not kept any more. */
+  get screenFailure(): string | undefined {
+    return this.#screenFailure;
+  }
+
   get clients(): ReadonlyMap<number, Client> {
     return this.#clients;
   }
@@ -90,15 +96,15 @@ export class Session {
     const { terminal } = process;
     if (terminal === undefined) return;
     this.recordings.begin(terminal);
-    if (openScreen !== undefined) this.#screenOpened ??= this.#openScreen(terminal, openScreen);
-    for (const client of this.#clients.values()) {
-      if (!client.isConnected) this.#connect(client, terminal, { greeting: nothing, back: terminal.stdoutBytes });
+    if (openScreen !== undefined && this.#screenFailure === undefined) {
+      this.#screen ??= keepScreen(terminal, openScreen, (reason) => this.#screenLost(reason));
     }
+    const first = { greeting: { bytes: nothing }, back: terminal.stdoutBytes };
+    for (const client of this.#clients.values()) if (!client.isConnected) this.#connect(client, terminal, first);
   }
 
   /** Takes the FIFOs over. Returns the client's number. Throws ERR_STATE_INVALID if the process has ended. */
   async attach({ replay, ...attachment }: Attachment): Promise<number> {
-    await this.#screenOpened;
     const { process, onEvent } = this.#options;
     const { terminal } = process;
     const number = ++this.#lastNumber;
@@ -111,7 +117,8 @@ export class Session {
     this.#clients.set(number, client);
     client.typedAt = ++this.#lastTyped;
     const isResized = this.#applySize();
-    const first = replay && terminal !== undefined ? this.#present(terminal) : { greeting: nothing, back: 0 };
+    const first =
+      replay && terminal !== undefined ? this.#present(terminal) : { greeting: { bytes: nothing }, back: 0 };
     if (this.#hasEnded || (terminal !== undefined && !this.#connect(client, terminal, first))) {
       this.#clients.delete(number);
       client.close();
@@ -125,7 +132,6 @@ export class Session {
 
   /** As `Recordings.add`. It begins with what is on the screen. */
   async record(request: RecordingRequest): Promise<void> {
-    await this.#screenOpened;
     await this.recordings.add(request);
     this.#askForRedraw();
   }
@@ -165,25 +171,38 @@ export class Session {
 
   /** What to show of what has been. */
   #present(terminal: TerminalSession): Pick<FollowOptions, 'greeting' | 'back'> {
-    if (this.#screen !== undefined) return { greeting: this.#screen.snapshot(), back: 0 };
-    return { greeting: nothing, back: tailOf(terminal, replayBytes).length };
+    if (this.#screen !== undefined) return { greeting: this.#paint(terminal, nothing, replayBytes), back: 0 };
+    const notice = this.#screenFailure === undefined ? nothing : screenLostNotice(this.#screenFailure);
+    return { greeting: { bytes: notice }, back: tailOf(terminal, replayBytes).length };
   }
 
   /** The same for a recording. From the first byte on there is nothing to show before it. */
-  #shown(terminal: TerminalSession): Uint8Array {
+  async #shown(terminal: TerminalSession): Promise<Uint8Array> {
     if (terminal.stdoutBytes === 0) return nothing;
-    return this.#screen?.snapshot() ?? tailOf(terminal, replayBytes);
+    const { bytes, upTo = 0 } = await this.#paint(terminal, nothing, replayBytes);
+    const since = terminal.fanOut.bytes - upTo;
+    const rest = terminal.fanOut.recent(since);
+    return rest.length === since ? Buffer.concat([bytes, rest]) : tailOf(terminal, replayBytes);
   }
 
-  #skipped(bytes: number, { window }: Client, terminal: TerminalSession): Uint8Array {
+  #skipped(bytes: number, { window }: Client, terminal: TerminalSession): Head | Promise<Head> {
     if (this.#screen !== undefined) {
       // The screen is painted over: the notice is pushed to where the client's terminal keeps what has scrolled away.
       const push = Buffer.alloc(Math.max(window.rows, terminal.size.rows), '\n');
-      return Buffer.concat([skippedNotice(bytes), push, this.#screen.snapshot()]);
+      return this.#paint(terminal, Buffer.concat([skippedNotice(bytes), push]), skippedReplayBytes);
     }
     const tail = tailOf(terminal, skippedReplayBytes);
     this.#askForRedraw();
-    return Buffer.concat([skippedNotice(bytes - tail.length), tail]);
+    return { bytes: Buffer.concat([skippedNotice(bytes - tail.length), tail]) };
+  }
+
+  /** The screen behind what is to be said before, or, where it cannot be had, the last output. */
+  async #paint(terminal: TerminalSession, before: Uint8Array, tailBytes: number): Promise<Head> {
+    const picture = await this.#screen?.picture();
+    if (picture !== undefined) return { bytes: Buffer.concat([before, picture.bytes]), upTo: picture.at };
+    const notice = this.#screenFailure === undefined ? nothing : screenLostNotice(this.#screenFailure);
+    this.#askForRedraw();
+    return { bytes: Buffer.concat([before, notice, tailOf(terminal, tailBytes)]), upTo: terminal.fanOut.bytes };
   }
 
   /** Where a screen is kept there is no need, and before anything was drawn there is nothing to draw anew. */
@@ -231,14 +250,14 @@ export class Session {
     return true;
   }
 
-  async #openScreen(terminal: TerminalSession, open: OpenScreen): Promise<void> {
-    try {
-      const screen = await keepScreen(terminal, open);
-      if (this.#hasEnded) screen.close();
-      else this.#screen = screen;
-    } catch (error) {
-      this.#options.onFault(error as Error);
-    }
+  #screenLost(reason: string): void {
+    const { process, onEvent, onFault } = this.#options;
+    this.#screen = undefined;
+    this.#screenFailure = reason;
+    onFault(
+      new TermshimError('ERR_SCREEN_LOST', `the screen of ${process.options.name} is not kept any more: ${reason}`),
+    );
+    onEvent('screen-lost', 0);
   }
 
   /** Whoever is connected gets the rest of the output first, and leaves then. */

@@ -6,8 +6,7 @@ import type { Process } from '../task/process.js';
 import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
 import { type HostedContainer, type SessionHost, wantsScreen } from './host.js';
-import type { OpenScreen } from './kept-screen.js';
-import { openScreen as openOurScreen } from './screen.js';
+import { type OpenLink, openLinks } from '../screen/thread.js';
 import { sessionsService } from './service.js';
 import { Session } from './session.js';
 
@@ -15,8 +14,8 @@ export interface SessionsOptions {
   host: SessionHost;
   /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
   stop: () => number | Promise<number>;
-  /** The emulator of this package, unless it is another. */
-  openScreen?: OpenScreen;
+  /** The emulators of this package, unless there are others. */
+  openScreen?: OpenLink;
   onFault: (error: Error, container: HostedContainer) => void;
 }
 
@@ -28,7 +27,7 @@ export interface Sessions {
   close(): void;
 }
 
-export function createSessions({ host, stop, openScreen = openOurScreen, onFault }: SessionsOptions): Sessions {
+export function createSessions({ host, stop, openScreen = openLinks(), onFault }: SessionsOptions): Sessions {
   const events = createEventList();
   const sessions = new WeakMap<Process, Session>();
 

@@ -2,16 +2,20 @@
  * What flows through a console, its output above all, for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
  */
 import { type DrivenFollower, type FollowOptions, type Follower, createFollower } from './follower.js';
-import { type Ring, createRing } from './ring.js';
+import { type Ring, type RingReader, createRing } from './ring.js';
 
 export interface FanOut {
   readonly followerCount: number;
+  /** Bytes that were appended to the ring so far. */
+  readonly bytes: number;
   /** The last output, oldest byte first. */
   recent(maxBytes: number): Uint8Array;
   /** Takes the sink over. Undefined, with the sink closed, if the output has ended. */
   follow(options: FollowOptions): Follower | undefined;
   /** Calls `onOutput` with all that is written from now on, in order. The bytes are only lent. */
   observe(onOutput: (bytes: Uint8Array) => void): { close(): void };
+  /** For who reads when it suits them, from the end on. `onMoved` is told whenever there is more. To be closed. */
+  read(onMoved: () => void): RingReader;
 }
 
 export interface FanOutSource {
@@ -45,6 +49,8 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
   const ring = createRing(ringBytes);
   const followers = new Set<DrivenFollower>();
   const observers = new Set<ReturnType<typeof observerOf>>();
+  /** Of those who read by themselves, what tells them. */
+  const readers = new Set<() => void>();
   /** Not waited for. */
   const stalled = new Set<DrivenFollower>();
   /** While the source is held: whom it waits for, and until when. */
@@ -80,14 +86,18 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
     if (awaited.size > 0) look();
   };
   const changed = (): void => {
-    if (!hasFinished) onFollowed(followers.size + observers.size > 0);
-    else if (followers.size === 0) ring.close();
+    if (!hasFinished) onFollowed(followers.size + observers.size + readers.size > 0);
+    else if (!isNeeded()) ring.close();
   };
+  const isNeeded = (): boolean => !hasFinished || followers.size + readers.size > 0;
   return {
+    get bytes() {
+      return isNeeded() ? ring.bytes : 0;
+    },
     get followerCount() {
       return followers.size;
     },
-    recent: (maxBytes) => (hasFinished && followers.size === 0 ? new Uint8Array() : ring.recent(maxBytes)),
+    recent: (maxBytes) => (isNeeded() ? ring.recent(maxBytes) : new Uint8Array()),
     follow(options) {
       if (hasFinished) {
         options.sink.close();
@@ -124,8 +134,25 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
         },
       };
     },
+    read(onMoved) {
+      const told = (): void => onMoved();
+      const reader = isNeeded() ? ring.reader(0) : nothing;
+      if (reader !== nothing) readers.add(told);
+      changed();
+      return {
+        ...reader,
+        get behindBytes() {
+          return reader.behindBytes;
+        },
+        close() {
+          reader.close();
+          if (readers.delete(told)) changed();
+        },
+      };
+    },
     moved() {
       for (const observer of observers) observer.read();
+      for (const tell of readers) tell();
       for (const follower of followers) follower.send();
       hold();
     },
@@ -143,6 +170,9 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
     },
   };
 }
+
+/** Of output that has ended. */
+const nothing: RingReader = { behindBytes: 0, write: () => 0, read: () => 0, skip: () => 0, close() {} };
 
 /** It is told after each move, and a move is less than the ring holds: it never loses its place. */
 function observerOf(ring: Ring, onOutput: (bytes: Uint8Array) => void): { read(): void; close(): void } {

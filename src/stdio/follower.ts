@@ -10,19 +10,26 @@ import type { Ring } from './ring.js';
 export interface FollowOptions {
   /** Non-blocking, with events of its own (a FIFO, a socket). Taken over. */
   sink: { readonly fd: number; close(): void };
-  /** What it gets first. */
-  greeting: Uint8Array;
+  /** What it gets first. What it is to be may take a moment. */
+  greeting: Head | Promise<Head>;
   /** With how many of the bytes that have been it goes on then. */
   back: number;
   /**
    * It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. For one that is
    * there, but too slow, this is asked a few times in a second.
    */
-  onSkipped: (bytes: number) => Uint8Array;
+  onSkipped: (bytes: number) => Head | Promise<Head>;
   /** How long it is waited for; as a client, unless it is said. */
   patience?: Patience;
   /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
   onEnd: (reason: 'left' | 'ended' | Error) => void;
+}
+
+/** What is sent before the output goes on. */
+export interface Head {
+  bytes: Uint8Array;
+  /** It stands for all output up to here (see `bytes` of the fan-out), which is not sent; undefined for none of it. */
+  upTo?: number | undefined;
 }
 
 export interface Patience {
@@ -63,9 +70,12 @@ export interface FollowerListener {
 
 export function createFollower(ring: Ring, options: FollowOptions, listener: FollowerListener): DrivenFollower {
   const { sink, patience = forClient } = options;
-  const reader = ring.reader(options.back);
-  let head = options.greeting;
+  let reader = ring.reader(options.back);
+  let head: Uint8Array = nothing;
+  let isHeadDue = false;
   let headBytes = 0;
+  /** For which a head has stood. */
+  let coveredBytes = 0;
   let skippedBytes = 0;
   let isFull = false;
   let isLast = false;
@@ -75,7 +85,8 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
   let nextSkipAt = 0;
   const startBytes = ring.bytes - reader.behindBytes;
 
-  const bytesSent = (): number => headBytes + ring.bytes - startBytes - reader.behindBytes - skippedBytes;
+  const bytesSent = (): number =>
+    headBytes + ring.bytes - startBytes - reader.behindBytes - skippedBytes - coveredBytes;
   let finalBytes = 0;
 
   const close = (): void => {
@@ -93,6 +104,28 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     if (!isOpen) return;
     close();
     options.onEnd(reason);
+  };
+
+  const take = (given: Head | Promise<Head>): void => {
+    if (!('then' in given)) return takeNow(given);
+    void takeLater(given);
+  };
+  const takeLater = async (given: Promise<Head>): Promise<void> => {
+    isHeadDue = true;
+    const it = await given;
+    if (!isOpen) return;
+    isHeadDue = false;
+    takeNow(it);
+    send();
+  };
+  const takeNow = ({ bytes, upTo }: Head): void => {
+    head = bytes;
+    const back = ring.bytes - (upTo ?? 0);
+    // What the ring has lost is skipped as ever.
+    if (upTo === undefined || back > ring.capacity || back >= reader.behindBytes) return;
+    coveredBytes += reader.behindBytes - back;
+    reader.close();
+    reader = ring.reader(back);
   };
 
   /** Whether the head has gone. */
@@ -114,7 +147,7 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     else if (!isFull) end(systemError(answer, 'write', 'write to a client'));
   };
   const send = (): void => {
-    if (!isOpen || !sendHead()) return;
+    if (!isOpen || isHeadDue || !sendHead()) return;
     const answer = reader.write(sink.fd);
     isFull = answer === PumpStop.full || answer === PumpStop.lost;
     if (answer !== PumpStop.lost) return stopped(answer);
@@ -128,7 +161,7 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     nextSkipAt = performance.now() + skipIntervalMs;
     const skipped = reader.skip();
     skippedBytes += skipped;
-    head = options.onSkipped(skipped);
+    take(options.onSkipped(skipped));
     send();
   };
   const stopped = (answer: number): void => {
@@ -143,6 +176,7 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     if (events & EPOLLERR) end('left');
     else send();
   });
+  take(options.greeting);
   return {
     get bytes() {
       return isOpen ? bytesSent() : finalBytes;
@@ -165,6 +199,8 @@ export function createFollower(ring: Ring, options: FollowOptions, listener: Fol
     },
   };
 }
+
+const nothing = new Uint8Array();
 
 /** What is sent in place of what was skipped may cost more than to skip. */
 const skipIntervalMs = 100;

@@ -5,6 +5,7 @@ import { check } from '../os/errors.js';
 export interface Ring {
   /** For `pump_tap`. */
   readonly id: number;
+  readonly capacity: number;
   /** Bytes ever appended. */
   readonly bytes: number;
   /** The last bytes, as many as there are and were asked for. */
@@ -33,6 +34,7 @@ export function createRing(capacity: number): Ring {
   let isOpen = true;
   return {
     id,
+    capacity,
     get bytes() {
       return addon.ring_bytes(id);
     },

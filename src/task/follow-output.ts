@@ -24,17 +24,15 @@ export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Erro
   let hasEnded = false;
   const follower = fanOut.follow({
     sink: end,
-    greeting: new Uint8Array(),
+    greeting: { bytes: new Uint8Array() },
     back: 0,
     patience: forRecord,
     onSkipped(bytes) {
       const recent = fanOut.recent(keptBytes);
       const lines = recent.subarray(recent.indexOf(0x0a) + 1);
       const missed = bytes - lines.length;
-      return Buffer.concat([
-        Buffer.from(`\n[termshim: ${missed} bytes of output came too fast for this log]\n`),
-        lines,
-      ]);
+      const notice = Buffer.from(`\n[termshim: ${missed} bytes of output came too fast for this log]\n`);
+      return { bytes: Buffer.concat([notice, lines]) };
     },
     onEnd(reason) {
       hasEnded = true;

@@ -103,6 +103,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_RUNTIME_FAILED: Code.Unknown,
   ERR_RUNTIME_NOT_FOUND: Code.FailedPrecondition,
   ERR_RUNTIME_TIMEOUT: Code.DeadlineExceeded,
+  ERR_SCREEN_LOST: Code.ResourceExhausted,
   ERR_SHIM_FAILED: Code.Unavailable,
   ERR_SHIM_USAGE: Code.InvalidArgument,
   ERR_SOCKET_IN_USE: Code.FailedPrecondition,

@@ -112,6 +112,7 @@ describe('ps', () => {
       log: '',
       recording: '',
       recordingFailure: '',
+      screenFailure: '',
     });
     assert.equal(db?.['exitStatus'], 3);
     assert.deepEqual(rest, { stderr: '', status: 0, calls: [] });

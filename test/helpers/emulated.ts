@@ -1,14 +1,20 @@
 /** An emulated terminal of a test, and all that can be told of its state, in lines that can be compared. */
+import type { Unicode11Addon } from '@xterm/addon-unicode11';
+import xterm from '@xterm/headless';
 import {
   type Attributes,
   type Cell,
+  completeReset,
   type Emulator,
   loadEmulator,
   resizeEmulator,
   type ScreenBuffer,
-} from '../../src/sessions/screen-emulator.js';
-import { createInput } from '../../src/sessions/screen-input.js';
+} from '../../src/screen/emulator.js';
+import { createInput } from '../../src/screen/input.js';
+import { loadScreens } from '../../src/screen/screen.js';
 import type { Size } from '../../src/os/console.js';
+
+const { Terminal } = xterm;
 
 export interface Emulated {
   feed(bytes: Uint8Array): void;
@@ -28,7 +34,28 @@ export interface Emulated {
 
 export async function createEmulated(size: Size): Promise<Emulated> {
   open ??= await loadEmulator();
-  const emulator = open(size);
+  return emulated(open(size));
+}
+
+/** xterm.js as it is, but for how it measures characters. */
+export async function createUnbounded({ columns: cols, rows }: Size): Promise<Emulated> {
+  open ??= await loadEmulator();
+  const model = open({ columns: cols, rows });
+  model.public.dispose();
+  const windowOptions = { pushTitle: true, popTitle: true };
+  const terminal = new Terminal({ cols, rows, scrollback: 0, allowProposedApi: true, logLevel: 'off', windowOptions });
+  // Of a package of CommonJS: what it exports is its default export.
+  const loaded = (await import('@xterm/addon-unicode11')) as unknown as {
+    default: { Unicode11Addon: typeof Unicode11Addon };
+  };
+  new loaded.default.Unicode11Addon().activate(terminal as never);
+  completeReset(terminal);
+  terminal.unicode.activeVersion = '11';
+  const { _core: inside } = terminal as unknown as { _core: Emulator['inside'] };
+  return emulated({ ...model, public: terminal, inside });
+}
+
+function emulated(emulator: Emulator): Emulated {
   const input = createInput(emulator.inside);
   return {
     feed: (bytes) => input.parse(bytes),
@@ -40,6 +67,31 @@ export async function createEmulated(size: Size): Promise<Emulated> {
 }
 
 let open: ((size: Size) => Emulator) | undefined;
+
+/** A screen that is kept in this thread. */
+export interface OpenedScreen {
+  readonly size: Size;
+  feed(bytes: Uint8Array): void;
+  resize(size: Size): void;
+  snapshot(): Uint8Array;
+  close(): void;
+}
+
+export async function openScreen(size: Size): Promise<OpenedScreen> {
+  openKept ??= await loadScreens();
+  const screen = openKept({ size });
+  return {
+    get size() {
+      return screen.size;
+    },
+    feed: (bytes) => screen.order({ kind: 'bytes', bytes }),
+    resize: (next) => screen.order({ kind: 'size', size: next }),
+    snapshot: () => screen.snapshot(),
+    close: () => screen.close(),
+  };
+}
+
+let openKept: Awaited<ReturnType<typeof loadScreens>> | undefined;
 
 function forget({ inside, public: terminal }: Emulator): void {
   const { cols, rows } = terminal;

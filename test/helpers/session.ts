@@ -1,6 +1,6 @@
 /** A container without FIFOs of its own, as the commands make it, and whoever attaches to it. */
 import type { Event, Session } from '../../src/ttrpc/gen/termshim/sessions.js';
-import type { OpenScreen } from '../../src/sessions/kept-screen.js';
+import type { OpenLink } from '../../src/screen/thread.js';
 import type { Scope } from './leak-free.js';
 import { attachClient, type SessionClient } from './session-client.js';
 import { serveTasks, type TaskServer } from './task-server.js';
@@ -16,7 +16,7 @@ export interface TestSession extends TaskServer {
 }
 
 export interface TestSessionOptions {
-  openScreen?: OpenScreen;
+  openScreen?: OpenLink;
   annotations?: Record<string, string>;
   /** With FIFOs as containerd gives them, of which stdout is read. */
   isOfContainerd?: boolean;

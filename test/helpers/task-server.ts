@@ -9,7 +9,7 @@ import { shimService } from '../../src/shim/shim-service.js';
 import { taskServices } from '../../src/shim/task-service.js';
 import { stdioFields } from '../../src/shim/stdio.js';
 import { createTasks, type Tasks } from '../../src/shim/tasks.js';
-import type { OpenScreen } from '../../src/sessions/kept-screen.js';
+import type { OpenLink } from '../../src/screen/thread.js';
 import { createSessions } from '../../src/sessions/sessions.js';
 import type { TaskEvent } from '../../src/task/event.js';
 import { type Client, clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
@@ -47,7 +47,7 @@ export interface OtherClient {
 }
 
 /** Containers that are left after the test are removed. */
-export async function serveTasks(scope: Scope, openScreen?: OpenScreen): Promise<TaskServer> {
+export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<TaskServer> {
   const directory = temporaryDirectory(scope);
   const socket = join(directory, 'socket');
   const [events, faults]: [TaskEvent[], Error[]] = [[], []];

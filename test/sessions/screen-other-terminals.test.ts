@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openScreen } from '../../src/sessions/screen.js';
+import { openScreen } from '../helpers/emulated.js';
 
 test('the keypad is set by what every terminal knows: tmux has no mode 66', async () => {
-  const screen = await openScreen({ columns: 20, rows: 3 }, () => new Uint8Array());
+  const screen = await openScreen({ columns: 20, rows: 3 });
   try {
     screen.feed(Buffer.from('\x1b[?66h'));
     const shown = Buffer.from(screen.snapshot()).toString();

@@ -6,8 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { openScreen } from '../../src/sessions/screen.js';
-import { createEmulated } from '../helpers/emulated.js';
+import { createEmulated, openScreen } from '../helpers/emulated.js';
 import { linkStream, terminalStream } from '../helpers/terminal-stream.js';
 
 const sizes = [
@@ -70,7 +69,7 @@ test('so with hyperlinks', async () => {
 async function compare(bytes: Buffer, cut: number, size: { columns: number; rows: number }): Promise<void> {
   const there = await createEmulated(size);
   const later = await createEmulated(size);
-  const screen = await openScreen(size, () => new Uint8Array());
+  const screen = await openScreen(size);
   try {
     const before = bytes.subarray(0, cut);
     there.feed(before);
@@ -102,7 +101,7 @@ async function compareResized(parts: readonly Part[], cut: number): Promise<void
   const last = parts[cut - 1]?.size ?? first;
   const there = await createEmulated(first);
   const later = await createEmulated(last);
-  const screen = await openScreen(first, () => new Uint8Array());
+  const screen = await openScreen(first);
   try {
     for (const { size, bytes } of parts.slice(0, cut)) {
       there.resize(size);

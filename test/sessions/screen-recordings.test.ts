@@ -8,8 +8,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Size } from '../../src/os/console.js';
-import { openScreen } from '../../src/sessions/screen.js';
-import { createEmulated, type Emulated } from '../helpers/emulated.js';
+import { createEmulated, type Emulated, openScreen } from '../helpers/emulated.js';
 import { type RecordedEvent, readRecording, recordingNames } from '../helpers/recording.js';
 
 const pieces = Number(process.env['RUNS'] ?? 40);
@@ -18,12 +17,13 @@ for (const name of recordingNames) {
   test(`a snapshot anywhere shows what is there: ${name}`, async () => {
     const { size, events } = readRecording(name);
     const there = await createEmulated(size);
-    const screen = await openScreen(size, () => new Uint8Array());
+    const screen = await openScreen(size);
     const moments: Moment[] = [];
     for (const event of cutUp(events)) {
       play(there, event);
       play(screen, event);
-      moments.push({ event, size: screen.size, shown: there.describe(), snapshot: screen.snapshot() });
+      const snapshot = screen.snapshot();
+      moments.push({ event, size: screen.size, shown: there.describe(), snapshot });
     }
     screen.close();
     there.close();

@@ -4,8 +4,6 @@
  * long ago must draw anew for whoever comes, unless a screen is kept.
  */
 import assert from 'node:assert/strict';
-import type { Size } from '../../src/os/console.js';
-import type { Screen } from '../../src/sessions/kept-screen.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { newSession, type TestSession } from '../helpers/session.js';
@@ -117,37 +115,12 @@ leakTest('a size that is set while a program is made to draw stands', async (sco
   assert.equal(await sizeOf(session), '60x10');
 });
 
-interface FakeScreen extends Screen {
-  fed: string;
-  sizes: Size[];
-  isClosed: boolean;
-}
-
-/** Shows what it was fed. */
-function fakeScreen(size: Size): FakeScreen {
-  const screen: FakeScreen = {
-    fed: '',
-    sizes: [size],
-    isClosed: false,
-    feed: (bytes) => void (screen.fed += Buffer.from(bytes).toString()),
-    resize: (next) => void screen.sizes.push(next),
-    snapshot: () => Buffer.from(`<${screen.sizes.at(-1)?.columns}:${screen.fed}>`),
-    close() {
-      screen.isClosed = true;
-    },
-  };
-  return screen;
-}
+/** How a screen begins that is painted. */
+const painted = '\x18\x1b[?1049l';
 
 leakTest('a screen that is kept is what a client sees first', async (scope) => {
-  const screens: FakeScreen[] = [];
   const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done', {
     annotations: { 'io.termshim.screen': 'true' },
-    async openScreen(size) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      screens.push(fakeScreen(size));
-      return screens.at(-1) as FakeScreen;
-    },
   });
   await session.start();
   const one = await session.attach();
@@ -155,55 +128,59 @@ leakTest('a screen that is kept is what a client sees first', async (scope) => {
   await one.type('a\n');
   await one.output.sees('got a\r\n');
   const two = await session.attach({ columns: 100 });
-  assert.equal(await two.output.sees('>'), '<100:ready\r\ngot a\r\n>');
+  await two.output.sees('got a');
+  assert.ok(two.output.text().startsWith(painted));
   assert.equal((await session.describe()).screen, true);
-  assert.deepEqual(screens[0]?.sizes, [
-    { columns: 80, rows: 24 },
-    { columns: 100, rows: 24 },
-  ]);
   await two.type('b\n');
   await one.output.sees('got b\r\n');
-  assert.equal(await two.output.sees('got b\r\n'), '<100:ready\r\ngot a\r\n>got b\r\n');
+  await two.output.sees('got b\r\n');
+  assert.equal(two.output.text().match(/ready/g)?.length, 1);
   await session.task.kill({ id: session.id, signal: 9 });
   await session.task.wait({ id: session.id });
-  await waitFor(() => screens[0]?.isClosed, 'the end of the screen');
-  assert.equal(screens.length, 1);
+  await waitFor(async () => !(await session.describe()).screen, 'the end of the screen');
+  assert.equal((await session.describe()).screenFailure, '');
   assert.deepEqual(session.faults, []);
 });
 
 leakTest('one that was skipped is told so in what has scrolled away, and then shown the screen', async (scope) => {
   const session = await newSession(scope, 'stty -opost; read -r go; seq 100000; echo end; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
-    openScreen(size) {
-      const screen = fakeScreen(size);
-      return Promise.resolve({ ...screen, feed() {}, snapshot: () => Buffer.from('<the screen>') });
-    },
   });
   await session.start();
   const [stalled, other] = [await session.attach(), await session.attach()];
-  await stalled.output.sees('<the screen>');
+  await stalled.output.sees(painted);
   stalled.output.pause();
   await other.type('\n');
   await other.output.sees('100000\nend\n');
   stalled.output.resume();
-  const seen = await stalled.output.sees(`\r\n${'\n'.repeat(24)}<the screen>`);
-  assert.match(seen.slice(-200), /\r\n\[termshim: \d+ KB of output skipped\]\r\n\n{24}<the screen>$/);
+  const seen = await stalled.output.sees(`\r\n${'\n'.repeat(24)}${painted}`);
+  assert.match(seen, /\r\n\[termshim: \d+ KB of output skipped\]\r\n\n{24}/);
+  await stalled.output.sees('end');
 });
 
-leakTest('a screen that cannot be kept is no reason to do without the terminal', async (scope) => {
-  const session = await newSession(scope, 'echo hello; exec sleep 100', {
-    annotations: { 'io.termshim.screen': 'true' },
-    openScreen: () => Promise.reject(new Error('no emulator')),
-  });
-  await session.start();
-  const client = await session.attach();
-  await client.output.sees('hello');
-  assert.deepEqual(
-    session.faults.map(({ message }) => message),
-    ['no emulator'],
-  );
-  assert.equal((await session.describe()).screen, false);
-});
+leakTest(
+  'a screen that cannot be kept is no reason to do without the terminal, and everybody is told',
+  async (scope) => {
+    const session = await newSession(scope, 'echo hello; exec sleep 100', {
+      annotations: { 'io.termshim.screen': 'true' },
+      openScreen(listener) {
+        setImmediate(() => listener.onLost('no emulator'));
+        return { order() {}, close() {} };
+      },
+    });
+    await session.start();
+    await waitFor(() => session.faults.length > 0, 'the fault');
+    const client = await session.attach();
+    await client.output.sees('[termshim: the screen is not kept any more: no emulator]\r\nhello');
+    assert.deepEqual(
+      session.faults.map(({ message }) => message),
+      ['the screen of the container c is not kept any more: no emulator'],
+    );
+    const { screen, screenFailure } = await session.describe();
+    assert.deepEqual([screen, screenFailure], [false, 'no emulator']);
+    assert.ok((await session.story()).includes('screen-lost'));
+  },
+);
 
 leakTest('a screen is kept only where config.json asks for it', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100', { openScreen: () => assert.fail('not asked for') });

@@ -60,9 +60,9 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
   const ended = new Promise<string>((resolve) => (tell = resolve));
   const follower = copy.fanOut.follow({
     sink,
-    greeting: new Uint8Array(),
+    greeting: { bytes: new Uint8Array() },
     back: 0,
-    onSkipped: (bytes) => Buffer.from(`[${bytes}]`),
+    onSkipped: (bytes) => ({ bytes: Buffer.from(`[${bytes}]`) }),
     onEnd: (reason) => tell(String(reason)),
     ...more,
   });
@@ -75,7 +75,7 @@ leakTest('all followers get all, each with what it was to have first', async (sc
   void session.copy.fanOut;
   await writeAll(session.tty.fd, 'before ');
   await waitFor(() => session.copy.stdoutBytes === 7, 'the first output');
-  const one = await follow(scope, session, { greeting: Buffer.from('welcome: ') });
+  const one = await follow(scope, session, { greeting: { bytes: Buffer.from('welcome: ') } });
   const two = await follow(scope, session, { back: 4 });
   await writeAll(session.tty.fd, 'after');
   assert.equal(await one.output.sees('after'), 'welcome: after');
@@ -141,7 +141,7 @@ leakTest('one that was waited for in vain is waited for again when it has all', 
 leakTest('one that is too slow is skipped now and then, not all the time', async (scope) => {
   const session = startSession(scope);
   let skips = 0;
-  const onSkipped = (bytes: number): Buffer => Buffer.from(`${++skips}:${bytes} `.padStart(10_000, '-'));
+  const onSkipped = (bytes: number) => ({ bytes: Buffer.from(`${++skips}:${bytes} `.padStart(10_000, '-')) });
   const slow = await follow(scope, session, { onSkipped });
   slow.output.pause();
   const start = performance.now();
@@ -188,7 +188,13 @@ leakTest('at the end everybody who reads gets the rest, and one that does not is
   const late = newFifo(scope);
   const reader = FifoReader.open(late);
   const sink = await FifoWriter.open(late, { timeoutMs: 1000 });
-  const options = { sink, greeting: new Uint8Array(), back: 0, onSkipped: () => new Uint8Array(), onEnd() {} };
+  const options = {
+    sink,
+    greeting: { bytes: new Uint8Array() },
+    back: 0,
+    onSkipped: () => ({ bytes: new Uint8Array() }),
+    onEnd() {},
+  };
   assert.equal(session.copy.fanOut.follow(options), undefined);
   reader.close();
 });

@@ -39,6 +39,8 @@ export interface Session {
   recording: string;
   /** Why the last recording has ended before the process; empty if it has not. */
   recordingFailure: string;
+  /** Why its screen, which was to be kept, is not kept any more; empty if it is, or was not to be. */
+  screenFailure: string;
 }
 
 export interface ClientInfo {
@@ -159,7 +161,7 @@ export interface Event {
   execId: string;
   /**
    * create, start, exec-added, exec-started, exit, delete, oom, paused, resumed, checkpointed, attach, detach, resize,
-   * record, record-ended, record-failed
+   * record, record-ended, record-failed, screen-lost
    */
   kind: string;
   pid: number;
@@ -211,6 +213,7 @@ function createBaseSession(): Session {
     log: "",
     recording: "",
     recordingFailure: "",
+    screenFailure: "",
   };
 }
 
@@ -292,6 +295,9 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
     }
     if (message.recordingFailure !== "") {
       writer.uint32(186).string(message.recordingFailure);
+    }
+    if (message.screenFailure !== "") {
+      writer.uint32(194).string(message.screenFailure);
     }
     return writer;
   },
@@ -491,6 +497,14 @@ export const Session: MessageFns<Session, "termshim.v1.Session"> = {
             }
 
             message.recordingFailure = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.screenFailure = reader.string();
             continue;
           }
         }

@@ -1,5 +1,5 @@
 /** The modes that the emulator keeps, as the sequences that set them. */
-import type { Inside } from './screen-emulator.js';
+import type { Inside } from './emulator.js';
 
 interface Mode {
   /** As in `CSI ? 25 h`. */

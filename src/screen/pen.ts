@@ -1,5 +1,5 @@
 /** The attributes of characters, and the sequences that set them. */
-import type { Attributes, Inside } from './screen-emulator.js';
+import type { Attributes, Inside } from './emulator.js';
 
 /** Two that are equal in each are the same to who looks at the screen. */
 export interface Style {

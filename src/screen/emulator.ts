@@ -7,10 +7,13 @@
  */
 import type { IUnicodeVersionProvider, Terminal } from '@xterm/headless';
 import type { Size } from '../os/console.js';
+import { limitCombining, type Limited, limitWork, type Meter } from './limits.js';
+import { type Linked, replaceLinks } from './links.js';
 
 export interface Emulator {
   readonly public: Terminal;
   readonly inside: Inside;
+  readonly meter: Meter;
   /** By what a character set is designated; undefined for ASCII. */
   readonly charsetNames: ReadonlyMap<object, string>;
 }
@@ -72,6 +75,10 @@ export interface ScreenBuffer {
 export interface Line {
   readonly isWrapped: boolean;
   loadCell(column: number, into: Cell): Cell;
+  /** By column: the text of cells with more than one code point. */
+  readonly _combined: Readonly<Record<number, string>>;
+  /** By column: what a cell has beyond its colours. */
+  readonly _extendedAttrs: Readonly<Record<number, Attributes['extended'] | undefined>>;
 }
 
 export interface Attributes {
@@ -97,9 +104,9 @@ export async function loadEmulator(): Promise<(size: Size) => Emulator> {
   let widths: IUnicodeVersionProvider | undefined;
   const registry = { unicode: { register: (provider: IUnicodeVersionProvider) => (widths = provider) } };
   new unicode11.Unicode11Addon().activate(registry as never);
-  const unicode = bounded(widths as unknown as IUnicodeVersionProvider);
+  const unicode = limitCombining(widths as unknown as IUnicodeVersionProvider);
 
-  const open = ({ columns, rows }: Size): Terminal => {
+  const open = ({ columns, rows }: Size): Omit<Emulator, 'charsetNames'> => {
     const terminal = new xterm.Terminal({
       cols: columns,
       rows,
@@ -112,13 +119,12 @@ export async function loadEmulator(): Promise<(size: Size) => Emulator> {
     terminal.unicode.register(unicode);
     terminal.unicode.activeVersion = unicode.version;
     completeReset(terminal);
-    return terminal;
+    const inside = insideOf(terminal);
+    replaceLinks(inside as unknown as Linked);
+    return { public: terminal, inside, meter: limitWork(inside as unknown as Limited) };
   };
-  const charsetNames = nameCharsets(open({ columns: 2, rows: 1 }));
-  return (size) => {
-    const terminal = open(size);
-    return { public: terminal, inside: insideOf(terminal), charsetNames };
-  };
+  const charsetNames = nameCharsets(open({ columns: 2, rows: 1 }).public);
+  return (size) => ({ ...open(size), charsetNames });
 }
 
 /** Of a package of CommonJS: its default export to Node, but not in a bundle, where that stands for itself. */
@@ -144,30 +150,8 @@ function insideOf(terminal: Terminal): Inside {
   return (terminal as unknown as { _core: Inside })._core;
 }
 
-/** What combines with a character beyond this stands beside it: the cell would grow for ever. */
-const maxCombining = 32;
-
-/**
- * The widths of another provider, with a count of what combines with a character in the bits that are the provider's.
- * Below them are the width and whether a character joins the one before; see `UnicodeService` of the emulator.
- */
-function bounded(widths: IUnicodeVersionProvider): IUnicodeVersionProvider {
-  return {
-    version: 'bounded',
-    wcwidth: (code) => widths.wcwidth(code),
-    charProperties(code, preceding) {
-      if (code >= 0x20 && code < 0x7f) return 1 << 1;
-      const width = widths.wcwidth(code);
-      const widthBefore = (preceding >> 1) & 3;
-      if (width > 0 || widthBefore === 0) return width << 1;
-      const count = (preceding >> 3) + 1;
-      return count > maxCombining ? 1 << 1 : (count << 3) | (widthBefore << 1) | 1;
-    },
-  };
-}
-
 /** The emulator's full reset (RIS) forgets some modes. */
-function completeReset(terminal: Terminal): void {
+export function completeReset(terminal: Terminal): void {
   terminal.parser.registerEscHandler({ final: 'c' }, () => {
     insideOf(terminal).coreService.isCursorHidden = false;
     terminal.options.cursorBlink = false;

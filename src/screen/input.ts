@@ -1,5 +1,6 @@
 /** The way of bytes into the emulator, and what of them it has not understood yet. */
-import type { Inside } from './screen-emulator.js';
+import type { Inside } from './emulator.js';
+import { maxStringLength } from './limits.js';
 
 export interface Input {
   parse(bytes: Uint8Array): void;
@@ -9,8 +10,8 @@ export interface Input {
   readonly unfinished: Uint8Array;
 }
 
-/** A string longer than this (a picture, a clipboard) is not kept; its rest is swallowed as it would have been. */
-const maxUnfinishedBytes = 64 * 1024;
+/** Longer than any that means something to the emulator. Its rest is swallowed as it would have been. */
+const maxUnfinishedBytes = 4 * maxStringLength + 64;
 
 export function createInput({ _inputHandler: handler }: Inside): Input {
   /**

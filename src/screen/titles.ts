@@ -1,5 +1,5 @@
 /** The titles of the window and its icon, with those that were put by (XTWINOPS 22). */
-import type { Inside } from './screen-emulator.js';
+import type { Inside } from './emulator.js';
 
 /** Longer ones are of no use to anybody, and are not kept. */
 const maxLength = 1024;

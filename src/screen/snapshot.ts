@@ -5,11 +5,11 @@
  * cursor. Moves that have a side effect (DECSTBM and DECOM go home) stand before what they would disturb.
  */
 import type { Size } from '../os/console.js';
-import type { Cell, Emulator, Line, ScreenBuffer } from './screen-emulator.js';
-import { beginning, setModes } from './screen-modes.js';
-import { paintLines } from './screen-paint.js';
-import { type Brush, createBrush, penStyle, plain, type Style, styleOf } from './screen-pen.js';
-import { setTitles } from './screen-titles.js';
+import type { Cell, Emulator, Line, ScreenBuffer } from './emulator.js';
+import { beginning, setModes } from './modes.js';
+import { paintLines } from './paint.js';
+import { type Brush, createBrush, penStyle, plain, type Style, styleOf } from './pen.js';
+import { setTitles } from './titles.js';
 
 export function takeSnapshot(emulator: Emulator, size: Size, extras: string): string {
   const { inside, public: terminal } = emulator;

@@ -5,8 +5,8 @@
  * anew: after a character in the last column comes the next line's first, with nothing between that moves the cursor.
  */
 import type { Size } from '../os/console.js';
-import type { Cell, Emulator, Line, ScreenBuffer } from './screen-emulator.js';
-import { type Brush, erasedStyle, isErased, plain, type Style, styleOf } from './screen-pen.js';
+import type { Cell, Emulator, Line, ScreenBuffer } from './emulator.js';
+import { type Brush, erasedStyle, isErased, plain, type Style, styleOf } from './pen.js';
 
 /**
  * The terminal must have a blank screen, a plain style, no scroll region, and wrap lines; it is left so but for the screen

@@ -1,0 +1,147 @@
+/**
+ * Bounds for what a program can ask of xterm.js with a few bytes, whose own are a matter of hours and gigabytes. They stand
+ * where its parser hands over what it has understood, so they hold however a sequence is written and wherever it was cut.
+ * What is within the bounds is left alone. This file runs in a browser too.
+ */
+
+/** The inside of a terminal, as far as there is something to bound. */
+export interface Limited {
+  readonly _bufferService: { readonly cols: number; readonly rows: number };
+  readonly _inputHandler: {
+    setHyperlink(data: string): unknown;
+    readonly _parser: {
+      readonly precedingJoinState: number;
+      registerCsiHandler(id: { final: string }, handler: (params: Params) => boolean): unknown;
+      registerEscHandler(id: { intermediates: string; final: string }, handler: () => boolean): unknown;
+      readonly _oscParser: StringParser & { readonly _id: number; start(): void; end: EndString };
+      readonly _dcsParser: StringParser & { hook(...how: unknown[]): void; unhook: EndString };
+    };
+  };
+}
+
+interface Params {
+  /** Those that were not given are 0. Each is at most 2^31 - 1. */
+  readonly params: Int32Array;
+}
+
+interface StringParser {
+  put(data: Uint32Array, start: number, end: number): void;
+}
+
+type EndString = (isWhole: boolean, ...more: unknown[]) => unknown;
+
+/** In characters. A title, an address, a colour; a picture or a clipboard is of no use here. */
+export const maxStringLength = 4096;
+/** What combines with a character beyond this stands beside it: the cell would grow for ever. */
+export const maxCombining = 32;
+
+/** What a character repeats of itself with all that combines with it, if something does. */
+const mostCombinedRepeat = 64 * 1024;
+
+/** What a terminal wrote into its cells with no byte for each. */
+export interface Meter {
+  characters: number;
+}
+
+/** To be called last, when all other handlers were registered. */
+export function limitWork({ _bufferService: size, _inputHandler: handler }: Limited): Meter {
+  const { _parser: parser } = handler;
+  const meter: Meter = { characters: 0 };
+  const clamp = (final: string, max: () => number): void => {
+    parser.registerCsiHandler({ final }, ({ params }) => {
+      params[0] = Math.min(params[0] ?? 0, max());
+      return false;
+    });
+  };
+  // IL, DL, SU, SD; CHT, CBT: more than the screen has is all of it.
+  for (const final of 'LMST') clamp(final, () => size.rows);
+  for (const final of 'IZ') clamp(final, () => size.cols);
+  // REP.
+  parser.registerCsiHandler({ final: 'b' }, ({ params }) => {
+    const length = 1 + Math.min(parser.precedingJoinState >> joinCountShift, maxCombining);
+    const most = length === 1 ? size.cols * size.rows : Math.max(size.cols, Math.ceil(mostCombinedRepeat / length));
+    params[0] = Math.min(params[0] ?? 0, most);
+    meter.characters += params[0] * length;
+    return false;
+  });
+  // DECALN.
+  parser.registerEscHandler({ intermediates: '#', final: '8' }, () => {
+    meter.characters += size.cols * size.rows;
+    return false;
+  });
+  limitOsc(parser._oscParser, () => handler.setHyperlink(';'));
+  limitDcs(parser._dcsParser);
+  return meter;
+}
+
+/** A string that is too long means nothing, as a whole; as a hyperlink it ends the one before. */
+function limitOsc(osc: Limited['_inputHandler']['_parser']['_oscParser'], endHyperlink: () => void): void {
+  const start = osc.start.bind(osc);
+  const put = osc.put.bind(osc);
+  const end = osc.end.bind(osc);
+  let length = 0;
+  osc.start = () => {
+    length = 0;
+    start();
+  };
+  osc.put = (data, from, to) => {
+    const room = maxStringLength - length;
+    length += to - from;
+    // What begins it says what it is, also of one that is too long.
+    if (room > 0) put(data, from, Math.min(to, from + room));
+  };
+  osc.end = (isWhole, ...more) => {
+    const isTooLong = length > maxStringLength;
+    length = 0;
+    if (isWhole && isTooLong && osc._id === hyperlink) endHyperlink();
+    return end(isWhole && !isTooLong, ...more);
+  };
+}
+
+function limitDcs(dcs: Limited['_inputHandler']['_parser']['_dcsParser']): void {
+  const hook = dcs.hook.bind(dcs);
+  const put = dcs.put.bind(dcs);
+  const unhook = dcs.unhook.bind(dcs);
+  let length = 0;
+  dcs.hook = (...how) => {
+    length = 0;
+    hook(...how);
+  };
+  dcs.put = (data, from, to) => {
+    const room = maxStringLength - length;
+    length += to - from;
+    if (room > 0) put(data, from, Math.min(to, from + room));
+  };
+  dcs.unhook = (isWhole, ...more) => unhook(isWhole && length <= maxStringLength, ...more);
+}
+
+const hyperlink = 8;
+
+/** What tells how wide a character is, as `IUnicodeVersionProvider` of xterm.js. */
+export interface Widths {
+  wcwidth(code: number): 0 | 1 | 2;
+}
+
+/**
+ * The widths of another provider, with a count of what combines with a character in the bits that are the provider's.
+ * Below them are the width and whether a character joins the one before; see `UnicodeService` of xterm.js.
+ */
+export function limitCombining(widths: Widths): Widths & {
+  readonly version: string;
+  charProperties(code: number, preceding: number): number;
+} {
+  return {
+    version: 'bounded',
+    wcwidth: (code) => widths.wcwidth(code),
+    charProperties(code, preceding) {
+      if (code >= 0x20 && code < 0x7f) return 1 << 1;
+      const width = widths.wcwidth(code);
+      const widthBefore = (preceding >> 1) & 3;
+      if (width > 0 || widthBefore === 0) return width << 1;
+      const count = (preceding >> joinCountShift) + 1;
+      return count > maxCombining ? 1 << 1 : (count << joinCountShift) | (widthBefore << 1) | 1;
+    },
+  };
+}
+
+const joinCountShift = 3;
