@@ -1,6 +1,6 @@
 /**
- * What a runtime says that it can do: `RUNTIME features`, which runc has from 1.1 on and crun from 1.9 on. The answer is
- * JSON: https://github.com/opencontainers/runtime-spec/blob/main/features.md.
+ * What a runtime says that it can do: `RUNTIME features`, which runc has from 1.1 on; crun 1.8 has none, crun 1.21 has.
+ * The answer is JSON: https://github.com/opencontainers/runtime-spec/blob/main/features.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

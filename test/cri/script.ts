@@ -5,7 +5,8 @@ import type { Stage } from '../helpers/stage.js';
 import type { Transcript } from '../helpers/transcript.js';
 import { waitFor } from '../helpers/wait-for.js';
 import { type Answers, type ContainerStatus, CriError } from './client.js';
-import type { Handler, Kubelet, PodConfig } from './kubelet.js';
+import type { Handler } from './configuration.js';
+import type { Kubelet, PodConfig } from './kubelet.js';
 import { type Streams, openStreams } from './streams.js';
 
 export interface Pod {

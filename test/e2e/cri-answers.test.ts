@@ -3,11 +3,13 @@
  * each. kubelet must not see a difference: in an answer, a refusal, a status, a log, a number that is there or not. What
  * differs stands below with its reason, and what no longer does has to leave the list.
  */
+import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { assertSame, namesRuntime } from '../cri/compare.js';
-import { type Handler, startKubelet } from '../cri/kubelet.js';
+import { type Handler, containerdVersion, rootOfNamed } from '../cri/configuration.js';
+import { startKubelet } from '../cri/kubelet.js';
 import { byStream, openCriScript } from '../cri/script.js';
 import { missing } from '../helpers/requirement.js';
 import { openStage } from '../helpers/stage.js';
@@ -22,6 +24,17 @@ test('a pod has the same life with either shim, and with a daemon for each pod',
   assertSame(theirs, await play(t, 'termshim'), differences);
   assertSame(theirs, await play(t, 'termshim', { TERMSHIM_GROUP: 'pod' }), differences);
 });
+
+if (containerdVersion >= 1.007) {
+  test('a runtime of our name gets the options of the configuration', { skip }, async (t) => {
+    const stage = openStage(t);
+    const { run, runPod, exec, transcript } = openCriScript(stage, await startKubelet(stage), 'named');
+    const id = await run(await runPod(), 'named', 'exec sleep 1000');
+    await exec('exec', id, 'echo works');
+    assert.equal(transcript.get('exec')?.[0], 'works');
+    assert.ok(existsSync(join(rootOfNamed(stage), 'k8s.io', id)));
+  });
+}
 
 async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {}): Promise<Transcript> {
   const stage = openStage(t);
@@ -53,6 +66,7 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   await exec('exec for longer than its time', first, 'exec sleep 1000', 1);
   await exec('processes', first, 'ps');
   await call('exec of no program', 'ExecSync', { containerId: first, cmd: ['nonesuch'], timeout: 10 });
+  await exec('exec that leaves a process behind', first, '(sleep 0.5; echo late) & echo early');
 
   await call('stats', 'ContainerStats', { containerId: first });
   await call('stats of the pod', 'PodSandboxStats', { podSandboxId });

@@ -6,7 +6,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { assertSame } from '../cri/compare.js';
-import { type Handler, startKubelet } from '../cri/kubelet.js';
+import type { Handler } from '../cri/configuration.js';
+import { startKubelet } from '../cri/kubelet.js';
 import { openCriScript } from '../cri/script.js';
 import type { Containerd } from '../helpers/containerd.js';
 import { findSockets } from '../helpers/containerd-traces.js';

@@ -7,7 +7,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { assertSame, namesRuntime } from '../cri/compare.js';
-import { type Handler, startKubelet } from '../cri/kubelet.js';
+import type { Handler } from '../cri/configuration.js';
+import { startKubelet } from '../cri/kubelet.js';
 import { openCriScript } from '../cri/script.js';
 import type { Streams } from '../cri/streams.js';
 import { missing } from '../helpers/requirement.js';

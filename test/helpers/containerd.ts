@@ -30,8 +30,9 @@ export interface Containerd {
 export interface ContainerdOptions {
   /** By default one that nobody else has. */
   namespace?: string;
-  /** What follows in its configuration; by default there is no cri, which wants a network. */
+  /** What follows in its configuration, of this version; by default there is no cri, which wants a network. */
   configuration?: string;
+  version?: 2 | 3;
 }
 
 /**
@@ -41,11 +42,11 @@ export interface ContainerdOptions {
 export async function startContainerd(
   stage: Stage,
   env = stage.env,
-  { namespace = stage.newId(), configuration = '' }: ContainerdOptions = {},
+  { namespace = stage.newId(), configuration = '', version = 2 }: ContainerdOptions = {},
 ): Promise<Containerd> {
   const state = stage.path('containerd');
   const [address, log, config] = [`${state}.sock`, `${state}.log`, `${state}.toml`];
-  writeFileSync(config, basicConfiguration(state, address, configuration));
+  writeFileSync(config, basicConfiguration(state, address, version, configuration));
   const command = (...args: string[]): string[] => ['ctr', '--address', address, '--namespace', namespace, ...args];
   const ctr = (...args: string[]): Promise<CommandResult> => runToEnd(command(...args), { env: stage.env });
   const ask = async (...args: string[]): Promise<string> => {
@@ -85,9 +86,9 @@ export async function startContainerd(
 }
 
 /** No `opt`, which makes a directory in /opt. */
-function basicConfiguration(state: string, address: string, more: string): string {
+function basicConfiguration(state: string, address: string, version: number, more: string): string {
   const disabled = ['io.containerd.internal.v1.opt', ...(more === '' ? ['io.containerd.grpc.v1.cri'] : [])];
-  return `version = 2
+  return `version = ${version}
 root = "${state}-root"
 state = "${state}"
 disabled_plugins = ${JSON.stringify(disabled)}
