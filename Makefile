@@ -12,12 +12,16 @@ ASAN    := build/asan/termshim.node
 # The launcher finds the package by its own path, so both builds of it stand one level below the top.
 LAUNCHER      := bin/containerd-shim-termshim-v2
 LAUNCHER_ASAN := build/containerd-shim-termshim-v2
+# Mounts and unmounts, each time in a process of its own.
+MOUNTER       := bin/termshim-mounter
+MOUNTER_ASAN  := build/termshim-mounter
 # A Node installation has its headers beside its program.
 NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, "../../include/node")')
 CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
 PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
 SOURCES := $(wildcard native/*.c)
 LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
+MOUNTER_SOURCES := $(wildcard native/mounter/*.c)
 # Of those whose code the bundles contain. @bufbuild/protobuf has them in its sources.
 wire  := node_modules/@bufbuild/protobuf/dist/esm/wire
 terms  = tail -v -n +1 node_modules/{commander,ms,smol-toml,valibot,ws}/[Ll][Ii][Cc]*; \
@@ -59,7 +63,7 @@ SUITE ?= trixie
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(LAUNCHER) dist/web/page.js ## compile it all, and bundle the programs
+build: node_modules $(ADDON) $(LAUNCHER) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
 	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/{log-driver,runtime-pty}.ts \
@@ -98,7 +102,7 @@ lint: node_modules ## check formatting, lint rules and import floors
 
 fmt: node_modules ## format the sources
 	biome format --write
-	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] bench/*.[ch]; fi
+	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] native/mounter/*.[ch] bench/*.[ch]; fi
 
 proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
@@ -116,7 +120,7 @@ install: ## install the commands under PREFIX (/usr/local)
 	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error ./build/termshim-*.tgz
 
 clean: ## remove everything that was built or installed here
-	rm -rf build dist prebuilds node_modules $(LAUNCHER)
+	rm -rf build dist prebuilds node_modules $(LAUNCHER) $(MOUNTER)
 
 # Debian's packages, for those who may install them; without them the tests that need one say so.
 packages:
@@ -135,10 +139,10 @@ build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 
 # A report of either sanitizer ends the process that made it, and so the test. The programs that tests run inherit ASan:
 # they may die of a signal as ever (handle_segv=0).
-asan: build $(ASAN) $(LAUNCHER_ASAN)
+asan: build $(ASAN) $(LAUNCHER_ASAN) $(MOUNTER_ASAN)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
-	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) \
+	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) TERMSHIM_MOUNTER=$(CURDIR)/$(MOUNTER_ASAN) \
 	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
 
 valgrind: build
@@ -160,6 +164,14 @@ $(LAUNCHER_ASAN): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	  $(LAUNCHER_SOURCES) -o $@
+
+$(MOUNTER): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
+	$(CC) $(PROGRAM_CFLAGS) -O2 $(MOUNTER_SOURCES) -o $@
+
+$(MOUNTER_ASAN): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	  $(MOUNTER_SOURCES) -o $@
 
 # It runs in containers too, which have no libraries.
 build/bench/program: PROGRAM_CFLAGS += -static

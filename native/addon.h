@@ -105,7 +105,6 @@ extern const struct export log_exports[];
 extern const struct export socket_exports[];
 extern const struct export tty_exports[];
 extern const struct export process_exports[];
-extern const struct export mount_exports[];
 
 /* Throws a TypeError, unless one is pending already, and sets `failed`. */
 void argument_fail(struct call *call, const char *message);

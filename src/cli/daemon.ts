@@ -91,7 +91,7 @@ async function destroyAll(tasks: Daemon['tasks']): Promise<void> {
   await Promise.all(
     tasks.list().map(async (task) => {
       await task.container.destroy();
-      tasks.remove(task);
+      await tasks.remove(task);
     }),
   );
 }

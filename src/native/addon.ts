@@ -190,17 +190,6 @@ export interface Addon {
   process_reap(pid: number): number;
   /** The pid of some child that has ended and was not reaped yet, 0 if there is none. Reaps nothing. */
   process_peek(): number;
-
-  // mount.c: see mount(2), umount2(2), openat2(2)
-
-  /** mount(2). -ENAMETOOLONG for 4096 bytes of data or more: the kernel would cut off what does not fit into a page. */
-  mount(source: string, target: string, type: string, flags: number, data: string): number;
-  /** umount2(2). */
-  unmount(target: string, flags: number): number;
-  /** The flags MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC of the mount that `path` lies in. */
-  mount_flags(path: string): number;
-  /** Opens (O_PATH) what `path` names for somebody whose root directory is `root`: neither `..` nor a link leads out. */
-  mount_open_inside(root: string, path: string): number;
 }
 
 /** Why `pump_run` stopped. */

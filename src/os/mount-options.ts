@@ -30,13 +30,26 @@ export interface MountOptions {
   cleared: number;
   /** Each takes a mount call of its own, for the kernel accepts no other flag beside it. */
   propagations: number[];
+  /** Whether the source is a file, which is to be a block device. */
+  loop: boolean;
+  /** Of an id-mapped mount, as in `0:1000:1,1:100000:65535`. */
+  uidMap: string | undefined;
+  gidMap: string | undefined;
   /** What is not the kernel's is the file system's. */
   data: string[];
 }
 
 /** A later option overrides an earlier one. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  const parsed: MountOptions = { flags: 0, cleared: 0, propagations: [], data: [] };
+  const parsed: MountOptions = {
+    flags: 0,
+    cleared: 0,
+    propagations: [],
+    loop: false,
+    uidMap: undefined,
+    gidMap: undefined,
+    data: [],
+  };
   for (const option of options) {
     const [set, cleared, propagation] = [setBy.get(option), clearedBy.get(option), propagationOf.get(option)];
     if (set !== undefined) {
@@ -47,6 +60,12 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
       parsed.cleared |= cleared;
     } else if (propagation !== undefined) {
       parsed.propagations.push(propagation);
+    } else if (option === 'loop') {
+      parsed.loop = true;
+    } else if (option.startsWith('uidmap=')) {
+      parsed.uidMap = option.slice(7);
+    } else if (option.startsWith('gidmap=')) {
+      parsed.gidMap = option.slice(7);
     } else {
       parsed.data.push(option);
     }
@@ -55,11 +74,11 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 }
 
 /**
- * Whether an option is neither mount(2)'s nor a file system's: loop devices, id-mapped mounts, and what containerd's mount
- * manager should have taken out.
+ * Whether an option is neither mount(2)'s nor a file system's: what mount(8) has for itself, and what containerd's mount manager
+ * should have taken out.
  */
 export function isForSomebodyElse(option: string): boolean {
-  return /^(loop$|uidmap=|gidmap=|X-containerd\.)/.test(option);
+  return /^(x-|loop=|offset=|sizelimit=)/i.test(option);
 }
 
 const setBy: ReadonlyMap<string, number> = new Map([

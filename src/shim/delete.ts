@@ -26,6 +26,9 @@ export interface DeleteOptions {
 /** containerd kills `delete` after 5 s, and what a daemon that hangs has left undone must be done in that time. */
 const forgetTimeoutMs = 2000;
 
+/** What takes longer, as a FUSE program that does not answer, goes on without us. */
+const unmountMs = 2500;
+
 /** Answers the bytes of a DeleteResponse. Never fails. */
 export async function deleteContainer(options: DeleteOptions): Promise<Uint8Array> {
   const { id, bundle, onWarning } = options;
@@ -44,7 +47,7 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
   const pid = (await attempt(() => readInitPid(bundle))) ?? 0;
   await attempt(() => deleteByRuntime(options, record));
   await attempt(() => killRemains(pid, id));
-  if (record?.mounted !== false) await attempt(() => unmountAll(join(bundle, 'rootfs')));
+  if (record?.mounted !== false) await attempt(() => unmountAll(join(bundle, 'rootfs'), unmountMs));
   if (socket !== undefined) await attempt(() => removeDeadSocket(socket));
   return DeleteResponse.encode({ pid, exitStatus: killed, exitedAt: timestampOf(Date.now()) }).finish();
 }

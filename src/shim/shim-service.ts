@@ -31,7 +31,7 @@ const killed = 137;
 async function destroy(tasks: Tasks, task: Task): Promise<ForgetResponse> {
   const { init } = task.container;
   await task.container.destroy();
-  tasks.remove(task);
+  await tasks.remove(task);
   const { status, at } = init.exit ?? { status: killed, at: new Date() };
   return { known: true, pid: init.pid, exitStatus: status, exitedAt: timestampOf(at.getTime()) };
 }

@@ -48,7 +48,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       const task = tasks.get(id);
       const { pid } = task.container.process(execId);
       const exit = await task.container.delete(execId);
-      if (execId === '') tasks.remove(task);
+      if (execId === '') await tasks.remove(task);
       return { pid, ...exitFields(exit) };
     },
     async exec({ id, execId, spec, ...request }, { connection }) {

@@ -34,8 +34,11 @@ export interface Task {
   readonly stdioPlace: Omit<StdioPlace, 'id'>;
   /** What a command of ours wants; undefined for a container of containerd's. */
   readonly own: OwnSettings | undefined;
-  /** Lets go of what is not the container's own: mounts, the watch for lack of memory, files, the record. Idempotent. */
-  release(): void;
+  /**
+   * Lets go of what is not the container's own: mounts, the watch for lack of memory, files, the record. Idempotent. Rejects
+   * if something stays mounted; then the record stays too.
+   */
+  release(): Promise<void>;
 }
 
 export interface TaskContext {
@@ -61,9 +64,12 @@ export async function createTask(request: CreateTaskRequest, context: TaskContex
   const place = openBundlePlace(request.bundle, settings.own);
   try {
     const task = await createTaskIn(place, { ...request, bundle: place.bundle }, settings, context, signal);
-    const release = (): void => {
-      task.release();
-      place.remove();
+    const release = async (): Promise<void> => {
+      try {
+        await task.release();
+      } finally {
+        place.remove();
+      }
     };
     return { ...task, release };
   } catch (error) {
@@ -89,21 +95,20 @@ async function createTaskIn(
   const { command: runtime, root, systemdCgroup, own } = settings;
   // Only containerd asks for a `delete`.
   const isRecorded = root !== undefined;
-  if (isRecorded) writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: request.rootfs.length > 0 });
+  const isMounted = request.rootfs.length > 0;
+  if (isRecorded) writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: isMounted });
   if (own !== undefined) writeOwnRecord(directory, { id, bundle, runtime, daemon: identify(process.pid) });
-  let isMounted = false;
   let isDoubtful = false;
   let watching: OomWatch | undefined;
   const onFault = (error: Error): void => context.onFault(error, request);
-  const release = (): void => {
+  const release = async (): Promise<void> => {
     watching?.close();
-    if (isMounted) unmountAll(rootfs);
+    if (isMounted) await unmountAll(rootfs);
     // Where anything has gone wrong, `delete` looks again.
     if (isRecorded && !isDoubtful) removeContainerRecord(bundle);
   };
   try {
-    mountAll(request.rootfs, rootfs);
-    isMounted = request.rootfs.length > 0;
+    await mountAll(request.rootfs, rootfs, { signal });
     const container = await createContainer({
       ...settings,
       id,
@@ -128,7 +133,7 @@ async function createTaskIn(
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
     return { request, container, spec, cgroup, stdioPlace, own, release };
   } catch (error) {
-    release();
+    await release().catch(onFault);
     throw error;
   }
 }

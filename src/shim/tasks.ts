@@ -19,7 +19,7 @@ export interface Tasks {
   /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
   create(request: CreateTaskRequest): Promise<Task>;
   /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
-  remove(task: Task): void;
+  remove(task: Task): Promise<void>;
   /**
    * Stays until the container is created, or for a while. Returns how to take just this reservation back. Throws
    * Unavailable if the daemon is about to end.
@@ -59,10 +59,11 @@ export function createTasks(options: TasksOptions): Tasks {
   const reservations = new Map<string, NodeJS.Timeout>();
   const { ready = Promise.resolve() } = options;
   const context: TaskContext = { ...options, joinCgroup: cgroupJoiner() };
+  let releasing = 0;
   let isEndAsked = false;
   let hasEnded = false;
 
-  const count = (): number => tasks.size + creations.size + reservations.size;
+  const count = (): number => tasks.size + creations.size + reservations.size + releasing;
   const changed = (): void => options.onChange?.();
   const unreserve = (id: string): void => {
     clearTimeout(reservations.get(id));
@@ -110,12 +111,18 @@ export function createTasks(options: TasksOptions): Tasks {
         endIfEmpty();
       }
     },
-    remove(task) {
+    async remove(task) {
       const { id } = task.request;
       if (tasks.get(id) !== task) return;
       tasks.delete(id);
-      task.release();
-      changed();
+      releasing++;
+      try {
+        await leaving(task.release());
+      } finally {
+        releasing--;
+        changed();
+        endIfEmpty();
+      }
     },
     reserve(id) {
       if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');

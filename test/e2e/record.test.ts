@@ -161,7 +161,7 @@ test('a file that cannot be made is said before anything runs', { skip: missingF
   const [there, readOnly] = [stage.path('there.cast'), stage.path('read-only')];
   writeFileSync(there, 'mine');
   mkdirSync(readOnly);
-  mountAll([tmpfs('ro')], readOnly);
+  await mountAll([tmpfs('ro')], readOnly);
   stage.after(() => unmountAll(readOnly));
   const refusals: [string, RegExp][] = [
     [there, /there is a file \S*\/there\.cast already[^\n]*\[ERR_FILE_EXISTS\]/],
@@ -186,7 +186,7 @@ test('a full disk costs the recording, and nothing else', { skip: missingFor('ru
   stage.letDaemonComplain();
   const disk = stage.path('disk');
   mkdirSync(disk);
-  mountAll([tmpfs('size=256k')], disk);
+  await mountAll([tmpfs('size=256k')], disk);
   stage.after(() => unmountAll(disk));
   const [id, path] = [stage.newId(), `${disk}/r.cast`];
   const script = 'echo ready; read -r go; seq 100000; echo still here; read -r go; exit 6';

@@ -175,17 +175,17 @@ test('a driver that reads a byte a second: the container waits, is seen to, and 
 });
 
 /** A disk of its own. */
-function mountDisk(stage: Stage, option: string): string {
+async function mountDisk(stage: Stage, option: string): Promise<string> {
   const place = stage.path('disk');
   mkdirSync(place);
-  mountAll([tmpfs(option)], place);
+  await mountAll([tmpfs(option)], place);
   stage.after(() => unmountAll(place));
   return place;
 }
 
 test('where no log can be there is no container: a directory that is read-only', { skip }, async (t) => {
   const stage = openStage(t);
-  const place = mountDisk(stage, 'ro');
+  const place = await mountDisk(stage, 'ro');
   for (const scheme of ['json-file', 'cri', 'file']) {
     const { stderr, status } = await run(stage, stage.newId(), ['-d', '--log', `${scheme}://${place}/new/log`], 'true');
     assert.match(stderr, /read-only file system \(EROFS\) \[ERR_LOG_FAILED\]/);
@@ -196,7 +196,7 @@ test('where no log can be there is no container: a directory that is read-only',
 test('a full disk: the container goes on, and what is missing is told', { skip }, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
-  const place = mountDisk(stage, 'size=100k');
+  const place = await mountDisk(stage, 'size=100k');
   for (const scheme of ['json-file', 'cri', 'file']) {
     for (const tty of [[], ['-t']]) {
       const id = stage.newId();

@@ -3,7 +3,7 @@
  * that a green run means that everything was run.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const checks = {
   root: () => process.getuid?.() === 0 || 'needs root',
@@ -27,6 +27,12 @@ const checks = {
     (existsSync('/dev/loop-control') && isProgram('mkfs.ext4', 'fsfreeze')) ||
     'needs loop devices, mkfs.ext4 and fsfreeze (apt-get install e2fsprogs util-linux)',
   fuse: () => existsSync('/dev/fuse') || 'needs the kernel to have FUSE (/dev/fuse)',
+  erofs: () =>
+    (isFileSystem('erofs') && isProgram('mkfs.erofs')) ||
+    'needs a kernel with erofs, and mkfs.erofs (apt-get install erofs-utils)',
+  fusePrograms: () =>
+    (existsSync('/dev/fuse') && isProgram('mount.fuse3', 'bindfs', 'squashfuse', 'mksquashfs')) ||
+    'needs /dev/fuse and FUSE programs (apt-get install fuse3 bindfs squashfuse squashfs-tools)',
   docker: () => isProgram('dockerd', 'docker') || 'needs a Docker daemon (apt-get install docker.io)',
 } satisfies Record<string, () => true | string>;
 
@@ -38,6 +44,10 @@ export function missing(...requirements: Requirement[]): string | false {
   if (reasons.length === 0) return false;
   if (process.env['STRICT'] === '1') throw new Error(`STRICT=1, but a test ${reasons.join(', ')}`);
   return reasons.join(', ');
+}
+
+function isFileSystem(name: string): boolean {
+  return readFileSync('/proc/filesystems', 'utf8').split(/\s+/).includes(name);
 }
 
 function isProgram(...names: string[]): boolean {

@@ -13,8 +13,8 @@ import { logOptions, openTestLog } from '../helpers/opened-log.js';
 
 const diskBytes = 256 * 1024;
 
-function smallDisk(stage: MountStage): string {
-  mountAll([tmpfs(`size=${diskBytes}`)], stage.root);
+async function smallDisk(stage: MountStage): Promise<string> {
+  await mountAll([tmpfs(`size=${diskBytes}`)], stage.root);
   return stage.root;
 }
 
@@ -25,7 +25,7 @@ const numbered = (from: number, count: number): string =>
 
 for (const format of ['json-file', 'cri'] as const) {
   mountTest(`${format}: the writer goes on, whole entries stay, the loss is counted and told`, async (stage) => {
-    const disk = smallDisk(stage);
+    const disk = await smallDisk(stage);
     const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
     writeFileSync(ballast, Buffer.alloc(64 * 1024));
     const { log, troubles, say } = await openTestLog(stage, logOptions(stage, { path, format }));
@@ -55,7 +55,7 @@ for (const format of ['json-file', 'cri'] as const) {
 }
 
 mountTest('what was lost at the end is told when the log is closed, if there is room by then', async (stage) => {
-  const disk = smallDisk(stage);
+  const disk = await smallDisk(stage);
   const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
   const { log, say } = await openTestLog(stage, logOptions(stage, { path }));
   writeFileSync(ballast, Buffer.alloc(diskBytes - 4096));
@@ -68,7 +68,7 @@ mountTest('what was lost at the end is told when the log is closed, if there is 
 
 mountTest('a disk with no place for another file: the full one grows on, and nothing is lost', async (stage) => {
   // For the directory, the log, and one that is full.
-  mountAll([tmpfs('nr_inodes=3')], stage.root);
+  await mountAll([tmpfs('nr_inodes=3')], stage.root);
   const path = join(stage.root, 'c.log');
   const { say, troubles, log } = await openTestLog(stage, logOptions(stage, { path, maxBytes: 1000, maxFiles: 3 }));
   for (let number = 0; number < 100; number++) await say(numbered(number, 1));
@@ -86,7 +86,7 @@ for (const [kind, errno, words] of [
   ['ro', 'EROFS', 'read-only file system'],
 ] as const) {
   mountTest(`a log that cannot be made (${errno}) is refused with the reason`, async (stage) => {
-    mountAll([tmpfs(kind)], stage.root);
+    await mountAll([tmpfs(kind)], stage.root);
     const path = join(stage.root, 'c.log');
     const expected = { code: 'ERR_LOG_FAILED', errno, message: `cannot open the log ${path}: ${words} (${errno})` };
     await assert.rejects(openTestLog(stage, logOptions(stage, { path })), expected);

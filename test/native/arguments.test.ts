@@ -75,10 +75,6 @@ const signatures: Readonly<Record<Exclude<keyof Addon, 'epoll_create'>, readonly
   pidfd_signal: ['int', 'int'],
   process_reap: ['int'],
   process_peek: [],
-  mount: ['path', 'path', 'path', 'int', 'path'],
-  unmount: ['path', 'int'],
-  mount_flags: ['path'],
-  mount_open_inside: ['path', 'path'],
 };
 
 /* No kernel object is behind any of them, so a call that should have thrown does no harm. */

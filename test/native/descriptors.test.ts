@@ -91,7 +91,6 @@ describe('CLOEXEC from birth', () => {
     socket_receive_fd: received,
     tty_open_master: () => addon.tty_open_master(),
     pidfd_open: () => addon.pidfd_open(process.pid),
-    mount_open_inside: () => addon.mount_open_inside('/', 'dev'),
   };
   for (const [name, make] of Object.entries(makers)) {
     leakTest(name, (scope) => {

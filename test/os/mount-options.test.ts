@@ -24,12 +24,15 @@ const opposites = [
 const names: ReadonlySet<string> = new Set(opposites.flatMap(([set, clear]) => [set, clear]));
 
 test('a single option', () => {
-  const nothing = { flags: 0, cleared: 0, propagations: [], data: [] };
+  const nothing = parseMountOptions([]);
   for (const [set, clear, flag] of opposites) {
     assert.deepEqual(parseMountOptions([set]), { ...nothing, flags: flag });
     assert.deepEqual(parseMountOptions([clear]), { ...nothing, cleared: flag });
   }
   assert.deepEqual(parseMountOptions(['defaults']), nothing);
+  assert.deepEqual(nothing.data, []);
+  assert.equal(parseMountOptions(['loop']).loop, true);
+  assert.equal(parseMountOptions(['uidmap=0:1000:1,1:2:3']).uidMap, '0:1000:1,1:2:3');
   assert.equal(parseMountOptions(['bind']).flags, 4096);
   assert.equal(parseMountOptions(['rbind']).flags, 4096 + 16384);
   assert.equal(parseMountOptions(['remount']).flags, 32);

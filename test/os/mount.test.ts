@@ -16,28 +16,28 @@ function assertFlags(path: string, expected: readonly string[], unexpected: read
   for (const flag of unexpected) assert.ok(!flags.includes(flag), `${flag} is there: ${flags.join()}`);
 }
 
-mountTest('tmpfs: its own options, and the flags of the mount', ({ root }) => {
-  mountAll([tmpfs('size=1m', 'nosuid', 'nodev', 'noexec', 'noatime', 'mode=700')], root);
+mountTest('tmpfs: its own options, and the flags of the mount', async ({ root }) => {
+  await mountAll([tmpfs('size=1m', 'nosuid', 'nodev', 'noexec', 'noatime', 'mode=700')], root);
   assertFlags(root, ['rw', 'nosuid', 'nodev', 'noexec', 'noatime']);
   writeFileSync(join(root, 'small'), Buffer.alloc(1000));
   assert.throws(() => writeFileSync(join(root, 'big'), Buffer.alloc(2_000_000)), { code: 'ENOSPC' });
 });
 
 describe('overlay', () => {
-  mountTest('layers are merged, and what is written goes to the upper one', ({ root, make, path }) => {
+  mountTest('layers are merged, and what is written goes to the upper one', async ({ root, make, path }) => {
     const [above, below] = [make('above'), make('below')];
     writeFileSync(join(below, 'name'), 'below');
     writeFileSync(join(below, 'only'), 'below');
     writeFileSync(join(above, 'name'), 'above');
     const [upper, work] = [`upperdir=${make('upper')}`, `workdir=${make('work')}`];
-    mountAll([overlay('index=off', work, upper, `lowerdir=${above}:${below}`)], root);
+    await mountAll([overlay('index=off', work, upper, `lowerdir=${above}:${below}`)], root);
     writeFileSync(join(root, 'new'), 'new');
     assert.equal(readFileSync(join(root, 'name'), 'utf8'), 'above');
     assert.equal(readFileSync(join(root, 'only'), 'utf8'), 'below');
     assert.deepEqual(readdirSync(path('upper')), ['new']);
   });
 
-  mountTest('sixty layers with long paths, which are more than a page', ({ root, make }) => {
+  mountTest('sixty layers with long paths, which are more than a page', async ({ root, make }) => {
     const layers = Array.from({ length: 60 }, (_, i) => make(`${'long'.repeat(30)}/snapshots-${i}/fs`));
     layers.forEach((layer, i) => {
       writeFileSync(join(layer, `file-${i}`), '');
@@ -45,55 +45,55 @@ describe('overlay', () => {
     });
     const options = [`workdir=${make('work')}`, `upperdir=${make('upper')}`, `lowerdir=${layers.join(':')}`];
     assert.ok(options.join().length > 2 * 4096);
-    mountAll([overlay(...options)], root);
+    await mountAll([overlay(...options)], root);
     assert.equal(readdirSync(root).length, 61);
     assert.equal(readFileSync(join(root, 'same'), 'utf8'), '0', 'the first is the uppermost');
   });
 
-  mountTest('sixty layers whose paths have colons, commas and backslashes', ({ root, make }) => {
+  mountTest('sixty layers whose paths have colons, commas and backslashes', async ({ root, make }) => {
     const layers = Array.from({ length: 60 }, (_, i) => make(`a:b,c\\d ${'long'.repeat(30)}-${i}`));
     layers.forEach((layer, i) => mkdirSync(join(layer, `in-${i}`)));
     const escaped = layers.map((layer) => layer.replaceAll(/[\\:,]/g, String.raw`\$&`));
-    mountAll([overlay(`lowerdir=${escaped.join(':')}`)], root);
+    await mountAll([overlay(`lowerdir=${escaped.join(':')}`)], root);
     assert.equal(readdirSync(root).length, 60);
   });
 });
 
 describe('bind', () => {
-  mountTest('bind takes one file system, rbind what is mounted in it too', ({ root, make, after }) => {
+  mountTest('bind takes one file system, rbind what is mounted in it too', async ({ root, make, after }) => {
     const [source, inner] = [make('source'), make('source/inner')];
-    mountAll([tmpfs()], inner);
+    await mountAll([tmpfs()], inner);
     after(() => unmountAll(inner));
     writeFileSync(join(inner, 'file'), '');
-    mountAll([bind(source, 'bind', 'rw')], root);
+    await mountAll([bind(source, 'bind', 'rw')], root);
     assert.deepEqual(readdirSync(join(root, 'inner')), []);
-    unmountAll(root);
-    mountAll([bind(source, 'rbind', 'rw')], root);
+    await unmountAll(root);
+    await mountAll([bind(source, 'rbind', 'rw')], root);
     assert.deepEqual(readdirSync(join(root, 'inner')), ['file']);
   });
 
-  mountTest('other flags are those of the mount, not of its source', ({ root, make }) => {
+  mountTest('other flags are those of the mount, not of its source', async ({ root, make }) => {
     const source = make('source');
-    mountAll([bind(source, 'rbind', 'ro', 'nosuid', 'noexec')], root);
+    await mountAll([bind(source, 'rbind', 'ro', 'nosuid', 'noexec')], root);
     assertFlags(root, ['ro', 'nosuid', 'noexec'], ['nodev']);
     assert.throws(() => writeFileSync(join(root, 'file'), ''), { code: 'EROFS' });
     writeFileSync(join(source, 'file'), '');
   });
 
-  mountTest('what its source forbids stays forbidden, unless it is allowed by name', ({ root, make, after }) => {
+  mountTest('what its source forbids stays forbidden, unless it is allowed by name', async ({ root, make, after }) => {
     const source = make('source');
-    mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
+    await mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
     after(() => unmountAll(source));
-    mountAll([bind(source, 'bind', 'ro')], root);
+    await mountAll([bind(source, 'bind', 'ro')], root);
     assertFlags(root, ['ro', 'nosuid', 'nodev', 'noatime'], ['noexec']);
-    unmountAll(root);
-    mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
+    await unmountAll(root);
+    await mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
     assertFlags(root, ['rw', 'nosuid', 'noexec'], ['nodev']);
   });
 });
 
-mountTest('remount changes what is mounted there', ({ root }) => {
-  mountAll([tmpfs('nodev'), tmpfs('remount', 'ro', 'nodev')], root);
+mountTest('remount changes what is mounted there', async ({ root }) => {
+  await mountAll([tmpfs('nodev'), tmpfs('remount', 'ro', 'nodev')], root);
   assert.equal(mountsAt(root).length, 1);
   assertFlags(root, ['ro', 'nodev']);
 });
@@ -110,11 +110,11 @@ describe('propagation', () => {
     ['runbindable', /^unbindable$/],
   ];
   for (const [options, expected] of rows) {
-    mountTest(`${options}: one after the other`, ({ root, make, after }) => {
+    mountTest(`${options}: one after the other`, async ({ root, make, after }) => {
       const source = make('source');
-      mountAll([tmpfs('shared')], source);
+      await mountAll([tmpfs('shared')], source);
       after(() => unmountAll(source));
-      mountAll([bind(source, 'bind', 'nosuid', 'rw', ...options.split(','))], root);
+      await mountAll([bind(source, 'bind', 'nosuid', 'rw', ...options.split(','))], root);
       assert.match(mountsAt(root)[0]?.propagation.join(' ') ?? '', expected);
       assertFlags(root, ['nosuid']);
     });
@@ -122,37 +122,37 @@ describe('propagation', () => {
 });
 
 describe('a target', () => {
-  mountTest('is a place in an earlier mount', ({ root, make }) => {
+  mountTest('is a place in an earlier mount', async ({ root, make }) => {
     const source = make('source', 'image/inner/most');
     writeFileSync(join(source, 'file'), '');
-    mountAll([bind(make('image'), 'rbind'), bindAt('/inner/most', source, 'rbind', 'ro')], root);
+    await mountAll([bind(make('image'), 'rbind'), bindAt('/inner/most', source, 'rbind', 'ro')], root);
     assert.deepEqual(readdirSync(join(root, 'inner/most')), ['file']);
     assertFlags(join(root, 'inner/most'), ['ro']);
     writeFileSync(join(root, 'file'), '');
   });
 
-  mountTest('may be a file', ({ root, path }) => {
+  mountTest('may be a file', async ({ root, path }) => {
     writeFileSync(path('source'), 'content');
     writeFileSync(join(root, 'file'), '');
-    mountAll([bindAt('file', path('source'), 'bind')], root);
+    await mountAll([bindAt('file', path('source'), 'bind')], root);
     assert.equal(readFileSync(join(root, 'file'), 'utf8'), 'content');
   });
 
-  mountTest('never lies outside of the root, wherever links and dots lead', ({ directory, root, make, path }) => {
+  mountTest('never lies outside of the root, wherever links and dots lead', async ({ directory, root, make, path }) => {
     make('outside', 'root/outside');
     symlinkSync(path('outside'), join(root, 'absolute'));
     symlinkSync('../../outside', join(root, 'relative'));
     mkdirSync(join(root, path('outside')), { recursive: true });
     for (const target of ['absolute', 'relative', '../outside', '/../../outside', 'outside/../../../outside']) {
-      mountAll([tmpfsAt(target)], root);
+      await mountAll([tmpfsAt(target)], root);
       assert.equal(mountsAt(root).length, 1, target);
       assert.equal(mountsAt(directory).length, 1, target);
-      unmountAll(root);
+      await unmountAll(root);
     }
   });
 
-  mountTest('is nothing but the root, if it leads nowhere else', ({ root }) => {
-    mountAll([tmpfsAt('..'), tmpfsAt('/'), tmpfsAt('.'), tmpfsAt('')], root);
+  mountTest('is nothing but the root, if it leads nowhere else', async ({ root }) => {
+    await mountAll([tmpfsAt('..'), tmpfsAt('/'), tmpfsAt('.'), tmpfsAt('')], root);
     assert.deepEqual(
       mountsAt(root).map(({ point }) => point),
       [root, root, root, root],

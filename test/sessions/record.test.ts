@@ -207,7 +207,7 @@ leakTest(
   'a full disk ends the recording at a whole line, and the session goes on',
   async (scope) => {
     const disk = temporaryDirectory(scope);
-    mountAll([tmpfs('size=256k')], disk);
+    await mountAll([tmpfs('size=256k')], disk);
     scope.after(() => unmountAll(disk));
     const path = join(disk, 'r.cast');
     const session = await newSession(scope, 'stty -echo; echo ready; read -r go; seq 100000; read -r go; exit 5');

@@ -76,7 +76,7 @@ leakTest('whoever is late to remove a container leaves its successor alone', asy
   const first = tasks.get(id);
   await task.delete({ id });
   await task.create(await request(id, 'exec sleep 100'));
-  tasks.remove(first);
+  await tasks.remove(first);
   assert.equal((await task.state({ id })).id, id);
 });
 
@@ -109,7 +109,7 @@ leakTest(
     mkdirSync(join(hidden, 'cgroup.event_control'), { recursive: true });
     writeFileSync(join(hidden, 'memory.oom_control'), '');
     scope.after(async () => {
-      unmountAll(cgroup);
+      await unmountAll(cgroup);
       await waitFor(() => removes(cgroup), 'the cgroup to be empty');
     });
     const { task, request, faults } = await serveTasks(scope);
