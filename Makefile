@@ -37,6 +37,7 @@ commonjs = --format=cjs --define:import.meta.dirname=__dirname --supported:dynam
 BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
+SECONDS := 60
 
 # Node majors that the unit tests run on.
 MAJORS  := 20 22 24
@@ -58,7 +59,7 @@ NEWER_TESTS := $(wildcard $(addprefix test/e2e/,$(addsuffix .test.ts,cri* exec f
 TESTS ?= $(NEWER_TESTS)
 SUITE ?= trixie
 
-.PHONY: help build test unit e2e newer lint fmt proto bench demo clean install packages nodes asan valgrind
+.PHONY: help build test unit e2e fuzz newer lint fmt proto bench demo clean install packages nodes asan valgrind
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +81,9 @@ unit: build ## run the unit tests on this Node: seconds, no root
 
 e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
 	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
+
+fuzz: build ## send made-up bytes to each door for SECONDS=60: the web server, the daemon, the shim, the console socket
+	FUZZ_SECONDS=$(SECONDS) node --test --test-concurrency=2 $(call compiled,$(wildcard test/e2e/fuzz-*.test.ts))
 
 newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run e2e tests among the programs of Debian SUITE=trixie or sid (TESTS='test/e2e/x.test.ts', BENCH='--rows shim')
 	@if [ "$$(id -u)" -ne 0 ] || ! command -v mmdebstrap >/dev/null; then \

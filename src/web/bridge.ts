@@ -53,6 +53,8 @@ export type Said = v.InferOutput<typeof said>;
  * listened to. Rejects if there is no such session.
  */
 export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ...size }: BridgeOptions): Promise<void> {
+  // It may be gone before the session answers.
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const directory = createPrivateDirectory('web');
   const [input, output] = [join(directory.path, 'in'), join(directory.path, 'out')];
   let reader: FifoReader | undefined;
@@ -63,9 +65,9 @@ export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ..
     const request = { id, execId, stdin: input, stdout: output, ...size, replay: true, label: 'browser' };
     const { client } = await daemon.sessions.attach(request);
     writer = await FifoWriter.open(input, { timeoutMs: 5000 });
-    const sending = sendOutput(socket, reader);
+    const sending = sendOutput(socket, reader, closed);
     const onSize = latest((window: Window) => daemon.sessions.resize({ id, execId, client, ...window }));
-    const taking = takeInput(socket, writer, onSize, sending.onShown);
+    const taking = takeInput({ socket, closed, writer, onSize, onShown: sending.onShown });
     socket.send(JSON.stringify({ kind: 'attached' }));
     await Promise.all([sending.ended, taking]);
     if (socket.readyState === WebSocket.OPEN) await tellExit(socket, daemon, { id, execId });
@@ -106,7 +108,7 @@ interface Sending {
   onShown: (bytes: number) => void;
 }
 
-function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
+function sendOutput(socket: WebSocket, { fd }: FifoReader, closed: Promise<void>): Sending {
   const block = Buffer.alloc(64 * 1024);
   let underWay = 0;
   let settle = (): void => {};
@@ -125,7 +127,7 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
       watching?.close();
       resolve();
     };
-    socket.on('close', settle);
+    void closed.then(settle);
   });
   return {
     ended,
@@ -137,13 +139,16 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader): Sending {
   };
 }
 
+interface Taking {
+  socket: WebSocket;
+  closed: Promise<void>;
+  writer: FifoWriter;
+  onSize: (size: Window) => void;
+  onShown: (bytes: number) => void;
+}
+
 /** Settles when the page has gone, or the session does not take input any more. */
-function takeInput(
-  socket: WebSocket,
-  { fd }: FifoWriter,
-  onSize: (size: Window) => void,
-  onShown: (bytes: number) => void,
-): Promise<void> {
+function takeInput({ socket, closed, writer: { fd }, onSize, onShown }: Taking): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {
       queue.close();
@@ -154,7 +159,7 @@ function takeInput(
       queue.write(bytes);
       if (queue.pendingBytes > mostTyped) socket.pause();
     };
-    socket.on('close', settle);
+    void closed.then(settle);
     socket.on('message', (data: Buffer) => {
       const message = parse(data.toString());
       if (message === undefined) socket.close(1008, 'not understood');

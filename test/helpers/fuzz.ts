@@ -1,0 +1,43 @@
+/** Made-up inputs until the time is up. */
+import * as fc from 'fast-check';
+
+/** `make fuzz` takes longer; see CONTRIBUTING.md. */
+export const fuzzSeconds = Number(process.env['FUZZ_SECONDS'] ?? 10);
+
+/**
+ * Tries inputs for `fuzzSeconds`, and returns how many. The first that fails is the error, with the seed that makes it
+ * again; what it shrinks to follows, as far as the time goes.
+ */
+export async function fuzz<T>(inputs: fc.Arbitrary<T>, attempt: (input: T) => Promise<void>): Promise<number> {
+  let count = 0;
+  let last = Promise.resolve();
+  const counted = (input: T): Promise<void> => {
+    count++;
+    last = attempt(input);
+    return last;
+  };
+  await fc.assert(fc.asyncProperty(inputs, counted), {
+    numRuns: Number.MAX_SAFE_INTEGER,
+    interruptAfterTimeLimit: fuzzSeconds * 1000,
+    markInterruptAsFailure: false,
+  });
+  // When the time is up it is not waited for.
+  await last;
+  return count;
+}
+
+/** The bytes of `text` with some of them changed, left out or doubled, or as they are. */
+export function mangled(bytes: Uint8Array): fc.Arbitrary<Buffer> {
+  const change = fc.record({
+    at: fc.nat({ max: Math.max(0, bytes.length - 1) }),
+    count: fc.nat({ max: 8 }),
+    by: fc.uint8Array({ maxLength: 8 }),
+  });
+  return fc.array(change, { maxLength: 3 }).map((changes) => {
+    let whole = Buffer.from(bytes);
+    for (const { at, count, by } of changes) {
+      whole = Buffer.concat([whole.subarray(0, at), by, whole.subarray(at + count)]);
+    }
+    return whole;
+  });
+}
