@@ -9,6 +9,9 @@ import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
+import { runtimePlace } from '../os/runtime-directory.js';
+import { parseId } from './container-id.js';
+import { currentCommand } from './current-command.js';
 import { type OciState, parseState } from './oci-state.js';
 import {
   checkpointArguments,
@@ -33,7 +36,10 @@ import {
 export interface OciRuntimeOptions extends GlobalOptions {
   /** The program and its leading arguments. */
   command: readonly string[];
-  /** What messages call it; by default the file name of the program. */
+  /**
+   * What messages call it; by default the file name of the program. By a name that was given, the program is looked up again
+   * where it is gone.
+   */
   name?: string | undefined;
   /**
    * Where it runs: the bundle of its container, since programs that stand in front of runc read config.json and init.pid there.
@@ -77,6 +83,10 @@ export interface OciRuntime {
    */
   delete(id: string, options?: { force?: boolean | undefined; signal?: AbortSignal | undefined }): Promise<void>;
   /**
+   * Removes what the runtime has kept of a container, without it: it may be gone. Nothing, where it is not known where that is.
+   */
+  forget(id: string): void;
+  /**
    * Runs one more process. Detached, it settles when the process runs, with 0; else it waits for the process, without a
    * time limit, and answers its exit status.
    */
@@ -99,8 +109,11 @@ export interface OciRuntime {
 export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   const { command, directory, timeoutMs = 30_000 } = options;
   const name = options.name ?? basename(command[0] ?? '');
-  const call = (verb: string, args: string[], more: Partial<RuntimeCall> = {}): Promise<RuntimeAnswer> =>
-    callRuntime({ name, command, directory, globals: options, verb, args, timeoutMs, ...more });
+  const program = (): readonly string[] =>
+    options.name === undefined ? command : currentCommand({ name: options.name, command: [...command] });
+
+  const call = async (verb: string, args: string[], more: Partial<RuntimeCall> = {}): Promise<RuntimeAnswer> =>
+    callRuntime({ name, command: program(), directory, globals: options, verb, args, timeoutMs, ...more });
 
   const run = async (verb: string, args: string[], more?: Partial<RuntimeCall>): Promise<void> => {
     await call(verb, args, more);
@@ -141,6 +154,10 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
         await run('delete', deleteArguments(id, true), { signal });
       }
     },
+    forget(id) {
+      const root = options.root ?? usualRoot(name);
+      if (root !== undefined) rmSync(join(root, parseId(id)), { recursive: true, force: true });
+    },
     async exec(id, { stdio, signal, ...rest }) {
       const { status } =
         rest.detach === true
@@ -157,12 +174,22 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   };
 }
 
+/** Where runc and crun have their root by themselves. */
+function usualRoot(name: string): string | undefined {
+  return name === 'runc' || name === 'crun' ? runtimePlace(name) : undefined;
+}
+
 /**
  * Whether the runtime came to an end of its own. A forced delete comes only after a plain one that did: from runc 1.2 on it
  * sleeps for 100 ms, whatever state the container is in, and almost always that has ended.
  */
 function isAnswer(error: unknown): boolean {
   return error instanceof TermshimError && (error.code === 'ERR_RUNTIME_FAILED' || error.code === 'ERR_RUNTIME_DIED');
+}
+
+/** Whether a command failed because there is no such program. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof TermshimError && error.code === 'ERR_RUNTIME_NOT_FOUND';
 }
 
 /** criu writes as much as the processes have in memory. */

@@ -10,13 +10,17 @@ import { errnoOf, fileError } from '../os/file-error.js';
 import { replaceFile } from '../os/replace-file.js';
 
 const schema = v.object({
-  /** The OCI runtime: the program and its leading arguments. */
+  /** What the OCI runtime was found by. */
+  name: v.optional(v.string()),
+  /** The program and its leading arguments. */
   runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
   /** Its `--root`, whole. */
   root: v.string(),
   systemdCgroup: v.boolean(),
   /** Whether the daemon has mounted something at the bundle's rootfs. */
   mounted: v.boolean(),
+  /** The directories of its cgroup, once it is there. */
+  cgroup: v.optional(v.array(v.string())),
 });
 
 export type ContainerRecord = v.InferOutput<typeof schema>;

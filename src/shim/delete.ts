@@ -6,12 +6,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unmountAll } from '../os/mount.js';
-import { ociRuntime } from '../runtime/oci-runtime.js';
+import { isMissing, type OciRuntime, ociRuntime } from '../runtime/oci-runtime.js';
+import { removeByHand } from '../task/remove-by-hand.js';
 import { DeleteResponse } from '../ttrpc/gen/containerd/task.js';
 import { timestampOf } from '../ttrpc/message.js';
 import { fromAddress, socketDirectory } from './address.js';
 import { readBundleAddress } from './bundle-address.js';
 import { type ContainerRecord, readContainerRecord, readInitPid } from './container-record.js';
+import { defaultRoot } from './create-options.js';
 import { forget, isListening } from './daemon-client.js';
 import { killRemains } from './kill-remains.js';
 import { underLock } from './socket-lock.js';
@@ -45,8 +47,15 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
   if (told?.known === true) return DeleteResponse.encode(told).finish();
   const record = await attempt(() => readContainerRecord(bundle));
   const pid = (await attempt(() => readInitPid(bundle))) ?? 0;
-  await attempt(() => deleteByRuntime(options, record));
+  const runtime = runtimeOf(options, record);
+  // A forced delete kills what runs, and is content if there is no such container.
+  const isGone = await runtime.delete(id, { force: true }).catch((error: unknown) => {
+    onWarning(error);
+    return isMissing(error);
+  });
   await attempt(() => killRemains(pid, id));
+  if (isGone === true)
+    await attempt(() => removeByHand({ id, runtime, cgroup: record?.cgroup ?? [], sharesPids: false }));
   if (record?.mounted !== false) await attempt(() => unmountAll(join(bundle, 'rootfs'), unmountMs));
   if (socket !== undefined) await attempt(() => removeDeadSocket(socket));
   return DeleteResponse.encode({ pid, exitStatus: killed, exitedAt: timestampOf(Date.now()) }).finish();
@@ -61,20 +70,12 @@ function daemonSocket(bundle: string): string | undefined {
   return path?.startsWith(`${socketDirectory}/termshim-`) ? path : undefined;
 }
 
-/** A forced delete kills what runs, and is content if there is no such container. */
-async function deleteByRuntime(
-  { namespace, id, bundle }: DeleteOptions,
-  record: ContainerRecord | undefined,
-): Promise<void> {
-  // The defaults of containerd-shim-runc-v2, and so ours.
-  const { runtime, root, systemdCgroup } = record ?? {
-    runtime: ['runc'],
-    root: `/run/containerd/runc/${namespace}`,
-    systemdCgroup: false,
-  };
-  await ociRuntime({ command: runtime, root, systemdCgroup, directory: { path: bundle, mayHang: false } }).delete(id, {
-    force: true,
-  });
+/** The runtime of containerd-shim-runc-v2 without options, and so ours. */
+function runtimeOf({ namespace, bundle }: DeleteOptions, record: ContainerRecord | undefined): OciRuntime {
+  const directory = { path: bundle, mayHang: false };
+  if (record === undefined) return ociRuntime({ command: ['runc'], root: `${defaultRoot}/${namespace}`, directory });
+  const { name, runtime: command, root, systemdCgroup } = record;
+  return ociRuntime({ name, command, root, systemdCgroup, directory });
 }
 
 /** Under the lock, or a daemon that is being started could lose its socket here. */

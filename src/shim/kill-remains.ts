@@ -1,6 +1,7 @@
 /** The first process of a container, if its runtime could not kill it. */
 import { readFileSync } from 'node:fs';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { isNamedAfter } from '../task/remove-by-hand.js';
 
 /**
  * Kills the process if it is still of the container. A pid may have been given to another process since it was written
@@ -18,7 +19,7 @@ export function killRemains(pid: number, id: string): void {
 function isOfContainer(pid: number, id: string): boolean {
   try {
     const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split(/[/\n]/);
-    return groups.some((name) => name === id || name.endsWith(`-${id}.scope`));
+    return groups.some((name) => isNamedAfter(name, id));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return false;
     throw fileError(error, `read the control group of process ${pid}`);

@@ -11,14 +11,18 @@ import { replaceFile } from '../os/replace-file.js';
 const schema = v.object({
   id: v.string(),
   bundle: v.string(),
-  /** The OCI runtime: the program and its leading arguments. */
+  /** What the OCI runtime was found by. */
+  name: v.optional(v.string()),
+  /** The program and its leading arguments. */
   runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
+  /** The directories of its cgroup, once it is there. */
+  cgroup: v.optional(v.array(v.string())),
   daemon: v.object({ pid: v.number(), startTime: v.number() }),
 });
 
 export type OwnRecord = v.InferOutput<typeof schema>;
 
-/** It goes with the directory. */
+/** Whole or not at all. It goes with the directory. */
 export function writeOwnRecord(directory: string, record: OwnRecord): void {
   replaceFile(pathIn(directory), JSON.stringify(record));
 }

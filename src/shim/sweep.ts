@@ -4,8 +4,9 @@
  */
 import { rmSync } from 'node:fs';
 import { listPrivateDirectories } from '../os/private-directory.js';
-import { ociRuntime } from '../runtime/oci-runtime.js';
+import { isMissing, ociRuntime } from '../runtime/oci-runtime.js';
 import { findLive } from '../runtime/pty/process-table.js';
+import { removeByHand } from '../task/remove-by-hand.js';
 import { placePrefix } from './bundle-place.js';
 import { readInitPid } from './container-record.js';
 import { killRemains } from './kill-remains.js';
@@ -37,11 +38,16 @@ async function sweepOne(directory: string, onSwept: SweepListener['onSwept']): P
 }
 
 async function end(directory: string, record: OwnRecord): Promise<void> {
-  const { id, bundle, runtime: command } = record;
-  const runtime = ociRuntime({ command, directory: { path: bundle, mayHang: true } });
+  const { id, bundle, name, runtime: command, cgroup = [] } = record;
+  const runtime = ociRuntime({ name, command, directory: { path: bundle, mayHang: true } });
   const pid = readInitPid(directory);
   // It may have been removed by hand, and another may have its id by now.
-  const state = await runtime.state(id).catch(() => undefined);
+  const state = await runtime.state(id).catch((error: unknown) => (isMissing(error) ? 'unknown' : undefined));
+  if (state === 'unknown') {
+    killRemains(pid, id);
+    await removeByHand({ id, runtime, cgroup, sharesPids: false });
+    return;
+  }
   if (state !== undefined && (state.bundle !== bundle || ![0, pid].includes(state.pid))) return;
   if (state !== undefined) await runtime.delete(id, { force: true });
   killRemains(pid, id);

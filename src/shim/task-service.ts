@@ -107,7 +107,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       return exitFields(await countWait(connection, () => wait(exited, signal)));
     },
     stats({ id }) {
-      const { cgroup } = tasks.get(id);
+      const { cgroup } = tasks.get(id).container;
       if (cgroup === undefined) throw new RpcError(Code.NotFound, `the container ${id} has no control group`);
       return { stats: readMetrics(cgroup) };
     },

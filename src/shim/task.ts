@@ -10,7 +10,7 @@ import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
 import { ociRuntime } from '../runtime/oci-runtime.js';
 import { screenAnnotation } from '../sessions/host.js';
-import { type Cgroup, findCgroup } from '../task/cgroup/cgroup-paths.js';
+import type { Cgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
 import { type Container, createContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
@@ -28,8 +28,6 @@ export interface Task {
   readonly container: Container;
   /** What config.json says. */
   readonly spec: OciSpec;
-  /** Undefined where its init is in none. */
-  readonly cgroup: Cgroup | undefined;
   /** What an exec process's stdio is read with. */
   readonly stdioPlace: Omit<StdioPlace, 'id'>;
   /** What a command of ours wants; undefined for a container of containerd's. */
@@ -92,12 +90,16 @@ async function createTaskIn(
   const stdioPlace = { namespace: context.namespace, owner: settings.owner };
   const stdio = readStdio(request, { ...stdioPlace, id }, log);
   const rootfs = join(bundle, 'rootfs');
-  const { command: runtime, root, systemdCgroup, own } = settings;
+  const { name, command: runtime, root, systemdCgroup, own } = settings;
   // Only containerd asks for a `delete`.
   const isRecorded = root !== undefined;
   const isMounted = request.rootfs.length > 0;
-  if (isRecorded) writeContainerRecord(bundle, { runtime, root, systemdCgroup, mounted: isMounted });
-  if (own !== undefined) writeOwnRecord(directory, { id, bundle, runtime, daemon: identify(process.pid) });
+  const record = (cgroup: readonly string[]): void => {
+    const common = { name, runtime, cgroup: [...cgroup] };
+    if (isRecorded) writeContainerRecord(bundle, { ...common, root, systemdCgroup, mounted: isMounted });
+    if (own !== undefined) writeOwnRecord(directory, { ...common, id, bundle, daemon: identify(process.pid) });
+  };
+  record([]);
   let isDoubtful = false;
   let watching: OomWatch | undefined;
   const onFault = (error: Error): void => context.onFault(error, request);
@@ -129,9 +131,15 @@ async function createTaskIn(
         onFault(error);
       },
     });
-    const cgroup = cgroupOf(container.init.pid);
+    const { cgroup } = container;
+    try {
+      record(container.cgroupDirectories);
+    } catch (error) {
+      // The container is there, and lives as well without.
+      onFault(error as Error);
+    }
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
-    return { request, container, spec, cgroup, stdioPlace, own, release };
+    return { request, container, spec, stdioPlace, own, release };
   } catch (error) {
     await release().catch(onFault);
     throw error;
@@ -144,15 +152,6 @@ function tryWatchOom(cgroup: Cgroup, onOom: () => void, onFault: (error: Error) 
     return watchOom(cgroup, onOom);
   } catch (error) {
     onFault(error as Error);
-    return undefined;
-  }
-}
-
-/** A process that has ended already has no control group any more, and one on a host without them never had. */
-function cgroupOf(pid: number): Cgroup | undefined {
-  try {
-    return findCgroup(pid);
-  } catch {
     return undefined;
   }
 }

@@ -9,13 +9,16 @@ import { constants } from 'node:os';
 import { TermshimError } from '../os/errors.js';
 import { createQueue, type Queue } from '../os/queue.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
-import type { OciRuntime } from '../runtime/oci-runtime.js';
+import { isMissing, type OciRuntime } from '../runtime/oci-runtime.js';
 import { bounded } from './bounded.js';
+import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-paths.js';
+import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
-import { type Exit, launchProcess } from './launch.js';
+import { type Exit, type LaunchedProcess, launchProcess } from './launch.js';
 import { type IoLimits, openIo, type ProcessStdio } from './process-io.js';
 import { Process } from './process.js';
+import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
 
 export interface ContainerOptions extends IoLimits {
@@ -55,7 +58,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
     unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(options.onFault),
   });
   onEvent({ kind: 'create', pid: launched.pid });
-  container.init.adopt(launched);
+  container.adopt(launched);
   return container;
 }
 
@@ -75,6 +78,8 @@ export class Container {
   /** Starts that are under way, not those that wait for their turn: the init's exit is told after them. */
   readonly #starts = new Set<Promise<unknown>>();
   #destroyed: Promise<void> | undefined;
+  #cgroup: Cgroup | undefined;
+  #cgroupDirectories: readonly string[] = [];
 
   constructor(options: ContainerOptions) {
     const { id, stdio, onFault } = options;
@@ -98,6 +103,23 @@ export class Container {
 
   get id(): string {
     return this.options.id;
+  }
+
+  /** Undefined where its init is in none of its own, or was never there. */
+  get cgroup(): Cgroup | undefined {
+    return this.#cgroup;
+  }
+
+  /** Where its cgroups are, in every hierarchy. */
+  get cgroupDirectories(): readonly string[] {
+    return this.#cgroupDirectories;
+  }
+
+  /** Takes its init over. */
+  adopt(launched: LaunchedProcess): void {
+    this.#cgroup = unlessEnded(() => findCgroup(launched.pid));
+    this.#cgroupDirectories = unlessEnded(() => findCgroupDirectories(launched.pid)) ?? [];
+    this.init.adopt(launched);
   }
 
   get execs(): ReadonlyMap<string, Exec> {
@@ -205,8 +227,7 @@ export class Container {
   }
 
   async #destroy(): Promise<void> {
-    const { runtime, id, onFault } = this.options;
-    await runtime.delete(id, { force: true }).catch(onFault);
+    await this.#remove().catch(this.options.onFault);
     await bounded(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
@@ -267,10 +288,40 @@ export class Container {
       await bounded(init.reaped, newsMs);
       // What has ended meanwhile is told so.
       if (init.exit !== undefined) init.signal(signal);
-      throw error;
+      this.#killByHand(signal, all, error);
+      return;
     }
     // runc thaws it for SIGKILL. crun leaves it frozen, and so alive.
     if (isFrozen && signal === constants.signals.SIGKILL) await runtime.resume(id).catch(() => {});
+  }
+
+  /**
+   * Where the runtime cannot. With pids of its own a container ends with its init, which needs no cgroup to be found, as runc does
+   * for all of its processes and a user without root has none.
+   */
+  #killByHand(signal: number, all: boolean, error: unknown): void {
+    const cgroup = this.#cgroupDirectories;
+    const isEnough = !all || (signal === constants.signals.SIGKILL && this.options.others === 'gone');
+    if (!isEnough && !(isMissing(error) && cgroup.length > 0)) throw error;
+    if (isEnough) this.init.signal(signal);
+    else signalCgroup(cgroup, signal);
+    if (signal === constants.signals.SIGKILL) thawCgroup(cgroup);
+  }
+
+  /** By force. Where the runtime is gone, what is left of the container goes all the same. */
+  async #remove(): Promise<void> {
+    const { runtime, id, others, onFault } = this.options;
+    try {
+      await runtime.delete(id, { force: true });
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      onFault(error as Error);
+      const cgroup = this.#cgroupDirectories;
+      this.init.trySignal(constants.signals.SIGKILL);
+      thawCgroup(cgroup);
+      if (this.init.isMade) await bounded(this.init.reaped, lastWordsMs);
+      await removeByHand({ id, runtime, cgroup, sharesPids: others !== 'gone' }).catch(onFault);
+    }
   }
 
   async #deleteInit(): Promise<Exit> {
@@ -278,7 +329,7 @@ export class Container {
     assertDeletable(init);
     // Where nobody is left there is nothing to wait for, and a reader that is slow keeps nothing back.
     if (init.exit !== undefined && this.options.others !== 'gone') await this.outputEnded(init);
-    await this.options.runtime.delete(this.id, { force: true });
+    await this.#remove();
     const exit = await init.exited;
     await this.outputEnded(init);
     this.#closeAll();
@@ -301,10 +352,16 @@ export class Container {
   async #endOthers(): Promise<void> {
     const { runtime, id, others: fate } = this.options;
     await Promise.allSettled(this.#starts);
-    if (fate === 'killed') await runtime.kill(id, 'SIGKILL', { all: true }).catch(() => {});
+    if (fate === 'killed')
+      await runtime.kill(id, 'SIGKILL', { all: true }).catch((error: unknown) => this.#killLeft(error));
     const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
     if (fate === 'left') for (const process of others) process.trySignal(constants.signals.SIGKILL);
     await bounded(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
+  }
+
+  /** A runtime may say no just because the init has ended; that there is none is another matter. */
+  #killLeft(error: unknown): void {
+    if (isMissing(error)) signalCgroup(this.#cgroupDirectories, constants.signals.SIGKILL);
   }
 
   #closeAll(): void {
@@ -333,6 +390,15 @@ export class Container {
 
   #stateError(what: string): TermshimError {
     return new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${this.init.state} and cannot ${what}`);
+  }
+}
+
+/** A process that has ended already has no cgroup any more, and one on a host without them never had. */
+function unlessEnded<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,10 +4,11 @@
  * running program. The private files stand under XDG_RUNTIME_DIR, which is the test's own directory.
  */
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtime.js';
 import { assertNoDescriptorLeak } from '../helpers/descriptors.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
@@ -241,7 +242,7 @@ test('names a program that is not there or cannot be executed', async (t) => {
   writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });
   const code = 'ERR_RUNTIME_NOT_FOUND';
   const calling = (program: string) => {
-    const { runtime, assertNothingLeft } = setUp(t, 'unused', [], { command: [program] });
+    const { runtime, assertNothingLeft } = setUp(t, 'unused', [], { command: [program], name: undefined });
     return runtime.state('c').finally(assertNothingLeft);
   };
   await assert.rejects(calling(`${file}2`), {
@@ -251,6 +252,37 @@ test('names a program that is not there or cannot be executed', async (t) => {
   await assert.rejects(calling(file), { code, message: `cannot run the runtime ${file}: permission denied (EACCES)` });
   await assert.rejects(calling(directory), { code });
   await assert.rejects(calling(join(file, 'x')), { code, message: /ENOTDIR/ });
+});
+
+test('looks a runtime up again that was moved, by the name that it was found by, and no other', async (t) => {
+  const [first, second] = [temporaryDirectory(t), temporaryDirectory(t)];
+  const path = process.env['PATH'];
+  t.after(() => {
+    process.env['PATH'] = path;
+  });
+  process.env['PATH'] = `${first}:${second}:${path}`;
+  const place = (directory: string, answer: string): string => {
+    const file = join(directory, 'moving-runtime');
+    writeFileSync(file, `#!/bin/sh\necho '[${answer}]'\n`, { mode: 0o755 });
+    return file;
+  };
+  const [here, there] = [place(first, '1'), place(second, '2')];
+  const found = findRuntime('moving-runtime', { isBundleGiven: true });
+  const { runtime } = setUp(t, '', [], found);
+  const byPath = setUp(t, '', [], { ...found, name: here }).runtime;
+  assert.deepEqual(found.command, [here]);
+  assert.deepEqual(await runtime.ps('c'), [1]);
+  rmSync(here);
+  assert.deepEqual(await runtime.ps('c'), [2]);
+  const gone = {
+    code: 'ERR_RUNTIME_NOT_FOUND',
+    message: `cannot run the runtime ${here}: no such file or directory (ENOENT)`,
+  };
+  await assert.rejects(byPath.ps('c'), gone);
+  rmSync(there);
+  await assert.rejects(runtime.ps('c'), gone);
+  place(first, '3');
+  assert.deepEqual(await runtime.ps('c'), [3]);
 });
 
 test('closes what it opens', async (t) => {

@@ -67,9 +67,10 @@ async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntime
 }
 
 /** A script for `delete`: that of the daemon fails. */
+/** Plainly and by force. */
 function onlyTheFirstFails(stage: Stage): string {
   const mark = stage.path('mark');
-  return `[ -e ${mark} ] || { touch ${mark}; exit 1; }`;
+  return `[ -e ${mark} ] || { case " $* " in *" --force "*) touch ${mark};; esac; exit 1; }`;
 }
 
 const isCode = (code: Code) => (error: unknown) => error instanceof RpcError && error.code === code;

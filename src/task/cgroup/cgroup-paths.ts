@@ -39,6 +39,24 @@ export function isCgroup(cgroup: Cgroup): boolean {
 }
 
 /**
+ * Where a runtime has made cgroups for a process, in whatever hierarchies there are: in a hybrid system the unified one too.
+ * None where {@link findCgroup} fails.
+ */
+export function findCgroupDirectories(pid: number): string[] {
+  const ours = readMembership('self').split('\n');
+  const own = readMembership(pid)
+    .split('\n')
+    .filter((line) => !ours.includes(line));
+  const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const found = parseMembership(own.join('\n')).flatMap(({ controllers: [controller], path }) => {
+    const isWanted = ({ type, options }: Mount): boolean =>
+      controller === undefined ? type === 'cgroup2' : type === 'cgroup' && options.includes(controller);
+    return directoryOf(path, mounts.filter(isWanted)) ?? [];
+  });
+  return [...new Set(found)].filter((directory) => existsSync(directory));
+}
+
+/**
  * As containerd has it, what is mounted at /sys/fs/cgroup decides: in a hybrid system that is a tmpfs, and the controllers
  * are where v1 has them.
  *
