@@ -7,12 +7,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { addon } from '../../src/native/addon.js';
+import type { Console } from '../../src/os/console.js';
 import { ConsoleSocket } from '../../src/os/console-socket.js';
 import { TermshimError } from '../../src/os/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { createPipeEnds } from '../../src/os/pipe.js';
 import { openDescriptors } from '../helpers/descriptors.js';
-import { useRuntimeDirectory } from '../helpers/dialer.js';
+import { openMaster, useRuntimeDirectory } from '../helpers/dialer.js';
 import { fuzz, fuzzSeconds } from '../helpers/fuzz.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -24,10 +25,10 @@ test('no message of any dialer ends a console socket, or leaks', {
 }, async (t) => {
   useRuntimeDirectory(t);
   const pipe = createPipeEnds('a fuzzer');
-  const master = new OwnedFd(addon.tty_open_master(), 'a pty master');
-  const kinds: Record<Kind, number> = { master: master.fd, pipe: pipe.reader.fd, socket: -1 };
+  const [master, other] = [openMaster(t), openMaster(t)];
+  const kinds: Record<Kind, number> = { master, pipe: pipe.reader.fd, socket: -1 };
   t.after(() => {
-    for (const it of [pipe.reader, pipe.writer, master]) it.close();
+    for (const it of [pipe.reader, pipe.writer]) it.close();
   });
   using socket = ConsoleSocket.listen();
   const receiveOne = async (): Promise<void> => {
@@ -53,15 +54,17 @@ test('no message of any dialer ends a console socket, or leaks', {
     for (let left = dialers.length; left > 0; left--) await receiveOne();
     for (const it of dialed) it.close();
     using good = new OwnedFd(addon.socket_connect(socket.path), 'a good dialer');
-    addon.socket_send_fds(good.fd, Buffer.from('good'), [master.fd]);
-    await waitFor(
-      () =>
-        socket.receive({ timeoutMs: 1000 }).then(
-          (console) => (console.close(), console.name === 'good'),
-          (error: TermshimError) => (assert.ok(isExpected(error), String(error)), false),
-        ),
-      'the console of the good dialer',
-    );
+    assert.equal(addon.socket_send_fds(good.fd, Buffer.from('good'), [other]), 4);
+    const isGood = (console: Console): boolean => {
+      const number = addon.tty_pts_number(console.fd);
+      console.close();
+      return number === addon.tty_pts_number(other);
+    };
+    const isRefused = (error: unknown): boolean => {
+      assert.ok(error instanceof TermshimError && isExpected(error), String(error));
+      return false;
+    };
+    await waitFor(() => socket.receive({ timeoutMs: 1000 }).then(isGood, isRefused), 'the console of the good dialer');
   };
   await attack([]);
   const before = openDescriptors();

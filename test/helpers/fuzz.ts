@@ -11,9 +11,11 @@ export const fuzzSeconds = Number(process.env['FUZZ_SECONDS'] ?? 10);
 export async function fuzz<T>(inputs: fc.Arbitrary<T>, attempt: (input: T) => Promise<void>): Promise<number> {
   let count = 0;
   let last = Promise.resolve();
-  const counted = (input: T): Promise<void> => {
+  let input: T | undefined;
+  const counted = (next: T): Promise<void> => {
     count++;
-    last = attempt(input);
+    input = next;
+    last = attempt(next);
     return last;
   };
   await fc.assert(fc.asyncProperty(inputs, counted), {
@@ -21,8 +23,10 @@ export async function fuzz<T>(inputs: fc.Arbitrary<T>, attempt: (input: T) => Pr
     interruptAfterTimeLimit: fuzzSeconds * 1000,
     markInterruptAsFailure: false,
   });
-  // When the time is up it is not waited for.
-  await last;
+  // When the time is up it is not waited for, and if it fails then nobody has told of what.
+  await last.catch((error: Error) => {
+    throw new Error(`${error.message}, with ${fc.stringify(input)}`, { cause: error });
+  });
   return count;
 }
 
