@@ -65,7 +65,7 @@ export interface CreateOptions extends CreateArguments {
 export interface ExecOptions extends ExecArguments {
   /** As in {@link CreateOptions}. */
   stdio?: RuntimeStdio | undefined;
-  /** As in {@link CreateOptions}; the process in the container is left alone. */
+  /** As in {@link CreateOptions}. Detached, what was made is killed too; else the process in the container is left alone. */
   signal?: AbortSignal | undefined;
 }
 
@@ -73,7 +73,8 @@ export interface OciRuntime {
   /** What messages call it. */
   readonly name: string;
   create(id: string, options: CreateOptions): Promise<void>;
-  start(id: string): Promise<void>;
+  /** An aborted `signal`, here and below, kills the runtime at once and makes the call throw its reason: it may be done or not. */
+  start(id: string, signal?: AbortSignal): Promise<void>;
   state(id: string): Promise<OciState>;
   /** `signal` is a name such as `SIGTERM`, or a number. */
   kill(id: string, signal: string | number, options?: { all?: boolean | undefined }): Promise<void>;
@@ -91,8 +92,8 @@ export interface OciRuntime {
    * time limit, and answers its exit status.
    */
   exec(id: string, options: ExecOptions): Promise<number>;
-  pause(id: string): Promise<void>;
-  resume(id: string): Promise<void>;
+  pause(id: string, signal?: AbortSignal): Promise<void>;
+  resume(id: string, signal?: AbortSignal): Promise<void>;
   /** The pids of the container's processes, as this host sees them. */
   ps(id: string): Promise<number[]>;
   /** Writes the state of the processes to a directory, by criu; the container stops unless told otherwise. */
@@ -143,7 +144,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   return {
     name,
     create: (id, { stdio, signal, ...rest }) => run('create', createArguments(id, rest), { stdio, signal }),
-    start: (id) => run('start', [id]),
+    start: (id, signal) => run('start', [id], { signal, isKilledWhole: true }),
     state: (id) => ask('state', [id], parseState),
     kill: (id, signal, { all } = {}) => run('kill', killArguments(id, signal, all)),
     async delete(id, { force, signal } = {}) {
@@ -161,12 +162,12 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     async exec(id, { stdio, signal, ...rest }) {
       const { status } =
         rest.detach === true
-          ? await call('exec', execArguments(id, rest), { stdio, signal })
+          ? await call('exec', execArguments(id, rest), { stdio, signal, isKilledWhole: true })
           : await execInForeground(id, rest, { stdio, signal });
       return status;
     },
-    pause: (id) => run('pause', [id]),
-    resume: (id) => run('resume', [id]),
+    pause: (id, signal) => run('pause', [id], { signal }),
+    resume: (id, signal) => run('resume', [id], { signal }),
     checkpoint: (id, checkpoint) => run('checkpoint', checkpointArguments(id, checkpoint), { timeoutMs: checkpointMs }),
     ps: (id) => ask('ps', ['--format', 'json', id], parsePids),
     update: (id, resources) => run('update', updateArguments(id), { input: JSON.stringify(resources) }),

@@ -11,6 +11,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
+import { killTree } from '../os/kill-tree.js';
 import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
 import { leadsQuietSession } from '../os/session.js';
 import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
@@ -37,6 +38,11 @@ export interface RuntimeCall {
   /** The program's stdout is the answer. Elsewhere it is /dev/null, where `stdio` is absent. */
   hasAnswer?: boolean;
   signal?: AbortSignal | undefined;
+  /**
+   * Whether what it has made goes with it when it is killed, and then at once after the signal: for what leaves nothing but
+   * processes.
+   */
+  isKilledWhole?: boolean;
   /** The time after which the runtime is killed. */
   timeoutMs: number;
   /**
@@ -153,7 +159,11 @@ const abortGraceMs = 1000;
 /** Kills the program when the time is up, or soon after the signal, and settles at its exit in every case. */
 async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Ending> {
   let isTimeout = false;
-  const kill = (): void => void child.kill('SIGKILL');
+  const isWhole = call.isKilledWhole === true;
+  const kill = (): void => {
+    if (isWhole && child.pid !== undefined && child.exitCode === null) killTree(child.pid);
+    child.kill('SIGKILL');
+  };
   const onTimeout = (): void => {
     isTimeout = true;
     kill();
@@ -162,7 +172,7 @@ async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Endin
   const timer = isLimited ? setTimeout(onTimeout, call.timeoutMs) : undefined;
   let grace: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    grace = setTimeout(kill, isLimited ? abortGraceMs : 0);
+    grace = setTimeout(kill, isLimited && !isWhole ? abortGraceMs : 0);
   };
   call.signal?.addEventListener('abort', onAbort);
   try {

@@ -1,4 +1,5 @@
 /** The service termshim.v1.Sessions: what people do with the terminals of a daemon's containers. */
+import { rm } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import type { Size } from '../os/console.js';
@@ -58,7 +59,9 @@ function methods({
       const window = sizeOf(request);
       const session = sessionOf(request);
       const { label, replay } = request;
-      return { client: await session.attach({ ...(await openEnds(request, signal)), label, window, replay }) };
+      const client = await session.attach({ ...(await openEnds(request, signal)), label, window, replay });
+      if (signal.aborted && session.clients.has(client)) session.detach(client);
+      return { client };
     },
     resize(request) {
       sessionOf(request).resize(request.client, sizeOf(request));
@@ -72,13 +75,16 @@ function methods({
       sessionOf(request).setPolicy(parseSizePolicy(request.policy));
       return {};
     },
-    async record({ path, input: withInput, ...ids }) {
+    async record({ path, input: withInput, ...ids }, { signal }) {
       if (!isAbsolute(path)) {
         throw new RpcError(Code.InvalidArgument, `the path of a recording is ${path || 'empty'}, and not absolute`);
       }
       const session = sessionOf(ids, 'there is nothing to record');
       await session.record({ path, withInput, facts: recordingFacts(host.get(ids.id), ids.execId) });
-      return {};
+      if (!signal.aborted) return {};
+      await session.recordings.end().catch(() => {});
+      await rm(path, { force: true });
+      throw signal.reason;
     },
     async endRecording(ids) {
       await sessionOf(ids, 'nothing is recorded').recordings.end();

@@ -10,7 +10,7 @@ import { ProcessDetails } from '../ttrpc/gen/containerd/runc-options.js';
 import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task.js';
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
 import { readMetrics } from '../task/cgroup/metrics.js';
-import { CreateOptions, ExecOptions } from '../ttrpc/gen/termshim/options.js';
+import { ExecOptions } from '../ttrpc/gen/termshim/options.js';
 import { countWait } from '../ttrpc/limits.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
@@ -33,21 +33,18 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     tasks.get(id).container.process(execId);
   return {
     async create(request, { signal, connection }) {
-      // containerd asks for a `delete`; a command of ours just leaves.
-      const isOwn = unpackAny(CreateOptions, request.options) !== undefined;
-      if (isOwn) signal.addEventListener('abort', () => void tasks.giveUp(request.id));
-      const task = await inWordsOf('create', tasks.create(request));
+      const task = await inWordsOf('create', tasks.create(request, signal));
       if (task.own?.remove === true) removeBehind(connection, tasks, task);
       return { pid: task.container.init.pid };
     },
-    async start({ id, execId }) {
+    async start({ id, execId }, { signal }) {
       const { container } = tasks.get(id);
-      return { pid: await inWordsOf(execId === '' ? 'start' : 'exec', container.start(execId)) };
+      return { pid: await inWordsOf(execId === '' ? 'start' : 'exec', container.start(execId, signal)) };
     },
-    async delete({ id, execId }) {
+    async delete({ id, execId }, { signal }) {
       const task = tasks.get(id);
       const { pid } = task.container.process(execId);
-      const exit = await task.container.delete(execId);
+      const exit = await task.container.delete(execId, signal);
       if (execId === '') await tasks.remove(task);
       return { pid, ...exitFields(exit) };
     },
@@ -69,16 +66,16 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
         execId === undefined ? undefined : packAny(ProcessDetails, { execId });
       return { processes: pids.map((pid) => ({ pid, info: infoOf(execIds.get(pid)) })) };
     },
-    async pause({ id }) {
-      await tasks.get(id).container.pause();
+    async pause({ id }, { signal }) {
+      await tasks.get(id).container.pause(signal);
       return {};
     },
-    async resume({ id }) {
-      await tasks.get(id).container.resume();
+    async resume({ id }, { signal }) {
+      await tasks.get(id).container.resume(signal);
       return {};
     },
-    async checkpoint({ id, path, options }) {
-      await tasks.get(id).container.checkpoint(readCheckpoint(path, options));
+    async checkpoint({ id, path, options }, { signal }) {
+      await tasks.get(id).container.checkpoint(readCheckpoint(path, options), signal);
       return {};
     },
     async kill({ id, execId, signal, all }) {
@@ -98,8 +95,8 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       if (stdin) process.closeStdin();
       return {};
     },
-    async update({ id, resources }) {
-      await tasks.get(id).container.update(parseJson('resources', resources?.value));
+    async update({ id, resources }, { signal }) {
+      await tasks.get(id).container.update(parseJson('resources', resources?.value), signal);
       return {};
     },
     async wait(ids, { signal, connection }) {

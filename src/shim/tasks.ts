@@ -16,8 +16,8 @@ export interface Tasks {
   list(): Task[];
   /** How many keep the daemon. */
   readonly count: number;
-  /** Throws ERR_ID_IN_USE, and what `createTask` throws. */
-  create(request: CreateTaskRequest): Promise<Task>;
+  /** Throws ERR_ID_IN_USE, and what `createTask` throws. If `signal` calls it off, nothing of it stays. */
+  create(request: CreateTaskRequest, signal: AbortSignal): Promise<Task>;
   /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
   remove(task: Task): Promise<void>;
   /**
@@ -91,13 +91,22 @@ export function createTasks(options: TasksOptions): Tasks {
     get count() {
       return count();
     },
-    async create(request) {
+    async create(request, signal) {
       const { id } = request;
       if (tasks.has(id) || creations.has(id)) {
         throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
       }
       const abort = new AbortController();
-      const made = ready.then(() => createTask(request, context, abort.signal));
+      const calledOff = AbortSignal.any([signal, abort.signal]);
+      const create = async (): Promise<Task> => {
+        await ready;
+        const task = await createTask(request, context, calledOff);
+        if (!calledOff.aborted) return task;
+        await task.container.destroy();
+        await task.release();
+        throw calledOff.reason;
+      };
+      const made = create();
       creations.set(id, { abort, settled: Promise.allSettled([made]) });
       changed();
       try {

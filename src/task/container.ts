@@ -8,6 +8,7 @@
 import { constants } from 'node:os';
 import { TermshimError } from '../os/errors.js';
 import { createQueue, type Queue } from '../os/queue.js';
+import { wait } from '../os/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import { isMissing, type OciRuntime } from '../runtime/oci-runtime.js';
 import { bounded } from './bounded.js';
@@ -52,6 +53,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
   const { onEvent } = container.options;
   const launched = await launchProcess({
     io: await openIo(options.stdio, options),
+    signal: options.signal,
     pidFile,
     make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
     // A runtime that hung once hangs again: the error that led here is to be told soon.
@@ -131,11 +133,14 @@ export class Container {
     return execId === '' ? this.init : this.#exec(execId).process;
   }
 
-  /** Lets the init run, or makes an exec process that was added. Returns its pid. */
-  start(execId: string): Promise<number> {
-    if (execId === '') return this.#inTurn(() => this.#underWay(this.#startInit()));
+  /**
+   * Lets the init run, or makes an exec process that was added. Returns its pid. If `signal` calls it off, it has not begun; or
+   * it is killed, and an init that was started for a moment has its start and its exit told.
+   */
+  start(execId: string, signal?: AbortSignal): Promise<number> {
+    if (execId === '') return this.#inTurn(() => this.#underWay(this.#startInit(signal)));
     const { process, spec, inTurn } = this.#exec(execId);
-    return inTurn(() => this.#underWay(this.#startExec(execId, process, spec)));
+    return inTurn(() => this.#underWay(this.#startExec(execId, process, spec, signal)));
   }
 
   /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
@@ -166,17 +171,19 @@ export class Container {
     else process.signal(signal);
   }
 
-  pause(): Promise<void> {
-    return this.#change('running', 'paused', () => this.options.runtime.pause(this.id), { kind: 'paused' });
+  /** If `signal` calls it off, it is undone; so with `resume`. */
+  pause(signal?: AbortSignal): Promise<void> {
+    return this.#change('running', 'paused', signal);
   }
 
-  resume(): Promise<void> {
-    return this.#change('paused', 'running', () => this.options.runtime.resume(this.id), { kind: 'resumed' });
+  resume(signal?: AbortSignal): Promise<void> {
+    return this.#change('paused', 'running', signal);
   }
 
-  /** Writes the state of the processes to a directory, by criu. */
-  checkpoint(options: CheckpointOptions): Promise<void> {
+  /** Writes the state of the processes to a directory, by criu. What follows cannot be called off once it has begun. */
+  checkpoint(options: CheckpointOptions, signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
+      signal?.throwIfAborted();
       this.#assertAlive('be checkpointed');
       await this.options.runtime.checkpoint(this.id, options);
       this.options.onEvent({ kind: 'checkpointed', path: options.imagePath });
@@ -184,8 +191,11 @@ export class Container {
   }
 
   /** `resources` is the OCI `linux.resources` object. */
-  update(resources: object): Promise<void> {
-    return this.#inTurn(() => this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated'));
+  update(resources: object, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      await this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated');
+    });
   }
 
   /** Of all its processes, as this host sees them. None if it has ended: whoever comes back to it asks for them first. */
@@ -201,12 +211,12 @@ export class Container {
 
   /**
    * Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID, and
-   * ERR_PROCESS_NOT_FOUND if somebody else was faster.
+   * ERR_PROCESS_NOT_FOUND if somebody else was faster. `signal` calls off the wait for its output, and nothing after that.
    */
-  delete(execId: string): Promise<Exit> {
-    if (execId === '') return this.#inTurn(() => this.#deleteInit());
+  delete(execId: string, signal?: AbortSignal): Promise<Exit> {
+    if (execId === '') return this.#inTurn(() => this.#deleteInit(signal));
     const exec = this.#exec(execId);
-    return exec.inTurn(() => this.#deleteExec(execId, exec));
+    return exec.inTurn(() => this.#deleteExec(execId, exec, signal));
   }
 
   /** Settles when the process has ended, and those whom it has left behind write no more, or have for a while. */
@@ -238,20 +248,43 @@ export class Container {
     throw new TermshimError('ERR_PROCESS_NOT_FOUND', `the container ${this.id} has no process ${execId}`);
   }
 
-  async #startInit(): Promise<number> {
+  async #startInit(signal: AbortSignal | undefined): Promise<number> {
     const { init } = this;
+    signal?.throwIfAborted();
     // A paused one can become running too, by `resume` alone.
     if (init.state !== 'created') throw impossible(init.options.name, init.state, 'running');
-    await this.#whileAlive(this.options.runtime.start(this.id), 'be started');
+    try {
+      await this.#whileAlive(this.options.runtime.start(this.id, signal), 'be started');
+    } catch (error) {
+      if (signal?.aborted !== true || (await this.#isStatus('created'))) throw error;
+      init.trySignal(constants.signals.SIGKILL);
+      this.#hasStarted();
+      throw error;
+    }
+    return this.#hasStarted();
+  }
+
+  #hasStarted(): number {
+    const { init } = this;
     if (init.state === 'created') init.enter('running');
     this.options.onEvent({ kind: 'start', pid: init.pid });
     return init.pid;
   }
 
-  async #startExec(execId: string, process: Process, spec: object): Promise<number> {
+  /** Whether the runtime says so. */
+  async #isStatus(status: string): Promise<boolean> {
+    const { runtime, id } = this.options;
+    return await runtime.state(id).then(
+      (state) => state.status === status,
+      () => false,
+    );
+  }
+
+  async #startExec(execId: string, process: Process, spec: object, signal: AbortSignal | undefined): Promise<number> {
+    signal?.throwIfAborted();
     process.assertCanBecome('running');
     this.#assertAlive('start another process');
-    const launched = await this.#whileAlive(launchExec(this.options, process, spec), 'start another process');
+    const launched = await this.#whileAlive(launchExec(this.options, process, spec, signal), 'start another process');
     process.enter('running');
     this.options.onEvent({ kind: 'exec-started', execId, pid: launched.pid });
     process.adopt(launched);
@@ -267,14 +300,29 @@ export class Container {
     }
   }
 
-  #change(from: ProcessState, to: ProcessState, command: () => Promise<void>, event: TaskEvent): Promise<void> {
+  #change(from: 'running' | 'paused', to: 'running' | 'paused', signal: AbortSignal | undefined): Promise<void> {
     return this.#inTurn(async () => {
       const { init } = this;
+      const { runtime, id } = this.options;
+      const command = (wanted: ProcessState, calledOff?: AbortSignal): Promise<void> =>
+        wanted === 'paused' ? runtime.pause(id, calledOff) : runtime.resume(id, calledOff);
+      const changed = (): void => {
+        if (init.state !== from) return;
+        init.enter(to);
+        this.options.onEvent({ kind: to === 'paused' ? 'paused' : 'resumed' });
+      };
+      signal?.throwIfAborted();
       if (init.state !== from) throw impossible(init.options.name, init.state, to);
-      await this.#whileAlive(command(), `become ${to}`);
-      if (init.state !== from) return;
-      init.enter(to);
-      this.options.onEvent(event);
+      try {
+        await this.#whileAlive(command(to, signal), `become ${to}`);
+      } catch (error) {
+        if (signal?.aborted !== true) throw error;
+        // Half frozen is neither. If nothing was done, this fails.
+        await command(from).catch(() => {});
+        if (await this.#isStatus(to)) changed();
+        throw error;
+      }
+      changed();
     });
   }
 
@@ -324,11 +372,12 @@ export class Container {
     }
   }
 
-  async #deleteInit(): Promise<Exit> {
+  async #deleteInit(signal: AbortSignal = never): Promise<Exit> {
     const { init } = this;
+    signal.throwIfAborted();
     assertDeletable(init);
     // Where nobody is left there is nothing to wait for, and a reader that is slow keeps nothing back.
-    if (init.exit !== undefined && this.options.others !== 'gone') await this.outputEnded(init);
+    if (init.exit !== undefined && this.options.others !== 'gone') await wait(this.outputEnded(init), signal);
     await this.#remove();
     const exit = await init.exited;
     await this.outputEnded(init);
@@ -338,10 +387,11 @@ export class Container {
     return exit;
   }
 
-  async #deleteExec(execId: string, { process }: Exec): Promise<Exit> {
+  async #deleteExec(execId: string, { process }: Exec, signal: AbortSignal = never): Promise<Exit> {
+    signal.throwIfAborted();
     assertDeletable(process);
-    const exit = process.isMade ? await process.exited : { status: 0, at: new Date(0) };
-    if (process.isMade) await this.outputEnded(process);
+    if (process.isMade) await wait(this.outputEnded(process), signal);
+    const exit = process.exit ?? { status: 0, at: new Date(0) };
     this.#execs.delete(execId);
     process.enter('deleted');
     process.close();
@@ -410,6 +460,9 @@ function assertDeletable(process: Process): void {
 
 /** How long the processes of a container may outlive its init, before its exit is told without theirs. */
 const lastWordsMs = 10_000;
+
+/** Nobody calls it off. */
+const never = new AbortController().signal;
 
 /** How long a deletion waits for the output of those that a process has left behind: as long as containerd's shim. */
 const lateOutputMs = 10_000;

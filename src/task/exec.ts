@@ -1,18 +1,19 @@
 /** Makes an exec process of a container. */
 import { writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
+import { killTree } from '../os/kill-tree.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
 import type { ContainerOptions } from './container.js';
 import { type LaunchedProcess, launchProcess } from './launch.js';
 import { openIo } from './process-io.js';
 import type { Process } from './process.js';
 
-/** Runs `spec`, an OCI process, in the container. */
+/** Runs `spec`, an OCI process, in the container. If `signal` calls it off, nothing of it stays. */
 export async function launchExec(
   container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onFault'>,
   process: Process,
   spec: object,
+  signal: AbortSignal | undefined,
 ): Promise<LaunchedProcess> {
   const { connectTimeoutMs, drainTimeoutMs, onFault } = container;
   const directory = createPrivateDirectory('exec');
@@ -20,12 +21,13 @@ export async function launchExec(
   try {
     writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600, flag: 'wx' });
     return await launchProcess({
-      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, onFault }),
+      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, signal, onFault }),
+      signal,
       pidFile: join(directory.path, 'pid'),
       make: async (given) => {
         await container.runtime.exec(container.id, { processFile, detach: true, ...given });
       },
-      unmake: (made) => Promise.resolve(void made?.signal(constants.signals.SIGKILL)),
+      unmake: async (made) => made && killTree(made.pid),
     });
   } finally {
     directory.remove();

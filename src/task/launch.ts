@@ -20,6 +20,8 @@ export interface LaunchOptions {
   /** Where the runtime writes the pid. */
   pidFile: string;
   make: (given: GivenIo & { pidFile: string }) => Promise<void>;
+  /** Calls it off: what was made is taken back. */
+  signal: AbortSignal | undefined;
   /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
   unmake: (process: ProcessWatch | undefined) => Promise<void>;
 }
@@ -39,7 +41,7 @@ export interface LaunchedProcess {
  * If it fails, nothing of the process stays. We become a subreaper, since the runtime leaves the process to us; it may
  * end before its pid is known, so no orphan is reaped until it is watched.
  */
-export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions): Promise<LaunchedProcess> {
+export async function launchProcess({ io, pidFile, make, unmake, signal }: LaunchOptions): Promise<LaunchedProcess> {
   becomeSubreaper();
   const releaseOrphans = holdOrphans();
   let process: ProcessWatch | undefined;
@@ -48,6 +50,7 @@ export async function launchProcess({ io, pidFile, make, unmake }: LaunchOptions
     process = watchProcess(Number(readFileSync(pidFile, 'utf8')));
     releaseOrphans();
     await io.connect();
+    signal?.throwIfAborted();
   } catch (error) {
     if (!isRefusal(error)) process ??= findMade(pidFile);
     releaseOrphans();

@@ -108,3 +108,18 @@ test('pause, top, stats, update and a limit of memory', { skip }, async (t) => {
   assert.equal(await ask('inspect', '--format', '{{.State.OOMKilled}}', 'box'), 'true');
   await ask('rm', 'box');
 });
+
+test('a health check with a timeout that passes while it is started leaves nothing, and the next one comes', {
+  skip,
+}, async (t) => {
+  const stage = openStage(t);
+  const { ask, image } = await startDocker(stage, shim);
+  const check = ['--health-cmd', 'sleep 321', '--health-interval', '200ms', '--health-timeout', '20ms'];
+  await ask('run', '-d', '--name', 'box', ...check, '--health-retries', '3', image, 'sleep', '1000');
+  const health = '{{.State.Health.Status}}';
+  const isUnhealthy = async () => (await ask('inspect', '--format', health, 'box')) === 'unhealthy';
+  await waitFor(isUnhealthy, 'three checks to fail, one after the other', 60_000);
+  const probes = (): number => stage.processes().filter(({ commandLine }) => commandLine.includes('sleep 321')).length;
+  await waitFor(() => probes() <= 1, 'the probes to be gone', 10_000);
+  await ask('rm', '--force', 'box');
+});

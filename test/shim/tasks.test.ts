@@ -35,7 +35,10 @@ function countEnds() {
 
 test('the end that was asked for while a container was created comes when that has failed', async () => {
   const { tasks, told } = countEnds();
-  const failing = tasks.create(message(CreateTaskRequest, { id: 'c', bundle: '/nonexistent' }));
+  const failing = tasks.create(
+    message(CreateTaskRequest, { id: 'c', bundle: '/nonexistent' }),
+    new AbortController().signal,
+  );
   tasks.shutdown();
   assert.equal(told.ends, 0);
   await assert.rejects(failing, { code: 'ERR_BUNDLE_INVALID' });
