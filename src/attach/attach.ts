@@ -16,8 +16,8 @@ export interface AttachOptions {
   isRaw: boolean;
   /** The process's outputs, each with the number of ours. */
   outputs: readonly { from: FifoReader; to: 1 | 2 }[];
-  /** Nobody reads one of them any more. */
-  onBroken?: (() => void) | undefined;
+  /** Nobody reads one of ours any more: what it came from is whoever's this is now. Without it that is closed. */
+  onBroken?: ((from: FifoReader) => void) | undefined;
 }
 
 /** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads our output. */
@@ -36,7 +36,7 @@ export interface Attachment {
 }
 
 /** Starts to copy both ways. Takes over the FIFOs. */
-export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOptions): Attachment {
+export function attach({ input, isRaw, outputs, onBroken = (from) => from.close() }: AttachOptions): Attachment {
   let detach: (end: 'detached') => void;
   const detached = new Promise<'detached'>((resolve) => {
     detach = resolve;
@@ -60,26 +60,28 @@ export function attach({ input, isRaw, outputs, onBroken = () => {} }: AttachOpt
   };
 }
 
-/** Whoever reads our output may leave early: then the process's is closed. */
+/** Whoever reads our output may leave early. */
 function copyOutput(
   { from, to }: AttachOptions['outputs'][number],
-  { isRaw, onBroken }: { isRaw: boolean; onBroken: () => void },
+  { isRaw, onBroken }: { isRaw: boolean; onBroken: (from: FifoReader) => void },
 ): { done: Promise<'ended' | 'broken'>; isBlocked(): boolean; close(): void } {
   const stream = openHostStream(to);
   let settle: (end: 'end' | 'broken' | Error) => void;
   const options: CopyStreamOptions = { source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) };
   const copying = isatty(to) ? copyToTerminal({ ...options, isOurs: isRaw }) : copyStream(options);
+  let isGivenAway = false;
   const close = (): void => {
     copying.close();
-    from.close();
+    if (!isGivenAway) from.close();
     stream.close();
   };
   const done = new Promise<'ended' | 'broken'>((resolve, reject) => {
     settle = (end) => {
+      isGivenAway = end !== 'end';
       close();
       if (end instanceof Error && !isHangup(end)) reject(end);
       else resolve(end === 'end' ? 'ended' : 'broken');
-      if (end !== 'end') onBroken();
+      if (isGivenAway) onBroken(from);
     };
   });
   return { done, isBlocked: () => copying.isBlocked, close };

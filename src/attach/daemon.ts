@@ -3,6 +3,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { TermshimError, messageOf } from '../os/errors.js';
+import type { FifoReader } from '../os/fifo-stream.js';
 import { type Client, clientOf } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 import { TaskDefinition } from '../ttrpc/gen/containerd/task.js';
@@ -28,8 +29,8 @@ export interface DaemonConnection extends Disposable {
   fifoPlace(ids: ProcessIds): FifoPlace;
   /** Nobody will type any more; our end of the FIFO is closed. Our own daemon sees it there, and another shim does not. */
   inputEnded(ids: ProcessIds): Promise<void>;
-  /** Nobody reads an output any more. As `inputEnded`. */
-  readerLeft(ids: ProcessIds): Promise<void>;
+  /** Nobody reads an output any more. As `inputEnded`. Takes the FIFO that it came from over. */
+  readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
   /**
    * An exit has been told: settles when all that the process wrote before it has been copied to its FIFOs. Our own daemon tells
    * it afterwards. Of another shim only the end says so, or a reader of ours that was not waited for, for a while.
@@ -91,7 +92,7 @@ function daemonConnection(connection: TtrpcConnection): DaemonConnection {
     shim: clientOf(ShimDefinition, connection),
     fifoPlace: createFifoPlace,
     inputEnded: async () => {},
-    readerLeft: async () => {},
+    readerLeft: async (_, from) => from.close(),
     outputCopied: async () => {},
     closed: connection.closed,
     close: () => connection.close(),

@@ -93,7 +93,7 @@ function tellings({ daemon, id, execId }: ForegroundOptions): FifoEvents {
   const ids = { id, execId };
   return {
     onInputEnded: () => void daemon.inputEnded(ids).catch(ignore),
-    onReaderLeft: () => void daemon.readerLeft(ids).catch(ignore),
+    onReaderLeft: (from) => void daemon.readerLeft(ids, from).catch(ignore),
   };
 }
 

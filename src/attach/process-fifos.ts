@@ -3,6 +3,7 @@
  * other, so that nothing is lost however slow the reader is.
  */
 import { isatty } from 'node:tty';
+import type { FifoReader } from '../os/fifo-stream.js';
 import { type Attachment, type AttachOptions, attach } from './attach.js';
 import { createFifoPlace } from './fifo-place.js';
 import type { RequestStdio } from './wanted-process.js';
@@ -27,8 +28,8 @@ export interface ProcessFifos {
 export interface FifoEvents {
   /** Nobody will type any more. */
   onInputEnded: () => void;
-  /** Nobody reads an output any more. */
-  onReaderLeft: () => void;
+  /** Nobody reads an output any more. Takes the FIFO that it came from over. */
+  onReaderLeft: (from: FifoReader) => void;
 }
 
 /**

@@ -11,6 +11,7 @@ import type { FifoReader, FifoWriter } from '../os/fifo-stream.js';
 import type { Client } from '../ttrpc/client.js';
 import type { SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
+import { dropOutput } from './drop-output.js';
 import { openInput, openOutput } from './fifos.js';
 import type { ProcessIds } from './place.js';
 import { foreignSessions, unsupported } from './sessions.js';
@@ -24,7 +25,7 @@ export interface ForeignConnection extends Disposable {
   readonly shim: Client<typeof ShimDefinition>;
   fifoPlace(ids: ProcessIds): ForeignPlace;
   inputEnded(ids: ProcessIds): Promise<void>;
-  readerLeft(ids: ProcessIds): Promise<void>;
+  readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
   outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
   readonly closed: Promise<void>;
   close(): void;
@@ -43,7 +44,9 @@ export function connectForeignShim(shim: string): ForeignConnection {
   const { task } = tasks;
   let tellClosed = (): void => {};
   const closed = new Promise<void>((done) => (tellClosed = done));
+  const dropped: Disposable[] = [];
   const close = (): void => {
+    for (const output of dropped) output[Symbol.dispose]();
     tasks.close();
     shims[Symbol.dispose]();
     tellClosed();
@@ -54,8 +57,12 @@ export function connectForeignShim(shim: string): ForeignConnection {
     shim: unsupported(ShimDefinition, shims.program),
     fifoPlace: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
     inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),
-    // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever.
-    readerLeft: async (ids) => void (await task.kill({ ...ids, signal: constants.signals.SIGKILL })),
+    // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever, and so would
+    // Delete for the rest, some 10 s.
+    async readerLeft(ids, from) {
+      dropped.push(dropOutput(from));
+      await task.kill({ ...ids, signal: constants.signals.SIGKILL });
+    },
     outputCopied,
     closed,
     close,
