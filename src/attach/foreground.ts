@@ -5,6 +5,7 @@
  * it. Everywhere else it is a part of a pipeline, whose reader is waited for.
  */
 import { isatty } from 'node:tty';
+import { TermshimError } from '../os/errors.js';
 import { watchHostSize } from '../os/host-terminal.js';
 import type { Attachment } from './attach.js';
 import { attachSession } from './attach-session.js';
@@ -19,6 +20,8 @@ export interface ForegroundOptions extends WantedProcess {
 }
 
 export interface ForegroundSignals {
+  /** Aborted by a signal that comes before the process takes them. */
+  readonly aborted: AbortSignal;
   /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
   readonly insisted: Promise<void>;
   /** From now on signals go to the process, but for a SIGHUP where `onHangup` is given. Throws if one came before. */
@@ -57,8 +60,10 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
   const stopResizing =
     fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
   try {
-    await prepareProcess(options);
     const left = whenLeft(attached, fifos === undefined);
+    const exit = task.wait(ids);
+    exit.catch(ignore);
+    await beforeItEnds(prepareProcess(options, signals.aborted), exit, left.done);
     // A process that is yet to be made takes no signal.
     const refused: number[] = [];
     const send = (signal: number): void => void task.kill({ ...ids, signal }).catch(() => refused.push(signal));
@@ -68,8 +73,6 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     });
     // Whoever stopped reading keeps the copy waiting; closing our end is what ends it.
     void signals.insisted.then(() => attached.close());
-    const exit = task.wait(ids);
-    exit.catch(ignore);
     await task.start(ids);
     refused.splice(0).forEach(send);
     fifos?.opened();
@@ -86,6 +89,16 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     fifos?.opened();
     attached.close();
   }
+}
+
+/**
+ * A recording may wait for its disk. Meanwhile ^C at a terminal in raw mode is the process's, which ends of it before its
+ * start; or somebody leaves.
+ */
+async function beforeItEnds(preparing: Promise<void>, ...ends: Promise<unknown>[]): Promise<void> {
+  preparing.catch(ignore);
+  const isOver = await Promise.race([preparing.then(() => false), ...ends.map((end) => end.then(() => true))]);
+  if (isOver) throw new TermshimError('ERR_STATE_INVALID', 'it was ended or left before its start');
 }
 
 /** Some shims do not see it at the FIFOs. */

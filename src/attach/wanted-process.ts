@@ -1,5 +1,6 @@
 /** A process that a command wants of the daemon: a container's init, or one more in a container. */
 import { constants } from 'node:os';
+import type { CallOptions } from '../ttrpc/client-connection.js';
 import type { Size } from '../os/console.js';
 import type { DaemonConnection } from './daemon.js';
 
@@ -36,17 +37,24 @@ export interface RequestStdio {
 
 export const noStdio = { stdin: '', stdout: '', stderr: '' } as const;
 
-export function resizeProcess({ daemon, id, execId }: WantedProcess, { columns, rows }: Size): Promise<unknown> {
-  return daemon.task.resizePty({ id, execId, width: columns, height: rows });
+export function resizeProcess(
+  { daemon, id, execId }: WantedProcess,
+  { columns, rows }: Size,
+  options?: CallOptions,
+): Promise<unknown> {
+  return daemon.task.resizePty({ id, execId, width: columns, height: rows }, options);
 }
 
-/** What has to be before the first byte of a process that has been made. */
-export async function prepareProcess(wanted: WantedProcess): Promise<void> {
+/**
+ * What has to be before the first byte of a process that has been made. Each step may wait, a recording for its disk: the
+ * signal ends that with its reason.
+ */
+export async function prepareProcess(wanted: WantedProcess, signal: AbortSignal): Promise<void> {
   const { daemon, id, execId, size, sizePolicy, recording } = wanted;
   const ids = { id, execId };
-  if (size !== undefined) await resizeProcess(wanted, size);
-  if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy });
-  if (recording !== undefined) await daemon.sessions.record({ ...ids, ...recording });
+  if (size !== undefined) await resizeProcess(wanted, size, { signal });
+  if (sizePolicy !== undefined) await daemon.sessions.setSizePolicy({ ...ids, policy: sizePolicy }, { signal });
+  if (recording !== undefined) await daemon.sessions.record({ ...ids, ...recording }, { signal });
 }
 
 /** Runs it without anybody attached. If it fails, or `signal` aborts it, nothing of it stays. */
@@ -54,7 +62,7 @@ export async function runInBackground(wanted: WantedProcess, signal: AbortSignal
   const { daemon, id, execId, terminal, make } = wanted;
   await make({ terminal, ...noStdio });
   await orRemove(wanted, async () => {
-    await prepareProcess(wanted);
+    await prepareProcess(wanted, signal);
     signal.throwIfAborted();
     await daemon.task.start({ id, execId });
   });

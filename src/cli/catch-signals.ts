@@ -6,8 +6,6 @@ import { constants } from 'node:os';
 import type { ForegroundSignals } from '../attach/foreground.js';
 
 export interface CaughtSignals extends ForegroundSignals {
-  /** Aborted by a signal that comes before there is a process. */
-  readonly aborted: AbortSignal;
   /** The exit status that a shell expects after a signal that was not the process's; undefined if none came. */
   readonly status: number | undefined;
   /** From now on they end this process. */

@@ -11,6 +11,7 @@ import { mountAll, unmountAll } from '../../src/os/mount.js';
 import { runAtTerminal, startAtTerminal } from '../helpers/at-terminal.js';
 import { readCast } from '../helpers/cast.js';
 import { type CommandResult, runToEnd } from '../helpers/command.js';
+import { hangingDisk } from '../helpers/hanging-disk.js';
 import { sitAt } from '../helpers/human.js';
 import { tmpfs } from '../helpers/mounts.js';
 import { missing } from '../helpers/requirement.js';
@@ -209,4 +210,29 @@ test('a full disk costs the recording, and nothing else', { skip: missingFor('ru
   assert.match(readCast(path).all('o'), /^ready\r\n\r\n1\r\n2\r\n3\r\n/);
   human.type('\r');
   assert.equal(await within(human.exited, 'the end'), 6);
+});
+
+test('a disk that hangs: ^C ends a run that waits for it, and others go on', {
+  skip: missingFor('runc') || missing('root', 'fuse'),
+  timeout: 60_000,
+}, async (t) => {
+  // It answers again before the stage looks for what is left.
+  const path = `${hangingDisk(t)}/demo.cast`;
+  const stage = openStage(t);
+  // In raw mode ^C is the process's, which has not begun.
+  for (const [flags, status] of [
+    [['-it'], 1],
+    [['-t'], 130],
+    [['-dt'], 130],
+  ] as const) {
+    const id = stage.newId();
+    const human = sitAt(stage, runCommand('runc', stage, { flags: [...flags, '--record', path], id, command: shell }));
+    const list = async (): Promise<string> => (await runToEnd(termshimCommand('ps'), { env: stage.env })).stdout;
+    await waitFor(async () => new RegExp(`^${id} .* created `, 'm').test(await list()), 'the container to be made');
+    const { stdout } = await run(stage, [], ['echo', 'beside it']);
+    assert.equal(stdout, 'beside it\n');
+    human.type('\x03');
+    assert.equal(await within(human.exited, 'the end of the run'), status);
+    assert.equal((await list()).includes(id), false);
+  }
 });
