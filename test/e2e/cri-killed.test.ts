@@ -3,7 +3,7 @@
  * container is lost or ends with containerd, its log stops, what ended meanwhile is never told, a pod whose shim has died
  * looks well, or can neither be removed nor followed by another. A daemon for each pod must harm no other pod.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { assertSame } from '../cri/compare.js';
 import type { Handler } from '../cri/configuration.js';
@@ -68,6 +68,9 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   const isTogether = handler === 'termshim' && env['TERMSHIM_GROUP'] === undefined;
   const { state } = await (isTogether ? ended('another pod', bystander) : script.status(bystander));
   note('another pod', state);
+  // containerd calls the `delete` of each in its own time.
+  const bundles = [pod.id, stubborn, ...(isTogether ? [other.id, bystander] : [])].map(kubelet.containerd.bundleOf);
+  await waitFor(() => !bundles.some((path) => existsSync(path)), 'the bundles of those that ended to go', 30_000);
   // Nobody removes the socket of containerd-shim-runc-v2 if it was killed.
   if (handler === 'runc')
     for (const path of findSockets({ ...kubelet.containerd, stage: { ids: [pod.id] } })) rmSync(path);
