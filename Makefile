@@ -188,7 +188,7 @@ build/bench/attach-to-fifos.cjs: bench/attach-to-fifos.ts $(wildcard src/attach/
 	$(esbuild) $(bundle) $(commonjs) --outdir=$(@D) $<
 
 # What a browser gets, in three files: there is nothing to fetch from elsewhere.
-dist/web/page.js: node_modules $(wildcard src/web/page/*)
+dist/web/page.js: node_modules $(wildcard src/web/page/*) src/screen/limits.ts src/screen/links.ts
 	tsc -p src/web/page
 	esbuild src/web/page/page.ts src/web/page/page.css --bundle --minify --format=esm --outdir=$(@D) --log-level=warning
 	cp src/web/page/index.html $(@D)

@@ -1,9 +1,10 @@
 /** An OCI bundle: a directory with a config.json. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../os/errors.js';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { parseJson, readSmallFile, JsonBoundError } from '../os/json.js';
 import { locateJsonError } from './json-error.js';
 import { type OciProcess, type OciSpec, processSchema, specSchema } from './oci-spec.js';
 
@@ -50,8 +51,9 @@ function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOu
   const text = readText(path);
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = parseJson(text);
   } catch (error) {
+    if (error instanceof JsonBoundError) throw invalid(`${path}: ${error.message}`);
     const { line, column, reason } = locateJsonError(text, error);
     throw invalid(`${path}:${line}:${column}: not JSON: ${reason}`);
   }
@@ -63,8 +65,9 @@ function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOu
 /** Not by the thread pool: five ways there and back would take longer than these few kilobytes. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readSmallFile(path);
   } catch (error) {
+    if (error instanceof JsonBoundError) throw invalid(`${path}: ${error.message}`);
     if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the file does not exist`);
     throw fileError(error, `read ${path}`);
   }

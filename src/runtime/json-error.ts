@@ -8,9 +8,13 @@ export interface JsonError {
 
 /** Locates the first error of a text that JSON.parse refuses with `error`. Lines and columns count from 1. */
 export function locateJsonError(text: string, error: unknown): JsonError {
+  if (text.length > maxLocated) return { line: 1, column: 1, reason: reasonOf(error) };
   const before = text.slice(0, firstErrorOffset(text)).split('\n');
   return { line: before.length, column: (before.at(-1) ?? '').length + 1, reason: reasonOf(error) };
 }
+
+/** A longer text is not looked through again and again. */
+const maxLocated = 256 * 1024;
 
 /**
  * The offset of the character that does not fit: the length of the longest beginning that could still become JSON. V8

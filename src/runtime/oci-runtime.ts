@@ -7,6 +7,7 @@
  */
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseJson as readJson } from '../os/json.js';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
 import { runtimePlace } from '../os/runtime-directory.js';
@@ -211,7 +212,7 @@ function parseStats(text: string): Record<string, unknown> | undefined {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return readJson(text);
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** The answer of an OCI runtime's `state` command. */
+import { parseJson } from '../os/json.js';
 
 export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
@@ -18,7 +19,7 @@ const statuses: readonly string[] = ['creating', 'created', 'running', 'paused',
 export function parseState(text: string): OciState | undefined {
   let answer: Partial<Record<keyof OciState, unknown>>;
   try {
-    answer = JSON.parse(text) as Partial<Record<keyof OciState, unknown>>;
+    answer = parseJson(text) as Partial<Record<keyof OciState, unknown>>;
   } catch {
     return undefined;
   }

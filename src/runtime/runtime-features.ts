@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { parseJson } from '../os/json.js';
 import { messageOf, TermshimError } from '../os/errors.js';
 import type { RuntimeProgram } from './find-runtime.js';
 
@@ -60,7 +61,7 @@ async function collect({ stdout }: Pick<Features, 'stdout'>, maxBytes: number): 
 }
 
 function parseObject(text: string): object {
-  const features: unknown = JSON.parse(text);
+  const features: unknown = parseJson(text);
   if (typeof features === 'object' && features !== null && !Array.isArray(features)) return features;
   throw new Error('it printed no JSON object');
 }

@@ -1,4 +1,5 @@
 /** The only place that reads a runtime's error text. */
+import { parseJson } from '../os/json.js';
 
 const maxCharacters = 500;
 
@@ -65,7 +66,7 @@ function endOfObject(text: string, from: number): number | undefined {
 
 function parseObject(text: string): object | undefined {
   try {
-    return JSON.parse(text) as object;
+    return parseJson(text) as object;
   } catch {
     return undefined;
   }

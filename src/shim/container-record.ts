@@ -3,9 +3,10 @@
  * daemon writes it before it makes anything of a container, and removes it when all of that is gone. Where there is none,
  * the launcher (native/launcher/delete.c) answers `delete` by itself.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { parseJson, readSmallFile } from '../os/json.js';
 import { errnoOf, fileError } from '../os/file-error.js';
 import { replaceFile } from '../os/replace-file.js';
 
@@ -42,7 +43,7 @@ export function removeContainerRecord(bundle: string): void {
 /** Undefined if no daemon of ours has created the container, or one has deleted it. */
 export function readContainerRecord(bundle: string): ContainerRecord | undefined {
   try {
-    return v.parse(schema, JSON.parse(readFileSync(pathIn(bundle), 'utf8')));
+    return v.parse(schema, parseJson(readSmallFile(pathIn(bundle))));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw fileError(error, `read ${pathIn(bundle)}`);
@@ -52,7 +53,7 @@ export function readContainerRecord(bundle: string): ContainerRecord | undefined
 /** The pid of the container's first process, as the runtime wrote it to the bundle; 0 if it never did. */
 export function readInitPid(bundle: string): number {
   try {
-    const pid = Number(readFileSync(join(bundle, 'init.pid'), 'utf8'));
+    const pid = Number(readSmallFile(join(bundle, 'init.pid')));
     return Number.isInteger(pid) && pid > 0 ? pid : 0;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 0;

@@ -2,9 +2,9 @@
  * What the daemon of a user writes into the directory of each of its containers, for the case that it is killed: the next
  * one ends what is left. For containerd's there is another record, and a `delete`.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { parseJson, readSmallFile } from '../os/json.js';
 import { errnoOf, fileError } from '../os/file-error.js';
 import { replaceFile } from '../os/replace-file.js';
 
@@ -30,7 +30,7 @@ export function writeOwnRecord(directory: string, record: OwnRecord): void {
 /** Undefined where there is none. */
 export function readOwnRecord(directory: string): OwnRecord | undefined {
   try {
-    return v.parse(schema, JSON.parse(readFileSync(pathIn(directory), 'utf8')));
+    return v.parse(schema, parseJson(readSmallFile(pathIn(directory))));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw fileError(error, `read ${pathIn(directory)}`);

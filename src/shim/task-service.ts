@@ -1,6 +1,7 @@
 /**
  * The Task service, which containerd calls: `containerd.task.v2.Task`, and v3 by another name with the same messages.
  */
+import { parseJson as readJson } from '../os/json.js';
 import { TermshimError } from '../os/errors.js';
 import { wait } from '../os/wait.js';
 import type { Exit } from '../task/launch.js';
@@ -160,7 +161,7 @@ function exitFields(exit: Exit | undefined) {
 
 function parseJson(name: string, value: Uint8Array | undefined): object {
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(value ?? []).toString());
+    const parsed: unknown = readJson(Buffer.from(value ?? []).toString());
     if (typeof parsed === 'object' && parsed !== null) return parsed;
   } catch {
     // Said below.

@@ -1,8 +1,8 @@
 /**
  * Makes a process by its runtime, and holds on to it: watched until it is reaped, its stdio connected.
  */
-import { readFileSync } from 'node:fs';
 import { TermshimError } from '../os/errors.js';
+import { readSmallFile } from '../os/json.js';
 import { type ProcessWatch, watchProcess } from '../os/reaper.js';
 import { becomeSubreaper, holdOrphans } from '../os/subreaper.js';
 import type { GivenIo, ProcessIo } from './process-io.js';
@@ -47,7 +47,7 @@ export async function launchProcess({ io, pidFile, make, unmake, signal }: Launc
   let process: ProcessWatch | undefined;
   try {
     await io.make((given) => make({ ...given, pidFile }));
-    process = watchProcess(Number(readFileSync(pidFile, 'utf8')));
+    process = watchProcess(Number(readSmallFile(pidFile)));
     releaseOrphans();
     await io.connect();
     signal?.throwIfAborted();
@@ -77,7 +77,7 @@ export async function launchProcess({ io, pidFile, make, unmake, signal }: Launc
 /** A runtime that did not come to its end, or whose console did not come, may have made the process all the same. */
 function findMade(pidFile: string): ProcessWatch | undefined {
   try {
-    return watchProcess(Number(readFileSync(pidFile, 'utf8')));
+    return watchProcess(Number(readSmallFile(pidFile)));
   } catch {
     return undefined;
   }

@@ -2,6 +2,8 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
 import { secret } from './secret.js';
+import { limitCombining, type Limited, limitWork, type Widths } from '../../screen/limits.js';
+import { type Linked, replaceLinks } from '../../screen/links.js';
 import { nameOf, type Session } from './sessions.js';
 
 export interface TerminalView {
@@ -37,7 +39,9 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
     fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace',
     fontSize: 14,
     scrollback: 5000,
+    allowProposedApi: true,
   });
+  limit(terminal);
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   terminal.open(parent);
@@ -120,6 +124,18 @@ function* pieces(text: string): Generator<string> {
     yield piece;
     at += piece.length;
   }
+}
+
+/** What a program writes must not keep the page busy for hours, or take all its memory. */
+function limit(terminal: Terminal): void {
+  const { _core: inside } = terminal as unknown as {
+    _core: Limited & Linked & { readonly unicodeService: { readonly _activeProvider: Widths } };
+  };
+  const widths = limitCombining(inside.unicodeService._activeProvider);
+  terminal.unicode.register(widths);
+  terminal.unicode.activeVersion = widths.version;
+  replaceLinks(inside);
+  limitWork(inside);
 }
 
 function followTheme(terminal: Terminal): void {

@@ -1,0 +1,50 @@
+/**
+ * JSON that others wrote, and the files that it lies in, with bounds: the thread that reads it serves everybody.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+
+/** As much as a message of ttrpc. */
+export const maxJsonBytes = 4 * 1024 * 1024;
+/** V8 reads any depth, but what goes through the values afterwards goes down with them. */
+export const maxJsonDepth = 200;
+
+/** As `JSON.parse`. Throws a JsonBoundError if the text is too long, or nested too deep. */
+export function parseJson(text: string): unknown {
+  if (text.length > maxJsonBytes) throw new JsonBoundError(`it is longer than ${maxJsonBytes} bytes`);
+  if (depthOf(text) > maxJsonDepth) throw new JsonBoundError(`it is nested more than ${maxJsonDepth} deep`);
+  return JSON.parse(text);
+}
+
+/** The greatest depth of a JSON text. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let most = 0;
+  for (const [token] of text.matchAll(/[[{}\]]|"(?:[^"\\]|\\.)*"?/gs)) {
+    if (token === '{' || token === '[') most = Math.max(most, ++depth);
+    else if (token === '}' || token === ']') depth--;
+  }
+  return most;
+}
+
+/**
+ * The text of a regular file. Throws what node:fs throws, and an error that says it where it is no regular file, which could
+ * keep whoever reads it waiting, or longer than JSON may be.
+ */
+export function readSmallFile(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile() && !stats.isDirectory()) throw new JsonBoundError('it is no regular file');
+    if (stats.size > maxJsonBytes) throw new JsonBoundError(`it is longer than ${maxJsonBytes} bytes`);
+    const bytes = Buffer.alloc(stats.size + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < bytes.length; length += got)
+      got = readSync(fd, bytes, length, bytes.length - length, null);
+    return bytes.toString('utf8', 0, Math.min(length, stats.size));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What is not read, and why. */
+export class JsonBoundError extends Error {}

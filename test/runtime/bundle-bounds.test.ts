@@ -1,0 +1,73 @@
+/*
+ * A config.json is written by others, and read on the thread that serves everybody. What could break: one of 10 MB, or nested a
+ * hundred thousand times, keeps it busy or ends it where its values are written again; one that is a FIFO, or that another
+ * file stands in for, keeps it waiting for ever. Each must be refused at once, in words.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { createFifo } from '../../src/os/fifo-stream.js';
+import { JsonBoundError, maxJsonBytes, parseJson } from '../../src/os/json.js';
+import { parseState } from '../../src/runtime/oci-state.js';
+import { lastErrorWords } from '../../src/runtime/runtime-words.js';
+import { readBundle } from '../../src/runtime/bundle.js';
+import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { within } from '../helpers/wait-for.js';
+
+const config = {
+  ociVersion: '1.0.2',
+  root: { path: 'rootfs' },
+  process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } },
+};
+
+function nested(depth: number): string {
+  return `${'['.repeat(depth)}${']'.repeat(depth)}`;
+}
+
+function withAnnotation(more: string): string {
+  return `${JSON.stringify(config).slice(0, -1)},"more":${more}}`;
+}
+
+const refused: Record<string, [make: (path: string) => void, reason: RegExp]> = {
+  'nested 100,000 deep': [(path) => writeFileSync(path, withAnnotation(nested(100_000))), /nested more than 200 deep/],
+  'nested 100,000 deep, and without its ends': [
+    (path) => writeFileSync(path, '{"a":'.repeat(100_000)),
+    /nested more than/,
+  ],
+  'of 10 MB': [
+    (path) => writeFileSync(path, withAnnotation(`"${'x'.repeat(10_000_000)}"`)),
+    /longer than 4194304 bytes/,
+  ],
+  'of 3 MB that are no JSON': [(path) => writeFileSync(path, `[${'1,'.repeat(1_500_000)}`), /not JSON/],
+  'a FIFO': [(path) => createFifo(path), /no regular file/],
+  'a device': [(path) => symlinkSync('/dev/zero', path), /no regular file/],
+};
+
+function newBundle(t: TestContext): string {
+  const bundle = join(temporaryDirectory(t), 'bundle');
+  mkdirSync(bundle);
+  return bundle;
+}
+
+for (const [what, [make, reason]] of Object.entries(refused)) {
+  test(`a config.json that is ${what} is refused at once`, async (t) => {
+    const bundle = newBundle(t);
+    make(join(bundle, 'config.json'));
+    const start = performance.now();
+    await assert.rejects(within(readBundle(bundle), 'the refusal'), { code: 'ERR_BUNDLE_INVALID', message: reason });
+    assert.ok(performance.now() - start < 2000);
+  });
+}
+
+test('what is nested as deep as may be is read, and brackets in a string are none', async (t) => {
+  const bundle = newBundle(t);
+  writeFileSync(join(bundle, 'config.json'), withAnnotation(`[${nested(190)},"${'[{'.repeat(1000)}\\"["]`));
+  await readBundle(bundle);
+});
+
+test('a runtime that answers with as much is not understood, and nothing else happens', () => {
+  assert.equal(parseState(`{"a":${nested(100_000)}}`), undefined);
+  assert.equal(lastErrorWords(`{"level":"error","msg":"no","a":${nested(100_000)}}\n`, 'stderr'), 'stderr');
+  assert.throws(() => parseJson(`"${'x'.repeat(maxJsonBytes)}"`), JsonBoundError);
+});
