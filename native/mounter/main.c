@@ -20,7 +20,7 @@
 #include <sys/prctl.h>
 
 /* Whoever is killed, or asked to undo a mount that failed, has so long; and a FUSE program to end by itself. */
-enum { KILL_MS = 1000, UNDO_MS = 2000, FAREWELL_MS = 2000, FUSE_MS = 10000 };
+enum { KILL_MS = 5000, UNDO_MS = 10000, FAREWELL_MS = 2000, FUSE_MS = 10000 };
 
 struct report *report;
 const char *root;
