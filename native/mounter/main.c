@@ -65,12 +65,6 @@ static bool undo_all(void *nothing) {
   return true;
 }
 
-static bool has_programs(void) {
-  for (int i = 0; i < mount_count; i++)
-    if (is_fuse(&mounts[i])) return true;
-  return false;
-}
-
 static int say_failure(enum outcome outcome, int limit_ms) {
   if (outcome == WORK_LATE) {
     snprintf(report->words, sizeof report->words, "it did not come to an end within %d ms", limit_ms);
@@ -86,12 +80,14 @@ static int say_failure(enum outcome outcome, int limit_ms) {
 /* What is reported is why it failed, and not what went wrong on the way back. */
 static int mount_root(int limit_ms) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  /* A FUSE program that has left its helper becomes our child, until we end: one that failed is found. */
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   enum outcome outcome = run_limited(make_all, NULL, limit_ms);
   if (outcome == WORK_DONE) return 0;
-  signal(SIGTERM, SIG_IGN);
+  ignore_calls();
   if (*report->root != 0) root = report->root;
   struct report reason = *report;
-  if (has_programs()) run_limited(kill_programs, NULL, KILL_MS);
+  kill_children(KILL_MS);
   run_limited(undo_all, NULL, UNDO_MS);
   *report = reason;
   return say_failure(outcome, limit_ms);
@@ -106,7 +102,7 @@ static bool unmount_found(void *nothing) {
 
 /* A FUSE program that does not answer keeps an unmount waiting, until it is killed. */
 static int unmount_root(int limit_ms) {
-  signal(SIGTERM, SIG_IGN);
+  ignore_calls();
   enum outcome outcome = run_limited(unmount_found, NULL, limit_ms < FUSE_MS ? limit_ms : FUSE_MS);
   if (outcome == WORK_LATE && !report->is_served) outcome = run_limited(unmount_found, NULL, limit_ms - FUSE_MS);
   if (*report->root != 0) root = report->root;

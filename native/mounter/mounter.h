@@ -70,6 +70,10 @@ bool fail(const char *call, const char *attempted, ...) __attribute__((format(pr
 enum outcome { WORK_DONE, WORK_FAILED, WORK_LATE, WORK_CALLED_OFF };
 /* Runs it in a process of its own, which is killed when the time is up or a signal says so. */
 enum outcome run_limited(bool (*work)(void *argument), void *argument, int limit_ms);
+/* From now on nothing is called off: each thread of a parent that dies sends the signal once more. */
+void ignore_calls(void);
+/* Kills all children until there are none; where we are a subreaper, their children are among them. */
+void kill_children(int limit_ms);
 
 /* mount.c: a path for the kernel, of a place that is looked up as if the root were `/`, each time anew. */
 struct place {
