@@ -61,7 +61,6 @@ test('a container that ends while there is no containerd: its status is kept', {
   writeFileSync(`${stage.rootfs}/tmp/end`, '');
   await waitFor(() => !isThere(), 'the container to end');
   await containerd.start();
-  const events = await listenToEvents(stage, containerd);
   assert.equal(await statusOf(containerd, ends), 'STOPPED');
   assert.equal(await statusOf(containerd, stays), 'RUNNING');
   await events.sees('/tasks/exit', { id: ends, exit_status: 9 });
