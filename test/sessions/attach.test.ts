@@ -114,6 +114,8 @@ leakTest('a flood waits for nobody, and who reads gets all of it', async (scope)
   await reading.type('\n');
   await waitFor(() => reading.output.byteCount > 100_000, 'the flood');
   killed.leave();
+  // Only then is there anything to look for: each look reads it all.
+  await waitFor(() => reading.output.byteCount > 2_688_000, 'nearly all of it', 30_000);
   await reading.output.sees(`\n${lines}\nend\n`);
   const all = reading.output.text();
   const numbers = all.slice(all.indexOf('1\n2\n3\n')).split('\n');

@@ -30,10 +30,11 @@ function logAt(path: string, format: 'json-file' | 'cri'): RecordTarget {
   return { kind: 'log', options: { path, format, maxBytes: undefined, maxFiles: 1, compress: false } };
 }
 
-/** What the process wrote, of a log in either format or of a file. */
+/** What the process wrote, of a log in either format or of a file. The last line may be half there. */
 function textOf(path: string): string {
   const lines = existsSync(path) ? readFileSync(path, 'utf8').split(/(?<=\n)/) : [];
   return lines
+    .filter((line) => line.endsWith('\n'))
     .map((line) => {
       if (line.startsWith('{')) return (JSON.parse(line) as { log: string }).log;
       return line.replace(/^\S+ stdout F /, '');
