@@ -60,6 +60,8 @@ static enum answer converse(int fd, const char *path, const char *method, const 
 }
 
 enum answer ask_daemon(const char *address, const char *method, const char *id, int timeout_ms) {
+  if (access(SOCKETS, F_OK) < 0 && errno == ENOENT) return ANSWER_NOBODY;
+  if (!is_trusted_directory(SOCKETS)) return ANSWER_DOUBT;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return ANSWER_DOUBT;
   set_alarm(timeout_ms);

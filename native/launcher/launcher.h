@@ -38,6 +38,9 @@ enum answer {
 /* Calls a method of proto/termshim/shim.proto whose request is {id 1}. Yes is an answer in which nothing is set. */
 enum answer ask_daemon(const char *address, const char *method, const char *id, int timeout_ms);
 
+/* Whether only root and this user may put something into it, or exchange it for another. */
+bool is_trusted_directory(const char *path);
+
 /* Interrupts each system call that still blocks when the time is up, and the next one: 0 ends it. */
 void set_alarm(int ms);
 

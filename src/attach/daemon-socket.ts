@@ -1,7 +1,8 @@
 /** Where the daemon of this user is. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { assertOurs, runtimeDirectory } from '../os/runtime-directory.js';
+import { runtimeDirectory } from '../os/runtime-directory.js';
+import { assertTrusted } from '../os/directory-trust.js';
 import { connectTtrpc } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 
@@ -12,10 +13,10 @@ export function daemonSocket(): string {
   return join(runtimeDirectory(), daemonFiles.socket);
 }
 
-/** Undefined if nobody listens. Throws ERR_SYSTEM if that cannot be told, and ERR_DAEMON_FAILED for a foreign directory. */
+/** Undefined if nobody listens. Throws ERR_SYSTEM if that cannot be told, and ERR_DIRECTORY_UNSAFE. */
 export async function dialDaemon(): Promise<TtrpcConnection | undefined> {
   const socket = daemonSocket();
-  assertOurs(runtimeDirectory());
+  assertTrusted(runtimeDirectory(), 'ours');
   if (!existsSync(socket)) return undefined;
   try {
     return await connectTtrpc(socket);

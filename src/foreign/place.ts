@@ -3,13 +3,14 @@
  * is the shim's bundle too. `exec/` in it has a directory for each process that was added.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../os/errors.js';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { createPrivateDirectory } from '../os/private-directory.js';
 import { replaceFile } from '../os/replace-file.js';
-import { makeRuntimeDirectory, runtimeDirectory } from '../os/runtime-directory.js';
+import { runtimeDirectory } from '../os/runtime-directory.js';
 
 const schema = v.object({
   /** The program. */
@@ -49,14 +50,30 @@ export function eventsSocket(id: string): string {
 
 /** Returns the directory, with the configuration in it. Throws ERR_ID_IN_USE. */
 export function makeBundle(id: string, config: string, record: ForeignRecord): string {
-  makeRuntimeDirectory();
   const bundle = directoryOf({ id, execId: '' });
-  makeDirectory(bundle, `there is a container ${id} of another shim already`);
-  write(join(bundle, 'config.json'), config);
-  // containerd has a FIFO here, and reads it. We come and go, and a file keeps what was said in between.
-  write(join(bundle, 'log'), '');
-  writeRecord(id, record);
+  const draft = createPrivateDirectory('bundle');
+  try {
+    write(join(draft.path, 'config.json'), config);
+    // containerd has a FIFO here, and reads it. We come and go, and a file keeps what was said in between.
+    write(join(draft.path, 'log'), '');
+    write(join(draft.path, recordName), JSON.stringify(record));
+    take(draft.path, bundle, `there is a container ${id} of another shim already`);
+  } finally {
+    // Nothing is there any more if it was taken.
+    draft.remove();
+  }
   return bundle;
+}
+
+/** Whoever takes the id has it, and with it all that belongs to it: a command that is killed leaves no part. */
+function take(draft: string, path: string, whenInUse: string): void {
+  try {
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    renameSync(draft, path);
+  } catch (error) {
+    const isInUse = errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST';
+    throw isInUse ? new TermshimError('ERR_ID_IN_USE', whenInUse) : fileError(error, `make the directory ${path}`);
+  }
 }
 
 /** For a process that is added. Throws ERR_ID_IN_USE. */
@@ -116,8 +133,10 @@ export function execsOf(id: string): string[] {
   return entries(join(directoryOf({ id, execId: '' }), 'exec'));
 }
 
+const recordName = 'shim.json';
+
 function recordOf(id: string): string {
-  return join(directoryOf({ id, execId: '' }), 'shim.json');
+  return join(directoryOf({ id, execId: '' }), recordName);
 }
 
 function write(path: string, text: string): void {

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { TermshimError } from '../os/errors.js';
 import { fileError } from '../os/file-error.js';
+import { assertTrusted } from '../os/directory-trust.js';
 
 export const socketDirectory = '/run/containerd/s';
 
@@ -46,7 +47,7 @@ export async function groupOf(id: string, bundle: string): Promise<string> {
   throw new TermshimError('ERR_GROUP_INVALID', reason);
 }
 
-/** Each directory with the mode that containerd gives it. */
+/** Each directory with the mode that containerd gives it. Throws ERR_DIRECTORY_UNSAFE if others may reach into it. */
 export function makeSocketDirectory(): void {
   try {
     mkdirSync('/run/containerd', { recursive: true, mode: 0o711 });
@@ -54,6 +55,7 @@ export function makeSocketDirectory(): void {
   } catch (error) {
     throw fileError(error, `make the directory ${socketDirectory}`);
   }
+  assertTrusted(socketDirectory, 'ours or root');
 }
 
 /**

@@ -9,7 +9,7 @@ import { createPrivateDirectory } from '../os/private-directory.js';
 import type { OwnSettings } from './create-options.js';
 
 /** Of the names of the daemon's own directories. */
-export const placePrefix = 'container';
+export const containerPrefix = 'container';
 
 export interface BundlePlace {
   /** The bundle. */
@@ -23,7 +23,7 @@ export interface BundlePlace {
 /** @param bundle as the request has it */
 export function openBundlePlace(bundle: string, own: OwnSettings | undefined): BundlePlace {
   if (own === undefined) return { bundle, directory: bundle, remove() {} };
-  const place = createPrivateDirectory(placePrefix);
+  const place = createPrivateDirectory(containerPrefix);
   const directory = place.path;
   const remove = (): void => place.remove();
   if (own.config.length === 0) return { bundle, directory, remove };

@@ -17,7 +17,6 @@ const schema = v.object({
   runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
   /** The directories of its cgroup, once it is there. */
   cgroup: v.optional(v.array(v.string())),
-  daemon: v.object({ pid: v.number(), startTime: v.number() }),
 });
 
 export type OwnRecord = v.InferOutput<typeof schema>;

@@ -56,10 +56,11 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   const { socket, namespace, address, isDebug } = options;
   const log = createLog({ debug: isDebug, isForStderr: address === undefined });
   const publisher = address === undefined ? undefined : publisherFor(address, namespace, log);
+  const swept = sweepInto(log);
   const tasks = createTasks({
     namespace,
-    // containerd asks for a `delete` itself.
-    ready: address === undefined ? sweepInto(log) : Promise.resolve(),
+    // A container of a command may have the id of one that is being ended. containerd asks for a `delete` itself.
+    ready: address === undefined ? swept : Promise.resolve(),
     onEvent(event, request) {
       log.debug('event', { container: request.id, ...event, exit: undefined }, request.bundle);
       publisher?.publish(eventMessage(event, request));

@@ -27,10 +27,11 @@ export interface StartOptions {
 /**
  * Answers the address, which then stands in the bundle too. It does not wait for a new daemon, whose socket takes calls
  * already. Throws, and leaves neither a file nor a daemon: ERR_GROUP_INVALID, ERR_BUNDLE_INVALID, ERR_DAEMON_FAILED,
- * ERR_START_TIMEOUT.
+ * ERR_START_TIMEOUT, ERR_DIRECTORY_UNSAFE.
  */
 export async function start(options: StartOptions): Promise<string> {
   const { namespace, address, id, bundle, lockFd } = options;
+  makeSocketDirectory();
   const group = await groupOf(id, bundle);
   const socket = socketPath({ address, namespace, group });
   const find = (): Promise<string> => findDaemon(socket, options);
@@ -52,7 +53,6 @@ async function findDaemon(socket: string, options: StartOptions): Promise<string
 }
 
 async function startDaemon(socket: string, options: StartOptions): Promise<void> {
-  makeSocketDirectory();
   removeSocket(socket);
   const fd = check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`);
   using listener = new OwnedFd(fd, socket);

@@ -1,13 +1,12 @@
 /**
- * The containers of a daemon of this user that was killed: nobody has their terminals any more, and nobody would remove
- * them. The next daemon ends them when it begins.
+ * What processes of this user have left that were killed: directories of all kinds, and the containers of a daemon, which
+ * nobody has the terminals of any more, and nobody would remove. Each daemon sweeps when it begins.
  */
-import { rmSync } from 'node:fs';
-import { listPrivateDirectories } from '../os/private-directory.js';
+import { basename } from 'node:path';
+import { type AbandonedPlace, takeAbandonedPlaces } from '../os/private-directory.js';
 import { isMissing, ociRuntime } from '../runtime/oci-runtime.js';
-import { findLive } from '../runtime/pty/process-table.js';
 import { removeByHand } from '../task/remove-by-hand.js';
-import { placePrefix } from './bundle-place.js';
+import { containerPrefix } from './bundle-place.js';
 import { readInitPid } from './container-record.js';
 import { killRemains } from './kill-remains.js';
 import { type OwnRecord, readOwnRecord } from './own-record.js';
@@ -20,20 +19,33 @@ export interface SweepListener {
 
 /** Settles when nothing of them is left. Does not fail. */
 export async function sweep({ onSwept, onFault }: SweepListener): Promise<void> {
-  const attempt = (work: () => Promise<void>): Promise<void> =>
-    work().catch((error: unknown) => onFault(error as Error));
+  const attempt = (work: () => Promise<void>): Promise<boolean> =>
+    work().then(
+      () => true,
+      (error: unknown) => {
+        onFault(error as Error);
+        return false;
+      },
+    );
+  const sweepPlace = async (place: AbandonedPlace): Promise<void> => {
+    try {
+      const containers = place.directories.filter((path) => basename(path).startsWith(`${containerPrefix}-`));
+      const areEnded = await Promise.all(containers.map((path) => attempt(() => sweepOne(path, onSwept))));
+      if (areEnded.every(Boolean)) place.remove();
+    } finally {
+      place.close();
+    }
+  };
   await attempt(async () => {
-    const directories = listPrivateDirectories(placePrefix);
-    await Promise.all(directories.map((directory) => attempt(() => sweepOne(directory, onSwept))));
+    await Promise.all(takeAbandonedPlaces().map((place) => attempt(() => sweepPlace(place))));
   });
 }
 
 async function sweepOne(directory: string, onSwept: SweepListener['onSwept']): Promise<void> {
   const record = readOwnRecord(directory);
-  // Without one it is being made just now, or there is nothing but a directory.
-  if (record === undefined || findLive(record.daemon) !== undefined) return;
+  // Without one it was being made, or deleted: there is nothing but a directory.
+  if (record === undefined) return;
   await end(directory, record);
-  rmSync(directory, { recursive: true, force: true });
   onSwept(record.id);
 }
 

@@ -4,7 +4,6 @@
 import { join } from 'node:path';
 import { mountAll, unmountAll } from '../os/mount.js';
 import { readBundle } from '../runtime/bundle.js';
-import { identify } from '../runtime/pty/process-table.js';
 import { isPtyRuntime } from '../runtime/find-runtime.js';
 import { parseId } from '../runtime/container-id.js';
 import { hasOwnPids, type OciSpec } from '../runtime/oci-spec.js';
@@ -97,7 +96,7 @@ async function createTaskIn(
   const record = (cgroup: readonly string[]): void => {
     const common = { name, runtime, cgroup: [...cgroup] };
     if (isRecorded) writeContainerRecord(bundle, { ...common, root, systemdCgroup, mounted: isMounted });
-    if (own !== undefined) writeOwnRecord(directory, { ...common, id, bundle, daemon: identify(process.pid) });
+    if (own !== undefined) writeOwnRecord(directory, { ...common, id, bundle });
   };
   record([]);
   let isDoubtful = false;

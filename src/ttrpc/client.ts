@@ -1,8 +1,10 @@
 /** A ttrpc client. */
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
 import { fileError } from '../os/file-error.js';
 import { assertSocketPath } from '../os/socket-path.js';
+import { assertTrusted } from '../os/directory-trust.js';
 import { type CallOptions, type TtrpcConnection, clientConnection } from './client-connection.js';
 import { decodeMessage, message } from './message.js';
 import type { RequestOf, ResponseOf, ServiceDefinition } from './service.js';
@@ -16,9 +18,13 @@ export type Client<D extends ServiceDefinition> = {
   ) => Promise<ResponseOf<D['methods'][Name]>>;
 };
 
-/** Fails with ERR_SYSTEM (its `errno` says whether nobody listens, or nothing is there) or ERR_SOCKET_PATH_TOO_LONG. */
+/**
+ * Fails with ERR_SYSTEM (its `errno` says whether nobody listens, or nothing is there), ERR_SOCKET_PATH_TOO_LONG, or
+ * ERR_DIRECTORY_UNSAFE if somebody else may listen there.
+ */
 export async function connectTtrpc(path: string): Promise<TtrpcConnection> {
   assertSocketPath(path, 'the ttrpc socket');
+  assertTrusted(dirname(path), 'ours or root');
   const socket = createConnection(path);
   try {
     await once(socket, 'connect');

@@ -81,6 +81,7 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_CONSOLE_TIMEOUT: Code.DeadlineExceeded,
   ERR_DAEMON_BUSY: Code.FailedPrecondition,
   ERR_DAEMON_FAILED: Code.Unavailable,
+  ERR_DIRECTORY_UNSAFE: Code.FailedPrecondition,
   ERR_FILE_EXISTS: Code.FailedPrecondition,
   ERR_FIFO_INVALID: Code.InvalidArgument,
   ERR_FIFO_TIMEOUT: Code.DeadlineExceeded,

@@ -533,7 +533,7 @@ describe('what goes wrong is one line, with status 1', () => {
     const place = join(env['XDG_RUNTIME_DIR'] as string, 'termshim');
     mkdirSync(place, { mode: 0o700 });
     chownSync(place, 65_534, 65_534);
-    fails(await termshim(['ps'], { env }), /termshim is not a directory of this user \[ERR_DAEMON_FAILED\]/);
+    fails(await termshim(['ps'], { env }), /termshim is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]/);
   });
 
   test('a daemon that is killed while it is asked', async (t) => {

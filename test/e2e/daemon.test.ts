@@ -211,7 +211,7 @@ test('a runtime directory of somebody else is not trusted', { skip: missing('roo
   chownSync(directoryOf(stage), 65_534, 65_534);
   for (const command of [pty(stage, 'true'), termshimCommand('ps'), termshimCommand('daemon')]) {
     const { stderr, status } = await runToEnd(command, { env: stage.env });
-    assert.match(stderr, /^termshim: [^\n]*is not a directory of this user \[ERR_DAEMON_FAILED\]\n$/);
+    assert.match(stderr, /^termshim: [^\n]*is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]\n$/);
     assert.equal(status, 1);
   }
 });

@@ -1,15 +1,17 @@
 /*
  * Sockets and FIFOs lie in directories that nobody else may enter, and that must not stay: not when the owner is done,
- * not when the process ends early. Where they lie depends on who runs us and on $XDG_RUNTIME_DIR.
+ * not when the process ends early. Where they lie depends on who runs us and on $XDG_RUNTIME_DIR. What a kill leaves can be
+ * told from what is just being made: whoever sweeps at any moment of its making takes nothing from its owner.
  */
 import assert from 'node:assert/strict';
 import { chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { atExit } from '../../src/os/at-exit.js';
-import { createPrivateDirectory } from '../../src/os/private-directory.js';
+import { createPrivateDirectory, takeAbandonedPlaces } from '../../src/os/private-directory.js';
 import { useRuntimeDirectory } from '../helpers/dialer.js';
-import { runFixture } from '../helpers/fixture.js';
+import { runFixture, startFixture } from '../helpers/fixture.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { missing } from '../helpers/requirement.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
@@ -21,13 +23,16 @@ describe('createPrivateDirectory', () => {
     const umask = process.umask(0);
     scope.after(() => process.umask(umask));
     const [first, second] = [createPrivateDirectory('pty'), createPrivateDirectory('pty')];
-    assert.match(first.path.slice(base.length), /^\/termshim\/pty-\w{6}$/);
+    assert.match(first.path.slice(base.length), new RegExp(`^/termshim/of-${process.pid}-\\w{6}/pty-\\w{6}$`));
     assert.notEqual(first.path, second.path);
-    for (const path of [join(base, 'termshim'), first.path]) assert.equal(statSync(path).mode & 0o777, 0o700, path);
+    assert.equal(dirname(first.path), dirname(second.path));
+    for (const path of [join(base, 'termshim'), dirname(first.path), first.path])
+      assert.equal(statSync(path).mode & 0o777, 0o700, path);
     first.remove();
     assert.equal(existsSync(first.path), false);
     assert.ok(existsSync(second.path));
     second.remove();
+    assert.deepEqual(readdirSync(join(base, 'termshim')), []);
   });
 
   leakTest('remove takes along what is in it, and can be called twice', (scope) => {
@@ -66,6 +71,44 @@ describe('createPrivateDirectory', () => {
       assert.deepEqual(readdirSync(join(base, 'termshim')), []);
     });
   }
+});
+
+describe('takeAbandonedPlaces', () => {
+  leakTest('not what this process has, nor what it removed', (scope) => {
+    useRuntimeDirectory(scope);
+    const { remove } = createPrivateDirectory('test');
+    assert.deepEqual(takeAbandonedPlaces(), []);
+    remove();
+    assert.deepEqual(takeAbandonedPlaces(), []);
+  });
+
+  leakTest('one by one: who has it keeps it from the others', async (scope) => {
+    const base = useRuntimeDirectory(scope);
+    const owner = startFixture('owner-of-a-directory', ['test']);
+    await once(owner.stdout as NodeJS.ReadableStream, 'readable');
+    owner.kill('SIGKILL');
+    await once(owner, 'close');
+    const [place] = takeAbandonedPlaces();
+    assert.deepEqual(takeAbandonedPlaces(), []);
+    assert.match(place?.directories.join() ?? '', /\/test-\w{6}$/);
+    place?.close();
+    const [again] = takeAbandonedPlaces();
+    again?.remove();
+    again?.close();
+    assert.deepEqual(readdirSync(join(base, 'termshim')), []);
+  });
+
+  test('of three that make and remove, and one that sweeps all the time, nobody loses anything', async (scope) => {
+    const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
+    const makers = Array.from({ length: 3 }, () => runFixture('private-directories-under-sweep', ['make'], { env }));
+    const sweeper = startFixture('private-directories-under-sweep', ['sweep'], { env });
+    for (const { stdout, stderr, code } of await Promise.all(makers)) {
+      assert.deepEqual({ stdout, stderr, code }, { stdout: '300 whole\n', stderr: '', code: 0 });
+    }
+    assert.equal(sweeper.exitCode, null);
+    sweeper.kill('SIGKILL');
+    await once(sweeper, 'exit');
+  });
 });
 
 describe('atExit', () => {

@@ -1,79 +1,141 @@
 /*
- * What the daemon of a user does at its start with the containers of others. What could break: it ends those of a daemon that
- * lives, or of a pid that was used again; it ends nothing; it forgets what it could not end.
+ * What a daemon does at its start with what killed processes have left. What could break: it ends containers of a daemon
+ * that lives; it removes a directory that its owner is just making, or that another daemon is sweeping; it ends nothing; it
+ * forgets what it could not end; it stops at a record that it cannot read. The owner is a real process that is killed, or is
+ * not.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { identify } from '../../src/runtime/pty/process-table.js';
 import { writeOwnRecord } from '../../src/shim/own-record.js';
 import { sweep } from '../../src/shim/sweep.js';
+import { useRuntimeDirectory } from '../helpers/dialer.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { startFixture } from '../helpers/fixture.js';
 
-interface Place {
+interface Stage {
+  /** The runtime directory. */
+  base: string;
+  /** The private directory of a process that lives. */
   directory: string;
+  owner: ChildProcess;
   /** The commands that the runtime got. */
   calls: () => string[];
-  swept: () => Promise<{ ids: string[]; faults: string[] }>;
+  record: () => void;
+  kill: () => Promise<void>;
 }
 
-/** A container directory of a daemon, with a runtime that answers as told. */
-function openPlace(t: TestContext, daemon: { pid: number; startTime: number }, deleting = 'exit 0'): Place {
-  const top = temporaryDirectory(t);
-  const before = process.env['XDG_RUNTIME_DIR'];
-  process.env['XDG_RUNTIME_DIR'] = top;
-  t.after(() => {
-    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
-    else process.env['XDG_RUNTIME_DIR'] = before;
-  });
-  const directory = join(top, 'termshim', 'container-abc');
-  mkdirSync(directory, { recursive: true });
+/** A process with a private directory of that kind, and a runtime that answers as told. */
+async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promise<Stage> {
+  const top = useRuntimeDirectory(t);
+  const owner = startFixture('owner-of-a-directory', [prefix]);
+  t.after(() => owner.kill('SIGKILL'));
+  const [line] = (await once(createInterface({ input: owner.stdout as NodeJS.ReadableStream }), 'line')) as [string];
   const calls = join(top, 'calls');
   writeFileSync(calls, '');
   const state = JSON.stringify({ ociVersion: '1', id: 'demo', status: 'running', pid: 7, bundle: '/bundle' });
   const cases = `case " $* " in *" state "*) echo '${state}';; *" delete "*) echo delete >>${calls}; ${deleting};; esac`;
   const runtime = writeProgram({ path: (name) => join(top, name) }, 'runtime', cases);
-  writeOwnRecord(directory, { id: 'demo', bundle: '/bundle', runtime: [runtime], daemon });
-  writeFileSync(join(directory, 'init.pid'), '7');
   return {
-    directory,
+    base: join(top, 'termshim'),
+    directory: line,
+    owner,
     calls: () => readFileSync(calls, 'utf8').split('\n').slice(0, -1),
-    async swept() {
-      const [ids, faults]: [string[], string[]] = [[], []];
-      await sweep({ onSwept: (id) => ids.push(id), onFault: (error) => faults.push(error.message) });
-      return { ids, faults };
+    record() {
+      writeOwnRecord(line, { id: 'demo', bundle: '/bundle', runtime: [runtime] });
+      writeFileSync(join(line, 'init.pid'), '7');
+    },
+    async kill() {
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
     },
   };
 }
 
-test('a daemon that lives keeps its containers', async (t) => {
-  const { directory, calls, swept } = openPlace(t, identify(process.pid));
-  assert.deepEqual(await swept(), { ids: [], faults: [] });
+async function swept(): Promise<{ ids: string[]; faults: string[] }> {
+  const [ids, faults]: [string[], string[]] = [[], []];
+  await sweep({ onSwept: (id) => ids.push(id), onFault: (error) => faults.push(error.message) });
+  return { ids, faults };
+}
+
+const nothing = { ids: [], faults: [] };
+
+for (const prefix of ['exec', 'pty', 'runtime', 'attach', 'web', 'container']) {
+  test(`${prefix}: a directory is its owner's while that lives, and gone once it was killed`, async (t) => {
+    const { base, directory, kill } = await open(t, prefix);
+    writeFileSync(join(directory, 'process.json'), '{"env":["SECRET=1"]}');
+    assert.deepEqual(await swept(), nothing);
+    assert.ok(existsSync(join(directory, 'process.json')));
+    await kill();
+    assert.deepEqual(await swept(), nothing);
+    assert.deepEqual(readdirSync(base), []);
+  });
+}
+
+test('a daemon that lives keeps its containers, and of one that was killed they are ended', async (t) => {
+  const { base, directory, calls, record, kill } = await open(t, 'container');
+  record();
+  assert.deepEqual(await swept(), nothing);
   assert.deepEqual(calls(), []);
   assert.ok(existsSync(directory));
-});
-
-test('another process with its pid is not the daemon', async (t) => {
-  const { directory, calls, swept } = openPlace(t, { pid: process.pid, startTime: 1 });
+  await kill();
   assert.deepEqual(await swept(), { ids: ['demo'], faults: [] });
   assert.deepEqual(calls(), ['delete']);
-  assert.ok(!existsSync(directory));
+  assert.deepEqual(readdirSync(base), []);
 });
 
 test('what could not be ended is told, and stays for the next daemon', async (t) => {
-  const { directory, swept } = openPlace(t, { pid: process.pid, startTime: 1 }, 'echo busy >&2; exit 1');
-  const { ids, faults } = await swept();
-  assert.deepEqual(ids, []);
-  assert.match(faults.join('\n'), /^runtime delete failed: busy$/);
-  assert.ok(existsSync(directory));
+  const { directory, record, kill } = await open(t, 'container', 'echo busy >&2; exit 1');
+  record();
+  await kill();
+  for (const daemon of ['first', 'second']) {
+    const { ids, faults } = await swept();
+    assert.deepEqual(ids, [], daemon);
+    assert.match(faults.join('\n'), /^runtime delete failed: busy$/, daemon);
+    assert.ok(existsSync(directory), daemon);
+  }
 });
 
-test('a directory without a record is being made just now', async (t) => {
-  const { directory, swept } = openPlace(t, identify(process.pid));
-  const other = join(directory, '..', 'container-new');
-  mkdirSync(other);
-  assert.deepEqual(await swept(), { ids: [], faults: [] });
-  assert.ok(existsSync(other));
+test('a record that nobody can read is told, and keeps nobody else’s from being swept', async (t) => {
+  const { base, directory, kill } = await open(t, 'container');
+  const other = startFixture('owner-of-a-directory', ['exec']);
+  await once(other.stdout as NodeJS.ReadableStream, 'readable');
+  writeFileSync(join(directory, 'record.json'), '{');
+  await kill();
+  other.kill('SIGKILL');
+  await once(other, 'exit');
+  const { ids, faults } = await swept();
+  assert.deepEqual(ids, []);
+  assert.equal(faults.length, 1);
+  assert.match(faults[0] ?? '', /^cannot read .*record\.json: /);
+  assert.deepEqual(readdirSync(base), [directory.split('/').at(-2)]);
+});
+
+test('two daemons at once end a container once', async (t) => {
+  const { base, calls, record, kill } = await open(t, 'container', 'sleep 0.2');
+  record();
+  await kill();
+  const both = await Promise.all([swept(), swept()]);
+  assert.deepEqual(
+    both.flatMap(({ ids }) => ids),
+    ['demo'],
+  );
+  assert.deepEqual(calls(), ['delete']);
+  assert.deepEqual(readdirSync(base), []);
+});
+
+test('what is not a place is left alone: files of a daemon, a link, a directory of another program', async (t) => {
+  const { base, directory } = await open(t, 'exec');
+  const outside = join(base, '..', 'outside');
+  mkdirSync(outside);
+  for (const name of ['daemon.sock', 'daemon.log']) writeFileSync(join(base, name), '');
+  mkdirSync(join(base, 'shims'));
+  const before = readdirSync(base).toSorted();
+  assert.deepEqual(await swept(), nothing);
+  assert.deepEqual(readdirSync(base).toSorted(), before);
+  assert.ok(existsSync(dirname(directory)));
 });

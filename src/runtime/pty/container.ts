@@ -5,11 +5,12 @@
  * - `exec.fifo`: there from `create` to `start`, the first process waits on it;
  * - `exec-PID-STARTTIME`: one empty file for each process that `exec` made.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TermshimError } from '../../os/errors.js';
 import { parseId } from '../container-id.js';
 import { errnoOf, fileError } from '../../os/file-error.js';
+import { assertTrusted } from '../../os/directory-trust.js';
 import { replaceFile } from '../../os/replace-file.js';
 import type { OciStatus } from '../oci-state.js';
 import { findLive, type ProcessIdentity } from './process-table.js';
@@ -39,7 +40,7 @@ export function claimContainer(root: string, record: ContainerRecord): Container
   const directory = containerDirectory(root, record.id);
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    assertOwn(root);
+    assertTrusted(root, 'ours');
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     if (error instanceof TermshimError) throw error;
@@ -105,11 +106,8 @@ function execName({ pid, startTime }: ProcessIdentity): string {
   return `exec-${pid}-${startTime}`;
 }
 
-/** The default root may stand in /tmp, where somebody else can have made it first. */
-function assertOwn(root: string): void {
-  if (statSync(root).uid !== process.geteuid?.()) throw failure(`the state directory ${root} belongs to another user`);
-}
-
+/** The default root may stand in /tmp, where somebody else can have made it first, with records of what we shall kill. */
 function containerDirectory(root: string, id: string): string {
+  assertTrusted(root, 'ours');
   return join(root, parseId(id));
 }

@@ -1,0 +1,52 @@
+/*
+ * Whom a directory lets in: the rule of src/os/directory-trust.ts. Where it says no, Node says why.
+ */
+#include "launcher.h"
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_open_to_others(const struct stat *found) { return (found->st_mode & (S_IWGRP | S_IWOTH)) != 0; }
+
+static unsigned read_number(const char *path, const char *format) {
+  unsigned number = 0;
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  if (fscanf(file, format, &number) != 1) number = 0;
+  fclose(file);
+  return number;
+}
+
+/* In a user namespace the host's root is nobody that it knows. Outside of them there are UINT_MAX users. */
+static bool is_unknown_here(uid_t uid) {
+  return uid == read_number("/proc/sys/kernel/overflowuid", "%u") &&
+         read_number("/proc/self/uid_map", "%*u %*u %u") != UINT_MAX;
+}
+
+static bool is_of_the_system(const struct stat *found) {
+  return found->st_uid == 0 || found->st_uid == geteuid() || is_unknown_here(found->st_uid);
+}
+
+/* Whether nobody else can exchange what is in `path`, a real path, for something else. */
+static bool is_kept(const char *path) {
+  struct stat found;
+  if (lstat(path, &found) < 0 || !is_of_the_system(&found)) return false;
+  return !is_open_to_others(&found) || (found.st_mode & S_ISVTX) != 0;
+}
+
+bool is_trusted_directory(const char *path) {
+  struct stat found;
+  char above[PATH_MAX];
+  if (lstat(path, &found) < 0 || !S_ISDIR(found.st_mode)) return false;
+  if (found.st_uid != 0 && found.st_uid != geteuid()) return false;
+  if (is_open_to_others(&found) || realpath(path, above) == NULL) return false;
+  for (char *slash; (slash = strrchr(above, '/')) != above;) {
+    *slash = 0;
+    if (!is_kept(above)) return false;
+  }
+  return is_kept("/");
+}
