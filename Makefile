@@ -9,8 +9,10 @@ export STRICT ?=
 ARCH    := $(shell node -p process.arch)
 ADDON   := prebuilds/linux-$(ARCH)/termshim.node
 ASAN    := build/asan/termshim.node
-# The launcher finds the package by its own path, so both builds of it stand one level below the top.
+# The launcher finds the package by its own path, so both builds of it stand one level below the top. It is static: nothing
+# that LD_PRELOAD names gets into it.
 LAUNCHER      := bin/containerd-shim-termshim-v2
+PROGRAMS      := $(LAUNCHER) bin/termshim bin/termshim-runtime-pty bin/termshim-log-driver
 LAUNCHER_ASAN := build/containerd-shim-termshim-v2
 # Mounts and unmounts, each time in a process of its own.
 MOUNTER       := bin/termshim-mounter
@@ -64,7 +66,7 @@ SUITE ?= trixie
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(LAUNCHER) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
+build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
 	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/{log-driver,runtime-pty}.ts \
@@ -124,7 +126,7 @@ install: ## install the commands under PREFIX (/usr/local)
 	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error ./build/termshim-*.tgz
 
 clean: ## remove everything that was built or installed here
-	rm -rf build dist prebuilds node_modules $(LAUNCHER) $(MOUNTER)
+	rm -rf build dist prebuilds node_modules $(PROGRAMS) $(MOUNTER)
 
 # Debian's packages, for those who may install them; without them the tests that need one say so.
 packages:
@@ -162,7 +164,11 @@ $(ASAN): $(SOURCES) native/addon.h Makefile
 	  -shared $(SOURCES) -o $@
 
 $(LAUNCHER): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
-	$(CC) $(PROGRAM_CFLAGS) -O2 $(LAUNCHER_SOURCES) -o $@
+	$(CC) $(PROGRAM_CFLAGS) -O2 -s -static $(LAUNCHER_SOURCES) -o $@
+
+# The name of the file says which program it is.
+$(filter-out $(LAUNCHER),$(PROGRAMS)): $(LAUNCHER)
+	cp $< $@
 
 $(LAUNCHER_ASAN): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	@mkdir -p $(@D)

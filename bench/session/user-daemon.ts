@@ -7,7 +7,7 @@ import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { CreateOptions } from '../../src/ttrpc/gen/termshim/options.js';
 import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { packAny } from '../../src/ttrpc/message.js';
-import { ptyRuntimePath } from '../../test/helpers/fake-runtime.js';
+import { ptyRuntimeProgram } from '../../test/helpers/fake-runtime.js';
 import { termshimCommand } from '../../test/helpers/run-command.js';
 import type { Stage } from '../../test/helpers/stage.js';
 import { startReady, stop } from '../child.js';
@@ -41,7 +41,7 @@ export interface BenchSession {
 }
 
 const size = { columns: 80, rows: 24 };
-const runtime = { runtimeName: 'pty', runtimeCommand: [process.execPath, ptyRuntimePath] };
+const runtime = { runtimeName: 'pty', runtimeCommand: [ptyRuntimeProgram] };
 
 export async function startUserDaemon(stage: Stage, way: Way, placement: Placement): Promise<UserDaemon> {
   const directory = stage.path(way.name.replaceAll(' ', '-'));

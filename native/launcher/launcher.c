@@ -1,7 +1,7 @@
 /*
- * containerd-shim-termshim-v2, the program that containerd executes.
+ * The programs of bin/: each executes Node for its bundle, in an environment that is Node's to have (node.c, environment.c).
  *
- * Nearly every `start` finds the daemon of its namespace alive, and nearly every `delete` finds nothing left to do:
+ * containerd-shim-termshim-v2 does more. Nearly every `start` finds the daemon of its namespace alive, and nearly every `delete` finds nothing left to do:
  * they are answered here, in a millisecond. All else is Node's, which needs tens of them only to begin: the first start
  * of a namespace, the `delete` after a crash, `-info`, and whatever is in any doubt. So nothing here reports an error,
  * except that Node cannot be executed.
@@ -46,59 +46,32 @@ static bool answer(const struct call *call, struct rest *rest) {
   return false;
 }
 
-static int fail(const char *what, const char *which) {
-  fprintf(stderr, "containerd-shim-termshim-v2: %s %s: %s\n", what, which, strerror(errno));
-  return 1;
-}
-
-/* dist/bundle/shim/main.cjs of the package in whose bin/ this program stands, whatever link it was executed by. */
-static bool find_script(char *into, size_t size) {
+/* By the file's own name, whatever link it was executed by. A build for tests is the shim's. */
+static const struct program *find_program(void) {
+  static const struct program programs[] = {
+      {"containerd-shim-termshim-v2", "shim/main"},
+      {"termshim", "cli/main"},
+      {"termshim-runtime-pty", "cli/runtime-pty"},
+      {"termshim-log-driver", "cli/log-driver"},
+  };
   char self[PATH_MAX];
-  *into = 0;
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (length < 0) return false;
-  self[length] = 0;
-  for (int level = 0; level < 2; level++) {
-    char *slash = strrchr(self, '/');
-    if (slash == NULL) return false;
-    *slash = 0;
-  }
-  return (size_t)snprintf(into, size, "%s/dist/bundle/shim/main.cjs", self) < size;
-}
-
-/* Returns the exit status, if it returns. A lock goes on as `--lock-fd N`, before the arguments of containerd. */
-static int execute_node(int argc, char **argv, const struct rest *rest) {
-  char script[PATH_MAX];
-  char number[12];
-  const char *node = getenv("TERMSHIM_NODE");
-  if (node == NULL || *node == 0) node = "node";
-  if (!find_script(script, sizeof script) || access(script, R_OK) < 0)
-    return fail("must stay in its package, where links may lead to it: cannot read", script);
-  const char **arguments = calloc((size_t)argc + 5, sizeof *arguments);
-  if (arguments == NULL || !give_back(&rest->question)) return fail("cannot execute", node);
-  const char **next = arguments;
-  *next++ = node;
-  /* containerd reads stderr as a part of the answer. */
-  *next++ = "--no-warnings";
-  *next++ = script;
-  if (rest->lock >= 0) {
-    snprintf(number, sizeof number, "%d", rest->lock);
-    *next++ = "--lock-fd";
-    *next++ = number;
-  }
-  for (int i = 1; i < argc; i++)
-    *next++ = argv[i];
-  /* Node 20 reads these files whenever it starts, for 40 ms; nobody here speaks TLS. */
-  unsetenv("NODE_EXTRA_CA_CERTS");
-  execvp(node, (char **)arguments);
-  int status = fail("cannot execute Node.js (TERMSHIM_NODE, or node in PATH):", node);
-  free(arguments);
-  return status;
+  self[length < 0 ? 0 : length] = 0;
+  const char *slash = strrchr(self, '/');
+  for (size_t i = 1; slash != NULL && i < sizeof programs / sizeof *programs; i++)
+    if (strcmp(slash + 1, programs[i].name) == 0) return &programs[i];
+  return &programs[0];
 }
 
 int main(int argc, char **argv) {
+  const struct program *program = find_program();
   struct call call = {0};
   struct rest rest = {.lock = -1};
-  if (parse_call(argv, &call) && answer(&call, &rest)) return 0;
-  return execute_node(argc, argv, &rest);
+  bool is_shim = strcmp(program->bundle, "shim/main") == 0;
+  if (is_shim && parse_call(argv, &call) && answer(&call, &rest)) return 0;
+  if (!give_back(&rest.question)) {
+    fprintf(stderr, "%s: cannot give stdin back: %s\n", program->name, strerror(errno));
+    return 1;
+  }
+  return execute_node(program, argc, argv, rest.lock);
 }

@@ -18,6 +18,18 @@ enum { HASH_DIGITS = 16, ADDRESS_LENGTH = sizeof ADDRESS_START - 1 + HASH_DIGITS
 /* An id of this length keeps every length in a frame below 128: one byte each. containerd's ids have at most 76. */
 enum { MOST_ID = 90 };
 
+struct program {
+  const char *name;
+  /* Below dist/bundle, without its ending. */
+  const char *bundle;
+};
+
+/* Takes from the environment what is not for Node. False with errno. */
+bool clean_environment(void);
+
+/* Returns the exit status, if it returns. A lock goes on as `--lock-fd N`, before the other arguments; -1 is none. */
+int execute_node(const struct program *program, int argc, char **argv, int lock);
+
 /* containerd's words, each behind its flag; NULL for what it left out. */
 struct call {
   const char *namespace;

@@ -82,7 +82,7 @@ async function startNewDaemon(directory: string): Promise<StartedDaemon> {
   using listener = listen(socket);
   using stderr = OwnedFd.open(log, flags, `the log ${log}`);
   try {
-    await spawnDaemon({ command: [daemonScript, ...pairs], listener, stderr });
+    await spawnDaemon({ script: daemonScript, args: pairs, listener, stderr });
     return { connection: await connectTtrpc(socket), lastWords: () => lastLine(log) };
   } catch (error) {
     rmSync(socket, { force: true });

@@ -13,6 +13,7 @@ import { openLog } from '../log/log.js';
 import { readLogOptions } from '../log/options.js';
 import { errorLine } from '../os/error-line.js';
 import { TermshimError, check } from '../os/errors.js';
+import { beginProgram } from '../os/own-program.js';
 
 const help = `Usage: termshim-log-driver log-path FILE [NAME VALUE]...
 
@@ -34,6 +35,7 @@ Examples:
   $ nerdctl run -d --log-driver 'binary:///usr/local/bin/termshim-log-driver?log-path=/var/log/c1.log' busybox top
 `;
 
+beginProgram();
 main().catch((error: unknown) => {
   complain(error);
   process.exitCode = 1;

@@ -5,9 +5,12 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.js';
 import { exitWithError } from './exit.js';
+import { beginProgram } from '../os/own-program.js';
 import { printAtOnce } from './print-at-once.js';
 import { globalShimOption, passShimOn } from './shim-option.js';
 import { loadVerb, verbStub, verbs } from './verbs.js';
+
+beginProgram();
 
 const program = new Command('termshim')
   .description('gives OCI containers their terminal: runs -it containers, and copies consoles')

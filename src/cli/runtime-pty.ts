@@ -7,6 +7,7 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { messageOf } from '../os/errors.js';
+import { beginProgram } from '../os/own-program.js';
 import { placeOfUser } from '../os/runtime-directory.js';
 import { version } from '../version.js';
 import { printAtOnce } from './print-at-once.js';
@@ -125,6 +126,7 @@ verb('resume <id>', 'let a paused container go on').action(async (id: string) =>
   resume(root(), id);
 });
 
+beginProgram();
 void main();
 
 async function main(): Promise<never> {

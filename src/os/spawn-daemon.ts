@@ -3,10 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileError } from './file-error.js';
 import type { OwnedFd } from './owned-fd.js';
+import { ownCommand } from './own-program.js';
 
 export interface SpawnDaemonOptions {
-  /** A script for the Node that runs this one, and its arguments. */
-  command: readonly string[];
+  /** Of the daemon. */
+  script: string;
+  args: readonly string[];
   /** What it serves. */
   listener: OwnedFd;
   /** Where it says why it fails; /dev/null without one. */
@@ -14,8 +16,10 @@ export interface SpawnDaemonOptions {
 }
 
 /** Settles with the pid when the program runs. The descriptors stay the caller's: the daemon has its own, as 3 and 2. */
-export async function spawnDaemon({ command, listener, stderr }: SpawnDaemonOptions): Promise<number> {
-  const child = spawn(process.execPath, command, {
+export async function spawnDaemon({ script, args, listener, stderr }: SpawnDaemonOptions): Promise<number> {
+  const command = ownCommand(script, args);
+  const child = spawn(command.program, command.args, {
+    env: command.env,
     // The directory that it was started in may be removed while it lives.
     cwd: '/',
     // Out of reach of what a terminal sends, and of whoever signals our process group.

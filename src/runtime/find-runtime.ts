@@ -55,7 +55,7 @@ export function isPtyRuntime(command: readonly string[]): boolean {
 const ptyProgram = join(packageRoot, 'bin/termshim-runtime-pty');
 
 function ptyRuntime(): RuntimeProgram {
-  return { name: 'pty', command: [process.execPath, ptyProgram] };
+  return { name: 'pty', command: [ptyProgram] };
 }
 
 function notFound(reason: string): never {

@@ -137,11 +137,10 @@ function canEnter(path: string): boolean {
 
 /**
  * Ours, but not the socket at which systemd hears from whoever started us: runc would give it to the container, and
- * `start` would wait for what the container has to say. Nor the certificates that Node 20 reads whenever it starts, for
- * 40 ms: the embedded runtime speaks no TLS.
+ * `start` would wait for what the container has to say.
  */
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, NOTIFY_SOCKET: undefined, NODE_EXTRA_CA_CERTS: undefined };
+  return { ...process.env, NOTIFY_SOCKET: undefined };
 }
 
 interface Ending {

@@ -7,8 +7,11 @@ import { parseArgs } from 'node:util';
 import { addon } from '../native/addon.js';
 import { errorLine } from '../os/error-line.js';
 import { check } from '../os/errors.js';
+import { beginProgram } from '../os/own-program.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { serveDaemon } from './serve-daemon.js';
+
+beginProgram();
 
 const { values } = parseArgs({
   options: {

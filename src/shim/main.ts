@@ -8,7 +8,9 @@ import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { errorLine } from '../os/error-line.js';
 import { TermshimError } from '../os/errors.js';
+import { beginProgram } from '../os/own-program.js';
 
+beginProgram();
 main().catch((error: unknown) => {
   writeSync(2, errorLine(error));
   process.exitCode = 1;

@@ -16,6 +16,7 @@ import { eventMessage } from './event-message.js';
 import { watchIdle } from './idle.js';
 import { type Log, createLog } from './log.js';
 import { type Publisher, createPublisher } from './publisher.js';
+import { writeReport } from './report.js';
 import { shimService } from './shim-service.js';
 import { sweep } from './sweep.js';
 import { taskServices } from './task-service.js';
@@ -119,6 +120,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   process.on('uncaughtException', (error) =>
     log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
   );
+  process.on('SIGUSR1', () => writeReport(log, tasks));
   idle.changed();
   return { tasks, endWhenEmpty };
 }

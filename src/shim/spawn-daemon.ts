@@ -25,8 +25,8 @@ export interface ShimDaemonOptions {
 /** Settles with the pid when the program runs. */
 export async function spawnShimDaemon(options: ShimDaemonOptions): Promise<number> {
   using log = openLog(options.bundle);
-  const command = [daemonScript, ...argumentsOf(options)];
-  const pid = await spawnDaemon({ command, listener: options.listener, stderr: log });
+  const args = argumentsOf(options);
+  const pid = await spawnDaemon({ script: daemonScript, args, listener: options.listener, stderr: log });
   try {
     makeLikelierVictim(pid);
   } catch (error) {

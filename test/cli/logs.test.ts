@@ -15,7 +15,7 @@ import { openDescriptors } from '../helpers/descriptors.js';
 import type { Scope } from '../helpers/leak-free.js';
 import { criEntry, jsonEntry, timeOfEntry } from '../helpers/log-lines.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { startTermshim, termshim, termshimPath } from '../helpers/termshim.js';
+import { startTermshim, termshim, termshimProgram } from '../helpers/termshim.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 import { WrittenLog } from '../helpers/written-log.js';
 
@@ -125,8 +125,7 @@ describe('logs of a file', () => {
       '-c',
       '"$@" | head -n1; echo "${PIPESTATUS[*]}"',
       '-',
-      process.execPath,
-      termshimPath,
+      termshimProgram,
       'logs',
       log.path,
     ]);
@@ -191,8 +190,7 @@ describe('logs --follow of a file', () => {
       '-c',
       '"$@" | grep -m1 ready; echo "${PIPESTATUS[*]}"',
       '-',
-      process.execPath,
-      termshimPath,
+      termshimProgram,
       'logs',
       '-f',
       log.path,

@@ -28,7 +28,7 @@ import {
 } from '../helpers/fake-daemon.js';
 import type { Scope } from '../helpers/leak-free.js';
 import { missing } from '../helpers/requirement.js';
-import { startTermshim, termshim, termshimPath } from '../helpers/termshim.js';
+import { startTermshim, termshim, termshimProgram } from '../helpers/termshim.js';
 import { waitFor } from '../helpers/wait-for.js';
 
 const list = [session('web'), session('web', { execId: 'shell' }), endedSession('db', 137)];
@@ -153,7 +153,7 @@ describe('a reader that leaves early', () => {
     test(`of ${args.join(' ')} is no error: the status is that of SIGPIPE`, async (t) => {
       const { env } = serveFakeDaemon(t, { list: many });
       const script = '"$@" | head -c 10 >/dev/null; echo "${PIPESTATUS[0]}"';
-      const shell = spawn('bash', ['-c', script, 'bash', process.execPath, termshimPath, ...args], { env });
+      const shell = spawn('bash', ['-c', script, 'bash', termshimProgram, ...args], { env });
       const [stdout, stderr] = await Promise.all([readAll(shell.stdout), readAll(shell.stderr)]);
       assert.deepEqual([stdout, stderr], ['141\n', '']);
     });
@@ -161,7 +161,7 @@ describe('a reader that leaves early', () => {
 
   test('one line at a time neither', async (t) => {
     const { env } = serveFakeDaemon(t, { list });
-    const shell = spawn('bash', ['-c', '"$@" | head -1', 'bash', process.execPath, termshimPath, 'ps'], { env });
+    const shell = spawn('bash', ['-c', '"$@" | head -1', 'bash', termshimProgram, 'ps'], { env });
     const [stdout, stderr] = await Promise.all([readAll(shell.stdout), readAll(shell.stderr)]);
     assert.match(stdout, /^ID .*\n$/);
     assert.equal(stderr, '');
@@ -170,7 +170,7 @@ describe('a reader that leaves early', () => {
 
 test('a full disk is told, with status 1', async (t) => {
   const { env } = serveFakeDaemon(t, { list });
-  const shell = spawn('sh', ['-c', '"$@" >/dev/full', 'sh', process.execPath, termshimPath, 'ps'], { env });
+  const shell = spawn('sh', ['-c', '"$@" >/dev/full', 'sh', termshimProgram, 'ps'], { env });
   const [stderr, [status]] = await Promise.all([readAll(shell.stderr), once(shell, 'exit')]);
   assert.match(stderr, /^termshim: cannot write to stdout: no space left on device \(ENOSPC\) \[ERR_SYSTEM\]\n$/);
   assert.equal(status, 1);

@@ -13,7 +13,7 @@ import { type Connection, connectTo } from '../helpers/console-offer.js';
 import { startContainer } from '../helpers/container.js';
 import { startClient, startCopy } from '../helpers/copy-command.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 
 /** What a dialer does, and how the line about it ends. */
 const wrongDialers: [what: string, act: (dialer: Connection) => void, ending: RegExp][] = [
@@ -121,7 +121,7 @@ const wrongPaths: [what: string, args: (stage: Stage) => string[], ending: RegEx
 for (const [what, args, ending] of wrongPaths) {
   test(`refused: ${what}`, async (t) => {
     const stage = openStage(t);
-    const { stderr, status } = await runToEnd([process.execPath, termshimPath, ...args(stage)], {
+    const { stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
       env: stage.env,
       timeoutMs: 3000,
     });
@@ -145,7 +145,7 @@ test('a temporary directory whose path is too long for a socket is refused', asy
   const place = stage.path('d'.repeat(100));
   spawnSync('mkdir', [place]);
   const env = { ...stage.env, XDG_RUNTIME_DIR: place };
-  const { stderr, status } = await runToEnd([process.execPath, termshimPath, ...copyArgs(stage)], { env });
+  const { stderr, status } = await runToEnd([termshimProgram, ...copyArgs(stage)], { env });
   assert.match(stderr, /^termshim: .* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
   assert.equal(status, 1);
   assert.deepEqual(spawnSync('find', [place, '-name', 'pty*']).stdout.toString(), '');
@@ -155,7 +155,7 @@ test('a socket at the place that another copy listens at is left to it', async (
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--console-socket', stage.path('s')]);
   const args = [...copyArgs(stage), '--console-socket', copy.consoleSocket];
-  const { stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
   assert.match(stderr, /^termshim: .* \[ERR_SOCKET_IN_USE\]\n$/);
   assert.equal(status, 1);
   assert.equal(existsSync(copy.consoleSocket), true);

@@ -12,7 +12,7 @@ import { outcomeOf, runToEnd } from '../helpers/command.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { missingFor, runCommand, runtimeCommand, runtimeNames } from '../helpers/run-command.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
 interface BadInput {
@@ -137,7 +137,7 @@ const badInputs: BadInput[] = [
 for (const { name, args, code, words } of badInputs) {
   test(`refused: ${name}`, async (t) => {
     const stage = openStage(t);
-    const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args(stage)], {
+    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
       env: stage.env,
       timeoutMs: 5000,
     });
@@ -150,7 +150,7 @@ for (const { name, args, code, words } of badInputs) {
 test('refused: a rootfs that does not exist', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const args = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.path('nowhere'), '--', 'sh'];
-  const { stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
   assert.match(stderr, /^termshim: [^\n]*nowhere[^\n]* \[ERR_\w+\]\n$/);
   assert.equal(status, 1);
 });
@@ -189,7 +189,7 @@ test('a runtime that ends well but sends no console is waited for, and named', a
   const stage = openStage(t);
   const began = performance.now();
   const args = runWith(stage, 'exit 0');
-  const { stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
   assert.match(stderr, /^termshim: no console came[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
   assert.ok(performance.now() - began < 12_000);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { verbs } from '../../src/cli/verbs.js';
 import { runToEnd } from '../helpers/command.js';
 import { openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 
 /** Command lines that make no sense, with a word that the message must have. */
 const usageErrors: [args: string[], words: RegExp][] = [
@@ -81,7 +81,7 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
   const stage = openStage(t);
   for (const [args, words] of usageErrors) {
     await t.test(`termshim ${args.join(' ')}`, async () => {
-      const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+      const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
       assert.match(stderr, /^error: [^\n]*\n$/);
       assert.match(stderr, words);
       assert.deepEqual({ stdout, status }, { stdout: '', status: 2 });
@@ -92,7 +92,7 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
 test('--help and --version are no errors', async (t) => {
   const stage = openStage(t);
   for (const args of [['--help'], ['--version'], ...Array.from(verbs.keys(), (verb) => [verb, '--help'])]) {
-    const { stdout, stderr, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
     assert.ok(stdout.length > 0);
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   }

@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { serveFakeDaemon, session } from '../helpers/fake-daemon.js';
 import { missing } from '../helpers/requirement.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { type Tmux, startTmux } from '../helpers/tmux.js';
 
 const prompt = '[here]';
@@ -65,7 +65,7 @@ async function startShell(t: TestContext, { start, load }: ShellCase): Promise<{
   const { env } = serveFakeDaemon(t, { list: [session('web'), session('worker-7')] });
   for (const path of ['bin', 'home', 'home/bundle-1']) mkdirSync(stage.path(path));
   writeFileSync(stage.path('home/bundle.txt'), '');
-  symlinkSync(termshimPath, stage.path('bin/termshim'));
+  symlinkSync(termshimProgram, stage.path('bin/termshim'));
   const [PATH, HOME] = [`${stage.path('bin')}:${process.env['PATH']}`, stage.path('home')];
   const { XDG_RUNTIME_DIR } = env;
   const tmux = await startTmux({ ...stage, env: { ...stage.env, XDG_RUNTIME_DIR, PATH, HOME } });

@@ -1,6 +1,8 @@
 /*
  * The daemon of a user is killed, with containers. What could break: they stay for ever, with their ids, and nobody has their
- * terminals; the next daemon ends what is not its own to end, a container that got the id meanwhile. kill -9 of the real daemon, under real runtimes; their containers pay no heed to the end of their terminal.
+ * terminals; the next daemon ends what is not its own to end, a container that got the id meanwhile; directories stay that
+ * have the environment of a process in them. kill -9 of the real daemon, and of a command, under real runtimes, one of which
+ * is in the middle of an exec; their containers pay no heed to the end of their terminal.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -8,14 +10,21 @@ import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { makeBundle } from '../helpers/bundle.js';
 import { runToEnd } from '../helpers/command.js';
+import { fakeRuntime } from '../helpers/fake-runtime.js';
+import { sitAt } from '../helpers/human.js';
+import { missing } from '../helpers/requirement.js';
 import { type RuntimeName, missingFor, runCommand, runtimeNames } from '../helpers/run-command.js';
+import { startShimDaemon } from '../helpers/shim-daemon.js';
 import { type Stage, openStage } from '../helpers/stage.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { waitFor } from '../helpers/wait-for.js';
 
 const stubborn = ['sh', '-c', 'trap "" HUP TERM; while :; do sleep 0.1; done'];
 
-function containerDirectories(stage: Stage): string[] {
-  return readdirSync(`${stage.env['XDG_RUNTIME_DIR']}/termshim`).filter((name) => name.startsWith('container-'));
+/** Of all processes, by their names. */
+function directoriesOf(stage: Stage): string[] {
+  const names = readdirSync(`${stage.env['XDG_RUNTIME_DIR']}/termshim`, { recursive: true, encoding: 'utf8' });
+  return names.flatMap((name) => /^of-\d+-\w{6}\/([a-z]+)-\w{6}$/.exec(name)?.[1] ?? []).toSorted();
 }
 
 /** Starts a container, and kills the daemon under it. */
@@ -37,10 +46,10 @@ for (const runtime of runtimeNames) {
     skip: missingFor(runtime),
   }, async (t) => {
     const { stage, id } = await loseDaemon(t, runtime);
-    assert.equal(containerDirectories(stage).length, 1);
+    assert.deepEqual(directoriesOf(stage), ['container']);
     const again = await runToEnd(runCommand(runtime, stage, { id, command: ['echo', 'again'] }), { env: stage.env });
     assert.deepEqual(again, { stdout: 'again\n', stderr: '', status: 0 });
-    assert.deepEqual(containerDirectories(stage), []);
+    assert.deepEqual(directoriesOf(stage), []);
     await waitFor(() => !stage.processes().some((it) => it.commandLine.includes('trap')), 'the end of the container');
   });
 }
@@ -52,7 +61,41 @@ test('a container that got the id meanwhile is left alone', { skip: missingFor('
   assert.equal(spawnSync('runc', ['run', '-d', '--bundle', bundle, id], { stdio: 'ignore' }).status, 0);
   stage.after(() => spawnSync('runc', ['delete', '--force', id]));
   await runToEnd(runCommand('runc', stage, { command: ['true'] }), { env: stage.env });
-  assert.deepEqual(containerDirectories(stage), []);
+  assert.deepEqual(directoriesOf(stage), []);
   const { status } = JSON.parse(String(spawnSync('runc', ['state', id]).stdout)) as { status: string };
   assert.equal(status, 'running');
 });
+
+for (const [kind, begin] of [
+  ['a user’s', (stage: Stage) => runToEnd(runCommand('pty', stage, { command: ['true'] }), { env: stage.env })],
+  ['containerd’s', (stage: Stage) => startShimDaemon(stage)],
+] as const) {
+  test(`whatever it was doing, the next daemon, ${kind}, leaves nothing of it`, {
+    skip: missing('root'),
+  }, async (t) => {
+    const stage = openStage(t);
+    stage.letDaemonComplain();
+    const id = stage.newId();
+    const runtime = fakeRuntime(stage, { exec: 'exec sleep 1000' });
+    const bundle = makeBundle(stage, { args: ['sleep', '1000'], terminal: true, isHost: true });
+    const run = [termshimProgram, 'run', '-dt', '--name', id, '--runtime', runtime, '--bundle', bundle];
+    assert.equal((await runToEnd(run, { env: stage.env })).stdout, `${id}\n`);
+    sitAt(stage, [termshimProgram, 'exec', '-it', '-e', 'SECRET=1', id, '--', 'true']);
+    const all = ['attach', 'container', 'exec', 'pty', 'runtime'];
+    await waitFor(() => String(directoriesOf(stage)) === String(all), 'the exec to be under way');
+    assert.match(secretsIn(stage), /SECRET=1/);
+    for (const words of ['--namespace termshim', 'cli/main.cjs exec', 'sleep 1000']) {
+      const found = stage.processes().filter(({ commandLine }) => commandLine.includes(words));
+      assert.notEqual(found.length, 0, words);
+      for (const { pid } of found) process.kill(pid, 'SIGKILL');
+    }
+    assert.deepEqual(directoriesOf(stage), all);
+    await begin(stage);
+    await waitFor(() => directoriesOf(stage).length === 0, 'what was left to be gone');
+    assert.equal(secretsIn(stage), '');
+  });
+}
+
+function secretsIn(stage: Stage): string {
+  return String(spawnSync('grep', ['-rs', 'SECRET', `${stage.env['XDG_RUNTIME_DIR']}`]).stdout);
+}

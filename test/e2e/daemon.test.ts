@@ -6,11 +6,13 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/os/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
+import { packageRoot } from '../../src/package-root.js';
 import { outcomeOf, runToEnd } from '../helpers/command.js';
 import { makeBundle } from '../helpers/bundle.js';
 import { fakeRuntime } from '../helpers/fake-runtime.js';
@@ -92,11 +94,13 @@ test('a daemon that has a container does not stop', async (t) => {
 
 test('a daemon that cannot begin says why', async (t) => {
   const stage = openStage(t);
-  const preload = stage.path('preload.cjs');
-  const words = "if (process.argv[1].includes('daemon')) { console.error('the moon is full'); process.exit(7); }";
-  writeFileSync(preload, words);
-  const env = { ...stage.env, NODE_OPTIONS: `--require ${preload}` };
-  const { stdout, stderr, status } = await runToEnd(pty(stage, 'true'), { env });
+  // Another copy of the package, whose daemon ends at once.
+  for (const part of ['bin/termshim', 'dist/bundle', 'prebuilds', 'package.json']) {
+    cpSync(join(packageRoot, part), stage.path(part), { recursive: true });
+  }
+  writeFileSync(stage.path('dist/bundle/shim/daemon.cjs'), "console.error('the moon is full'); process.exit(7);");
+  const [, ...words] = pty(stage, 'true');
+  const { stdout, stderr, status } = await runToEnd([stage.path('bin/termshim'), ...words], { env: stage.env });
   assert.equal(stderr, 'termshim: the daemon could not begin: the moon is full [ERR_DAEMON_FAILED]\n');
   assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
   assert.equal(existsSync(`${directoryOf(stage)}/daemon.sock`), false);

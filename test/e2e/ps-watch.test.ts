@@ -13,11 +13,11 @@ import { type FakeDaemonOptions, serveFakeDaemon, session } from '../helpers/fak
 import { readFrom } from '../helpers/reader.js';
 import { missing } from '../helpers/requirement.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { startTermshim, termshimPath } from '../helpers/termshim.js';
+import { startTermshim, termshimProgram } from '../helpers/termshim.js';
 import { type Tmux, startTmux } from '../helpers/tmux.js';
 import { waitFor } from '../helpers/wait-for.js';
 
-const line = `${process.execPath} ${termshimPath} ps --watch`;
+const line = `${termshimProgram} ps --watch`;
 
 interface Watching {
   tmux: Tmux;

@@ -13,7 +13,7 @@ import { callRuntime, prepareContainer, startContainer } from '../helpers/contai
 import { isListening, startRecvtty } from '../helpers/recvtty-command.js';
 import { missingFor, runtimeNames } from '../helpers/run-command.js';
 import { openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import type { TtyProcess } from '../helpers/tty-process.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -91,9 +91,9 @@ test("works as runc's own tests use it", { skip: missingFor('runc') }, async (t)
   const stage = openStage(t);
   const script = `
     dir=$0; mkdir "$dir"
-    ("$1" "$2" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &`;
+    ("$1" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &`;
   const directory = stage.path('tty');
-  const start = ['bash', '-c', script, directory, process.execPath, termshimPath];
+  const start = ['bash', '-c', script, directory, termshimProgram];
   assert.equal((await runToEnd(start, { env: stage.env, stdio: 'ignore' })).status, 0);
   await waitFor(() => isListening(`${directory}/sock`), 'termshim recvtty to listen');
   const { id, bundle } = prepareContainer('runc', stage, { args: ['sh'], terminal: true });

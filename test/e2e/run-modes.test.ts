@@ -8,11 +8,11 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { makeBundle } from '../helpers/bundle.js';
 import { runToEnd } from '../helpers/command.js';
-import { fakeRuntime, ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { fakeRuntime, ptyRuntimeProgram } from '../helpers/fake-runtime.js';
 import { type Human, prompt, shellLine, sitAtShell } from '../helpers/human.js';
 import { missingFor, runCommand, runtimeNames } from '../helpers/run-command.js';
 import { type Stage, openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { waitFor } from '../helpers/wait-for.js';
 
 /** Starts the run, ends it with `work`, and answers with what the terminal showed and the status of the run. */
@@ -63,7 +63,7 @@ for (const runtime of runtimeNames) {
     const stage = openStage(t);
     const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', `trap "" TERM; ${loop}`), async (human) => {
       await human.sees('up\r\n');
-      const pid = pidOf(stage, (line) => line.includes('bin/termshim run'));
+      const pid = pidOf(stage, (line) => line.includes('cli/main.cjs run'));
       for (let count = 0; count < 3; count++) await terminate(pid);
     });
     assert.equal(status, 137);
@@ -84,7 +84,7 @@ test('runc: a stop gives the terminal back, and takes it again', { skip: missing
   await human.sees('inside$ ');
   for (const word of ['first', 'second']) {
     process.kill(
-      pidOf(stage, (line) => line.includes('bin/termshim run')),
+      pidOf(stage, (line) => line.includes('cli/main.cjs run')),
       'SIGTSTP',
     );
     await human.sees(prompt);
@@ -115,8 +115,8 @@ for (const [what, scripts, words] of failures) {
     if ('delete' in scripts) stage.letDaemonComplain();
     const bundle = makeBundle(stage, { args: ['sh', '-c', 'exit 0'], terminal: true, isHost: true });
     const runtime = fakeRuntime(stage, scripts);
-    const command = [process.execPath, termshimPath, 'run', '-it', '--name', id, '--runtime', runtime];
-    stage.after(() => runToEnd([process.execPath, ptyRuntimePath, 'delete', '--force', id], { env: stage.env }));
+    const command = [termshimProgram, 'run', '-it', '--name', id, '--runtime', runtime];
+    stage.after(() => runToEnd([ptyRuntimeProgram, 'delete', '--force', id], { env: stage.env }));
     const { shown, status } = await endAsBegun(stage, [...command, '--bundle', bundle], () => {});
     assert.match(shown, words);
     assert.equal(status, 1);

@@ -16,7 +16,7 @@ import { writeProgram } from '../helpers/fake-runtime.js';
 import { prompt, shellLine, sitAt, sitAtShell } from '../helpers/human.js';
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../helpers/run-command.js';
 import { openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -26,8 +26,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const script = `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`;
     const runtime = writeProgram(stage, 'runtime', script);
     const bundle = makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
-    const command = [termshimPath, 'run', '-t', '--runtime', runtime, '--bundle', bundle];
-    const child = spawn(process.execPath, command, { env: stage.env });
+    const command = ['run', '-t', '--runtime', runtime, '--bundle', bundle];
+    const child = spawn(termshimProgram, command, { env: stage.env });
     const outcome = outcomeOf(child);
     await waitFor(() => existsSync(hanging), 'the runtime to hang');
     child.kill(signal);
@@ -42,7 +42,7 @@ test('^C while the runtime hangs gives the prompt back', async (t) => {
   const runtime = writeProgram(stage, 'runtime', `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`);
   const bundle = makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
   const human = await sitAtShell(stage);
-  human.type(`${shellLine([termshimPath, 'run', '-it', '--runtime', runtime, '--bundle', bundle])}\r`);
+  human.type(`${shellLine([termshimProgram, 'run', '-it', '--runtime', runtime, '--bundle', bundle])}\r`);
   await waitFor(() => existsSync(hanging), 'the runtime to hang');
   human.type('\x03');
   await human.sees(prompt);
@@ -56,7 +56,7 @@ test('signals end a run whose reader has stopped reading', async (t) => {
   const exited = once(shell, 'exit');
   const writer = await waitFor(() => stage.processes().find((it) => it.commandLine === 'yes')?.pid, 'yes to run');
   await waitFor(() => isStuck(writer), 'yes to wait for a reader');
-  const termshim = stage.processes().find(({ commandLine }) => commandLine.startsWith(process.execPath))?.pid ?? 0;
+  const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'))?.pid ?? 0;
   const hasEnded = () => stage.processes().every(({ pid }) => pid !== termshim);
   for (let count = 0; count < 6 && !hasEnded(); count++) {
     process.kill(termshim, 'SIGTERM');
@@ -106,7 +106,7 @@ for (const runtime of runtimeNames) {
     const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
     const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], id, command: ['sh', '-c', script] }));
     await human.sees('ready');
-    const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('bin/termshim run'));
+    const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
     process.kill(termshim?.pid ?? 0, 'SIGKILL');
     assert.equal(await within(human.exited, 'the end of the terminal'), 137);
     const other = sitAt(stage, termshimCommand('attach', id));

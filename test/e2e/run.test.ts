@@ -15,7 +15,7 @@ import { makeBundle } from '../helpers/bundle.js';
 import { missing } from '../helpers/requirement.js';
 import { missingFor, runCommand, runtimeNames } from '../helpers/run-command.js';
 import { openStage } from '../helpers/stage.js';
-import { termshimPath } from '../helpers/termshim.js';
+import { termshimProgram } from '../helpers/termshim.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
 for (const runtime of runtimeNames) {
@@ -177,7 +177,7 @@ test('--name is the container id', { skip: missingFor('runc') }, async (t) => {
 test('a run without --name leaves nothing either', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const args = ['run', '-t', '--rootfs', stage.rootfs, '--', 'cat', '/proc/self/cgroup'];
-  const { stdout, status } = await runToEnd([process.execPath, termshimPath, ...args], { env: stage.env });
+  const { stdout, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
   assert.equal(status, 0);
   const id = /:\/(termshim-[0-9a-f]{12})\r/.exec(stdout)?.[1];
   assert.ok(id !== undefined, `no generated id in ${stdout}`);
@@ -188,7 +188,7 @@ test('the pty runtime is the default where neither a bundle nor a rootfs is name
   const stage = openStage(t);
   const file = stage.path('here');
   const script = `pwd >${file}; exit 4`;
-  const command = [process.execPath, termshimPath, 'run', '-t', '--', 'sh', '-c', script];
+  const command = [termshimProgram, 'run', '-t', '--', 'sh', '-c', script];
   const { status } = await runToEnd(command, { env: stage.env, cwd: stage.directory });
   assert.equal(status, 4);
   assert.equal(readFileSync(file, 'utf8').trim(), stage.directory);

@@ -84,7 +84,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     const id = stage.newId();
     stage.after(() => remove(stage, id));
     const tmux = await startSession(stage, runtime, id);
-    const client = stage.processes().find(({ commandLine }) => commandLine.includes('bin/termshim run'));
+    const client = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
     process.kill(client?.pid ?? 0, 'SIGKILL');
     await tmux.shows(/status 137/);
     // Nobody could restore the terminal; `stty sane` and ^J, as ever, do.
@@ -104,7 +104,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     stage.after(() => remove(stage, id));
     const tmux = await startSession(stage, runtime, id);
     process.kill(await tmux.serverPid(), 'SIGKILL');
-    const isClient = ({ commandLine }: { commandLine: string }): boolean => commandLine.includes('bin/termshim run');
+    const isClient = ({ commandLine }: { commandLine: string }): boolean => commandLine.includes('cli/main.cjs run');
     await waitFor(() => !stage.processes().some(isClient), 'termshim to be gone');
     const { stdout } = await runToEnd(termshimCommand('ps', '--format', 'json'), { env: stage.env });
     const [session] = JSON.parse(stdout) as { state: string; clients: number }[];

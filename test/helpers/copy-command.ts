@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { CopyResult } from '../../src/stdio/copy-console.js';
 import { outcomeOf } from './command.js';
 import type { Stage } from './stage.js';
-import { termshimPath } from './termshim.js';
+import { termshimProgram } from './termshim.js';
 import { waitFor, within } from './wait-for.js';
 
 export interface CopyEnding {
@@ -31,8 +31,8 @@ export async function startCopy(stage: Stage, args: readonly string[] = [], env 
   const name = `${stage.newId()}-copy`;
   const [stdin, stdout] = [stage.path(`${name}-in`), stage.path(`${name}-out`)];
   spawnSync('mkfifo', [stdin, stdout]);
-  const all = [termshimPath, 'copy', '--stdin', stdin, '--stdout', stdout, ...args];
-  const child = spawn(process.execPath, all, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const all = ['copy', '--stdin', stdin, '--stdout', stdout, ...args];
+  const child = spawn(termshimProgram, all, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   stage.after(() => child.kill('SIGKILL'));
   let printed = '';
   child.stdout.on('data', (data: Buffer) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
 import type { Stage } from './stage.js';
 
-export const ptyRuntimePath = join(packageRoot, 'bin/termshim-runtime-pty');
+export const ptyRuntimeProgram = join(packageRoot, 'bin/termshim-runtime-pty');
 
 /** Writes a shell script that can be run, and returns its path. */
 export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: string): string {
@@ -19,7 +19,7 @@ export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: s
  */
 export function fakeRuntime(stage: Pick<Stage, 'path'>, scripts: Readonly<Record<string, string>>): string {
   const cases = Object.entries(scripts).map(([verb, script]) => `    ${verb})\n      ${script}\n      ;;`);
-  const real = `exec '${process.execPath}' '${ptyRuntimePath}' "$@"`;
+  const real = `exec '${ptyRuntimeProgram}' "$@"`;
   const lines = ['for word do', '  case $word in', ...cases, '  esac', 'done', real];
   return writeProgram(stage, 'runtime', lines.join('\n'));
 }

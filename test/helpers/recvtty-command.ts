@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type CommandResult, outcomeOf } from './command.js';
 import type { Stage } from './stage.js';
-import { termshimPath } from './termshim.js';
+import { termshimProgram } from './termshim.js';
 import { waitFor, within } from './wait-for.js';
 
 export interface RunningRecvtty {
@@ -19,7 +19,7 @@ export interface RunningRecvtty {
 /** Settles when it listens. It is killed at the end of the test. */
 export async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
   const socket = stage.path('console.sock');
-  const child = spawn(process.execPath, [termshimPath, 'recvtty', ...args, socket], { env: stage.env });
+  const child = spawn(termshimProgram, ['recvtty', ...args, socket], { env: stage.env });
   stage.after(() => child.kill('SIGKILL'));
   let shown = '';
   child.stdout.on('data', (data: Buffer) => {

@@ -1,9 +1,9 @@
 /** The command lines of each runtime, and of `termshim run` on it, so that one test can be run on all of them. */
 import { whereCrunRuns } from './crun.js';
-import { ptyRuntimePath } from './fake-runtime.js';
+import { ptyRuntimeProgram } from './fake-runtime.js';
 import { missing } from './requirement.js';
 import type { Stage } from './stage.js';
-import { termshimPath } from './termshim.js';
+import { termshimProgram } from './termshim.js';
 
 export const runtimeNames = ['runc', 'crun', 'pty'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -28,18 +28,18 @@ export function runCommand(runtime: RuntimeName, stage: Stage, options: RunComma
   const { flags = [], id = stage.newId(), command = [], bundle } = options;
   const rootfs = runtime === 'pty' ? [] : ['--rootfs', stage.rootfs];
   const place = bundle === undefined ? rootfs : ['--bundle', bundle];
-  const termshim = [process.execPath, termshimPath, 'run', ...flags, '--runtime', runtime, '--name', id, ...place];
+  const termshim = [termshimProgram, 'run', ...flags, '--runtime', runtime, '--name', id, ...place];
   const all = [...termshim, '--', ...command];
   return runtime === 'crun' ? whereCrunRuns(all) : all;
 }
 
 /** Another verb, for a container that `runCommand` has started. */
 export function termshimCommand(...args: readonly string[]): string[] {
-  return [process.execPath, termshimPath, ...args];
+  return [termshimProgram, ...args];
 }
 
 /** A call of the runtime itself. */
 export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
-  if (runtime === 'pty') return [process.execPath, ptyRuntimePath, ...args];
+  if (runtime === 'pty') return [ptyRuntimeProgram, ...args];
   return runtime === 'crun' ? whereCrunRuns([runtime, ...args]) : [runtime, ...args];
 }

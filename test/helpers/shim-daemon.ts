@@ -18,7 +18,7 @@ import { message } from '../../src/ttrpc/message.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
 import { service } from '../../src/ttrpc/service.js';
 import { runToEnd } from './command.js';
-import { ptyRuntimePath } from './fake-runtime.js';
+import { ptyRuntimeProgram } from './fake-runtime.js';
 import { shimPath } from './shim.js';
 import type { Stage } from './stage.js';
 import { waitFor } from './wait-for.js';
@@ -80,7 +80,7 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     return bundle;
   };
 
-  const request: ShimDaemon['request'] = (id, bundle, runtime = ptyRuntimePath) => ({
+  const request: ShimDaemon['request'] = (id, bundle, runtime = ptyRuntimeProgram) => ({
     id,
     bundle,
     terminal: true,

@@ -19,7 +19,7 @@ import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
-import { ptyRuntimePath } from './fake-runtime.js';
+import { ptyRuntimeProgram } from './fake-runtime.js';
 import type { Scope } from './leak-free.js';
 import { newStdio } from './task.js';
 import { temporaryDirectory } from './temporary-directory.js';
@@ -100,7 +100,7 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
       const spec = hostSpec({ args: ['/bin/sh', '-c', script], size: { columns: 80, rows: 24 } });
       await writeBundle(bundle, { ...spec, annotations });
       const { stdio } = newStdio(scope, 'terminal');
-      const options = packAny(Options, { binaryName: ptyRuntimePath, root: join(directory, 'root') });
+      const options = packAny(Options, { binaryName: ptyRuntimeProgram, root: join(directory, 'root') });
       return { id, bundle, ...stdioFields(stdio), options };
     },
   };

@@ -8,6 +8,9 @@ export const tellingNode = fileURLToPath(
   new URL('../../../test/fixtures/node-that-tells-how-it-was-executed', import.meta.url),
 );
 
+/** Before the script. */
+export const nodeFlags = ['--inspect-port=[fe80::1]:9229', '--no-warnings'];
+
 export interface Execution {
   words: string[];
   isLocked: boolean;

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { packageRoot } from '../../src/package-root.js';
 
-export const termshimPath = join(packageRoot, 'bin/termshim');
+export const termshimProgram = join(packageRoot, 'bin/termshim');
 
 export function startTermshim(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-  return spawn(process.execPath, [termshimPath, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  return spawn(termshimProgram, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
 }
 
 export interface Outcome {

@@ -6,7 +6,7 @@ import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { runToEnd } from './command.js';
 import type { Stage } from './stage.js';
-import { termshimPath } from './termshim.js';
+import { termshimProgram } from './termshim.js';
 import { waitFor } from './wait-for.js';
 
 function fileOf(env: NodeJS.ProcessEnv, name: string): string {
@@ -20,7 +20,7 @@ function fileOf(env: NodeJS.ProcessEnv, name: string): string {
 export async function stopDaemon(env: NodeJS.ProcessEnv, mayComplain = false): Promise<void> {
   let said = '';
   const stop = async (): Promise<boolean> => {
-    said = (await runToEnd([process.execPath, termshimPath, 'daemon', '--stop'], { env })).stderr;
+    said = (await runToEnd([termshimProgram, 'daemon', '--stop'], { env })).stderr;
     return !said.includes('ERR_DAEMON_BUSY');
   };
   if (existsSync(fileOf(env, 'daemon.sock'))) await waitFor(stop, 'the daemon to have nothing', 3000).catch(() => {});

@@ -45,8 +45,8 @@ test('runs the pty runtime where no bundle is given', (t) => {
   const { name, command } = findRuntime(undefined, onHost);
   assert.equal(name, 'pty');
   assert.deepEqual(findRuntime('pty', inBundle), { name, command });
-  assert.equal(command[0], process.execPath);
-  assert.ok(command[1]?.endsWith('/bin/termshim-runtime-pty') && existsSync(command[1]), command[1]);
+  assert.equal(command.length, 1);
+  assert.ok(command[0]?.endsWith('/bin/termshim-runtime-pty') && existsSync(command[0]), command[0]);
 });
 
 test('passes by directories and files that cannot be executed', (t) => {

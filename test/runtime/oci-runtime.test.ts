@@ -63,21 +63,15 @@ test('passes globals, verb and options in the order that runtimes expect', async
   assertNothingLeft();
 });
 
-test('hears neither of the supervisor that we report to, nor of certificates', async (t) => {
+test('has our environment, but does not hear of the supervisor that we report to', async (t) => {
   const path = join(temporaryDirectory(t), 'environment');
   const { runtime } = setUp(t, '', [], { command: ['/bin/sh', '-c', `env >${path}`] });
-  const before = process.env['NODE_EXTRA_CA_CERTS'];
   process.env['NOTIFY_SOCKET'] = '/run/systemd/notify';
-  process.env['NODE_EXTRA_CA_CERTS'] = '/etc/certificates.pem';
-  t.after(() => {
-    delete process.env['NOTIFY_SOCKET'];
-    if (before === undefined) delete process.env['NODE_EXTRA_CA_CERTS'];
-    else process.env['NODE_EXTRA_CA_CERTS'] = before;
-  });
+  t.after(() => delete process.env['NOTIFY_SOCKET']);
   await runtime.start('c');
   const environment = readFileSync(path, 'utf8');
   assert.match(environment, /^PATH=/m);
-  assert.doesNotMatch(environment, /^(NOTIFY_SOCKET|NODE_EXTRA_CA_CERTS)=/m);
+  assert.doesNotMatch(environment, /^NOTIFY_SOCKET=/m);
 });
 
 const deletions: [what: string, plain: string, force: boolean, calls: string[], failure: string | undefined][] = [

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { FifoReader } from '../../src/os/fifo-stream.js';
 import { Code, RpcError } from '../../src/ttrpc/status.js';
-import { fakeRuntime, ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { fakeRuntime, ptyRuntimeProgram } from '../helpers/fake-runtime.js';
 import { makeGate } from '../helpers/gate.js';
 import { missing } from '../helpers/requirement.js';
 import { type ShimDaemon, startShimDaemon } from '../helpers/shim-daemon.js';
@@ -36,7 +36,7 @@ async function setUp(t: TestContext): Promise<{ stage: Stage; daemon: ShimDaemon
 }
 
 /** Of a container that was announced, and whose output is read. */
-async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntimePath): Promise<Bundle> {
+async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntimeProgram): Promise<Bundle> {
   const id = stage.newId();
   const path = await daemon.makeBundle(id, ['/bin/sh', '-c', 'exec sleep 1000']);
   const reader = FifoReader.open(join(path, 'out'));
@@ -165,6 +165,6 @@ test('what Forget takes away has no record any more, and goes only once', { skip
   );
   assert.equal(bundle.hasRecord(), false);
   assert.equal(other.hasRecord(), true);
-  assert.equal(readFileSync(join(other.path, 'termshim.json'), 'utf8').includes(ptyRuntimePath), true);
+  assert.equal(readFileSync(join(other.path, 'termshim.json'), 'utf8').includes(ptyRuntimeProgram), true);
   assert.equal((await daemon.forget(other.id)).known, true);
 });

@@ -22,7 +22,7 @@ import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { ptyRuntimeProgram } from '../helpers/fake-runtime.js';
 import { openStage, type Stage } from '../helpers/stage.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -65,7 +65,7 @@ async function createContainer({ stage }: Daemon, { task }: Awaited<ReturnType<t
   const id = stage.newId();
   const bundle = stage.path(id);
   await writeBundle(bundle, hostSpec({ args: ['sleep', '100'], size: { columns: 80, rows: 24 } }));
-  const options = packAny(Options, { binaryName: ptyRuntimePath, root: stage.path('root') });
+  const options = packAny(Options, { binaryName: ptyRuntimeProgram, root: stage.path('root') });
   await task.create({ id, bundle, terminal: true, options });
   return id;
 }

@@ -15,7 +15,7 @@ import { missing } from '../helpers/requirement.js';
 import { shimCaller, shimEnvironment, shimPath, shimScript } from '../helpers/shim.js';
 import { assertKilledNow, callDelete } from '../helpers/shim-delete.js';
 import { serveRaw, serveShim } from '../helpers/shim-server.js';
-import { executionIn, tellingNode } from '../helpers/telling-node.js';
+import { executionIn, nodeFlags, tellingNode } from '../helpers/telling-node.js';
 
 const skip = missing('root');
 const env = { ...shimEnvironment, TERMSHIM_NODE: tellingNode };
@@ -39,7 +39,7 @@ function setUp(t: TestContext) {
     /** The launcher must leave it to Node, with the same words and without the lock. */
     async assertLeftToNode(words = wordsFor('c1')) {
       const execution = executionIn(await runToEnd([shimPath, ...words], { cwd: '/', env }));
-      assert.deepEqual(execution, { words: ['--no-warnings', shimScript, ...words], isLocked: false });
+      assert.deepEqual(execution, { words: [...nodeFlags, shimScript, ...words], isLocked: false });
     },
   };
 }

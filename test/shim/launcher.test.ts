@@ -14,7 +14,7 @@ import { runToEnd } from '../helpers/command.js';
 import { missing } from '../helpers/requirement.js';
 import { type ShimCallOptions, shimCaller, shimPath, shimScript } from '../helpers/shim.js';
 import { serveRaw, serveShim } from '../helpers/shim-server.js';
-import { executionIn, tellingNode } from '../helpers/telling-node.js';
+import { executionIn, nodeFlags, tellingNode } from '../helpers/telling-node.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor } from '../helpers/wait-for.js';
 
@@ -72,7 +72,7 @@ test('it names the socket as TypeScript does, whatever the texts are', { skip },
 test('with no daemon it executes Node, under the lock', { skip }, async (t) => {
   const { start, argumentsFor } = setUp(t);
   const { words, isLocked } = executionIn(await start());
-  assert.deepEqual(words, ['--no-warnings', shimScript, '--lock-fd', '3', ...argumentsFor('c1'), 'start']);
+  assert.deepEqual(words, [...nodeFlags, shimScript, '--lock-fd', '3', ...argumentsFor('c1'), 'start']);
   assert.equal(isLocked, true);
   assert.equal((await runToEnd(['flock', '--timeout', '5', socketDirectory, 'true'])).status, 0);
 });
@@ -95,7 +95,7 @@ for (const [title, words] of otherWords) {
     const { call, socketOf, argumentsFor } = setUp(t);
     const server = serveShim(t, socketOf());
     const execution = executionIn(await call(words));
-    assert.deepEqual(execution.words, ['--no-warnings', shimScript, ...argumentsFor('c1'), ...words]);
+    assert.deepEqual(execution.words, [...nodeFlags, shimScript, ...argumentsFor('c1'), ...words]);
     assert.deepEqual({ isLocked: execution.isLocked, reserved: server.reserved }, { isLocked: false, reserved: [] });
   });
 }
@@ -203,7 +203,7 @@ test('it may be executed by a link of another name', { skip }, async (t) => {
   const link = join(directory, 'containerd-shim-runc-v2');
   symlinkSync(shimPath, link);
   const { words } = executionIn(await start({ program: [link] }));
-  assert.equal(words[1], shimScript);
+  assert.equal(words[nodeFlags.length], shimScript);
 });
 
 test('a copy of it, and a machine without Node, are told in one line', { skip }, async (t) => {
@@ -218,8 +218,8 @@ test('a copy of it, and a machine without Node, are told in one line', { skip },
     copied.stderr,
     /^containerd-shim-termshim-v2: [^\n]*cannot read \/[^\n]*main\.cjs: No such file [^\n]*\n$/,
   );
-  const without = await start({ environment: { TERMSHIM_NODE: undefined, PATH: directory } });
-  const words = 'cannot execute Node.js (TERMSHIM_NODE, or node in PATH): node: No such file or directory';
+  const without = await start({ environment: { TERMSHIM_NODE: 'no-such-node', PATH: directory } });
+  const words = 'cannot execute Node.js (TERMSHIM_NODE, or node in PATH): no-such-node: No such file or directory';
   assert.deepEqual(without, { stdout: '', stderr: `${name} ${words}\n`, status: 1 });
   const wrong = await start({ environment: { TERMSHIM_NODE: directory } });
   assert.match(wrong.stderr, new RegExp(`${directory}: Permission denied\n$`));

@@ -10,7 +10,7 @@ import { hostSpec } from '../../src/runtime/host-spec.js';
 import { CreateOptions, ExecOptions } from '../../src/ttrpc/gen/termshim/options.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { ptyRuntimeProgram } from '../helpers/fake-runtime.js';
 import { type Scope, leakTest } from '../helpers/leak-free.js';
 import { type TaskServer, serveTasks } from '../helpers/task-server.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
@@ -28,7 +28,7 @@ async function serve(scope: Scope): Promise<TaskServer & { directory: string }> 
   return { ...(await serveTasks(scope)), directory };
 }
 
-const runtime = { runtimeName: 'pty', runtimeCommand: [process.execPath, ptyRuntimePath] };
+const runtime = { runtimeName: 'pty', runtimeCommand: [ptyRuntimeProgram] };
 
 function configOf(script: string): Uint8Array {
   const size = { columns: 80, rows: 24 };

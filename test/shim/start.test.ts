@@ -78,7 +78,7 @@ test('a daemon has what it needs, and nothing else of ours', { skip }, async (t)
     'c1',
     '--debug',
   ];
-  assert.deepEqual(read('cmdline').slice(2), words);
+  assert.deepEqual(read('cmdline').slice(3), words);
   assert.ok(read('environ').includes('TTRPC_ADDRESS=/run/c.ttrpc'));
   assert.ok(!read('environ').some((it) => it.startsWith('NODE_EXTRA_CA_CERTS')));
   assert.equal(readlinkSync(`/proc/${pid}/cwd`), '/');
