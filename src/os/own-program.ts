@@ -39,6 +39,7 @@ export function ownCommand(script: string, args: readonly string[]): OwnCommand 
   return {
     program: process.execPath,
     args: [noDebugger, script, ...args],
-    env: Object.fromEntries(entries) as NodeJS.ProcessEnv,
+    // Node passes it on by itself where nobody says a word of it.
+    env: { ...(Object.fromEntries(entries) as NodeJS.ProcessEnv), NODE_V8_COVERAGE: undefined },
   };
 }

@@ -81,7 +81,7 @@ for (const [kind, begin] of [
     const run = [termshimProgram, 'run', '-dt', '--name', id, '--runtime', runtime, '--bundle', bundle];
     assert.equal((await runToEnd(run, { env: stage.env })).stdout, `${id}\n`);
     sitAt(stage, [termshimProgram, 'exec', '-it', '-e', 'SECRET=1', id, '--', 'true']);
-    const all = ['attach', 'container', 'exec', 'pty', 'runtime'];
+    const all = ['container', 'exec', 'pty', 'runtime'];
     await waitFor(() => String(directoriesOf(stage)) === String(all), 'the exec to be under way');
     assert.match(secretsIn(stage), /SECRET=1/);
     for (const words of ['--namespace termshim', 'cli/main.cjs exec', 'sleep 1000']) {

@@ -11,7 +11,7 @@ import { callRuntime } from '../../src/runtime/runtime-call.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { CreateOptions } from '../../src/ttrpc/gen/termshim/options.js';
 import { packAny } from '../../src/ttrpc/message.js';
-import { ptyRuntimePath, writeProgram } from '../helpers/fake-runtime.js';
+import { ptyRuntimeProgram, writeProgram } from '../helpers/fake-runtime.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { shellProcess } from '../helpers/task.js';
 import { serveTasks, type TaskServer } from '../helpers/task-server.js';
@@ -36,7 +36,7 @@ function writeWrapper(directory: string, begins: string): string {
       *) [ "$(cat init.pid)" -gt 1 ] || no "no init.pid in $directory";;
     esac
     echo "$5" >>'${join(directory, 'calls')}'
-    exec '${process.execPath}' '${ptyRuntimePath}' $all`;
+    exec '${ptyRuntimeProgram}' $all`;
   return writeProgram({ path: (name) => join(directory, name) }, 'wrapper', script);
 }
 
