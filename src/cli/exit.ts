@@ -4,10 +4,11 @@
 import { writeSync } from 'node:fs';
 import { errorLine } from '../os/error-line.js';
 import { fileError } from '../os/file-error.js';
+import { printableJson } from '../os/printable.js';
 
 /** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
 export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value));
+  printLine(printableJson(JSON.stringify(value)));
 }
 
 /** As `printJson`, as it is. */

@@ -1,10 +1,17 @@
 /**
  * What a person reads: columns, bytes, times and command lines. Scripts have JSON.
  */
+import { printable } from '../os/printable.js';
 import { shellLine } from '../runtime/shell-line.js';
 
-/** Columns as wide as what is in them, three spaces apart, and nothing after the last. Each line ends with `\n`. */
-export function table(rows: readonly (readonly string[])[]): string {
+export { printable, shorten } from '../os/printable.js';
+
+/**
+ * Columns as wide as what is in them, three spaces apart, and nothing after the last. Each line ends with `\n`. A cell may be
+ * of others: it is printable here.
+ */
+export function table(raw: readonly (readonly string[])[]): string {
+  const rows = raw.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
   const line = (row: readonly string[]): string =>
@@ -47,25 +54,4 @@ export function formatDuration(ms: number): string {
 /** As one could type it into a shell, on one line. */
 export function formatCommand(words: readonly string[]): string {
   return printable(shellLine(words));
-}
-
-/** Text that others wrote: whatever could move the cursor, or make a line of two, is shown as its code. */
-export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.charCodeAt(0);
-    return short.get(character) ?? `\\u${code.toString(16).padStart(4, '0')}`;
-  });
-}
-
-const short: ReadonlyMap<string, string> = new Map([
-  ['\n', '\\n'],
-  ['\r', '\\r'],
-  ['\t', '\\t'],
-  ['\u001b', '\\e'],
-]);
-
-/** With an ellipsis if it had to be cut. */
-export function shorten(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${text.slice(0, Math.max(0, maxLength - 1))}…`;
 }

@@ -1,4 +1,5 @@
 /** What scripts read. */
+import { printableJson } from '../os/printable.js';
 import type { Timestamp } from '../ttrpc/gen/google/protobuf/timestamp.js';
 
 /**
@@ -6,7 +7,7 @@ import type { Timestamp } from '../ttrpc/gen/google/protobuf/timestamp.js';
  * for those of 64 bits (a count of bytes is exact up to 8 PiB), and null for what is absent: every key is there.
  */
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value, (_, field: unknown) => plain(field))}\n`;
+  return `${printableJson(JSON.stringify(value, (_, field: unknown) => plain(field)))}\n`;
 }
 
 /** In milliseconds since the epoch. */

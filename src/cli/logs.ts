@@ -7,6 +7,7 @@ import { readLog } from '../log/read-log.js';
 import { parseSince } from '../log/read-time.js';
 import type { LogEntry } from '../log/read-wanted.js';
 import { TermshimError } from '../os/errors.js';
+import { printable, shorten } from '../os/printable.js';
 import { connect, resolveIds } from './connect.js';
 import { endWithReader, print } from './print.js';
 
@@ -64,7 +65,8 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
   let brokenLines = 0;
   let isLog = since !== undefined || tail === 0;
   const lines = tail === 'all' ? undefined : tail;
-  const onGap = (): void => void print(`termshim: files of ${path} were removed before they could be read\n`, 'stderr');
+  const onGap = (): void =>
+    void print(`termshim: files of ${printable(path)} were removed before they could be read\n`, 'stderr');
   const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
   for await (const some of entries) {
     isLog ||= some.length > 0;
@@ -74,9 +76,15 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
     throw new TermshimError('ERR_LOG_NOT_FOUND', `${path} is no log but a plain file: \`cat\` and \`tail -f\` show it`);
   }
   if (brokenLines > 0) {
-    await print(`termshim: lines of ${path} left out, as they are no entries of a log: ${brokenLines}\n`, 'stderr');
+    await print(
+      `termshim: lines of ${printable(path)} left out, as they are no entries of a log: ${brokenLines}\n`,
+      'stderr',
+    );
   }
 }
+
+/** RFC 3339 is shorter; but a log may say anything there. */
+const maxTime = 64;
 
 /** As much as possible in one write, and still in the order of the log: both may be one terminal. */
 function* runsOf(entries: readonly LogEntry[], timestamps: boolean): Generator<Pick<LogEntry, 'stream' | 'bytes'>> {
@@ -84,7 +92,7 @@ function* runsOf(entries: readonly LogEntry[], timestamps: boolean): Generator<P
     const { stream } = entries[start] as LogEntry;
     while (entries[end]?.stream === stream) end++;
     const pieces = entries.slice(start, end).flatMap(({ bytes, beginsLine, time }) => {
-      return timestamps && beginsLine ? [Buffer.from(`${time} `), bytes] : [bytes];
+      return timestamps && beginsLine ? [Buffer.from(`${shorten(printable(time), maxTime)} `), bytes] : [bytes];
     });
     yield { stream, bytes: Buffer.concat(pieces) };
   }

@@ -6,7 +6,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { messageOf } from '../os/errors.js';
+import { errorWords } from '../os/error-line.js';
 import { beginProgram } from '../os/own-program.js';
 import { placeOfUser } from '../os/runtime-directory.js';
 import { version } from '../version.js';
@@ -154,9 +154,7 @@ function print(text: string): void {
 async function reportFailure(error: unknown): Promise<number> {
   // Without a verb the help on stderr is the message.
   if (error instanceof CommanderError && error.code === 'commander.help') return 1;
-  const message = messageOf(error)
-    .replace(/^error: /, '')
-    .replaceAll(/\s*\n\s*/g, '; ');
+  const message = errorWords(error).replace(/^error: /, '');
   const { log, logFormat } = program.opts<GlobalOptions>();
   if (log !== undefined) {
     const { logFailure } = await import('../runtime/pty/failure-log.js');

@@ -5,7 +5,7 @@
  */
 
 /** At this address nobody can listen, and so the debugger of Node cannot: a link-local one without its interface. */
-const noDebugger = '--inspect-port=[fe80::1]:9229';
+export const noDebugger = '--inspect-port=[fe80::1]:9229';
 
 /** Names of variables that load code into Node, move its output or open its debugger. */
 const isForNode = (name: string): boolean => /^(?:NODE|LD|OPENSSL)_/.test(name);

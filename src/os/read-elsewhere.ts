@@ -1,6 +1,7 @@
 /** Reads a file of others where it may hang: in a process of its own. */
 import { spawn } from 'node:child_process';
 import { TermshimError } from './errors.js';
+import { noDebugger } from './own-program.js';
 
 export interface ReadElsewhereOptions {
   /** What lies behind them is not read. */
@@ -17,8 +18,8 @@ export interface ReadElsewhereOptions {
 export async function readElsewhere(path: string, options: ReadElsewhereOptions): Promise<Buffer> {
   const { maxBytes, timeoutMs, signal } = options;
   signal?.throwIfAborted();
-  const args = ['--no-warnings', '--input-type=commonjs', '-e', script, path, String(maxBytes)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/', env: {} });
+  const args = [noDebugger, '--no-warnings', '--input-type=commonjs', '-e', script, path, String(maxBytes)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: '/', env: noEnvironment });
   const [output, words] = [collect(child.stdout), collect(child.stderr)];
   const failed = (reason: string): TermshimError => new TermshimError('ERR_SYSTEM', `cannot read ${path}: ${reason}`);
   let timer: NodeJS.Timeout | undefined;
@@ -43,6 +44,9 @@ export async function readElsewhere(path: string, options: ReadElsewhereOptions)
     child.unref();
   }
 }
+
+/** Node passes this one on where nobody says a word of it. */
+const noEnvironment: NodeJS.ProcessEnv = { NODE_V8_COVERAGE: undefined };
 
 /** O_NONBLOCK: a FIFO without a writer is no file, and not waited for. */
 const script = `

@@ -6,6 +6,7 @@
 import { constants, fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../native/addon.js';
+import { printableJson } from '../os/printable.js';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -78,5 +79,5 @@ function formatLine(level: string, message: string, fields: LogFields): string {
 }
 
 function quote(value: string): string {
-  return /^[\w./@^+-]+$/.test(value) ? value : JSON.stringify(value);
+  return /^[\w./@^+-]+$/.test(value) ? value : printableJson(JSON.stringify(value));
 }

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { makeBundle } from '../helpers/bundle.js';
 import { runToEnd } from '../helpers/command.js';
@@ -23,8 +23,15 @@ const stubborn = ['sh', '-c', 'trap "" HUP TERM; while :; do sleep 0.1; done'];
 
 /** Of all processes, by their names. */
 function directoriesOf(stage: Stage): string[] {
-  const names = readdirSync(`${stage.env['XDG_RUNTIME_DIR']}/termshim`, { recursive: true, encoding: 'utf8' });
-  return names.flatMap((name) => /^of-\d+-\w{6}\/([a-z]+)-\w{6}$/.exec(name)?.[1] ?? []).toSorted();
+  const top = `${stage.env['XDG_RUNTIME_DIR']}/termshim`;
+  const places = entries(top).filter((name) => /^of-\d+-\w{6}$/.test(name));
+  const names = places.flatMap((place) => entries(`${top}/${place}`));
+  return names.map((name) => name.replace(/-\w{6}$/, '')).toSorted();
+}
+
+/** Empty for what is removed meanwhile. */
+function entries(path: string): string[] {
+  return existsSync(path) ? readdirSync(path) : [];
 }
 
 /** Starts a container, and kills the daemon under it. */
