@@ -3,7 +3,7 @@
  * takes too long for one of them, or too much memory, is ended, that screen is lost, and the others go on in the next thread.
  */
 import { join } from 'node:path';
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { messageOf } from '../os/errors.js';
 import { packageRoot } from '../package-root.js';
 import { type Answer, busyScreen, type Order, type Picture, turnCount, type Work } from './messages.js';
@@ -112,7 +112,8 @@ class ScreenThread {
     this.#isReady = false;
     const worker = new Worker(this.#program, {
       workerData: memory,
-      env: SHARE_ENV,
+      // Ours has what is for the children of this program: NODE_OPTIONS would load its code into the thread.
+      env: {},
       execArgv: [],
       resourceLimits: memoryLimits,
     });
