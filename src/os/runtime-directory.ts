@@ -15,10 +15,14 @@ export function runtimeDirectory(): string {
  * counts as none, as does a link, and a directory that others may write to.
  */
 export function placeOfUser(name: string): string {
+  return runtimePlace(name) ?? join(tmpdir(), `${name}-${process.geteuid?.()}`);
+}
+
+/** As `placeOfUser`, but undefined where there is only the directory for temporary files. */
+export function runtimePlace(name: string): string | undefined {
   const { XDG_RUNTIME_DIR: place } = process.env;
   if (place && isTrusted(place, 'ours')) return join(place, name);
-  const uid = process.geteuid?.();
-  return uid === 0 ? join('/run', name) : join(tmpdir(), `${name}-${uid}`);
+  return process.geteuid?.() === 0 ? join('/run', name) : undefined;
 }
 
 /** Makes it where it is missing, with mode 0700. Throws ERR_DIRECTORY_UNSAFE if others may reach into it. */

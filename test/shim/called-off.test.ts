@@ -12,7 +12,7 @@ import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { Status } from '../../src/ttrpc/gen/containerd/task-status.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { fakeRuntime, ptyRuntimePath } from '../helpers/fake-runtime.js';
+import { fakeRuntime, ptyRuntimeProgram } from '../helpers/fake-runtime.js';
 import { leakTest, type Scope } from '../helpers/leak-free.js';
 import { processState } from '../helpers/orphan.js';
 import { newStdio, shellProcess } from '../helpers/task.js';
@@ -41,7 +41,7 @@ async function serveHanging(scope: Scope, verb: string, when: 'before' | 'after'
   const directory = temporaryDirectory(scope);
   const path = (name: string): string => join(directory, name);
   const hang = `[ -e ${path('go')} ] || { echo $$ >${path('hung')}; exec sleep 100; }`;
-  const real = `[ -e ${path('go')} ] || '${process.execPath}' '${ptyRuntimePath}' "$@"`;
+  const real = `[ -e ${path('go')} ] || '${ptyRuntimeProgram}' "$@"`;
   const binaryName = fakeRuntime({ path }, { [verb]: when === 'before' ? hang : `${real}; ${hang}` });
   const options = packAny(Options, { binaryName, root: path('root') });
   await server.task.create({ ...(await server.request(id, 'exec sleep 100')), options });
