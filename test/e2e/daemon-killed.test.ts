@@ -75,7 +75,14 @@ test('a container that got the id meanwhile is left alone', { skip: missingFor('
 
 for (const [kind, begin] of [
   ['a user’s', (stage: Stage) => runToEnd(runCommand('pty', stage, { command: ['true'] }), { env: stage.env })],
-  ['containerd’s', (stage: Stage) => startShimDaemon(stage)],
+  [
+    'containerd’s',
+    (stage: Stage) => {
+      // The socket and the log of a user's daemon are for the next of that kind.
+      stage.after(() => runToEnd(runCommand('pty', stage, { command: ['true'] }), { env: stage.env }));
+      return startShimDaemon(stage);
+    },
+  ],
 ] as const) {
   test(`whatever it was doing, the next daemon, ${kind}, leaves nothing of it`, {
     skip: missing('root'),
