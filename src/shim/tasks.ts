@@ -107,8 +107,11 @@ export function createTasks(options: TasksOptions): Tasks {
         throw calledOff.reason;
       };
       const made = create();
-      creations.set(id, { abort, settled: Promise.allSettled([made]) });
+      const settled = Promise.allSettled([made]);
+      creations.set(id, { abort, settled });
       changed();
+      // Whoever asks how many there are waits for the end of what was called off.
+      signal.addEventListener('abort', () => void leaving(settled), { once: true });
       try {
         const task = await made;
         tasks.set(id, task);
