@@ -5,14 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type CommandResult, outcomeOf, runToEnd } from '../helpers/command.js';
 import { sitAt } from '../helpers/human.js';
 import { missingFor, runCommand, termshimCommand } from '../helpers/run-command.js';
 import { openStage } from '../helpers/stage.js';
 import { startTermshim } from '../helpers/termshim.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { within } from '../helpers/wait-for.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
   test(`${kind}: a log is moved while a container counts`, { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
@@ -24,7 +24,8 @@ for (const kind of ['terminal', 'pipes'] as const) {
     const script = `stty -echo 2>/dev/null; ${count(0)}; read -r go; ${count(3000)}; read -r go; echo last`;
     const flags = ['-i', ...(kind === 'terminal' ? ['-t'] : []), '--log', `json-file://${path}`];
     const human = sitAt(stage, runCommand('runc', stage, { flags, id, command: ['sh', '-c', script] }));
-    await waitFor(() => existsSync(path), 'the log');
+    // The log is there before the container is.
+    await human.sees('\n1\r\n', 20_000);
     const following = startTermshim(['logs', '-f', id], { env: stage.env });
     stage.after(() => following.kill('SIGKILL'));
     const followed = outcomeOf(following);
