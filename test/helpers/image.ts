@@ -15,7 +15,9 @@ export async function importImage(
 ): Promise<string> {
   const name = 'docker.io/library/busybox:latest';
   const archive = writeImage(stage, name, command);
-  await containerd.ask('images', 'import', '--snapshotter', snapshotter, archive);
+  // Through the transfer API, which later versions use, it is unpacked for the snapshotters of the configuration.
+  const local = (await containerd.ask('images', 'import', '--help')).includes('--local') ? ['--local'] : [];
+  await containerd.ask('images', 'import', ...local, '--snapshotter', snapshotter, archive);
   return name;
 }
 

@@ -54,10 +54,11 @@ export function findProcesses({ variable, ids }: Marks): LivingProcess[] {
     .map((name) => ({ pid: Number(name), commandLine: readProcFile(name, 'cmdline').replaceAll('\0', ' ').trim() }));
 }
 
-/** The directories of termshim and of the runtimes may stay, but empty. */
+/** The directories of termshim and of the runtimes may stay, but empty. crun keeps a directory that it mounts over others. */
 function findRuntimeFiles(runtimeDirectory: string): string[] {
   const users = readdirSync(runtimeDirectory).map((name) => join(runtimeDirectory, name));
-  return users.flatMap((path) => readdirSync(path).map((name) => `file ${join(path, name)}`));
+  const names = users.flatMap((path) => readdirSync(path).map((name) => join(path, name)));
+  return names.filter((path) => !path.endsWith('/crun/.empty-directory')).map((path) => `file ${path}`);
 }
 
 function findMounts({ directory, ids }: Marks): string[] {
