@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdtempSync, openSync } from 'node:fs';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { type TestContext, test } from 'node:test';
 import { type DefaultSpecOptions, defaultSpec, writeBundle } from '../../src/runtime/default-spec.js';
 import { type OciRuntime, ociRuntime } from '../../src/runtime/oci-runtime.js';
 import { cgroupFile } from '../helpers/cgroup.js';
+import { containersIn } from '../helpers/crun.js';
 import { missing } from '../helpers/requirement.js';
 import { makeRootfs } from '../helpers/rootfs.js';
 import { waitFor } from '../helpers/wait-for.js';
@@ -51,7 +52,7 @@ async function setUp(
   t.after(async () => {
     await runtime.delete('c', { force: true }).catch(() => {});
     reapOrphans();
-    const left = existsSync(stateRoot) ? readdirSync(stateRoot) : [];
+    const left = existsSync(stateRoot) ? containersIn(stateRoot) : [];
     closeSync(out);
     rmSync(directory, { recursive: true, force: true });
     assert.deepEqual(left, [], 'containers were left behind');

@@ -154,5 +154,5 @@ function describe(events: readonly object[]): string {
   return events
     .map((event) => JSON.stringify(event))
     .join('\n')
-    .replaceAll(/"pid":\d+|"exited_at":"[^"]+"|fifos\/\d+/g, 'X');
+    .replaceAll(/"pid":\d+|"exited_at":("[^"]+"|{[^}]+})|fifos\/\d+/g, 'X');
 }

@@ -6,14 +6,14 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runAtTerminal } from '../helpers/at-terminal.js';
 import { runToEnd } from '../helpers/command.js';
 import { startContainerd } from '../helpers/containerd.js';
 import { execOf, fifosIn, hasStatus, listenToEvents, runOf, statusOf } from '../helpers/ctr.js';
-import { whereCrunRuns } from '../helpers/crun.js';
+import { containersIn, whereCrunRuns } from '../helpers/crun.js';
 import { writeProgram } from '../helpers/fake-runtime.js';
 import { shellLine, sitAt } from '../helpers/human.js';
 import { importImage } from '../helpers/image.js';
@@ -159,10 +159,10 @@ test('under the name of the usual shim: another runtime, with another root', {
   const flags = ['-d', '--runc-binary', crun, '--runc-root', root];
   await containerd.ask(...runOf(stage, { shim: usual, id, flags, script: 'exec sleep 1000' }));
   const place = join(root, containerd.namespace);
-  assert.deepEqual(readdirSync(place), [id]);
+  assert.deepEqual(containersIn(place), [id]);
   assert.equal((await containerd.ctr(...execOf(stage, id, 'exec', 'exit 5'))).status, 5);
   await containerd.ask('tasks', 'rm', '--force', id);
-  assert.deepEqual(readdirSync(place), []);
+  assert.deepEqual(containersIn(place), []);
   await containerd.ask('containers', 'rm', id);
 });
 

@@ -1,6 +1,7 @@
 /** What an end-to-end test can leave behind on this machine: files, containers, processes, mounts, control groups. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { containersIn } from './crun.js';
 
 export interface Marks {
   /** Everything of the test is below it. */
@@ -54,11 +55,10 @@ export function findProcesses({ variable, ids }: Marks): LivingProcess[] {
     .map((name) => ({ pid: Number(name), commandLine: readProcFile(name, 'cmdline').replaceAll('\0', ' ').trim() }));
 }
 
-/** The directories of termshim and of the runtimes may stay, but empty. crun keeps a directory that it mounts over others. */
+/** The directories of termshim and of the runtimes may stay, but empty. */
 function findRuntimeFiles(runtimeDirectory: string): string[] {
   const users = readdirSync(runtimeDirectory).map((name) => join(runtimeDirectory, name));
-  const names = users.flatMap((path) => readdirSync(path).map((name) => join(path, name)));
-  return names.filter((path) => !path.endsWith('/crun/.empty-directory')).map((path) => `file ${path}`);
+  return users.flatMap((path) => containersIn(path).map((name) => `file ${join(path, name)}`));
 }
 
 function findMounts({ directory, ids }: Marks): string[] {

@@ -49,6 +49,8 @@ pivot_root . mnt
 exec chroot . /bin/sh -c '
   umount -l /mnt
   busybox ip link set lo up
+  # Docker warns of a network that forwards nothing.
+  echo 1 >/proc/sys/net/ipv4/ip_forward
   cd "$0"
   "$@" &
   wait $!
