@@ -157,7 +157,8 @@ export function createTasks(options: TasksOptions): Tasks {
       await Promise.allSettled(removals);
     },
     shutdown() {
-      isEndAsked = true;
+      // containerd asks for it after each container that is deleted, be there others or not.
+      isEndAsked = tasks.size === 0;
       endIfEmpty();
     },
   };
