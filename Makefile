@@ -164,6 +164,7 @@ $(ASAN): $(SOURCES) native/addon.h Makefile
 	  -shared $(SOURCES) -o $@
 
 $(LAUNCHER): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
+	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 -s -static $(LAUNCHER_SOURCES) -o $@
 
 # The name of the file says which program it is.
@@ -176,6 +177,7 @@ $(LAUNCHER_ASAN): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	  $(LAUNCHER_SOURCES) -o $@
 
 $(MOUNTER): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
+	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 $(MOUNTER_SOURCES) -o $@
 
 $(MOUNTER_ASAN): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
