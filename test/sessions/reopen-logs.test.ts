@@ -67,7 +67,7 @@ for (const [name, targetAt] of Object.entries(targets)) {
           await waitFor(() => textOf(path).includes('\n'), 'something in the file');
           renameSync(path, `${path}.${moved}`);
           assert.deepEqual(await reopenLogs(container), [path]);
-          assert.ok(openDescriptors().length <= before);
+          await waitFor(() => openDescriptors().length <= before, 'no more descriptors than before');
         }
         await waitFor(() => textOf(path).includes('\n'), 'something in the last file');
         writeFileSync(enough, '');
