@@ -95,7 +95,8 @@ static bool is_bootstrap(const struct question *question, const struct call *cal
   while (rest.at < rest.end) {
     struct cursor text;
     uint64_t key;
-    if (!take_varint(&rest, &key) || !take_field(&rest, key & 7, &text)) return false;
+    /* Fields are numbered from 1. */
+    if (!take_varint(&rest, &key) || key >> 3 == 0 || !take_field(&rest, key & 7, &text)) return false;
     if (key == (1 << 3 | 2)) is_id = is_text(text, call->id);
     if (key == (2 << 3 | 2)) is_namespace = is_text(text, call->namespace);
   }

@@ -28,10 +28,8 @@ export async function readAnswerForm(who: { id: string; namespace: string }): Pr
  */
 export async function formFor(question: Uint8Array, who: { id: string; namespace: string }): Promise<AnswerForm> {
   if (question[0] === 0x7b) return isFor(who, fromJson(question)) ? 'json' : 'address';
-  const { BootstrapParams } = await import('../ttrpc/gen/containerd/bootstrap.js');
   try {
-    const { instanceId, namespace } = BootstrapParams.decode(question);
-    return isFor(who, { id: instanceId, namespace }) ? 'result' : 'address';
+    return isFor(who, await namedBy(question)) ? 'result' : 'address';
   } catch {
     return 'address';
   }
@@ -68,4 +66,25 @@ function fromJson(question: Uint8Array): Who {
   } catch {
     return { id: undefined, namespace: undefined };
   }
+}
+
+/**
+ * Of BootstrapParams the two names alone. What else is in them is skipped as it is, by the launcher too: bytes of somebody's
+ * extension that are no message change nothing.
+ */
+async function namedBy(question: Uint8Array): Promise<Who> {
+  const { BinaryReader, WireType } = await import('@bufbuild/protobuf/wire');
+  const reader = new BinaryReader(question);
+  const names: [field: number, name: keyof Who][] = [
+    [1, 'id'],
+    [2, 'namespace'],
+  ];
+  const named: Who = { id: '', namespace: '' };
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    const name = type === WireType.LengthDelimited ? names.find(([number]) => number === field)?.[1] : undefined;
+    if (name === undefined) reader.skip(type, field);
+    else named[name] = reader.string();
+  }
+  return named;
 }

@@ -75,6 +75,14 @@ for (const [name, program, isAlive] of ways) {
     assert.deepEqual(answer, { version: 2, address, protocol: 'ttrpc', capabilities: [], metadata: {} });
   });
 
+  test(`${name}: bytes of an extension that are no message change nothing`, { skip }, async (t) => {
+    const shim = setUp(t, isAlive);
+    const broken = Buffer.from([0x32, 0x03, 0x0a, 0x7f, 0x61]);
+    const params = Buffer.concat([paramsFor('c1', shim.namespace), broken]);
+    const answer = BootstrapResult.decode(await answerTo(shim, program, params));
+    assert.equal(answer.address, toAddress(shim.socketOf()));
+  });
+
   test(`${name}: everything else is answered by the bare address`, { skip }, async (t) => {
     const shim = setUp(t, isAlive);
     const params = paramsFor('c1', shim.namespace);
@@ -88,6 +96,8 @@ for (const [name, program, isAlive] of ways) {
       paramsFor('', ''),
       params.subarray(0, -1),
       Buffer.concat([params, Buffer.from([0x0f])]),
+      // A field of the number 0.
+      Buffer.concat([params, Buffer.from([0x02, 0x01, 0x61])]),
       'hello\n',
       '{"version":2}',
       '{',
