@@ -15,7 +15,8 @@ mount -t overlay -o "lowerdir=$root,upperdir=$new/upper,workdir=$new/work" none 
 new=$new/root
 
 # overlay cannot lie above overlay, which is what a snapshotter does below /tmp.
-for directory in tmp run; do mount -t tmpfs -o mode=1777 none "$new/$directory"; done
+mount -t tmpfs -o mode=1777 none "$new/tmp"
+mount -t tmpfs -o mode=755 none "$new/run"
 mount -t proc none "$new/proc"
 mount -t sysfs none "$new/sys"
 mount --bind /dev "$new/dev"
