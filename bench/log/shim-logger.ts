@@ -20,7 +20,7 @@ export function shimLogger(name: string, stage: Stage, uriOf: (log: string) => s
           const id = stage.newId();
           const bundle = await part.makeBundle(id, args, false);
           const log = `${bundle}.log`;
-          const connection = await connectTtrpc(await part.callStart(shimPath, id, bundle));
+          const connection = await connectTtrpc((await part.callStart(shimPath, id, bundle)).socket);
           stage.after(() => connection.close());
           const task = clientOf(TaskDefinition, connection);
           stage.after(() => task.shutdown({ id }).catch(() => {}));

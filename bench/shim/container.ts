@@ -35,11 +35,11 @@ export async function runContainer(
   const ends = openEnds('init');
 
   const elapsed = stopwatch();
-  const socket = await part.callStart(shim, id, bundle);
+  const { socket, service } = await part.callStart(shim, id, bundle);
   const isAnnounced = elapsed();
   const connection = await connectTtrpc(socket);
   stage.after(() => connection.close());
-  const task = clientOf(TaskDefinition, connection);
+  const task = clientOf(TaskDefinition, connection, service);
   await task.create({ id, bundle, terminal: true, stdin: ends.stdin, stdout: ends.stdout });
   const isCreated = elapsed();
   const exited = task.wait({ id });

@@ -1,6 +1,7 @@
 /** containerd's part, played by the harness: what a shim needs of it, and how it starts one. */
 import { constants } from 'node:fs';
 import { join } from 'node:path';
+import { placeOf } from '../../src/foreign/program.js';
 import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/os/errors.js';
 import { createFifo } from '../../src/os/fifo-stream.js';
@@ -19,8 +20,8 @@ export interface ContainerdPart {
   readonly namespace: string;
   /** Makes a container's bundle, with somebody who reads its log, as containerd does until the container is gone. */
   makeBundle(id: string, args: readonly string[], terminal?: boolean): Promise<string>;
-  /** Executes the shim's `start` in the bundle, in the words of containerd 1.6. Answers the path of a ttrpc socket. */
-  callStart(shim: string, id: string, bundle: string): Promise<string>;
+  /** Executes the shim's `start` in the bundle, in the words of containerd 1.6. Answers where it listens, by ttrpc. */
+  callStart(shim: string, id: string, bundle: string): Promise<{ socket: string; service: string }>;
   /** The same, with a namespace of which no shim knows yet. */
   anew(): ContainerdPart;
 }
@@ -61,11 +62,9 @@ function inNamespace(stage: Stage, address: string, options: PartOptions): Conta
     async callStart(shim, id, bundle) {
       const flags = ['-namespace', namespace, '-address', address, '-publish-binary', '/bin/false', '-id', id];
       const { stdout, stderr } = await runToEnd([...placement.prefix, shim, ...flags, 'start'], { cwd: bundle, env });
-      if (!stdout.startsWith(scheme)) throw new Error(`${shim} start answered ${JSON.stringify(stdout + stderr)}`);
-      return stdout.trim().slice(scheme.length);
+      if (stderr !== '') throw new Error(`${shim} start: ${stderr}`);
+      return placeOf(Buffer.from(stdout), shim);
     },
     anew: () => inNamespace(stage, address, options),
   };
 }
-
-const scheme = 'unix://';

@@ -41,6 +41,20 @@ export async function deleteByShim(call: ProgramCall): Promise<void> {
   await run(call, 'delete');
 }
 
+/** Where it listens, and the name of its Task service, by what it has answered to `start`. Throws ERR_SHIM_FAILED. */
+export function placeOf(bytes: Buffer, shim: string): { socket: string; service: string } {
+  const answer = parseAnswer(bytes);
+  if (answer === undefined) {
+    const words = bytes.length === 0 ? 'nothing' : JSON.stringify(wordsIn(bytes).slice(0, 100));
+    throw failed(`${shim} is no shim: to start it answered ${words}, and not where it listens`);
+  }
+  const { address, protocol } = answer;
+  if (!address.startsWith('unix:///') || protocol.toLowerCase() !== 'ttrpc') {
+    throw failed(`${shim} is at ${JSON.stringify(address)} by ${protocol}, and not at a unix socket by ttrpc`);
+  }
+  return { socket: address.slice('unix://'.length), service: serviceOf(answer, shim) };
+}
+
 /**
  * Shims of containerd before 2.0 fail if they find in stdin what they do not know, and those from 2.4 on if they do not find
  * the bootstrap parameters there: so these come second.
@@ -67,19 +81,6 @@ function parametersOf({ id, events }: ProgramCall): Uint8Array {
     containerdBinary: publisher,
   };
   return BootstrapParams.encode(message(BootstrapParams, fields)).finish();
-}
-
-function placeOf(bytes: Buffer, shim: string): { socket: string; service: string } {
-  const answer = parseAnswer(bytes);
-  if (answer === undefined) {
-    const words = bytes.length === 0 ? 'nothing' : JSON.stringify(wordsIn(bytes).slice(0, 100));
-    throw failed(`${shim} is no shim: to start it answered ${words}, and not where it listens`);
-  }
-  const { address, protocol } = answer;
-  if (!address.startsWith('unix:///') || protocol.toLowerCase() !== 'ttrpc') {
-    throw failed(`${shim} is at ${JSON.stringify(address)} by ${protocol}, and not at a unix socket by ttrpc`);
-  }
-  return { socket: address.slice('unix://'.length), service: serviceOf(answer, shim) };
 }
 
 function serviceOf({ version }: ShimAnswer, shim: string): string {

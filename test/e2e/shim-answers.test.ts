@@ -67,13 +67,22 @@ const otherWords: Record<string, Record<string, readonly [theirs: string, ours: 
   },
 };
 
+const statusWords = /: (unknown|not found|already exists|failed precondition)$/;
+
 test('the same script gives the same answers', { skip }, async (t) => {
   const theirs = await play(t, runcShimPath);
   const ours = await play(t, shimPath);
-  const refusal = (words: string): string[] => [`stderr: ctr: ${words}`, 'status 1'];
+  // containerd 2.1 adds no words for the status. Where theirs has them, it says them itself.
+  const addsStatus = theirs.get('pause of a paused one')?.[0]?.endsWith(': unknown') === true;
+  const plain = (line: string): string => (addsStatus ? line : line.replace(statusWords, ''));
+  const refusal = (words: string): string[] => [plain(`stderr: ctr: ${words}`), 'status 1'];
   const listed = Object.values(otherWords).flatMap((steps) => Object.entries(steps));
+  const found = Object.entries(differencesOf(theirs, ours)).map(([step, both]) => [
+    step,
+    both.map((lines) => lines?.map(plain)),
+  ]);
   assert.deepEqual(
-    differencesOf(theirs, ours),
+    Object.fromEntries(found),
     Object.fromEntries(listed.map(([step, both]) => [step, both.map(refusal)])),
   );
 });
@@ -144,8 +153,12 @@ async function play(t: TestContext, shim: string): Promise<Transcript> {
   await ctr('rm of none', 'tasks', 'rm', silent);
   await ctr('containers rm at the end', 'containers', 'rm', silent);
 
-  await events.sees('/tasks/delete', { container_id: silent });
-  for (const id of [short, long, silent]) script.note(`events of ${id.slice(-1)}`, describe(events.of(id)));
+  for (const id of [short, long, silent]) {
+    // containerd-shim-runc-v2 2.1 ends without telling the last event, now and then.
+    if (shim === shimPath) await events.sees('/tasks/delete', { container_id: id });
+    const others = events.of(id).filter(({ topic }) => topic !== '/tasks/delete');
+    script.note(`events of ${id.slice(-1)}`, describe(others));
+  }
   return script.transcript;
 }
 

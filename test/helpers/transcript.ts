@@ -61,7 +61,7 @@ export function openScript(stage: Stage, containerd: Containerd, ids: readonly s
 function withoutNumbers(line: string): string {
   if (line.startsWith('status ')) return line;
   return line
-    .replaceAll(/\d{4}-\d\d-\d\d \S+ \+0000 UTC/g, 'TIME')
+    .replaceAll(/\d{4}-\d\d-\d\d \S+ \+0000 UTC|seconds:\d+ nanos:\d+/g, 'TIME')
     .replace(/^([a-z_]+(?:\.[a-z_]+)+) .*/, '$1 N')
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/(?<=^| )\d{2,}(?= )/g, 'PID')
