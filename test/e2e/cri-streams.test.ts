@@ -41,19 +41,19 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   const first = await open(shell, { tty: true });
   first.type('hello\n');
   note('attach', await first.sees('got hello\r\n'));
-  await setsSize(first, 100, 33);
+  await setsSize(first, handler, 100, 33);
   const second = await open(shell, { tty: true });
   second.type('again\n');
   note('a second attach', await second.sees('got again\r\n'));
   assert.match(await first.sees('got again\r\n'), /got hello/);
-  await setsSize(second, 71, 17);
+  await setsSize(second, handler, 71, 17);
   await second.leave();
   first.type('still\n');
   await first.sees('got still\r\n');
 
   const atTerminal = await open(shell, { cmd: ['sh', '-c', `tty; ${answering}`], tty: true });
   note('exec at a terminal', await atTerminal.sees('ready\r\n'));
-  await setsSize(atTerminal, 132, 43);
+  await setsSize(atTerminal, handler, 132, 43);
   atTerminal.type('bye\n');
   note('its end', `${await atTerminal.ended()} ${atTerminal.stdout.slice(-12)}`);
 
@@ -112,13 +112,18 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
 
 const success = '{"metadata":{},"status":"Success"}';
 
-/** A size travels beside what is typed, and may come later. Its signal can make the shell miss a line, which is typed again. */
-async function setsSize(streams: Streams, columns: number, rows: number): Promise<void> {
+/**
+ * A size travels beside what is typed, and may come later. With the stock shim an answer was twice missing after 10 s, which
+ * runc and busybox alone never show: there it is asked for again.
+ */
+async function setsSize(streams: Streams, handler: Handler, columns: number, rows: number): Promise<void> {
   streams.resize(columns, rows);
   await waitFor(async () => {
     const before = streams.stdout.length;
+    const answers = (): boolean => /\d+ \d+\r\n$/.test(streams.stdout.slice(before));
     streams.type('size\n');
-    await waitFor(() => /\d+ \d+\r\n$/.test(streams.stdout.slice(before)), 'a size', 1000).catch(() => {});
+    if (handler === 'runc') await waitFor(answers, 'a size', 1000).catch(() => {});
+    else await waitFor(answers, 'a size');
     return streams.stdout.endsWith(`${rows} ${columns}\r\n`);
   }, `the size ${columns}x${rows}`);
 }

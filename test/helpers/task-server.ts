@@ -69,6 +69,12 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
     onFault: (error) => void faults.push(error),
   });
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
+  // What goes on by itself would run its runtime in the next test, with the environment that this has then.
+  scope.after(async () => {
+    await tasks.settle();
+    for (const task of tasks.list()) await task.container.destroy().then(() => tasks.remove(task));
+    await tasks.settle();
+  });
   const server = serveTtrpc(listener, [...taskServices(tasks, 'test'), shimService(tasks), sessions.service]);
   scope.after(() => server.destroy());
   const connection = await connectTtrpc(socket);

@@ -46,6 +46,18 @@ function filesIn(directory: string): string[] {
 }
 
 describe('a container', () => {
+  leakTest('that a test leaves is gone before the next test has one of that name', async () => {
+    let pid = 0;
+    const undos: (() => unknown)[] = [];
+    const scope: Scope = { after: (undo) => void undos.push(undo) };
+    const { connect } = await serve(scope);
+    const { task } = await connect();
+    ({ pid } = await task.create(ownRequest('c', 'exec sleep 100')));
+    await task.start({ id: 'c' });
+    while (undos.length > 0) await undos.pop()?.();
+    assert.equal(existsSync(`/proc/${pid}`), false);
+  });
+
   leakTest('that was not started goes with its client', async (scope) => {
     const { connect, tasks, directory } = await serve(scope);
     const { task, leave } = await connect();

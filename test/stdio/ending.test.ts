@@ -53,14 +53,16 @@ describe('EIO, when no tty is open', () => {
 
 describe('the time to drain', () => {
   leakTest('nobody reads: the copy ends in time and says what was not delivered', async (scope) => {
-    const session = await startSession(scope, { drainTimeoutMs: 200, hasStdin: false });
+    const session = await startSession(scope, { drainTimeoutMs: 200, hasStdin: false, tellsEnd: false });
     session.leaveScreen();
     const leader = session.run('stty -opost; printf 1234567890');
     await within(leader.exited, 'the process');
+    // The time begins when the copy is told, which a busy machine may do long before this test goes on.
     const start = performance.now();
+    session.copy.processEnded();
     const result = await within(session.copy.done, 'the end');
     const elapsed = performance.now() - start;
-    assert.ok(elapsed > 150 && elapsed < 1000, `${elapsed} ms`);
+    assert.ok(elapsed >= 199 && elapsed < 5000, `${elapsed} ms`);
     assert.deepEqual([result.reason, result.stdoutBytes, result.undeliveredBytes], ['exit', 10, 10]);
   });
 
