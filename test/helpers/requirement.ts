@@ -7,6 +7,9 @@ import { existsSync, readFileSync } from 'node:fs';
 
 const checks = {
   root: () => process.getuid?.() === 0 || 'needs root',
+  userNamespaces: () =>
+    isStatus0(['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups', 'unshare', '--user', 'true']) ||
+    'needs user namespaces for users without root (kernel.unprivileged_userns_clone)',
   perl: () => isProgram('perl') || 'needs perl (apt-get install perl-base)',
   runc: () => isProgram('runc') || 'needs runc (apt-get install runc)',
   crun: () => isProgram('crun') || 'needs crun (apt-get install crun)',
@@ -44,6 +47,10 @@ export function missing(...requirements: Requirement[]): string | false {
   if (reasons.length === 0) return false;
   if (process.env['STRICT'] === '1') throw new Error(`STRICT=1, but a test ${reasons.join(', ')}`);
   return reasons.join(', ');
+}
+
+function isStatus0([program = '', ...args]: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 }
 
 function isFileSystem(name: string): boolean {
