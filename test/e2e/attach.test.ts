@@ -45,8 +45,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     const human = await sitAtShell(stage);
     const before = await human.asks('stty -a');
     const id = stage.newId();
-    human.type(`${shellLine(runCommand(runtime, stage, { flags: ['-it'], id, command: shell }))}\r`);
-    await human.sees('\n');
+    await human.enters(shellLine(runCommand(runtime, stage, { flags: ['-it'], id, command: shell })));
     await human.sees('inside$ ');
     human.type(`x=left${leave}`);
     assert.match(await human.sees(prompt), /\r\n\[ready\]\$ $/);
@@ -107,7 +106,7 @@ test('whom somebody else lets go leaves as by the keys', async (t) => {
   const id = await startShell(stage);
   const human = await sitAtShell(stage);
   const before = await human.asks('stty -a');
-  human.type(`${shellLine(termshimCommand('attach', id))}\r`);
+  await human.enters(shellLine(termshimCommand('attach', id)));
   await human.sees('inside$ ');
   const { sessions } = await connectToDaemon(stage);
   const [client] = (await sessions.inspect({ id })).clients;
@@ -183,7 +182,7 @@ for (const [signal, status] of [
     const id = await startShell(stage);
     const human = await sitAtShell(stage);
     const before = await human.asks('stty -a');
-    human.type(`${shellLine(termshimCommand('attach', id))}\r`);
+    await human.enters(shellLine(termshimCommand('attach', id)));
     await human.sees('inside$ ');
     process.kill(pidOfAttach(stage, id), signal);
     await human.sees(prompt);
@@ -219,7 +218,7 @@ test('a daemon that is killed is told, and the terminal comes back', async (t) =
   const id = await startShell(stage);
   const human = await sitAtShell(stage);
   const before = await human.asks('stty -a');
-  human.type(`${shellLine(termshimCommand('attach', id))}\r`);
+  await human.enters(shellLine(termshimCommand('attach', id)));
   await human.sees('inside$ ');
   const daemon = stage.processes().find(({ commandLine }) => commandLine.includes('--namespace termshim'));
   process.kill(daemon?.pid ?? 0, 'SIGKILL');

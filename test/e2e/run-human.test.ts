@@ -105,7 +105,7 @@ for (const runtime of runtimeNames) {
     const stage = openStage(t);
     const human = await sitAtShell(stage);
     for (const word of ['first', 'second']) {
-      human.type(`${shellLine(runCommand(runtime, stage, { flags: ['-it'], command: shell }))}\r`);
+      await human.enters(shellLine(runCommand(runtime, stage, { flags: ['-it'], command: shell })));
       await human.sees('inside$ ');
       human.type(`echo the "${word}"; exit 3\r`);
       await human.sees(`the ${word}\r\n`);

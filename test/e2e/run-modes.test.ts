@@ -25,8 +25,7 @@ async function endAsBegun(
   // Modes that a reset to defaults would not bring back.
   await human.asks('stty -ixon intr ^P susp ^Y');
   const before = await human.asks('stty -a');
-  human.type(`${shellLine(command)}\r`);
-  await human.sees('\n');
+  await human.enters(shellLine(command));
   await work(human);
   const shown = await human.sees(prompt);
   const status = Number(await human.asks('echo $?'));
@@ -80,7 +79,7 @@ test('runc: a stop gives the terminal back, and takes it again', { skip: missing
   const stage = openStage(t);
   const human = await sitAtShell(stage);
   const before = await human.asks('stty -a');
-  human.type(`${shellLine(runCommand('runc', stage, { flags: ['-it'], command: ['env', 'PS1=inside$ ', 'sh'] }))}\r`);
+  await human.enters(shellLine(runCommand('runc', stage, { flags: ['-it'], command: ['env', 'PS1=inside$ ', 'sh'] })));
   await human.sees('inside$ ');
   for (const word of ['first', 'second']) {
     process.kill(

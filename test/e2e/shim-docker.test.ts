@@ -28,7 +28,7 @@ test('run -it, exec -it, detach and attach', { skip }, async (t) => {
   await run.sees('/dev/pts/0\r\n37 101\r\n');
   run.resize({ columns: 132, rows: 50 });
   await run.sees('inside$ ');
-  run.type('while sleep 0.05; do stty size; done\r');
+  run.type("sh -c 'while sleep 0.05; do stty size; done'\r");
   await run.sees('50 132\r\n');
   run.type('\x03');
   await run.sees('inside$ ');

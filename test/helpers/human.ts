@@ -18,7 +18,9 @@ export interface Human {
    * the end of the text.
    */
   sees(text: string | RegExp, timeoutMs?: number): Promise<string>;
-  /** Types a line to a shell whose prompt is there, and answers with its output; waits for the next prompt. */
+  /** Types a line to a shell whose prompt is there, and waits for its echo, which whoever waits for a word in it would take. */
+  enters(line: string): Promise<void>;
+  /** The same, and answers with its output; waits for the next prompt. */
   asks(line: string, timeoutMs?: number): Promise<string>;
   resize(size: Required<WindowSize>): void;
   /** Closes the window: the program hangs up. */
@@ -60,15 +62,19 @@ export function sitAt(stage: Stage, command: readonly string[], size: WindowSize
     seen += end;
     return part;
   };
+  const enters: Human['enters'] = async (line) => {
+    pty.write(`${line}\r`);
+    await sees('\n');
+  };
   return {
     get shown() {
       return shown;
     },
     type: (text) => pty.write(text),
     sees,
+    enters,
     async asks(line, timeoutMs) {
-      pty.write(`${line}\r`);
-      await sees('\n');
+      await enters(line);
       const answer = await sees(prompt, timeoutMs);
       return answer.slice(0, -prompt.length).replaceAll('\r\n', '\n');
     },
