@@ -390,7 +390,8 @@ export class Container {
   async #deleteExec(execId: string, { process }: Exec, signal: AbortSignal = never): Promise<Exit> {
     signal.throwIfAborted();
     assertDeletable(process);
-    if (process.isMade) await wait(this.outputEnded(process), signal);
+    // Whoever has killed it wants no more of it. Docker hears of no other exit in the container while it waits here.
+    if (process.isMade && !process.wasKilled) await wait(this.outputEnded(process), signal);
     const exit = process.exit ?? { status: 0, at: new Date(0) };
     this.#execs.delete(execId);
     process.enter('deleted');

@@ -45,6 +45,8 @@ export class Process {
   readonly #sizeListeners = new Set<() => void>();
   readonly #lastSteps = new Set<() => Promise<void>>();
   #isStdinClosed = false;
+  /** Those that it was sent. */
+  readonly #signals = new Set<number>();
 
   constructor(options: ProcessOptions) {
     this.options = options;
@@ -80,6 +82,11 @@ export class Process {
   /** Undefined before the process was made, and without a terminal. */
   get terminal(): TerminalSession | undefined {
     return this.#launched?.io.terminal;
+  }
+
+  /** Whether it has ended by a signal that it was sent. */
+  get wasKilled(): boolean {
+    return this.#exit !== undefined && this.#signals.has(this.#exit.status - 128);
   }
 
   get isMade(): boolean {
@@ -150,6 +157,7 @@ export class Process {
 
   /** As `signal`; false if there is no process to send it to. */
   trySignal(number: number): boolean {
+    this.#signals.add(number);
     return this.#launched?.signal(number) ?? false;
   }
 

@@ -1,9 +1,11 @@
 /**
  * A Docker daemon that finds our shim where it expects containerd-shim-runc-v2, with nothing of Docker changed. What
  * could break: Docker opens the FIFOs, waits and deletes in another order than ctr does; it attaches with a terminal that is
- * resized at once; its log must have every line; `docker stop` counts on the signal and then on the status.
+ * resized at once; its log must have every line; `docker stop` counts on the signal and then on the status; a health check
+ * that is killed at its timeout leaves something behind, or keeps others waiting.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { cgroupFile } from '../helpers/cgroup.js';
@@ -123,3 +125,31 @@ test('a health check with a timeout that passes while it is started leaves nothi
   await waitFor(() => probes() <= 1, 'the probes to be gone', 10_000);
   await ask('rm', '--force', 'box');
 });
+
+test('health checks that are killed while somebody has their output keep no exec waiting', { skip }, async (t) => {
+  const stage = openStage(t);
+  const { ask, command, docker, image } = await startDocker(stage, shim);
+  const check = ['--health-cmd', 'sleep 321 & sleep 322', '--health-interval', '1s', '--health-timeout', '1s'];
+  await ask('run', '-d', '--name', 'box', ...check, '--health-retries', '2', image, 'sleep', '1000');
+  const isFine = async (): Promise<void> => {
+    const answer = await docker(['exec', 'box', 'echo', 'fine'], { timeoutMs: 8000 });
+    assert.deepEqual(answer, { stdout: 'fine\n', stderr: '', status: 0 });
+  };
+  const health = async () => JSON.parse(await ask('inspect', '--format', '{{json .State.Health}}', 'box')) as Health;
+  await waitFor(async () => (await health()).Status === 'unhealthy', 'two checks to fail', 20_000);
+  const [program = '', ...args] = command('exec', 'box', 'sleep', '323');
+  const client = spawn(program, args, { env: stage.env, stdio: 'ignore' });
+  const probes = (): string[] => stage.processes().map(({ commandLine }) => commandLine);
+  await waitFor(() => probes().includes('sleep 323'), 'the exec to run');
+  client.kill('SIGKILL');
+  // Docker looks at the exits in a container one after the other, so what each costs adds up.
+  const { FailingStreak: before } = await health();
+  while ((await health()).FailingStreak < before + 4) await isFine();
+  await isFine();
+  await ask('rm', '--force', 'box');
+});
+
+interface Health {
+  Status: string;
+  FailingStreak: number;
+}

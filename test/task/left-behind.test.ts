@@ -55,26 +55,33 @@ for (const kind of kinds) {
     );
   }
 
-  leakTest(
-    `${kind}: where nobody reads, Delete waits for nobody, and who writes later does not die of it`,
-    async (scope) => {
-      const gate = makeGate(scope);
-      const status = join(temporaryDirectory(scope), 'status');
-      const { stdio, leave: leaveOutput } = newStdio(scope, kind);
-      const { container } = await newContainer(scope, 'sleep 100', newStdio(scope, 'pipes').stdio);
-      await container.start('');
-      const onlyStdout: ProcessStdio = stdio.kind === 'pipes' ? { ...stdio, stderr: undefined } : stdio;
-      container.addExec('one', shellProcess(leave(`${gate.wait}; seq 30000; echo $? >${status}`)), onlyStdout);
-      await container.start('one');
-      await within(container.process('one').exited, 'the exit', 5000);
-      leaveOutput();
-      await within(container.delete('one'), 'the deletion', 2000);
-      gate.open();
-      const written = (): string | undefined =>
-        (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined;
-      assert.equal(await waitFor(written, 'the status of the last write'), '0');
-    },
-  );
+  for (const why of ['nobody reads', 'it was killed'] as const) {
+    leakTest(
+      `${kind}: where ${why}, Delete waits for nobody, and who writes later does not die of it`,
+      async (scope) => {
+        const gate = makeGate(scope);
+        const status = join(temporaryDirectory(scope), 'status');
+        const { stdio, output, leave: leaveOutput } = newStdio(scope, kind);
+        const { container } = await newContainer(scope, 'sleep 100', newStdio(scope, 'pipes').stdio);
+        await container.start('');
+        const onlyStdout: ProcessStdio = stdio.kind === 'pipes' ? { ...stdio, stderr: undefined } : stdio;
+        const script = leave(`${gate.wait}; seq 30000; echo $? >${status}`);
+        container.addExec('one', shellProcess(why === 'nobody reads' ? script : `${script}; sleep 100`), onlyStdout);
+        await container.start('one');
+        if (why === 'it was killed') {
+          await output.sees(shown(kind, 'early'));
+          await container.kill('one', 9, false);
+        }
+        await within(container.process('one').exited, 'the exit', 5000);
+        if (why === 'nobody reads') leaveOutput();
+        await within(container.delete('one'), 'the deletion', 2000);
+        gate.open();
+        const written = (): string | undefined =>
+          (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined;
+        assert.equal(await waitFor(written, 'the status of the last write'), '0');
+      },
+    );
+  }
 
   for (const [name, open] of Object.entries(records)) {
     leakTest(`${kind}: a ${name} has what was written later, and the exit does not wait for that`, async (scope) => {
