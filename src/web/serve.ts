@@ -46,6 +46,9 @@ const types: Readonly<Record<string, string>> = {
 /** A request is a line and some headers; whoever needs longer for them is no browser. */
 const limits = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
 
+/** So long an answer may take to be read. */
+const answerTimeoutMs = 10_000;
+
 /** Any user of this machine can dial. */
 const mostConnections = 256;
 
@@ -64,6 +67,7 @@ export async function serveWeb({ daemon, host, port, files }: WebOptions): Promi
     maxPayload: longestMessageBytes,
   });
   server.on('request', (request, response) => {
+    limitAnswer(request, response);
     answer(request, response, { daemon, access, pages }).catch((error: unknown) =>
       say(response, 500, messageOf(error)),
     );
@@ -141,6 +145,12 @@ async function answer(
   const page = pages.get(name);
   if (page === undefined) return say(response, 404, 'there is no such page');
   response.writeHead(200, { ...headers, 'content-type': types[name] }).end(page);
+}
+
+/** One connection can ask for many answers, and read none. */
+function limitAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
+  const late = setTimeout(() => socket.destroy(), answerTimeoutMs);
+  response.once('close', () => clearTimeout(late));
 }
 
 /** Nobody reads a socket that is not upgraded, so its end would not be seen. */

@@ -104,6 +104,24 @@ test('more connections than it serves at once leave those that are open alone, a
   assert.equal(web.exitCode, null);
 });
 
+test('whoever takes no answer has his connection for some seconds, and then it is for others', {
+  timeout: 60_000,
+}, async (t) => {
+  const { url, web, stage } = await serveWebPage(t);
+  const requests = plain('/page.js', url).repeat(60);
+  const open = await Promise.all(Array.from({ length: 256 }, () => dial(url)));
+  stage.after(() => open.forEach((it) => it.destroy()));
+  for (const it of open) it.pause().write(requests);
+  const answers = (): Promise<boolean> =>
+    statusOf(url, '/sessions').then(
+      (it) => it === 401,
+      () => false,
+    );
+  assert.equal(await answers(), false, 'they have all there are');
+  await waitFor(answers, 'an answer', 30_000);
+  assert.equal(web.exitCode, null);
+});
+
 test('the page itself cannot make the server keep more than a window of output, or crash it', {
   timeout: 60_000,
 }, async (t) => {
