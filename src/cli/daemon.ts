@@ -5,9 +5,11 @@ import { Command, Option } from 'commander';
 import { connectDaemon } from '../attach/daemon.js';
 import { claimDaemonSocket, daemonNamespace } from '../attach/start-daemon.js';
 import { pathOfSocket, takeActivatedSocket } from '../os/activated-socket.js';
+import { errorLine } from '../os/error-line.js';
 import { TermshimError } from '../os/errors.js';
+import { writeToStderr } from '../os/own-stderr.js';
 import { type Daemon, serveDaemon } from '../shim/serve-daemon.js';
-import { exitWithError, printError, printJson } from './exit.js';
+import { exitWithError, printJson } from './exit.js';
 import { parseDuration } from './options.js';
 
 interface DaemonOptions {
@@ -80,7 +82,8 @@ function endBySignal(serving: Daemon): void {
     serving.endWhenEmpty();
     if (tasks.count === 0) return;
     const what = tasks.count === 1 ? 'a container is' : `${tasks.count} containers are`;
-    printError(new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`));
+    const busy = new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`);
+    writeToStderr(errorLine(busy));
   };
   process.on('SIGTERM', handle).on('SIGINT', handle);
   // Its terminal may go; its containers have terminals of their own.

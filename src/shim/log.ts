@@ -3,9 +3,10 @@
  * and copies it to its own log: a line goes to the FIFO of the container that it is about. Without containerd it goes to
  * stderr, which is a file if a command has started the daemon; `termshim --shim` has a file in the place of the FIFO.
  */
-import { constants, fstatSync, ftruncateSync, writeSync } from 'node:fs';
+import { constants, fstatSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../native/addon.js';
+import { writeToStderr } from '../os/own-stderr.js';
 import { printableJson } from '../os/printable.js';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -33,7 +34,7 @@ export function createLog({ debug, isForStderr = false }: LogOptions): Log {
     return (message, fields = {}, bundle = lastBundle) => {
       lastBundle = bundle;
       const line = formatLine(level, message, fields);
-      if (isForStderr) writeToStderr(line);
+      if (isForStderr) writeHere(line);
       else if (bundle !== undefined) writeLine(join(bundle, 'log'), line);
     };
   };
@@ -59,13 +60,17 @@ function writeLine(path: string, line: string): void {
 /** What a file may grow to. Then it begins anew: its reader wants to know why something went wrong just now. */
 const maxFileBytes = 256 * 1024;
 
-function writeToStderr(line: string): void {
+function writeHere(line: string): void {
+  shortenFile();
+  writeToStderr(`${line}\n`);
+}
+
+function shortenFile(): void {
   try {
     // The size of what is no file is 0.
     if (fstatSync(2).size > maxFileBytes) ftruncateSync(2, 0);
-    writeSync(2, `${line}\n`);
   } catch {
-    // A full disk, or a reader that has gone.
+    // A disk that fails.
   }
 }
 

@@ -6,11 +6,22 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/os/errors.js';
+import { createFifo } from '../../src/os/fifo-stream.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { packageRoot } from '../../src/package-root.js';
 import { outcomeOf, runToEnd } from '../helpers/command.js';
@@ -144,6 +155,29 @@ test('in the foreground, with a container: the first signal warns, the second en
   assert.match(stderr, /^termshim: a container is left[^\n]*\n$/);
   assert.equal(status, 0);
   assert.ok(stage.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
+});
+
+test('in the foreground, with nobody who reads what it says: it serves, and ends, all the same', async (t) => {
+  const stage = openStage(t);
+  const path = stage.path('stderr');
+  createFifo(path);
+  const reader = OwnedFd.open(path, constants.O_RDWR | constants.O_NONBLOCK, 'the reader');
+  stage.after(() => reader.close());
+  // As a shell opens it, without O_NONBLOCK.
+  const redirected = ['sh', '-c', `exec "$@" 2> ${path}`, 'sh', ...termshimCommand('daemon')];
+  const { child, outcome } = await startForeground(stage, redirected);
+  while (addon.fd_write(reader.fd, Buffer.alloc(4096, 'x')) > 0);
+  const serves = async (what: string): Promise<void> => {
+    const { status } = await within(runToEnd(termshimCommand('ps'), { env: stage.env }), what);
+    assert.equal(status, 0);
+  };
+  child.kill('SIGUSR1');
+  await serves('an answer after a line of the log');
+  await runToEnd(runCommand('pty', stage, { flags: ['-d'], command: ['sleep', '1000'] }), { env: stage.env });
+  child.kill('SIGTERM');
+  await serves('an answer after the warning');
+  child.kill('SIGTERM');
+  assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
 test('in the foreground, asked to end: with its last container', async (t) => {
