@@ -8,6 +8,7 @@
 export interface Limited {
   readonly _bufferService: { readonly cols: number; readonly rows: number };
   readonly _inputHandler: {
+    readonly _coreService: { readonly modes: { readonly insertMode: boolean } };
     setHyperlink(data: string): unknown;
     readonly _parser: {
       readonly precedingJoinState: number;
@@ -38,6 +39,9 @@ export const maxCombining = 32;
 /** What a character repeats of itself with all that combines with it, if something does. */
 const mostCombinedRepeat = 64 * 1024;
 
+/** In insert mode each of them moves the rest of its line: so many cells, some 50 ms. */
+const mostMoved = 4_000_000;
+
 /** What a terminal wrote into its cells with no byte for each. */
 export interface Meter {
   characters: number;
@@ -60,7 +64,9 @@ export function limitWork({ _bufferService: size, _inputHandler: handler }: Limi
   parser.registerCsiHandler({ final: 'b' }, ({ params }) => {
     const length = 1 + Math.min(parser.precedingJoinState >> joinCountShift, maxCombining);
     const most = length === 1 ? size.cols * size.rows : Math.max(size.cols, Math.ceil(mostCombinedRepeat / length));
-    params[0] = Math.min(params[0] ?? 0, most);
+    const mostInserted = Math.max(size.cols, Math.ceil(mostMoved / size.cols));
+    const isInserted = handler._coreService.modes.insertMode;
+    params[0] = Math.min(params[0] ?? 0, isInserted ? Math.min(most, mostInserted) : most);
     meter.characters += params[0] * length;
     return false;
   });

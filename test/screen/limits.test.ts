@@ -110,6 +110,8 @@ const harmful: Record<string, string> = {
   'a control character in a sequence': `\x1b[21474\n83647S`,
   'a repeated character with all that combines': `a${'\u0301'.repeat(40)}\x1b[${most}b`,
   'a repeated wide character': `漢\x1b[${most}b`,
+  'what is inserted, repeated': `\x1b[4h${`\x1b[Ha\x1b[${most}b`.repeat(4)}\x1b[4l`,
+  'a wide character that is inserted, repeated': `\x1b[4h${`\x1b[H漢\x1b[${most}b`.repeat(8)}\x1b[4l`,
   DECALN: '\x1b#8'.repeat(10),
   'all that clears': '\x1b[2J\x1b[3J\x1b[?2J\x1bc\x1b[?1049h\x1b[?1049l\x1b[!p',
   'a region, scrolled': `\x1b[2;4r\x1b[${most}S\x1b[${most}T\x1b[3H\x1b[${most}L\x1b[${most}M`,
