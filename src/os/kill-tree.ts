@@ -14,6 +14,11 @@ export function killTree(pid: number): void {
   for (const one of found) send(one, 'SIGKILL');
 }
 
+/** As `killTree`, for what it has made alone: it goes on, and may make more. */
+export function killDescendants(pid: number): void {
+  for (const child of childrenOf(pid)) killTree(child);
+}
+
 function childrenOf(pid: number): number[] {
   try {
     const tasks = readdirSync(`/proc/${pid}/task`);

@@ -24,6 +24,8 @@ import {
   execArguments,
   type GlobalOptions,
   killArguments,
+  type RestoreArguments,
+  restoreArguments,
   updateArguments,
 } from './runtime-arguments.js';
 import {
@@ -33,6 +35,7 @@ import {
   type RuntimeStdio,
   type WorkingDirectory,
 } from './runtime-call.js';
+import { withCriu } from './with-criu.js';
 
 export interface OciRuntimeOptions extends GlobalOptions {
   /** The program and its leading arguments. */
@@ -70,6 +73,13 @@ export interface ExecOptions extends ExecArguments {
   signal?: AbortSignal | undefined;
 }
 
+export interface RestoreOptions extends RestoreArguments {
+  /** As in {@link CreateOptions}. */
+  stdio?: RuntimeStdio | undefined;
+  /** As in {@link CreateOptions}. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface OciRuntime {
   /** What messages call it. */
   readonly name: string;
@@ -99,6 +109,11 @@ export interface OciRuntime {
   ps(id: string): Promise<number[]>;
   /** Writes the state of the processes to a directory, by criu; the container stops unless told otherwise. */
   checkpoint(id: string, options: CheckpointOptions): Promise<void>;
+  /**
+   * Makes a container of what `checkpoint` has written, by criu; it runs at once. What an aborted `signal` leaves needs a forced
+   * `delete`.
+   */
+  restore(id: string, options: RestoreOptions): Promise<void>;
   /** `resources` is the OCI `linux.resources` object. */
   update(id: string, resources: object): Promise<void>;
   /**
@@ -145,7 +160,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   return {
     name,
     create: (id, { stdio, signal, ...rest }) => run('create', createArguments(id, rest), { stdio, signal }),
-    start: (id, signal) => run('start', [id], { signal, isKilledWhole: true }),
+    start: (id, signal) => run('start', [id], { signal, killed: 'whole' }),
     state: (id) => ask('state', [id], parseState),
     kill: (id, signal, { all } = {}) => run('kill', killArguments(id, signal, all)),
     async delete(id, { force, signal } = {}) {
@@ -163,13 +178,20 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     async exec(id, { stdio, signal, ...rest }) {
       const { status } =
         rest.detach === true
-          ? await call('exec', execArguments(id, rest), { stdio, signal, isKilledWhole: true })
+          ? await call('exec', execArguments(id, rest), { stdio, signal, killed: 'whole' })
           : await execInForeground(id, rest, { stdio, signal });
       return status;
     },
     pause: (id, signal) => run('pause', [id], { signal }),
     resume: (id, signal) => run('resume', [id], { signal }),
-    checkpoint: (id, checkpoint) => run('checkpoint', checkpointArguments(id, checkpoint), { timeoutMs: checkpointMs }),
+    checkpoint: (id, checkpoint) =>
+      withCriu({ workPath: checkpoint.workPath, log: 'dump.log' }, () =>
+        run('checkpoint', checkpointArguments(id, checkpoint), byCriu),
+      ),
+    restore: (id, { stdio, signal, ...rest }) =>
+      withCriu({ workPath: rest.workPath, log: 'restore.log' }, () =>
+        run('restore', restoreArguments(id, rest), { ...byCriu, stdio, signal }),
+      ),
     ps: (id) => ask('ps', ['--format', 'json', id], parsePids),
     update: (id, resources) => run('update', updateArguments(id), { input: JSON.stringify(resources) }),
     events: (id) => ask('events', ['--stats', id], parseStats),
@@ -194,8 +216,8 @@ export function isMissing(error: unknown): boolean {
   return error instanceof TermshimError && error.code === 'ERR_RUNTIME_NOT_FOUND';
 }
 
-/** criu writes as much as the processes have in memory. */
-const checkpointMs = 10 * 60_000;
+/** criu reads or writes as much as the processes have in memory. */
+const byCriu = { timeoutMs: 10 * 60_000, killed: 'helpers' } as const;
 
 /** runc prints `null` for a container without processes. */
 function parsePids(text: string): number[] | undefined {

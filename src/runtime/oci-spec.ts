@@ -29,7 +29,10 @@ export const specSchema = v.looseObject({
   hostname: v.nullish(v.string()),
   annotations: v.nullish(v.record(v.string(), v.string())),
   linux: v.nullish(
-    v.looseObject({ namespaces: v.nullish(v.array(v.looseObject({ type: text, path: v.nullish(v.string()) }))) }),
+    v.looseObject({
+      namespaces: v.nullish(v.array(v.looseObject({ type: text, path: v.nullish(v.string()) }))),
+      cgroupsPath: v.nullish(v.string()),
+    }),
   ),
 });
 

@@ -101,6 +101,26 @@ export function checkpointArguments(id: string, options: CheckpointOptions): str
   ];
 }
 
+export interface RestoreArguments extends Omit<CreateArguments, 'noNewKeyring'> {
+  /** Where the images are. Those of a checkpoint that has a parent lead to it. */
+  imagePath: string;
+  /** Where criu writes its log. */
+  workPath?: string | undefined;
+}
+
+export function restoreArguments(id: string, options: RestoreArguments): string[] {
+  return [
+    ...path('--image-path', options.imagePath),
+    ...path('--work-path', options.workPath),
+    '--detach',
+    ...path('--pid-file', options.pidFile),
+    ...path('--console-socket', options.consoleSocket),
+    ...flag('--no-pivot', options.noPivot),
+    ...path('--bundle', options.bundle),
+    id,
+  ];
+}
+
 /** What it is to be updated to comes on stdin. */
 export function updateArguments(id: string): string[] {
   return ['--resources=-', id];

@@ -11,7 +11,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TermshimError } from '../os/errors.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
-import { killTree } from '../os/kill-tree.js';
+import { killDescendants, killTree } from '../os/kill-tree.js';
 import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
 import { leadsQuietSession } from '../os/session.js';
 import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
@@ -38,11 +38,8 @@ export interface RuntimeCall {
   /** The program's stdout is the answer. Elsewhere it is /dev/null, where `stdio` is absent. */
   hasAnswer?: boolean;
   signal?: AbortSignal | undefined;
-  /**
-   * Whether what it has made goes with it when it is killed, and then at once after the signal: for what leaves nothing but
-   * processes.
-   */
-  isKilledWhole?: boolean;
+  /** `alone` by default. */
+  killed?: Killed;
   /** The time after which the runtime is killed. */
   timeoutMs: number;
   /**
@@ -51,6 +48,16 @@ export interface RuntimeCall {
    */
   madePidFile?: string;
 }
+
+/**
+ * What is killed after the signal, and when the time is up.
+ *
+ * - `alone`: the program. It has a second after the signal, to come to its end
+ * - `whole`: at once, with all that it has made: for what leaves nothing but processes
+ * - `helpers`: at once what it has made, so that it fails and cleans up behind itself; a second later the program too: for what
+ *   leaves more than processes, and works by a program that it waits for, as criu is
+ */
+export type Killed = 'alone' | 'whole' | 'helpers';
 
 /** Where the program runs, if that can be entered, and else at `/`: a bundle may be gone before its container is. */
 export interface WorkingDirectory {
@@ -155,23 +162,37 @@ interface Ending {
  */
 const abortGraceMs = 1000;
 
+/** How soon what the program has made since is looked for again. */
+const helperMs = 50;
+
 /** Kills the program when the time is up, or soon after the signal, and settles at its exit in every case. */
 async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Ending> {
+  const { killed = 'alone' } = call;
   let isTimeout = false;
-  const isWhole = call.isKilledWhole === true;
+  let helpers: NodeJS.Timeout | undefined;
+  let grace: NodeJS.Timeout | undefined;
   const kill = (): void => {
-    if (isWhole && child.pid !== undefined && child.exitCode === null) killTree(child.pid);
+    if (killed !== 'alone' && child.pid !== undefined && child.exitCode === null) killTree(child.pid);
     child.kill('SIGKILL');
+  };
+  const killLater = (): void => {
+    const { pid } = child;
+    if (killed === 'helpers' && pid !== undefined) {
+      killDescendants(pid);
+      helpers ??= setInterval(() => killDescendants(pid), helperMs);
+    }
+    grace ??= setTimeout(kill, abortGraceMs);
   };
   const onTimeout = (): void => {
     isTimeout = true;
-    kill();
+    if (killed === 'helpers') killLater();
+    else kill();
   };
   const isLimited = Number.isFinite(call.timeoutMs);
   const timer = isLimited ? setTimeout(onTimeout, call.timeoutMs) : undefined;
-  let grace: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    grace = setTimeout(kill, isLimited && !isWhole ? abortGraceMs : 0);
+    if (isLimited && killed !== 'whole') killLater();
+    else grace = setTimeout(kill, 0);
   };
   call.signal?.addEventListener('abort', onAbort);
   try {
@@ -182,6 +203,7 @@ async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Endin
   } finally {
     clearTimeout(timer);
     clearTimeout(grace);
+    clearInterval(helpers);
     call.signal?.removeEventListener('abort', onAbort);
   }
 }
@@ -207,18 +229,20 @@ const maxAnswerBytes = 4 * 1024 * 1024;
 
 async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<RuntimeAnswer> {
   const { status, signal } = ending;
+  // One whose helpers were killed says no for that alone.
+  const isKilled =
+    signal !== null || (call.killed === 'helpers' && (ending.isTimeout || call.signal?.aborted === true));
   const words =
     status === 0
       ? ''
       : lastErrorWords(await readIfThere(files.log, -maxLogBytes), await readIfThere(files.stderr, maxStderrBytes));
   // A runtime that said no did so before it could be killed: its words count for more than the abort.
-  if (call.signal?.aborted && (status === 0 || signal !== null))
-    throw abortedWith(call.signal.reason, call.name, words);
-  if (status === 0)
+  if (call.signal?.aborted && (status === 0 || isKilled)) throw abortedWith(call.signal.reason, call.name, words);
+  if (status === 0 && !isKilled)
     return { status, stdout: call.hasAnswer === true ? await readIfThere(files.stdout, maxAnswerBytes) : '' };
   const isProcess = call.madePidFile !== undefined && existsSync(call.madePidFile);
   if (status !== null && isProcess && words === '') return { status, stdout: '' };
-  throw failureOf(call, ending, words);
+  throw failureOf(call, ending, isKilled, words);
 }
 
 /** Why the wait was given up, and what the runtime had said until then. */
@@ -227,9 +251,13 @@ function abortedWith(reason: unknown, name: string, words: string): unknown {
   return new TermshimError(reason.code, `${reason.message}; ${name} said: ${words}`, { cause: reason });
 }
 
-function failureOf({ name, verb, timeoutMs }: RuntimeCall, ending: Ending, words: string): TermshimError {
-  const { status, signal, isTimeout } = ending;
-  if (signal === null) {
+function failureOf(
+  { name, verb, timeoutMs }: RuntimeCall,
+  { status, signal, isTimeout }: Ending,
+  isKilled: boolean,
+  words: string,
+): TermshimError {
+  if (!isKilled) {
     const reason = words === '' ? `exit status ${status}, and it gave no reason` : words;
     return new TermshimError('ERR_RUNTIME_FAILED', `${name} ${verb} failed: ${reason}`);
   }

@@ -16,6 +16,10 @@ export interface RuntimeSettings {
   systemdCgroup: boolean;
   noPivot: boolean;
   noNewKeyring: boolean;
+  /** The checkpoint to restore from, where the request has none; empty for none. */
+  criuImagePath: string;
+  /** Where criu works for a restore; empty for the usual place. */
+  criuWorkPath: string;
   /** Who owns the pipes of a process without a terminal; undefined where that is us. */
   owner: { uid: number; gid: number } | undefined;
   /** The control group that the daemon is to join; empty for none. */
@@ -70,6 +74,8 @@ async function containerdSettings(
     systemdCgroup: said.systemdCgroup,
     noPivot: said.noPivotRoot,
     noNewKeyring: said.noNewKeyring,
+    criuImagePath: said.criuImagePath,
+    criuWorkPath: said.criuWorkPath,
     shimCgroup: said.shimCgroup,
     owner: ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid },
     // A machine that starts many containers is slow.
@@ -87,6 +93,8 @@ function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): Ru
     systemdCgroup: false,
     noPivot: false,
     noNewKeyring: false,
+    criuImagePath: '',
+    criuWorkPath: '',
     shimCgroup: '',
     owner: undefined,
     // Somebody sits there and waits.

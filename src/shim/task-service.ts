@@ -40,7 +40,8 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     },
     async start({ id, execId }, { signal }) {
       const { container } = tasks.get(id);
-      return { pid: await inWordsOf(execId === '' ? 'start' : 'exec', container.start(execId, signal)) };
+      const verb = execId !== '' ? 'exec' : container.options.restore === undefined ? 'start' : 'restore';
+      return { pid: await inWordsOf(verb, container.start(execId, signal)) };
     },
     async delete({ id, execId }, { signal }) {
       const task = tasks.get(id);
@@ -76,7 +77,8 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       return {};
     },
     async checkpoint({ id, path, options }, { signal }) {
-      await tasks.get(id).container.checkpoint(readCheckpoint(path, options), signal);
+      const { container } = tasks.get(id);
+      await container.checkpoint(readCheckpoint(path, options, container.options.bundle), signal);
       return {};
     },
     async kill({ id, execId, signal, all }) {

@@ -14,9 +14,9 @@ import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
 import { type Container, createContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
-import { Code, RpcError } from '../ttrpc/status.js';
 import { annotatedLog } from './annotated-log.js';
 import { type BundlePlace, openBundlePlace } from './bundle-place.js';
+import { readRestore } from './checkpoint.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create-options.js';
 import { writeOwnRecord } from './own-record.js';
@@ -54,13 +54,12 @@ const patienceMs = 60_000;
 
 /** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
-  if (request.checkpoint !== '')
-    throw new RpcError(Code.Unimplemented, 'a container cannot be restored from a checkpoint');
   const settings = await readCreateOptions(request.options, context.namespace, signal);
   await context.joinCgroup(settings.shimCgroup);
   const place = openBundlePlace(request.bundle, settings.own);
+  const checkpoint = request.checkpoint || settings.criuImagePath;
   try {
-    const task = await createTaskIn(place, { ...request, bundle: place.bundle }, settings, context, signal);
+    const task = await createTaskIn(place, { ...request, bundle: place.bundle, checkpoint }, settings, context, signal);
     const release = async (): Promise<void> => {
       try {
         await task.release();
@@ -83,13 +82,15 @@ async function createTaskIn(
   signal: AbortSignal,
 ): Promise<Task> {
   const id = parseId(request.id);
-  const { path: bundle, spec } = await readBundle(request.bundle);
+  const found = await readBundle(request.bundle);
+  const { path: bundle, spec } = found;
   if (settings.own?.screen === true) spec.annotations = { ...spec.annotations, [screenAnnotation]: 'true' };
   const log = settings.own?.log || annotatedLog(spec, settings.own !== undefined);
   const stdioPlace = { namespace: context.namespace, owner: settings.owner };
   const stdio = readStdio(request, { ...stdioPlace, id }, log);
   const rootfs = join(bundle, 'rootfs');
   const { name, command: runtime, root, systemdCgroup, own } = settings;
+  const restore = await readRestore(request.checkpoint, settings.criuWorkPath, found, signal);
   // Only containerd asks for a `delete`.
   const isRecorded = root !== undefined;
   const isMounted = request.rootfs.length > 0;
@@ -101,6 +102,17 @@ async function createTaskIn(
   record([]);
   let isDoubtful = false;
   let watching: OomWatch | undefined;
+  let made: Container | undefined;
+  const lookAfter = (container: Container): void => {
+    const { cgroup, cgroupDirectories } = container;
+    try {
+      record(cgroupDirectories);
+    } catch (error) {
+      // The container is there, and lives as well without.
+      onFault(error as Error);
+    }
+    watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
+  };
   const onFault = (error: Error): void => context.onFault(error, request);
   const release = async (): Promise<void> => {
     watching?.close();
@@ -124,20 +136,19 @@ async function createTaskIn(
       pidFile: join(directory, 'init.pid'),
       others: hasOwnPids(spec) ? 'gone' : isPtyRuntime(runtime) ? 'left' : 'killed',
       signal,
-      onEvent: (event) => context.onEvent(event, request),
+      restore,
+      onEvent(event) {
+        // One that is restored has its cgroup only then.
+        if (event.kind === 'start' && made !== undefined && watching === undefined) lookAfter(made);
+        context.onEvent(event, request);
+      },
       onFault(error) {
         isDoubtful = true;
         onFault(error);
       },
     });
-    const { cgroup } = container;
-    try {
-      record(container.cgroupDirectories);
-    } catch (error) {
-      // The container is there, and lives as well without.
-      onFault(error as Error);
-    }
-    watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
+    made = container;
+    if (container.init.isMade) lookAfter(container);
     return { request, container, spec, stdioPlace, own, release };
   } catch (error) {
     await release().catch(onFault);

@@ -16,8 +16,9 @@ import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-
 import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
-import { type Exit, type LaunchedProcess, launchProcess } from './launch.js';
-import { type IoLimits, openIo, type ProcessStdio } from './process-io.js';
+import { assertIdIsFree, createInit, type RestoreFrom, restoreInit } from './init.js';
+import type { Exit, LaunchedProcess } from './launch.js';
+import type { IoLimits, ProcessStdio } from './process-io.js';
 import { Process } from './process.js';
 import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
@@ -33,6 +34,8 @@ export interface ContainerOptions extends IoLimits {
   /** As the runtime's options of these names. */
   noPivot?: boolean | undefined;
   noNewKeyring?: boolean | undefined;
+  /** Where `start` finds the processes that a checkpoint has written; undefined for new ones. */
+  restore?: RestoreFrom | undefined;
   others: OthersAtExit;
   onEvent: (event: TaskEvent) => void;
 }
@@ -46,19 +49,19 @@ export interface ContainerOptions extends IoLimits {
  */
 export type OthersAtExit = 'gone' | 'killed' | 'left';
 
-/** Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. */
+/**
+ * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. One that
+ * is to be restored has no process before `start`.
+ */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
-  const { id, runtime, bundle, pidFile, noPivot, noNewKeyring } = options;
   const container = new Container(options);
   const { onEvent } = container.options;
-  const launched = await launchProcess({
-    io: await openIo(options.stdio, options),
-    signal: options.signal,
-    pidFile,
-    make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
-    // A runtime that hung once hangs again: the error that led here is to be told soon.
-    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(options.onFault),
-  });
+  if (options.restore !== undefined) {
+    await assertIdIsFree(options, options.signal);
+    onEvent({ kind: 'create', pid: 0 });
+    return container;
+  }
+  const launched = await createInit(options);
   onEvent({ kind: 'create', pid: launched.pid });
   container.adopt(launched);
   return container;
@@ -150,7 +153,7 @@ export class Container {
       throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
     }
     this.#assertAlive('take another process');
-    if (this.init.state === 'paused') throw this.#stateError('take another process');
+    if (this.init.state === 'paused' || !this.init.isMade) throw this.#stateError('take another process');
     const process = new Process({
       name: `the process ${execId} of the container ${id}`,
       stdio,
@@ -165,6 +168,7 @@ export class Container {
   /** Sends a signal by number to one process, or, with the init, to all of the container's. */
   async kill(execId: string, signal: number, all: boolean): Promise<void> {
     const process = this.process(execId);
+    if (execId === '' && !process.isMade) await this.#beRestored();
     // What is frozen takes a signal only from the runtime.
     const isForRuntime = execId === '' && (all || process.state === 'paused');
     if (isForRuntime && process.state !== 'stopped') await this.#killByRuntime(signal, all);
@@ -238,7 +242,7 @@ export class Container {
 
   async #destroy(): Promise<void> {
     await this.#remove().catch(this.options.onFault);
-    await bounded(this.init.exited, lastWordsMs);
+    if (this.init.isMade) await bounded(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
 
@@ -253,8 +257,13 @@ export class Container {
     signal?.throwIfAborted();
     // A paused one can become running too, by `resume` alone.
     if (init.state !== 'created') throw impossible(init.options.name, init.state, 'running');
+    const { restore, runtime } = this.options;
+    if (restore !== undefined) {
+      this.adopt(await restoreInit(this.options, restore, signal));
+      return this.#hasStarted();
+    }
     try {
-      await this.#whileAlive(this.options.runtime.start(this.id, signal), 'be started');
+      await this.#whileAlive(runtime.start(this.id, signal), 'be started');
     } catch (error) {
       if (signal?.aborted !== true || (await this.#isStatus('created'))) throw error;
       init.trySignal(constants.signals.SIGKILL);
@@ -262,6 +271,12 @@ export class Container {
       throw error;
     }
     return this.#hasStarted();
+  }
+
+  /** There is nothing to kill before; what is being made is to be killed. */
+  async #beRestored(): Promise<void> {
+    await Promise.allSettled(this.#starts);
+    if (!this.init.isMade) throw noProcessYet(this.id);
   }
 
   #hasStarted(): number {
@@ -379,8 +394,8 @@ export class Container {
     // Where nobody is left there is nothing to wait for, and a reader that is slow keeps nothing back.
     if (init.exit !== undefined && this.options.others !== 'gone') await wait(this.outputEnded(init), signal);
     await this.#remove();
-    const exit = await init.exited;
-    await this.outputEnded(init);
+    const exit = init.isMade ? await init.exited : neverMade;
+    if (init.isMade) await this.outputEnded(init);
     this.#closeAll();
     init.enter('deleted');
     this.options.onEvent({ kind: 'delete', pid: init.pid, exit });
@@ -392,7 +407,7 @@ export class Container {
     assertDeletable(process);
     // Whoever has killed it wants no more of it. Docker hears of no other exit in the container while it waits here.
     if (process.isMade && !process.wasKilled) await wait(this.outputEnded(process), signal);
-    const exit = process.exit ?? { status: 0, at: new Date(0) };
+    const exit = process.exit ?? neverMade;
     this.#execs.delete(execId);
     process.enter('deleted');
     process.close();
@@ -452,6 +467,16 @@ function unlessEnded<T>(find: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** What the runtime says of a container that it does not know, and containerd's shim with it. */
+function noProcessYet(id: string): TermshimError {
+  return new TermshimError(
+    'ERR_PROCESS_NOT_FOUND',
+    `the container ${id} is restored by its start and has no process before`,
+  );
+}
+
+const neverMade: Exit = { status: 0, at: new Date(0) };
 
 function assertDeletable(process: Process): void {
   const { state, options } = process;

@@ -5,6 +5,7 @@ import { TermshimError } from '../os/errors.js';
 import { readSmallFile } from '../os/json.js';
 import { type ProcessWatch, watchProcess } from '../os/reaper.js';
 import { becomeSubreaper, holdOrphans } from '../os/subreaper.js';
+import { isMissing } from '../runtime/oci-runtime.js';
 import type { GivenIo, ProcessIo } from './process-io.js';
 
 export interface Exit {
@@ -24,6 +25,8 @@ export interface LaunchOptions {
   signal: AbortSignal | undefined;
   /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
   unmake: (process: ProcessWatch | undefined) => Promise<void>;
+  /** It is called then too: such a `make` may leave something behind, and no other container has the id. */
+  mayLeaveParts?: boolean | undefined;
 }
 
 export interface LaunchedProcess {
@@ -41,7 +44,8 @@ export interface LaunchedProcess {
  * If it fails, nothing of the process stays. We become a subreaper, since the runtime leaves the process to us; it may
  * end before its pid is known, so no orphan is reaped until it is watched.
  */
-export async function launchProcess({ io, pidFile, make, unmake, signal }: LaunchOptions): Promise<LaunchedProcess> {
+export async function launchProcess(options: LaunchOptions): Promise<LaunchedProcess> {
+  const { io, pidFile, make, unmake, signal, mayLeaveParts = false } = options;
   becomeSubreaper();
   const releaseOrphans = holdOrphans();
   let process: ProcessWatch | undefined;
@@ -55,7 +59,7 @@ export async function launchProcess({ io, pidFile, make, unmake, signal }: Launc
     if (!isRefusal(error)) process ??= findMade(pidFile);
     releaseOrphans();
     io.close();
-    if (!isRefusal(error)) await unmake(process);
+    if (!isRefusal(error) || (mayLeaveParts && !isMissing(error))) await unmake(process);
     process?.close();
     throw error;
   }

@@ -4,17 +4,28 @@
  * $XDG_RUNTIME_DIR can work; the rule of the launcher is another. Each is a real directory; who asks is root, and another user.
  */
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, lstatSync, mkdirSync, realpathSync, renameSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { placeOfUser } from '../../src/os/runtime-directory.js';
 import { assertTrusted, isTrusted, makePrivateDirectory } from '../../src/os/directory-trust.js';
+import { trustedDirectoryElsewhere } from '../../src/os/trusted-elsewhere.js';
 import { isError, useRuntimeDirectory } from '../helpers/dialer.js';
 import { runFixture } from '../helpers/fixture.js';
 import { missing } from '../helpers/requirement.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 
+const limits = { timeoutMs: 20_000 };
 const stranger = 65_533;
 const nobody = 65_534;
 
@@ -88,9 +99,13 @@ const unsafe: readonly Case[] = [
 
 describe('what is not trusted', () => {
   for (const { title, words, needs = false, open } of unsafe) {
-    test(title, { skip: needs }, (t) => {
+    test(title, { skip: needs }, async (t) => {
       const path = open(temporaryDirectory(t));
-      const before = lstatSync(path).mode;
+      const { mode: before } = lstatSync(path);
+      // There a link is followed, and what it leads to is looked at.
+      const elsewhere = trustedDirectoryElsewhere(path, 'ours', limits);
+      if (lstatSync(path).isSymbolicLink()) assert.equal(await elsewhere, realpathSync(path));
+      else await assert.rejects(elsewhere, isError('ERR_DIRECTORY_UNSAFE', words));
       assert.throws(() => assertTrusted(path, 'ours'), isError('ERR_DIRECTORY_UNSAFE', words));
       assert.throws(() => makePrivateDirectory(path), isError('ERR_DIRECTORY_UNSAFE', words));
       assert.equal(isTrusted(path, 'ours'), false);
@@ -98,7 +113,17 @@ describe('what is not trusted', () => {
     });
   }
 
-  test('what is no directory at all', () => {
+  test('what is no directory at all, for a process elsewhere too', async (t) => {
+    const file = join(temporaryDirectory(t), 'file');
+    writeFileSync(file, '');
+    for (const [path, words] of [
+      [file, 'it is no directory'],
+      ['/nonexistent', 'ENOENT: no such file or directory'],
+      [`${file}/x`, 'ENOTDIR: not a directory'],
+    ] as const) {
+      const message = `cannot look at the directory ${path}: ${words}`;
+      await assert.rejects(trustedDirectoryElsewhere(path, 'ours', limits), { code: 'ERR_SYSTEM', message });
+    }
     assert.throws(
       () => assertTrusted('/dev/null', 'ours'),
       isError('ERR_DIRECTORY_UNSAFE', /^\/dev\/null is not a dir/),
@@ -109,13 +134,14 @@ describe('what is not trusted', () => {
 });
 
 describe('what is trusted', () => {
-  test('one of this user, wherever the sticky bit keeps it', (t) => {
+  test('one of this user, wherever the sticky bit keeps it', async (t) => {
     const top = temporaryDirectory(t);
     const sticky = make(join(top, 'sticky'), 0o1777);
     for (const mode of [0o700, 0o755, 0o711]) {
       const path = make(join(sticky, `${mode}`), mode);
       assertTrusted(path, 'ours');
       assert.equal(isTrusted(path, 'ours'), true);
+      assert.equal(await trustedDirectoryElsewhere(path, 'ours', limits), realpathSync(path));
     }
   });
 

@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFifo } from '../../src/os/fifo-stream.js';
 import { readElsewhere } from '../../src/os/read-elsewhere.js';
+import { trustedDirectoryElsewhere } from '../../src/os/trusted-elsewhere.js';
 import { hangingDisk } from '../helpers/hanging-disk.js';
 import { leakTest } from '../helpers/leak-free.js';
 import { missing } from '../helpers/requirement.js';
@@ -23,6 +24,17 @@ leakTest('the beginning of a file is what it has, as far as that goes', async (s
   assert.deepEqual(await readElsewhere(path, options), Buffer.from(text).subarray(0, options.maxBytes));
   writeFileSync(path, '');
   assert.equal((await readElsewhere(path, options)).length, 0);
+});
+
+leakTest('its end is read where that is asked for, and one that is too old is none', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'log');
+  writeFileSync(path, 'first second');
+  const end = { ...options, maxBytes: 6, atEnd: true };
+  assert.equal((await readElsewhere(path, end)).toString(), 'second');
+  assert.equal((await readElsewhere(path, { ...end, maxBytes: 100 })).toString(), 'first second');
+  assert.equal((await readElsewhere(path, { ...end, notBefore: Date.now() - 60_000 })).toString(), 'second');
+  const tooOld = readElsewhere(path, { ...end, notBefore: Date.now() + 60_000 });
+  await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it is an older one$/ });
 });
 
 leakTest('what is no file is refused in words, and not waited for', async (scope) => {
@@ -66,6 +78,8 @@ leakTest(
     const aborted = readElsewhere(path(8), { ...options, signal: aborting.signal });
     const refused = assert.rejects(aborted, /given up/);
     await waitFor(() => readersOf(path(8)).length === 1, 'the reader');
+    const looking = trustedDirectoryElsewhere(join(disk, 'directory'), 'ours or root', { timeoutMs: 1000 });
+    await assert.rejects(looking, { code: 'ERR_SYSTEM', message: /the disk has not answered within 1 s/ });
     aborting.abort(new Error('given up'));
     await refused;
     assert.equal((await readFile('/proc/self/comm')).length > 0, true);

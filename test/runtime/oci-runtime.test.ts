@@ -10,7 +10,10 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtime.js';
+import { callRuntime } from '../../src/runtime/runtime-call.js';
+import { TermshimError } from '../../src/os/errors.js';
 import { assertNoDescriptorLeak } from '../helpers/descriptors.js';
+import { processState } from '../helpers/orphan.js';
 import { temporaryDirectory } from '../helpers/temporary-directory.js';
 import { waitFor, within } from '../helpers/wait-for.js';
 
@@ -197,6 +200,12 @@ test('runs a runtime out of reach of what our terminal sends: a ^C or a hang-up 
 
 const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
 
+/** Nobody in this process waits for it. */
+const isZombie = (pid: number): boolean => processState(pid) === 'Z';
+
+const pidIn = (path: string): number | undefined =>
+  existsSync(path) ? Number(readFileSync(path, 'utf8')) || undefined : undefined;
+
 test('kills a runtime that hangs', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 200 });
@@ -218,6 +227,53 @@ test('kills the runtime when the signal comes, and throws its reason', async (t)
   assert.ok(isGone(Number(readFileSync(file, 'utf8'))));
   assertNothingLeft();
   await assert.rejects(runtime.create('c', { ...create, signal: abort.signal }), reason);
+});
+
+/** Does its work by a helper, whose pid is in `helper`, cleans up when that has ended, and then says why. */
+const helped = (directory: string, afterwards: string): string[] => [
+  '/bin/sh',
+  '-c',
+  `sleep 1000 & echo $! >${directory}/helper; { wait $!; } 2>/dev/null; echo >${directory}/cleaned; ${afterwards}`,
+];
+
+const restoring = { bundle: '/bundle', imagePath: '/images' };
+
+test('ends what a restore works by when the signal comes, and lets the runtime clean up behind it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { runtime, assertNothingLeft } = setUp(t, '', [], {
+    command: helped(directory, 'echo criu failed >&2; exit 1'),
+  });
+  const abort = new AbortController();
+  const restore = runtime.restore('c', { ...restoring, signal: abort.signal });
+  const helper = await waitFor(() => pidIn(`${directory}/helper`), 'the helper');
+  const reason = new TermshimError('ERR_RUNTIME_TIMEOUT', 'given up');
+  abort.abort(reason);
+  const message = 'given up; runc said: criu failed';
+  await assert.rejects(restore, { code: 'ERR_RUNTIME_TIMEOUT', message });
+  assert.ok(isGone(helper));
+  assert.ok(existsSync(`${directory}/cleaned`));
+  assertNothingLeft();
+});
+
+test('so it is when the time is up, and one that hangs all the same is killed with all it has made', async (t) => {
+  const outcomes: [afterwards: string, words: string][] = [
+    ['echo criu failed >&2; exit 1', 'it said: criu failed'],
+    ['exit 0', 'it gave no reason'],
+    [`sleep 1000 & echo $! >helper; exec sleep 1000`, 'it gave no reason'],
+  ];
+  for (const [afterwards, words] of outcomes) {
+    const directory = temporaryDirectory(t);
+    const [program = '', ...args] = helped(directory, afterwards.replace('>helper', `>${directory}/helper`));
+    const call = { name: 'runc', globals: {}, verb: 'restore', args: [], timeoutMs: 300, killed: 'helpers' } as const;
+    const message = `runc restore did not finish within 300 ms and was killed; ${words}`;
+    await assert.rejects(callRuntime({ ...call, command: [program, ...args] }), {
+      code: 'ERR_RUNTIME_TIMEOUT',
+      message,
+    });
+    assert.ok(existsSync(`${directory}/cleaned`));
+    const last = pidIn(`${directory}/helper`) ?? 0;
+    await waitFor(() => isGone(last) || isZombie(last), 'the last helper to be killed');
+  }
 });
 
 test('does not limit a foreground exec in time', async (t) => {

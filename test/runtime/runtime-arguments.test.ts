@@ -13,6 +13,7 @@ import {
   execArguments,
   globalArguments,
   killArguments,
+  restoreArguments,
   updateArguments,
 } from '../../src/runtime/runtime-arguments.js';
 
@@ -62,6 +63,11 @@ const table: [what: string, built: string[], expected: string[]][] = [
       '--image-path /i --work-path /w --parent-path /p --tcp-established --ext-unix-sk --shell-job --file-locks ' +
       '--manage-cgroups-mode soft --empty-ns network --empty-ns ipc --leave-running c'
     ).split(' '),
+  ],
+  [
+    'a restore',
+    restoreArguments('c', { bundle: '/b', imagePath: '/i', workPath: '/w', consoleSocket: '/s', pidFile: '/f' }),
+    '--image-path /i --work-path /w --detach --pid-file /f --console-socket /s --bundle /b c'.split(' '),
   ],
   ['update', updateArguments('c'), ['--resources=-', 'c']],
   ['kill by name', killArguments('c', 'SIGTERM', undefined), ['c', 'SIGTERM']],

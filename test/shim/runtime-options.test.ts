@@ -176,15 +176,15 @@ test('all others are refused', async () => {
 test('the options of a checkpoint have their numbers by their type', () => {
   const fields = { exit: true, workPath: '/w', imagePath: '/i', emptyNamespaces: ['net'], cgroupsMode: 'full' };
   const read = [packAny(CheckpointOptions, fields), packAny(LegacyCheckpoint, fields)].map((any) =>
-    readCheckpoint('', any),
+    readCheckpoint('', any, '/b'),
   );
   assert.deepEqual(read[0], read[1]);
   assert.deepEqual([read[0]?.imagePath, read[0]?.workPath, read[0]?.leaveRunning], ['/i', '/w', false]);
-  assert.equal(readCheckpoint('/p', undefined).imagePath, '/p');
-  assert.equal(readCheckpoint('/p', { typeUrl: 'x.Y', value: new Uint8Array(0) }).imagePath, '/p');
-  assert.throws(() => readCheckpoint('/p', { typeUrl: 'x.Y', value: Buffer.of(8, 1) }), refusal(/x\.Y are not/));
+  assert.equal(readCheckpoint('/p', undefined, '/b').imagePath, '/p');
+  assert.equal(readCheckpoint('/p', { typeUrl: 'x.Y', value: new Uint8Array(0) }, '/b').imagePath, '/p');
+  assert.throws(() => readCheckpoint('/p', { typeUrl: 'x.Y', value: Buffer.of(8, 1) }, '/b'), refusal(/x\.Y are not/));
   assert.throws(
-    () => readCheckpoint('/p', { typeUrl: CheckpointOptions.$type, value: Buffer.of(0x0a) }),
+    () => readCheckpoint('/p', { typeUrl: CheckpointOptions.$type, value: Buffer.of(0x0a) }, '/b'),
     refusal(/no /),
   );
 });

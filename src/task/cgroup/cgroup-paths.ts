@@ -88,6 +88,14 @@ export function directoriesOf(path: string): string[] {
   return [...new Set(found)].filter((directory) => directory !== undefined).filter((it) => existsSync(it));
 }
 
+/** Where there is one of this path, as in {@link directoriesOf}, in every hierarchy: in a hybrid system the unified one too. */
+export function allDirectoriesOf(path: string): string[] {
+  const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const all = mounts.filter((mount) => mount.type === 'cgroup' || mount.type === 'cgroup2');
+  const found = all.flatMap((mount) => directoryOf(path, [mount]) ?? []);
+  return [...new Set(found)].filter((it) => existsSync(it));
+}
+
 function locateV2(entries: readonly Membership[], mounts: readonly Mount[]): CgroupV2 | undefined {
   const path = entries.find((entry) => entry.controllers.length === 0)?.path ?? '/';
   const unified = mounts.filter((mount) => mount.type === 'cgroup2');
