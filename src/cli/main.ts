@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version.js';
 import { exitWithError } from './exit.js';
 import { beginProgram } from '../os/own-program.js';
+import { printable } from '../os/printable.js';
 import { printAtOnce } from './print-at-once.js';
 import { globalShimOption, passShimOn } from './shim-option.js';
 import { loadVerb, verbStub, verbs } from './verbs.js';
@@ -18,7 +19,10 @@ const program = new Command('termshim')
   .addOption(globalShimOption())
   .hook('preAction', passShimOn)
   .enablePositionalOptions()
-  .configureOutput({ writeOut: printAtOnce })
+  .configureOutput({
+    writeOut: printAtOnce,
+    outputError: (text, write) => write(usageError(text)),
+  })
   .addHelpText('after', example())
   .exitOverride();
 
@@ -34,6 +38,12 @@ async function main(): Promise<void> {
     program.addCommand(command.copyInheritedSettings(program));
   }
   await program.parseAsync();
+}
+
+/** Words of a command line may be from anywhere. A suggestion of commander's is a line of its own. */
+function usageError(text: string): string {
+  const [, error = '', suggestion = ''] = /^(.*?)(\n\(Did you mean [\w, -]+\?\))?\n?$/s.exec(text) ?? [];
+  return `${printable(error)}${suggestion}\n`;
 }
 
 function example(): string {

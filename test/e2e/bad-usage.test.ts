@@ -13,6 +13,10 @@ import { termshimProgram } from '../helpers/termshim.js';
 const usageErrors: [args: string[], words: RegExp][] = [
   [['fly'], /unknown command 'fly'/],
   [['--fly'], /unknown option '--fly'/],
+  [['\x1b[2Jfly\u009b\u202e'], /^error: unknown command '\\e\[2Jfly\\u009b\\u202e'\n$/],
+  [['--fly\x07\nerror'], /^error: unknown option '--fly\\u0007\\nerror'\n$/],
+  [['kill', '-s', '\x1bc', 'a'], /'\\ec'.*TERM, SIGHUP/],
+  [['run', '--runtime', '/\x1b[2J', 'sh'], /\/\\e\[2J needs --bundle or --rootfs/],
   [['run', '--fly'], /unknown option '--fly'/],
   [['run', '--runtime'], /--runtime <runtime>.*argument missing/],
   [['run', '--bundle', 'a', '--rootfs', 'b'], /--bundle and --rootfs/],
@@ -87,6 +91,12 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
       assert.deepEqual({ stdout, status }, { stdout: '', status: 2 });
     });
   }
+});
+
+test('what a mistyped word may have meant is a second line', async (t) => {
+  const stage = openStage(t);
+  const { stderr } = await runToEnd([termshimProgram, 'atach'], { env: stage.env });
+  assert.equal(stderr, "error: unknown command 'atach'\n(Did you mean attach?)\n");
 });
 
 test('--help and --version are no errors', async (t) => {
