@@ -34,10 +34,13 @@ export class Recordings {
 
   /**
    * Begins one, now or when the process is made. Fails with ERR_STATE_INVALID if the process has ended or is recorded already,
-   * and with what is wrong with the file.
+   * and with what is wrong with the file. What `signal` calls off before its turn does not begin.
    */
-  add(request: RecordingRequest): Promise<void> {
-    return this.#inTurn(() => this.#add(request));
+  add(request: RecordingRequest, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(() => {
+      signal.throwIfAborted();
+      return this.#add(request);
+    });
   }
 
   /** To be called when the process was made, before its first output is read. */

@@ -80,7 +80,7 @@ function methods({
         throw new RpcError(Code.InvalidArgument, `the path of a recording is ${path || 'empty'}, and not absolute`);
       }
       const session = sessionOf(ids, 'there is nothing to record');
-      await session.record({ path, withInput, facts: recordingFacts(host.get(ids.id), ids.execId) });
+      await session.record({ path, withInput, facts: recordingFacts(host.get(ids.id), ids.execId) }, signal);
       if (!signal.aborted) return {};
       await session.recordings.end().catch(() => {});
       await rm(path, { force: true });

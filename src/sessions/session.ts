@@ -131,8 +131,8 @@ export class Session {
   }
 
   /** As `Recordings.add`. It begins with what is on the screen. */
-  async record(request: RecordingRequest): Promise<void> {
-    await this.recordings.add(request);
+  async record(request: RecordingRequest, signal: AbortSignal): Promise<void> {
+    await this.recordings.add(request, signal);
     this.#askForRedraw();
   }
 

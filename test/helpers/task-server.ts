@@ -42,6 +42,7 @@ export interface TaskServer {
 export interface OtherClient {
   task: Client<typeof TaskDefinition>;
   shim: Client<typeof ShimDefinition>;
+  sessions: Client<typeof SessionsDefinition>;
   /** Idempotent. */
   leave(): void;
 }
@@ -96,6 +97,7 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
       return {
         task: clientOf(TaskDefinition, other),
         shim: clientOf(ShimDefinition, other),
+        sessions: clientOf(SessionsDefinition, other),
         leave: () => other.close(),
       };
     },
