@@ -1,6 +1,7 @@
-/** The whole way of a container with a terminal, as a user has it: `ctr run --rm -t`, under a containerd of its own. */
+/** The whole way of a container, as a user has it: `ctr run --rm`, with a terminal and without, under a containerd of its own. */
 import type { Stage } from '../../test/helpers/stage.js';
 import { runAtTerminal, startAtTerminal } from '../../test/helpers/at-terminal.js';
+import { runToEnd } from '../../test/helpers/command.js';
 import { type Containerd, startContainerd } from '../../test/helpers/containerd.js';
 import { runOf } from '../../test/helpers/ctr.js';
 import { within } from '../../test/helpers/wait-for.js';
@@ -12,6 +13,9 @@ import { type Shim, listShims } from '../shim/shims.js';
 import { stopwatch } from '../shim/stopwatch.js';
 
 interface CtrPeer extends Closable {
+  /** One that ends at once. */
+  runShort(what: string, add: Add): Promise<void>;
+  /** One with a terminal. */
   run(what: string, add: Add): Promise<void>;
   /** Runs a container that stays, until `leave`. */
   stay(): Promise<void>;
@@ -25,6 +29,7 @@ export async function measureCtr({ report, isQuick }: Run, stage: Stage): Promis
     await peer.run('first', add);
     await peer.stay();
     await peer.run('later', add);
+    await peer.runShort('later', add);
     await peer.leave();
   });
 }
@@ -38,6 +43,12 @@ function ctrPeer(stage: Stage, containerd: Containerd, { name, runtime }: Shim):
     mostConsoles: 1,
     start: () =>
       Promise.resolve({
+        async runShort(what, add) {
+          const elapsed = stopwatch();
+          const { status, stderr } = await runToEnd(commandOf(stage.newId(), ['--rm'], 'exit 0'), { env: stage.env });
+          if (status !== 0) throw new Error(stderr);
+          add(`ctr run --rm, ${what} container: from the beginning to the end`, 'ms', elapsed());
+        },
         async run(what, add) {
           const elapsed = stopwatch();
           const terminal = startAtTerminal(stage, commandOf(stage.newId(), ['--rm', '-t'], 'exec sh'));

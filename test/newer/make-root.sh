@@ -8,11 +8,7 @@ here=$(dirname "$0")
 wanted="$suite $(tr '\n' ' ' <"$here/packages")"
 [ "$(cat "$root.packages" 2>/dev/null)" != "$wanted" ] || exit 0
 
-# Of the archives that apt knows, the one that has all suites; those of updates and of other people have other names.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 -E '/debian/?$') || {
-  echo "no mirror of Debian in apt's sources" >&2
-  exit 1
-}
+mirror=$("$here/can-run.sh")
 echo "making $root from Debian $suite"
 rm -rf "$root" "$root.packages" "$root.new"
 mkdir -p "$(dirname "$root")"
