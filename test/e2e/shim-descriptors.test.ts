@@ -53,7 +53,7 @@ test('200 execs on a terminal leave no descriptor', { skip }, async (t) => {
     const exec = shellLine(containerd.command(...execOf(stage, id, 'exec-N', 'tty', '-t')));
     const line = exec.replace('exec-N', `exec-'$i'`);
     const script = `i=${from}; while [ $i -lt ${to} ]; do echo "no $i"; ${line} || exit; i=$((i + 1)); done`;
-    const { shown, status } = await runAtTerminal(stage, ['sh', '-c', script], 100_000);
+    const { shown, status } = await runAtTerminal(stage, ['sh', '-c', script], 240_000);
     const answers = shown
       .split('no ')
       .slice(1)
