@@ -5,10 +5,11 @@
  * of its output, who does not come, or comes at that very moment; a Record waits for the picture of a screen, which is held back.
  */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createFifo, FifoReader } from '../../src/os/fifo-stream.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
 import type { Work } from '../../src/screen/messages.js';
 import { type OpenLink, openLinks } from '../../src/screen/thread.js';
 import { Code } from '../../src/ttrpc/status.js';
@@ -28,6 +29,16 @@ function newFifos(scope: Scope): { stdin: string; stdout: string } {
   return { stdin, stdout };
 }
 
+/** Whether somebody has it open to read: without that a FIFO is not opened to write, see fifo(7). */
+function isRead(fifo: string): boolean {
+  try {
+    OwnedFd.open(fifo, constants.O_WRONLY | constants.O_NONBLOCK, fifo).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function clientsOf(session: TestSession): Promise<number> {
   return (await session.describe()).clients;
 }
@@ -43,13 +54,13 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
       const { stdin, stdout } = newFifos(scope);
       const request = { id: session.id, stdin, stdout, columns: 132, rows: 43, replay: true };
       const isDeadline = how === 'the deadline passes';
-      // It goes when the daemon knows that its client has left.
-      await other.shim.reserve({ id: 'watch', whileConnected: true });
-      const attaching = other.sessions.attach(request, isDeadline ? { timeoutMs: 200 } : {});
+      const attaching = other.sessions.attach(request, isDeadline ? { timeoutMs: 500 } : {});
       const refused = assert.rejects(attaching, isDeadline ? passed : { code: Code.Unavailable });
+      await waitFor(() => isRead(stdin), 'the daemon to wait for the reader');
       if (!isDeadline) other.leave();
       await within(refused, 'the refusal');
-      if (!isDeadline) await waitFor(() => session.tasks.count === 1, 'the daemon to know');
+      // The daemon may learn of it a little later than the client.
+      await waitFor(() => !isRead(stdin), 'the daemon to let go of the FIFO');
       // Had it gone on, it would have its reader, and be a client, within 25 ms.
       const reader = FifoReader.open(stdout);
       scope.after(() => reader.close());
