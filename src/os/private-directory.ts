@@ -17,7 +17,7 @@ import { makeRuntimeDirectory } from './runtime-directory.js';
 
 export interface PrivateDirectory {
   readonly path: string;
-  /** Removes it and what is in it. Idempotent. */
+  /** Removes it and what is in it. Idempotent. Where that fails it is tried again at the exit. */
   remove(): void;
 }
 
@@ -36,17 +36,24 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
   }
   const remove = (): void => rmSync(path, { recursive: true, force: true });
   let isThere = true;
+  const leave = (): void => {
+    if (isThere) place.leave();
+    isThere = false;
+  };
   const forget = atExit(() => {
     remove();
-    place.leave();
+    leave();
   });
   return {
     path,
     remove() {
-      forget();
-      remove();
-      if (isThere) place.leave();
-      isThere = false;
+      try {
+        remove();
+        forget();
+      } finally {
+        // To remove takes descriptors, which there may be none of: the place and its lock do not wait for that.
+        leave();
+      }
     },
   };
 }

@@ -4,12 +4,14 @@
  * told from what is just being made: whoever sweeps at any moment of its making takes nothing from its owner.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { atExit } from '../../src/os/at-exit.js';
 import { createPrivateDirectory, takeAbandonedPlaces } from '../../src/os/private-directory.js';
+import { openDescriptors } from '../helpers/descriptors.js';
 import { useRuntimeDirectory } from '../helpers/dialer.js';
 import { runFixture, startFixture } from '../helpers/fixture.js';
 import { leakTest } from '../helpers/leak-free.js';
@@ -44,6 +46,30 @@ describe('createPrivateDirectory', () => {
     remove();
     assert.equal(existsSync(path), false);
   });
+
+  leakTest(
+    'one that cannot be removed keeps no descriptor, and can be removed later',
+    (scope) => {
+      useRuntimeDirectory(scope, temporaryDirectory(scope));
+      const { path, remove } = createPrivateDirectory('run');
+      const inside = join(path, 'mounted');
+      mkdirSync(inside);
+      execFileSync('mount', ['-t', 'tmpfs', 'none', inside]);
+      let isMounted = true;
+      const unmount = (): void => {
+        if (isMounted) execFileSync('umount', [inside]);
+        isMounted = false;
+      };
+      scope.after(unmount);
+      const before = openDescriptors().filter((it) => !it.endsWith(basename(dirname(path))));
+      assert.throws(remove, /EBUSY/);
+      assert.deepEqual(openDescriptors(), before);
+      unmount();
+      remove();
+      assert.equal(existsSync(path), false);
+    },
+    { skip: missing('root') },
+  );
 
   leakTest('where there can be none is said', (scope) => {
     const base = useRuntimeDirectory(scope);
