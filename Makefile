@@ -41,8 +41,9 @@ PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
 SECONDS := 60
 
-# Node majors that the unit tests run on.
+# Node majors that the unit tests run on: the oldest and the newest on all of them, one between on those of the addon.
 MAJORS  := 20 22 24
+units_of = $(call compiled,$(if $(filter $(firstword $(MAJORS)) $(lastword $(MAJORS)),$(1)),$(UNIT_TESTS),$(ADDON_TESTS)))
 node_of  = build/nodes/$(1)/node_modules/node-linux-$(ARCH)/bin/node
 compiled = $(patsubst %.ts,dist/%.js,$(1))
 # Messages alone: no JSON, no classes. 64-bit numbers are bigint, and a Timestamp keeps its nanoseconds.
@@ -136,13 +137,12 @@ clean: ## remove everything that was built or installed here
 packages:
 	@./test/install-packages.sh
 
-# The unit tests once on each major, each from the npm package that holds its program.
-nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major)))
-	@for major in $(MAJORS); do \
-	  node=$(CURDIR)/build/nodes/$$major/node_modules/node-linux-$(ARCH)/bin/node; \
-	  echo "unit tests on Node $$($$node --version)"; \
-	  PATH="$$(dirname $$node):$$PATH" $$node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(UNIT_TESTS)); \
-	done
+# Each major from the npm package that holds its program.
+nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major))) $(addprefix node-,$(MAJORS))
+
+node-%: build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node build
+	@echo "unit tests on Node $$($(CURDIR)/$< --version)"
+	@PATH="$(CURDIR)/$(<D):$$PATH" node --test --test-timeout=120000 --test-concurrency=2 $(call units_of,$*)
 
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 	npm install --prefix build/nodes/$* --no-save --no-audit --no-fund --loglevel=error node-linux-$(ARCH)@$*
