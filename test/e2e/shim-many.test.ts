@@ -12,6 +12,8 @@ import { shimPath as shim } from '../helpers/shim.js';
 import { daemonsOf } from '../helpers/shims.js';
 import { openStage } from '../helpers/stage.js';
 
+/** 20 at once wait for each other where the machine has two processors, and other work. */
+const timeoutMs = 90_000;
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 test('20 containers are created, used and removed at once', { skip }, async (t) => {
@@ -28,12 +30,12 @@ test('20 containers are created, used and removed at once', { skip }, async (t) 
   assert.notEqual(root, '');
   await together(async (id, index) => {
     const run = runOf(stage, { shim, id, flags: index % 2 === 0 ? ['-d', '-t'] : ['-d'], script });
-    assert.deepEqual(await runAtTerminal(stage, containerd.command(...run)), { shown: '', status: 0 });
+    assert.deepEqual(await runAtTerminal(stage, containerd.command(...run), timeoutMs), { shown: '', status: 0 });
   });
   assert.equal(daemonsOf(stage).length, 1);
   await together(async (id) => {
     const exec = execOf(stage, id, 'exec', `tty; cat /proc/1/cgroup; exit 5`, '-t');
-    const { shown, status } = await runAtTerminal(stage, containerd.command(...exec));
+    const { shown, status } = await runAtTerminal(stage, containerd.command(...exec), timeoutMs);
     assert.equal(status, 5);
     assert.match(shown, new RegExp(`/${id}\\r`));
   });
@@ -55,7 +57,7 @@ test('20 short containers come and go at once, again and again', { skip }, async
       const id = stage.newId();
       for (let round = 0; round < 3; round++) {
         const run = runOf(stage, { shim, id, flags: ['--rm', '-t'], script: `echo ${id}; exit ${status}` });
-        const ended = await runAtTerminal(stage, containerd.command(...run));
+        const ended = await runAtTerminal(stage, containerd.command(...run), timeoutMs);
         assert.deepEqual(ended, { shown: `${id}\r\r\n`, status });
       }
     }),
