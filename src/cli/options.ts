@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Size } from '../os/console.js';
 import { durationMs } from '../os/duration.js';
+import { isPid } from '../os/pid.js';
 
 export type Format = 'table' | 'json';
 
@@ -26,8 +27,7 @@ export function parseDuration(text: string): number {
 
 export function parsePid(text: string): number {
   const pid = Number(text);
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid > greatestPid)
-    throw new InvalidArgumentError('A pid is a positive number.');
+  if (!isPid(pid)) throw new InvalidArgumentError('A pid is a positive number.');
   return pid;
 }
 
@@ -64,6 +64,3 @@ const longestSide = 65_535;
 
 /** A longer one is taken for 1 ms by setTimeout. */
 const longestTimerMs = 2 ** 31 - 1;
-
-/** A pid_t is 32 bits; the kernel itself stops at 2^22 (proc_sys_kernel(5)). */
-const greatestPid = 2 ** 31 - 1;

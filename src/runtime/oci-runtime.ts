@@ -9,6 +9,7 @@ import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseJson as readJson } from '../os/json.js';
 import { TermshimError } from '../os/errors.js';
+import { isPid } from '../os/pid.js';
 import { createPrivateDirectory } from '../os/private-directory.js';
 import { runtimePlace } from '../os/runtime-directory.js';
 import { parseId } from './container-id.js';
@@ -223,7 +224,7 @@ const byCriu = { timeoutMs: 10 * 60_000, killed: 'helpers' } as const;
 function parsePids(text: string): number[] | undefined {
   const pids = parseJson(text);
   if (pids === null) return [];
-  return Array.isArray(pids) && pids.every(Number.isInteger) ? (pids as number[]) : undefined;
+  return Array.isArray(pids) && pids.every(isPid) ? pids : undefined;
 }
 
 function parseStats(text: string): Record<string, unknown> | undefined {

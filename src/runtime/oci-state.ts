@@ -1,5 +1,6 @@
 /** The answer of an OCI runtime's `state` command. */
 import { parseJson } from '../os/json.js';
+import { isPid } from '../os/pid.js';
 
 export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
@@ -25,12 +26,13 @@ export function parseState(text: string): OciState | undefined {
   }
   const { ociVersion, id, status, pid = 0, bundle, annotations } = answer ?? {};
   if (typeof ociVersion !== 'string' || typeof id !== 'string' || typeof bundle !== 'string') return undefined;
-  if (typeof status !== 'string' || !statuses.includes(status) || !Number.isInteger(pid)) return undefined;
+  if (typeof status !== 'string' || !statuses.includes(status)) return undefined;
+  if (pid !== 0 && !isPid(pid)) return undefined;
   return {
     ociVersion,
     id,
     status: status as OciStatus,
-    pid: pid as number,
+    pid,
     bundle,
     annotations: (annotations ?? {}) as Record<string, string>,
   };

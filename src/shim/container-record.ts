@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseJson, readSmallFile } from '../os/json.js';
 import { errnoOf, fileError } from '../os/file-error.js';
+import { isPid } from '../os/pid.js';
 import { replaceFile } from '../os/replace-file.js';
 
 const schema = v.object({
@@ -54,7 +55,7 @@ export function readContainerRecord(bundle: string): ContainerRecord | undefined
 export function readInitPid(bundle: string): number {
   try {
     const pid = Number(readSmallFile(join(bundle, 'init.pid')));
-    return Number.isInteger(pid) && pid > 0 ? pid : 0;
+    return isPid(pid) ? pid : 0;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 0;
     throw fileError(error, `read ${join(bundle, 'init.pid')}`);

@@ -213,6 +213,19 @@ test('another process that has the pid now is left alone', { skip }, async (t) =
   assert.ok(isRunning(other.pid ?? 0));
 });
 
+for (const words of ['4.8224638957192e+235', '2147483648', '4294967296', '-1', '1.5', 'Infinity']) {
+  test(`a pid file that says ${words} names no process`, { skip }, async (t) => {
+    const shim = shimCaller(t);
+    t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
+    const bundle = shim.makeBundle('c1');
+    writeFileSync(join(bundle, 'termshim.json'), '{');
+    writeFileSync(join(bundle, 'init.pid'), words);
+    const answer = await callDelete(shim, 'c1', bundle);
+    assertKilledNow(answer);
+    assert.equal(answer.response.pid, 0);
+  });
+}
+
 test('files that cannot be understood are warnings', { skip }, async (t) => {
   const shim = shimCaller(t);
   t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
