@@ -36,7 +36,7 @@ export async function runElsewhere(
       child.once('error', (error) => reject(failed(error.message)));
       child.once('close', (status) => {
         if (status === 0) resolve(output());
-        else reject(failed(words().toString().trim() || `whoever looks there has ended with ${status}`));
+        else reject(failed(words().toString().trim() || `the process that looks there ended with status ${status}`));
       });
     });
   } finally {

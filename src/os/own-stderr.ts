@@ -1,4 +1,4 @@
-/** Our stderr, for a program that serves others: it never waits for whoever reads it. */
+/** Writes to our stderr without waiting for its reader, who could stop a program that serves others. */
 import { addon } from '../native/addon.js';
 import { openHostStream } from './host-terminal.js';
 

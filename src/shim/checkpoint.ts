@@ -42,8 +42,8 @@ function decode(any: Any | undefined): CheckpointOptions {
 }
 
 /**
- * Where a container is restored from; undefined if the request has no checkpoint. Whoever can write images has processes of
- * their making run as root, so nobody else may. Throws InvalidArgument, ERR_DIRECTORY_UNSAFE.
+ * Where a container is restored from; undefined if the request has no checkpoint. The images become processes of root, so only
+ * root and this user may write to their directory. Throws InvalidArgument, ERR_DIRECTORY_UNSAFE.
  */
 export async function readRestore(
   checkpoint: string,
