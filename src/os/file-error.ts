@@ -23,6 +23,9 @@ export function wordsOf(errno: string): string {
   return errno;
 }
 
+/** rmSync of Node 24 does not know the errno of what failed: its code is empty and its number is none of the kernel's. */
 function isSystemError(error: unknown): error is { errno: number; code: string; syscall: string } {
-  return error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error;
+  if (!(error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error))
+    return false;
+  return !('code' in error && error.code === '');
 }

@@ -34,7 +34,7 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
     place.leave();
     throw error;
   }
-  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  const remove = (): void => orSay(`remove ${path}`, () => rmSync(path, { recursive: true, force: true }));
   let isThere = true;
   const leave = (): void => {
     if (isThere) place.leave();
