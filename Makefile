@@ -36,7 +36,7 @@ bundle   = --bundle --external:node-pty '--external:@xterm/*' --define:process.e
   --define:process.env.WS_NO_UTF_8_VALIDATE='"1"'
 commonjs = --format=cjs --define:import.meta.dirname=__dirname --supported:dynamic-import=false \
   --log-override:empty-import-meta=error
-BENCHES := $(patsubst bench/%.c,build/bench/%,$(wildcard bench/*.c))
+BENCHES := $(patsubst bench/c/%.c,build/bench/%,$(wildcard bench/c/*.c))
 PROTOS  := $(patsubst proto/%,%,$(sort $(shell find proto -name '*.proto')))
 PREFIX  ?= /usr/local
 SECONDS := 60
@@ -52,16 +52,17 @@ generate = protoc --proto_path=proto --plugin=node_modules/.bin/protoc-gen-ts_pr
   --ts_proto_opt=forceLong=bigint,useDate=false,enumsAsLiterals=true,unrecognizedEnum=false \
   --ts_proto_opt=outputServices=generic-definitions,outputTypeAnnotations=static-only \
   --ts_proto_opt=outputJsonMethods=false,outputPartialMethods=false $(PROTOS)
-E2E_TESTS  := $(wildcard test/e2e/*.test.ts)
+E2E_TESTS  := $(sort $(wildcard test/e2e/*/*.test.ts))
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(sort $(shell find test -name '*.test.ts')))
 # The tests that go through the addon most, for the sanitizers.
 ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
 e2e_named   = $(wildcard $(addprefix test/e2e/,$(addsuffix .test.ts,$(1))))
 # Those that meet other versions of containerd, Docker and the runtimes. TESTS names others.
-NEWER_TESTS := $(call e2e_named,cri* exec foreign-* log-*-ctr oci-runtime run* shim* terminal ttrpc-go)
+NEWER_TESTS := $(call e2e_named,console/terminal cri/* external-shim/* logs/*-ctr run/exec run/human run/modes run/oci-runtime run/run \
+  run/signals shim/*)
 # What `make test` takes of them, for its time: those in which the versions differ most.
-NEWER_FIRST := $(call e2e_named,cri* exec log-*-ctr oci-runtime run shim-answers shim-ctr shim-docker shim-options shim-restart \
-  shim-rootfs ttrpc-go)
+NEWER_FIRST := $(call e2e_named,cri/* logs/*-ctr run/exec run/oci-runtime run/run shim/answers shim/ctr shim/docker shim/options \
+  shim/restart shim/rootfs shim/ttrpc-go)
 TESTS ?= $(NEWER_TESTS)
 SUITE ?= trixie
 
@@ -73,8 +74,8 @@ help: ## list the targets
 build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
-	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/{log-driver,runtime-pty}.ts \
-	  src/shim/{main,daemon}.ts src/screen/worker.ts
+	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/programs/{log-driver,runtime-pty}.ts \
+	  src/shim/{main,daemon}.ts src/screen/thread/worker.ts
 	@# A part for each verb. esbuild splits ES modules only, so these become CommonJS in a second step.
 	$(esbuild) $(bundle) --splitting --format=esm --outdir=build/cli src/cli/main.ts
 	$(esbuild) $(commonjs) --outdir=dist/bundle/cli build/cli/*.cjs
@@ -90,7 +91,7 @@ e2e: build ## run the end-to-end tests with real runc, crun and terminals: minut
 	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
 
 fuzz: build ## send made-up bytes to each door for SECONDS=60: the web server, the daemon, the shim, the console socket
-	FUZZ_SECONDS=$(SECONDS) node --test --test-concurrency=2 $(call compiled,$(wildcard test/e2e/fuzz-*.test.ts))
+	FUZZ_SECONDS=$(SECONDS) node --test --test-concurrency=2 $(call compiled,$(wildcard test/e2e/fuzz/*.test.ts))
 
 newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run e2e tests among the programs of Debian SUITE=trixie or sid (TESTS='test/e2e/x.test.ts', BENCH='--rows shim')
 	@if ! test/newer/can-run.sh >/dev/null; then \
@@ -113,7 +114,7 @@ lint: node_modules ## check formatting, lint rules and import floors
 
 fmt: node_modules ## format the sources
 	biome format --write
-	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] native/mounter/*.[ch] bench/*.[ch]; fi
+	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] native/mounter/*.[ch] bench/c/*.[ch]; fi
 
 proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
@@ -135,7 +136,7 @@ clean: ## remove everything that was built or installed here
 
 # Debian's packages, for those who may install them; without them the tests that need one say so.
 packages:
-	@./test/install-packages.sh
+	@./scripts/install-packages.sh
 
 # Each major from the npm package that holds its program.
 nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major))) $(addprefix node-,$(MAJORS))
@@ -156,7 +157,7 @@ asan: build $(ASAN) $(LAUNCHER_ASAN) $(MOUNTER_ASAN)
 	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
 
 valgrind: build
-	./test/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
+	./scripts/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
 
 $(ADDON): $(SOURCES) native/addon.h Makefile
 	@mkdir -p $(@D)
@@ -192,11 +193,11 @@ $(MOUNTER_ASAN): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
 # It runs in containers too, which have no libraries.
 build/bench/program: PROGRAM_CFLAGS += -static
 
-build/bench/%: bench/%.c $(wildcard bench/*.h) Makefile
+build/bench/%: bench/c/%.c $(wildcard bench/c/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -O2 $< -o $@
 
-build/bench/attach-to-fifos.cjs: bench/attach-to-fifos.ts $(wildcard src/attach/*.ts src/os/*.ts src/stdio/*.ts)
+build/bench/attach-to-fifos.cjs: bench/sessions/attach-to-fifos.ts $(shell find src/terminal src/os src/stdio -name '*.ts')
 	$(esbuild) $(bundle) $(commonjs) --outdir=$(@D) $<
 
 # What a browser gets, in three files: there is nothing to fetch from elsewhere.

@@ -8,13 +8,13 @@ import { cpus, release } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { consoleSection } from './console-section.js';
-import { logSection } from './log-section.js';
-import { type Report, createReport, toJson } from './report.js';
-import type { Section } from './section.js';
-import { sessionSection } from './session-section.js';
-import { shimSection } from './shim-section.js';
-import { formatTable } from './table.js';
+import { consoleSection } from './consoles/section.js';
+import { logSection } from './logs/section.js';
+import { type Report, createReport, toJson } from './harness/report.js';
+import type { Section } from './harness/section.js';
+import { sessionSection } from './sessions/section.js';
+import { shimSection } from './shims/section.js';
+import { formatTable } from './harness/table.js';
 
 await main();
 

@@ -6,22 +6,22 @@
 export { Console, type Size } from './os/console.js';
 export { ConsoleSocket, type ReceiveOptions } from './os/console-socket.js';
 export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from './os/epoll.js';
-export { type ErrorCode, errorCodes, TermshimError } from './os/errors.js';
-export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo-stream.js';
-export { type ExitStatus, type ProcessWatch, watchProcess } from './os/reaper.js';
-export { becomeSubreaper, claimProcess } from './os/subreaper.js';
+export { type ErrorCode, errorCodes, TermshimError } from './errors/errors.js';
+export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo.js';
+export { type ExitStatus, type ProcessWatch, watchProcess } from './os/process/process-watch.js';
+export { becomeSubreaper, claimProcess } from './os/process/subreaper.js';
 
 // stdio: where a process's bytes go
-export type { StdinEnd } from './stdio/console-input.js';
+export type { StdinEnd } from './stdio/copy/console-input.js';
 export {
   type ConsoleCopy,
   type ConsoleCopyOptions,
   type CopyEnd,
   type CopyResult,
   copyConsole,
-} from './stdio/copy-console.js';
-export { copyPipes, type PipeCopy, type PipeCopyOptions, type PipeCopyResult } from './stdio/copy-pipes.js';
-export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy-stream.js';
+} from './stdio/copy/copy-console.js';
+export { copyPipes, type PipeCopy, type PipeCopyOptions, type PipeCopyResult } from './stdio/copy/copy-pipes.js';
+export { copyStream, type CopyStreamOptions, type StreamCopy } from './stdio/copy/copy-stream.js';
 export type {
   DriverTarget,
   FifoTarget,
@@ -29,12 +29,12 @@ export type {
   LogTarget,
   OutputTarget,
   RecordTarget,
-} from './stdio/output-target.js';
-export { type FifoPolicy, fifoSink, type NoReader, plainSink, type Sink } from './stdio/sink.js';
+} from './stdio/log-target/output-target.js';
+export { type FifoPolicy, fifoSink, type NoReader, plainSink, type Sink } from './stdio/copy/sink.js';
 
 // runtime: OCI runtimes as commands
-export { assertTerminal, type Bundle, readBundle } from './runtime/bundle.js';
-export { defaultSpec, type DefaultSpecOptions, writeBundle } from './runtime/default-spec.js';
+export { assertTerminal, type Bundle, readBundle } from './runtime/spec/bundle.js';
+export { defaultSpec, type DefaultSpecOptions, writeBundle } from './runtime/spec/default-spec.js';
 export { findRuntime, type FindRuntimeOptions, type RuntimeProgram } from './runtime/find-runtime.js';
 export {
   type CreateOptions,
@@ -48,9 +48,9 @@ export {
 export { type Container, type ContainerOptions, createContainer } from './task/container.js';
 export type { TaskEvent } from './task/event.js';
 export type { Exit } from './task/launch.js';
-export type { InheritedStdio, PipeStdio, ProcessStdio, TerminalStdio } from './task/process-io.js';
+export type { InheritedStdio, PipeStdio, ProcessStdio, TerminalStdio } from './task/io/process-io.js';
 export type { Process } from './task/process.js';
 export type { ProcessState } from './task/state.js';
 
 // attach: the human's face
-export { attach, type Attachment, type AttachOptions } from './attach/attach.js';
+export { attach, type Attachment, type AttachOptions } from './terminal/attach.js';

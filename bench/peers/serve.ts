@@ -4,7 +4,7 @@
  */
 import { addon } from '../../src/native/addon.js';
 import { EPOLLIN, watch } from '../../src/os/epoll.js';
-import { check } from '../../src/os/errors.js';
+import { check } from '../../src/errors/errors.js';
 
 export interface Handover {
   /** Blocking, as runtimes send it. */

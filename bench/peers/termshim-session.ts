@@ -1,10 +1,10 @@
 /** The product's sessions: nobody reads stdout, and one client is attached, by a FIFO for each direction. */
 import { constants } from 'node:fs';
 import { Console } from '../../src/os/console.js';
-import { FifoReader } from '../../src/os/fifo-stream.js';
+import { FifoReader } from '../../src/os/fifo.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { copyConsole } from '../../src/stdio/copy-console.js';
-import { plainSink } from '../../src/stdio/sink.js';
+import { copyConsole } from '../../src/stdio/copy/copy-console.js';
+import { plainSink } from '../../src/stdio/copy/sink.js';
 import { serve } from './serve.js';
 
 const { O_RDWR, O_WRONLY, O_NONBLOCK } = constants;

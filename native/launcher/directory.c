@@ -1,5 +1,5 @@
 /*
- * Whom a directory lets in: the rule of src/os/directory-trust.ts. Where it says no, Node says why.
+ * Whom a directory lets in: the rule of src/os/file/directory-trust.ts. Where it says no, Node says why.
  */
 #include "launcher.h"
 #include <limits.h>

@@ -1,6 +1,6 @@
 /*
  * The environment that Node gets. What loads code into Node, opens its debugger or moves its output is not for a program
- * that may run as root on behalf of somebody else. It is kept under other names, under which src/os/own-program.ts finds it:
+ * that may run as root on behalf of somebody else. It is kept under other names, under which src/os/process/node-program.ts finds it:
  * the children of our programs, runtimes and drivers, get the environment as it was.
  */
 #include "launcher.h"
@@ -13,7 +13,7 @@
 
 static bool starts_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
 
-/* src/os/own-program.ts has the same list. */
+/* src/os/process/node-program.ts has the same list. */
 static bool is_for_node(const char *entry) {
   return starts_with(entry, "NODE_") || starts_with(entry, "LD_") || starts_with(entry, "OPENSSL_");
 }

@@ -51,8 +51,8 @@ static const struct program *find_program(void) {
   static const struct program programs[] = {
       {"containerd-shim-termshim-v2", "shim/main"},
       {"termshim", "cli/main"},
-      {"termshim-runtime-pty", "cli/runtime-pty"},
-      {"termshim-log-driver", "cli/log-driver"},
+      {"termshim-runtime-pty", "cli/programs/runtime-pty"},
+      {"termshim-log-driver", "cli/programs/log-driver"},
   };
   char self[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);

@@ -5,7 +5,7 @@
  *     termshim-mounter unmount ROOT LIMIT_MS
  *
  * A MOUNT is the words TYPE SOURCE TARGET FLAGS CLEARED PROPAGATIONS LOOP UID_MAP GID_MAP COUNT and so many OPTIONS
- * (src/os/mounter.ts). Status 0: all are mounted, or nothing is mounted any more. Status 1: none of them is, and stdout says why
+ * (src/os/mount/mounter.ts). Status 0: all are mounted, or nothing is mounted any more. Status 1: none of them is, and stdout says why
  * not: the number of the mount, the call, the errno, what was attempted, and the words of a FUSE program, each with a zero byte.
  */
 #include "mounter.h"

@@ -19,7 +19,7 @@
 
 enum loop { LOOP_NONE, LOOP_BUFFERED, LOOP_DIRECT };
 
-/* As src/os/mounter.ts takes it apart. */
+/* As src/os/mount/mounter.ts takes it apart. */
 struct mount {
   const char *type;
   const char *source;

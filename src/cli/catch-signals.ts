@@ -3,7 +3,7 @@
  * being made, later they are the process's.
  */
 import { constants } from 'node:os';
-import type { ForegroundSignals } from '../attach/foreground.js';
+import type { ForegroundSignals } from '../client/foreground.js';
 
 export interface CaughtSignals extends ForegroundSignals {
   /** The exit status that a shell expects after a signal that was not the process's; undefined if none came. */

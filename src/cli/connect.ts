@@ -1,10 +1,10 @@
 /**
  * What the verbs talk to. It is never started by one that asks: where there is no daemon there is no container either.
  */
-import { type DaemonConnection, connectDaemon } from '../attach/daemon.js';
-import { TermshimError } from '../os/errors.js';
+import { type DaemonConnection, connectDaemon } from '../client/daemon-connection.js';
+import { TermshimError } from '../errors/errors.js';
 import { findContainer, findExec } from './resolve.js';
-import type { ShimOption } from './shim-option.js';
+import type { ShimOption } from './options/shim-option.js';
 
 /** Throws ERR_NO_DAEMON; ERR_RUNTIME_NOT_FOUND for another shim. */
 export async function connect({ shim }: ShimOption = {}): Promise<DaemonConnection> {
@@ -17,7 +17,7 @@ export async function connectToRun(id: string, { shim }: ShimOption): Promise<Da
 }
 
 async function connectShim(shim: string): Promise<DaemonConnection> {
-  const { connectForeignShim } = await import('../foreign/connect.js');
+  const { connectForeignShim } = await import('../client/external-shim/connect.js');
   return connectForeignShim(shim);
 }
 

@@ -4,11 +4,11 @@
  */
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.js';
-import { exitWithError } from './exit.js';
-import { beginProgram } from '../os/own-program.js';
-import { printable } from '../os/printable.js';
-import { printAtOnce } from './print-at-once.js';
-import { globalShimOption, passShimOn } from './shim-option.js';
+import { exitWithError } from './output/exit.js';
+import { beginProgram } from '../os/process/node-program.js';
+import { printable } from '../errors/printable.js';
+import { printAtOnce } from './output/print-at-once.js';
+import { globalShimOption, passShimOn } from './options/shim-option.js';
 import { loadVerb, verbStub, verbs } from './verbs.js';
 
 beginProgram();

@@ -1,7 +1,7 @@
 /** Finds what a person means by an id, or by the beginning of one. */
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 import type { Session } from '../ttrpc/gen/termshim/sessions.js';
-import { printable } from './format.js';
+import { printable } from './output/format.js';
 
 /** Throws ERR_PROCESS_NOT_FOUND, ERR_ID_AMBIGUOUS. */
 export function findContainer(sessions: readonly Session[], id: string): string {

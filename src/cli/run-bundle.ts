@@ -1,9 +1,9 @@
 /** What `termshim run` runs, as an OCI configuration: of the bundle that the user has, or made for a command. */
 import { hostSize } from '../os/host-terminal.js';
 import type { Size } from '../os/console.js';
-import { assertTerminal, readBundle } from '../runtime/bundle.js';
-import { defaultSpec } from '../runtime/default-spec.js';
-import { hostSpec } from '../runtime/host-spec.js';
+import { assertTerminal, readBundle } from '../runtime/spec/bundle.js';
+import { defaultSpec } from '../runtime/spec/default-spec.js';
+import { hostSpec } from '../runtime/spec/host-spec.js';
 
 export interface RunBundleOptions {
   tty?: true;

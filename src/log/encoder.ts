@@ -1,6 +1,6 @@
 /** What a process writes as entries of a log: native/log.c with an owner. */
 import { addon, LogFormat } from '../native/addon.js';
-import { check } from '../os/errors.js';
+import { check } from '../errors/errors.js';
 
 export type LogStream = 'stdout' | 'stderr';
 

@@ -1,5 +1,5 @@
-import { TermshimError } from '../os/errors.js';
-import { fileError } from '../os/file-error.js';
+import { TermshimError } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
 
 /**
  * The ERR_LOG_FAILED for something that node:fs threw.

@@ -1,7 +1,7 @@
 /** What can be said of a log, in the words of Docker's json-file driver. */
 import { isAbsolute } from 'node:path';
 import { LogFormat } from '../native/addon.js';
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 import { sizeBytes } from './size.js';
 
 export interface LogOptions {

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, unlink } from 'node:fs/promises';
-import type { TrustedDirectory } from '../os/trusted-directory.js';
-import { createFile } from '../os/trusted-file.js';
+import type { TrustedDirectory } from '../os/file/trusted-directory.js';
+import { createFile } from '../os/file/trusted-file.js';
 import { logMode } from './log-mode.js';
 
 export interface Temporary {

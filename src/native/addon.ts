@@ -2,7 +2,7 @@
  * The only place that loads the addon, and the contract of every function it exports.
  *
  * One rule holds for all of them: a function that asks the kernel returns its answer, or `-errno`. Nothing here throws
- * for a kernel error (`check` in os/errors.ts turns a negative answer into an exception where it is unexpected); a
+ * for a kernel error (`check` in errors/errors.ts turns a negative answer into an exception where it is unexpected); a
  * TypeError means an argument of the wrong type, which is a bug of the caller.
  *
  * Descriptors: every function that returns one has set CLOEXEC and entered it in the environment's table of owned

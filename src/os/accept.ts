@@ -1,7 +1,7 @@
 /** Accepts those who dial a unix socket, and turns away whoever is not trusted. */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
-import { check } from './errors.js';
+import { check } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
 /**

@@ -1,7 +1,7 @@
 /** A listening socket that whoever started this process has made for it, as systemd does; see sd_listen_fds(3). */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { addon } from '../native/addon.js';
-import { check } from './errors.js';
+import { check } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
 /** The first descriptor that is passed on. */

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { acceptTrusted } from './accept.js';
-import { atExit } from './at-exit.js';
+import { atExit } from '../async/at-exit.js';
 import { Console } from './console.js';
 import { EPOLLIN, type Watch, watch } from './epoll.js';
-import { TermshimError, check, systemError } from './errors.js';
+import { TermshimError, check, systemError } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
-import { type PrivateDirectory, createPrivateDirectory } from './private-directory.js';
+import { type PrivateDirectory, createPrivateDirectory } from './file/private-directory.js';
 import { assertSocketPath } from './socket-path.js';
 
 const { EAGAIN, EADDRINUSE, ENODATA, EBADMSG, E2BIG, EMSGSIZE, ECONNRESET } = constants.errno;

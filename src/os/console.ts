@@ -2,7 +2,7 @@
  * A console: the master side of a pty. Its other side, the tty, is what a container's process has as its terminal.
  */
 import { addon } from '../native/addon.js';
-import { TermshimError, check, systemError } from './errors.js';
+import { TermshimError, check, systemError } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
 /** In character cells. In `struct winsize` the rows come first; here both are named. */

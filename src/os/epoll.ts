@@ -6,7 +6,7 @@
  */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
-import { check, systemError } from './errors.js';
+import { check, systemError } from '../errors/errors.js';
 
 /** Bits of `events`, from epoll_ctl(2). EPOLLERR and EPOLLHUP need not be asked for. */
 export const EPOLLIN = 0x001;

@@ -5,10 +5,10 @@ import { constants, fstatSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { isatty } from 'node:tty';
 import { addon } from '../native/addon.js';
-import { atExit } from './at-exit.js';
+import { atExit } from '../async/at-exit.js';
 import type { Size } from './console.js';
 import { EPOLLHUP } from './epoll.js';
-import { check } from './errors.js';
+import { check } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDONLY, O_WRONLY } = constants;

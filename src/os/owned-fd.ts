@@ -2,7 +2,7 @@
  * A descriptor with one owner. There is no garbage collector for descriptors: who holds the `OwnedFd` closes it.
  */
 import { addon } from '../native/addon.js';
-import { TermshimError, check, systemError } from './errors.js';
+import { TermshimError, check, systemError } from '../errors/errors.js';
 
 export class OwnedFd {
   /** What it is, for messages: `the stdin FIFO /run/in`. */

@@ -3,8 +3,8 @@
  */
 import { fchownSync } from 'node:fs';
 import { addon } from '../native/addon.js';
-import { check } from './errors.js';
-import { fileError } from './file-error.js';
+import { check } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
 import { OwnedFd } from './owned-fd.js';
 
 export interface Pipe {

@@ -1,5 +1,5 @@
 /** The path of a unix socket. */
-import { TermshimError } from './errors.js';
+import { TermshimError } from '../errors/errors.js';
 
 /** `sun_path` without its zero byte (unix(7)). Whoever dials has the same limit, so there is no way around it. */
 const longestPathBytes = 107;

@@ -1,6 +1,6 @@
 /** Which program runs the containers. */
 import { join, resolve } from 'node:path';
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 import { packageRoot } from '../package-root.js';
 import { findProgram, isProgram } from './find-program.js';
 

@@ -7,12 +7,12 @@
  */
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseJson as readJson } from '../os/json.js';
-import { TermshimError } from '../os/errors.js';
-import { isPid } from '../os/pid.js';
-import { createPrivateDirectory } from '../os/private-directory.js';
-import { runtimePlace } from '../os/runtime-directory.js';
-import { parseId } from './container-id.js';
+import { parseJson as readJson } from '../os/file/json.js';
+import { TermshimError } from '../errors/errors.js';
+import { isPid } from '../os/process/pid.js';
+import { createPrivateDirectory } from '../os/file/private-directory.js';
+import { runtimePlace } from '../os/file/runtime-directory.js';
+import { parseId } from './spec/container-id.js';
 import { currentCommand } from './current-command.js';
 import { type OciState, parseState } from './oci-state.js';
 import {

@@ -1,6 +1,6 @@
 /** The answer of an OCI runtime's `state` command. */
-import { parseJson } from '../os/json.js';
-import { isPid } from '../os/pid.js';
+import { parseJson } from '../os/file/json.js';
+import { isPid } from '../os/process/pid.js';
 
 export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 

@@ -9,11 +9,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TermshimError } from '../os/errors.js';
-import { createPrivateDirectory } from '../os/private-directory.js';
-import { killDescendants, killTree } from '../os/kill-tree.js';
-import { errnoOf, fileError, wordsOf } from '../os/file-error.js';
-import { leadsQuietSession } from '../os/session.js';
+import { TermshimError } from '../errors/errors.js';
+import { createPrivateDirectory } from '../os/file/private-directory.js';
+import { killDescendants, killTree } from '../os/process/kill-tree.js';
+import { errnoOf, fileError, wordsOf } from '../errors/file-error.js';
+import { leadsQuietSession } from '../os/process/process-session.js';
 import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
 import { lastErrorWords } from './runtime-words.js';
 

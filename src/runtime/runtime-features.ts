@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { parseJson } from '../os/json.js';
-import { messageOf, TermshimError } from '../os/errors.js';
+import { parseJson } from '../os/file/json.js';
+import { messageOf, TermshimError } from '../errors/errors.js';
 import type { RuntimeProgram } from './find-runtime.js';
 
 export interface FeaturesLimits {

@@ -1,5 +1,5 @@
 /** The only place that reads a runtime's error text. */
-import { parseJson } from '../os/json.js';
+import { parseJson } from '../os/file/json.js';
 
 const maxCharacters = 500;
 

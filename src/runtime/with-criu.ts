@@ -3,10 +3,10 @@
  * killed.
  */
 import { dirname, join } from 'node:path';
-import { runElsewhere } from '../os/elsewhere.js';
-import { messageOf, TermshimError } from '../os/errors.js';
-import { unmountAll } from '../os/mount.js';
-import { readElsewhere } from '../os/read-elsewhere.js';
+import { runElsewhere } from '../os/process/run-in-child.js';
+import { messageOf, TermshimError } from '../errors/errors.js';
+import { unmountAll } from '../os/mount/mount.js';
+import { readElsewhere } from '../os/file/read-in-child.js';
 
 export interface CriuPlace {
   /** Where it works; undefined where the runtime says where, and removes it. */

@@ -4,11 +4,11 @@
  */
 import type { Size } from '../os/console.js';
 import { type Emulator, loadEmulator, resizeEmulator } from './emulator.js';
-import { rememberExtras } from './extras.js';
+import { rememberExtras } from './snapshot/extras.js';
 import { createInput } from './input.js';
-import { costOf, type Picture, type Work } from './messages.js';
-import { takeSnapshot } from './snapshot.js';
-import { ownThread, threadMs } from './thread-time.js';
+import { costOf, type Picture, type Work } from './thread/messages.js';
+import { takeSnapshot } from './snapshot/snapshot.js';
+import { ownThread, threadMs } from './thread/thread-time.js';
 import { weigh } from './weight.js';
 
 export interface Screen {

@@ -2,9 +2,9 @@
  * A client of a session: its two FIFOs, what it types and sees, and the window that it looks through.
  */
 import type { Size } from '../os/console.js';
-import type { FifoReader, FifoWriter } from '../os/fifo-stream.js';
-import type { FollowOptions, Follower } from '../stdio/follower.js';
-import type { TerminalSession } from '../task/process-io.js';
+import type { FifoReader, FifoWriter } from '../os/fifo.js';
+import type { FollowOptions, Follower } from '../stdio/broadcast/subscriber.js';
+import type { TerminalSession } from '../task/io/process-io.js';
 import type { ClientInfo } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
 import type { Window } from './size.js';

@@ -4,11 +4,11 @@
  * with what is recent. Nobody waits for it but for those who ask.
  */
 import type { Size } from '../os/console.js';
-import { costOf, type Picture, type Work } from '../screen/messages.js';
-import type { OpenLink, ScreenLink } from '../screen/thread.js';
-import type { RingReader } from '../stdio/ring.js';
-import type { TerminalSession } from '../task/process-io.js';
-import { tailOf } from './recent-output.js';
+import { costOf, type Picture, type Work } from '../screen/thread/messages.js';
+import type { OpenLink, ScreenLink } from '../screen/thread/thread.js';
+import type { RingReader } from '../stdio/broadcast/ring.js';
+import type { TerminalSession } from '../task/io/process-io.js';
+import { tailOf } from './replay/recent-output.js';
 import { isSameSize } from './size.js';
 
 export interface KeptScreen {

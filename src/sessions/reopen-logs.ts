@@ -1,6 +1,6 @@
 /** Rotation of a container's logs from outside. */
-import { TermshimError } from '../os/errors.js';
-import type { RecordTarget } from '../stdio/output-target.js';
+import { TermshimError } from '../errors/errors.js';
+import type { RecordTarget } from '../stdio/log-target/output-target.js';
 import type { Container } from '../task/container.js';
 import type { Process } from '../task/process.js';
 

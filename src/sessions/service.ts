@@ -1,7 +1,7 @@
 /** The service termshim.v1.Sessions: what people do with the terminals of a daemon's containers. */
 import { rm } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { FifoReader, FifoWriter } from '../os/fifo-stream.js';
+import { FifoReader, FifoWriter } from '../os/fifo.js';
 import type { Size } from '../os/console.js';
 import { type AttachRequest, SessionsDefinition } from '../ttrpc/gen/termshim/sessions.js';
 import { countWait } from '../ttrpc/limits.js';
@@ -9,8 +9,8 @@ import { type Implementation, type Service, service } from '../ttrpc/service.js'
 import { Code, RpcError } from '../ttrpc/status.js';
 import type { ClientEnds } from './client.js';
 import type { EventList } from './event-list.js';
-import type { HostedContainer, SessionHost } from './host.js';
-import { recordingFacts } from './recording-facts.js';
+import type { HostedContainer, SessionHost } from './containers.js';
+import { recordingFacts } from './recording/facts.js';
 import { reopenLogs } from './reopen-logs.js';
 import { sessionMessage } from './session-message.js';
 import type { Session } from './session.js';

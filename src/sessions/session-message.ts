@@ -1,10 +1,10 @@
 /** A process as the Sessions service describes it. */
-import { pathOfRecord } from '../stdio/output-target.js';
-import type { ProcessStdio } from '../task/process-io.js';
+import { pathOfRecord } from '../stdio/log-target/output-target.js';
+import type { ProcessStdio } from '../task/io/process-io.js';
 import type { Process } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
-import { type HostedContainer, processOf } from './host.js';
+import { type HostedContainer, processOf } from './containers.js';
 import type { Session } from './session.js';
 import { formatSizePolicy } from './size.js';
 

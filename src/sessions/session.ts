@@ -3,19 +3,19 @@
  * terminal its size.
  */
 import type { Size } from '../os/console.js';
-import { TermshimError } from '../os/errors.js';
-import type { OpenLink } from '../screen/thread.js';
-import type { FollowOptions, Head } from '../stdio/follower.js';
-import type { TerminalSession } from '../task/process-io.js';
+import { TermshimError } from '../errors/errors.js';
+import type { OpenLink } from '../screen/thread/thread.js';
+import type { FollowOptions, Head } from '../stdio/broadcast/subscriber.js';
+import type { TerminalSession } from '../task/io/process-io.js';
 import type { Process } from '../task/process.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { Client, type ClientEnds } from './client.js';
 import { type KeptScreen, keepScreen } from './kept-screen.js';
-import { screenLostNotice, skippedNotice } from './notice.js';
-import type { RecordingRequest } from './recording.js';
-import { type RecordingEvent, Recordings } from './recordings.js';
+import { screenLostNotice, skippedNotice } from './replay/notice.js';
+import type { RecordingRequest } from './recording/recording.js';
+import { type RecordingEvent, Recordings } from './recording/recordings.js';
 import { createRedraw, type Redraw } from './redraw.js';
-import { tailOf } from './recent-output.js';
+import { tailOf } from './replay/recent-output.js';
 import { chooseSize, isSameSize, type SizePolicy } from './size.js';
 
 export interface SessionOptions {

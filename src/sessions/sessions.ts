@@ -5,8 +5,8 @@ import type { TaskEvent } from '../task/event.js';
 import type { Process } from '../task/process.js';
 import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
-import { type HostedContainer, type SessionHost, wantsScreen } from './host.js';
-import { type OpenLink, openLinks } from '../screen/thread.js';
+import { type HostedContainer, type SessionHost, wantsScreen } from './containers.js';
+import { type OpenLink, openLinks } from '../screen/thread/thread.js';
 import { sessionsService } from './service.js';
 import { Session } from './session.js';
 

@@ -3,9 +3,9 @@
  * (native/launcher/start.c) computes the same.
  */
 import { mkdirSync } from 'node:fs';
-import { TermshimError } from '../os/errors.js';
-import { fileError } from '../os/file-error.js';
-import { assertTrusted } from '../os/directory-trust.js';
+import { TermshimError } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
+import { assertTrusted } from '../os/file/directory-trust.js';
 
 export const socketDirectory = '/run/containerd/s';
 
@@ -66,7 +66,7 @@ const groupAnnotations = ['io.kubernetes.cri.sandbox-id', 'io.containerd.runc.v2
 
 /** Loaded late: only pods need a config.json before their container is created. */
 async function podOf(bundle: string): Promise<string | undefined> {
-  const { readBundle } = await import('../runtime/bundle.js');
+  const { readBundle } = await import('../runtime/spec/bundle.js');
   const { spec } = await readBundle(bundle);
   return groupAnnotations.map((name) => spec.annotations?.[name]).find((group) => group !== undefined);
 }

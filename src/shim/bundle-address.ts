@@ -1,8 +1,8 @@
 /** The bundle's `address` file: where the daemon of the container listens. containerd 1.6 reads it after a restart. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, fileError } from '../os/file-error.js';
-import { replaceFile } from '../os/replace-file.js';
+import { errnoOf, fileError } from '../errors/file-error.js';
+import { replaceFile } from '../os/file/atomic-file.js';
 
 export function writeBundleAddress(bundle: string, address: string): void {
   replaceFile(pathIn(bundle), address);

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TermshimError, messageOf } from '../os/errors.js';
+import { TermshimError, messageOf } from '../errors/errors.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 import type { Client } from '../ttrpc/client.js';
 import type { ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';

@@ -5,11 +5,11 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addon } from '../native/addon.js';
-import { errorLine } from '../os/error-line.js';
-import { check } from '../os/errors.js';
-import { beginProgram } from '../os/own-program.js';
+import { errorLine } from '../errors/error-line.js';
+import { check } from '../errors/errors.js';
+import { beginProgram } from '../os/process/node-program.js';
 import { OwnedFd } from '../os/owned-fd.js';
-import { serveDaemon } from './serve-daemon.js';
+import { serveDaemon } from '../daemon/serve.js';
 
 beginProgram();
 

@@ -5,17 +5,17 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { unmountAll } from '../os/mount.js';
+import { unmountAll } from '../os/mount/mount.js';
 import { isMissing, type OciRuntime, ociRuntime } from '../runtime/oci-runtime.js';
 import { removeByHand } from '../task/remove-by-hand.js';
 import { DeleteResponse } from '../ttrpc/gen/containerd/task.js';
 import { timestampOf } from '../ttrpc/message.js';
 import { fromAddress, socketDirectory } from './address.js';
 import { readBundleAddress } from './bundle-address.js';
-import { type ContainerRecord, readContainerRecord, readInitPid } from './container-record.js';
-import { defaultRoot } from './create-options.js';
+import { type ContainerRecord, readContainerRecord, readInitPid } from '../daemon/container-record.js';
+import { defaultRoot } from '../daemon/create/create-options.js';
 import { forget, isListening } from './daemon-client.js';
-import { killRemains } from './kill-remains.js';
+import { killRemains } from '../daemon/cleanup/kill-leftovers.js';
 import { underLock } from './socket-lock.js';
 
 export interface DeleteOptions {

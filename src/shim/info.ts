@@ -4,7 +4,7 @@ import { RuntimeInfo } from '../ttrpc/gen/containerd/types.js';
 import { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import { decodeMessage, message } from '../ttrpc/message.js';
 import { version } from '../version.js';
-import { readCreateOptions } from './create-options.js';
+import { readCreateOptions } from '../daemon/create/create-options.js';
 import { readStdin } from './read-stdin.js';
 
 /** In the form of containerd's own shims. */

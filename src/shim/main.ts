@@ -6,9 +6,9 @@
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { errorLine } from '../os/error-line.js';
-import { TermshimError } from '../os/errors.js';
-import { beginProgram } from '../os/own-program.js';
+import { errorLine } from '../errors/error-line.js';
+import { TermshimError } from '../errors/errors.js';
+import { beginProgram } from '../os/process/node-program.js';
 
 beginProgram();
 main().catch((error: unknown) => {
@@ -37,7 +37,7 @@ type Values = ReturnType<typeof parseShimArguments>['values'];
 async function runStart(values: Values): Promise<void> {
   const [{ start }, { encodeAnswer, readAnswerForm }] = await Promise.all([
     import('./start.js'),
-    import('./question.js'),
+    import('./bootstrap.js'),
   ]);
   const lockFd = values['lock-fd'];
   const who = required(values);

@@ -1,5 +1,5 @@
 /** What whoever executed this program gives on stdin, which may be anything, and may never end. */
-import { messageOf, TermshimError } from '../os/errors.js';
+import { messageOf, TermshimError } from '../errors/errors.js';
 
 export interface StdinLimits {
   maxBytes: number;

@@ -1,7 +1,7 @@
 /** The lock of the directory where the sockets of containerd's daemons are. */
 import { addon } from '../native/addon.js';
-import { lockDirectory } from '../os/directory-lock.js';
-import { check } from '../os/errors.js';
+import { lockDirectory } from '../os/file/directory-lock.js';
+import { check } from '../errors/errors.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { makeSocketDirectory, socketDirectory } from './address.js';
 

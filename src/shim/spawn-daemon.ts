@@ -3,9 +3,9 @@ import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonScript } from '../daemon-script.js';
 import { addon } from '../native/addon.js';
-import { errnoOf, fileError } from '../os/file-error.js';
+import { errnoOf, fileError } from '../errors/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';
-import { spawnDaemon } from '../os/spawn-daemon.js';
+import { spawnDaemon } from '../os/process/spawn-daemon.js';
 
 export interface ShimDaemonOptions {
   namespace: string;

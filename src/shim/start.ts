@@ -4,8 +4,8 @@
  */
 import { rmSync } from 'node:fs';
 import { addon } from '../native/addon.js';
-import { check } from '../os/errors.js';
-import { fileError } from '../os/file-error.js';
+import { check } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { groupOf, makeSocketDirectory, socketPath, toAddress } from './address.js';
 import { removeBundleAddress, writeBundleAddress } from './bundle-address.js';

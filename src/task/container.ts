@@ -6,19 +6,19 @@
  * the last of its processes.
  */
 import { constants } from 'node:os';
-import { TermshimError } from '../os/errors.js';
-import { createQueue, type Queue } from '../os/queue.js';
-import { wait } from '../os/wait.js';
+import { TermshimError } from '../errors/errors.js';
+import { createQueue, type Queue } from '../async/mutex.js';
+import { wait } from '../async/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import { isMissing, type OciRuntime } from '../runtime/oci-runtime.js';
-import { bounded } from './bounded.js';
+import { bounded } from '../async/settle-within.js';
 import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-paths.js';
 import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
 import { assertIdIsFree, createInit, type RestoreFrom, restoreInit } from './init.js';
 import type { Exit, LaunchedProcess } from './launch.js';
-import type { IoLimits, ProcessStdio } from './process-io.js';
+import type { IoLimits, ProcessStdio } from './io/process-io.js';
 import { Process } from './process.js';
 import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';

@@ -2,14 +2,14 @@
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { posix } from 'node:path';
-import { TermshimError } from '../os/errors.js';
-import { wait } from '../os/wait.js';
+import { TermshimError } from '../errors/errors.js';
+import { wait } from '../async/wait.js';
 import type { RestoreArguments } from '../runtime/runtime-arguments.js';
 import { allDirectoriesOf } from './cgroup/cgroup-paths.js';
 import { removeCgroup, signalCgroup } from './cgroup/end-cgroup.js';
 import type { ContainerOptions } from './container.js';
 import { type LaunchedProcess, type LaunchOptions, launchProcess } from './launch.js';
-import { openIo } from './process-io.js';
+import { openIo } from './io/process-io.js';
 
 /** If it fails, nothing of it stays, or `onFault` was told why. */
 export function createInit(options: ContainerOptions): Promise<LaunchedProcess> {

@@ -1,12 +1,12 @@
 /**
  * Makes a process by its runtime, and holds on to it: watched until it is reaped, its stdio connected.
  */
-import { TermshimError } from '../os/errors.js';
-import { readSmallFile } from '../os/json.js';
-import { type ProcessWatch, watchProcess } from '../os/reaper.js';
-import { becomeSubreaper, holdOrphans } from '../os/subreaper.js';
+import { TermshimError } from '../errors/errors.js';
+import { readSmallFile } from '../os/file/json.js';
+import { type ProcessWatch, watchProcess } from '../os/process/process-watch.js';
+import { becomeSubreaper, holdOrphans } from '../os/process/subreaper.js';
 import { isMissing } from '../runtime/oci-runtime.js';
-import type { GivenIo, ProcessIo } from './process-io.js';
+import type { GivenIo, ProcessIo } from './io/process-io.js';
 
 export interface Exit {
   /** As a shell says it: 128 plus the signal's number if one ended the process. */

@@ -3,9 +3,9 @@
  * ended.
  */
 import type { Size } from '../os/console.js';
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 import type { Exit, LaunchedProcess } from './launch.js';
-import type { ProcessStdio, TerminalSession } from './process-io.js';
+import type { ProcessStdio, TerminalSession } from './io/process-io.js';
 import { assertTransition, type ProcessState } from './state.js';
 
 export interface ProcessOptions {

@@ -1,5 +1,5 @@
 /** The states of a container's process, init or exec. */
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 
 export type ProcessState = 'created' | 'running' | 'paused' | 'stopped' | 'deleted';
 

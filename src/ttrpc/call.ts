@@ -1,5 +1,5 @@
 /** One call at the server, from its request to its answer. */
-import { TermshimError } from '../os/errors.js';
+import { TermshimError } from '../errors/errors.js';
 import { startDeadline } from './deadline.js';
 import { maxPayloadBytes } from './frame.js';
 import { Request, Response } from './gen/ttrpc.js';

@@ -1,7 +1,7 @@
 /** The client's side of one connection. */
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
-import { messageOf } from '../os/errors.js';
+import { messageOf } from '../errors/errors.js';
 import { frameConnection } from './connection.js';
 import { startDeadline } from './deadline.js';
 import { FrameType, maxPayloadBytes } from './frame.js';

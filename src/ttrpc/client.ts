@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
-import { fileError } from '../os/file-error.js';
+import { fileError } from '../errors/file-error.js';
 import { assertSocketPath } from '../os/socket-path.js';
-import { assertTrusted } from '../os/directory-trust.js';
+import { assertTrusted } from '../os/file/directory-trust.js';
 import { type CallOptions, type TtrpcConnection, clientConnection } from './client-connection.js';
 import { decodeMessage, message } from './message.js';
 import type { RequestOf, ResponseOf, ServiceDefinition } from './service.js';

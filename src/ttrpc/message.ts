@@ -1,6 +1,6 @@
 /** Protobuf messages, by what ts-proto generates for each type. */
 import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
-import { messageOf } from '../os/errors.js';
+import { messageOf } from '../errors/errors.js';
 import type { Any } from './gen/google/protobuf/any.js';
 import type { Timestamp } from './gen/google/protobuf/timestamp.js';
 import { Code, RpcError } from './status.js';

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { addon } from '../native/addon.js';
 import { acceptTrusted } from '../os/accept.js';
 import { EPOLLIN, watch } from '../os/epoll.js';
-import { check } from '../os/errors.js';
+import { check } from '../errors/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import type { FaultListener } from './call.js';
 import { type ServerConnection, serveConnection } from './server-connection.js';

@@ -1,7 +1,7 @@
 /**
  * How a call can fail: gRPC's codes, which ttrpc and containerd use, and the one table from termshim's errors to them.
  */
-import { type ErrorCode, TermshimError, errorCodes, messageOf } from '../os/errors.js';
+import { type ErrorCode, TermshimError, errorCodes, messageOf } from '../errors/errors.js';
 import { maxPayloadBytes } from './frame.js';
 import type { Any } from './gen/google/protobuf/any.js';
 import type { Status } from './gen/google/rpc/status.js';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { messageOf } from '../os/errors.js';
+import { messageOf } from '../errors/errors.js';
 import { type Access, withoutSecret } from './access.js';
 import { bridge, type Daemon } from './bridge.js';
 

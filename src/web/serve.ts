@@ -4,7 +4,7 @@ import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, c
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { messageOf } from '../os/errors.js';
+import { messageOf } from '../errors/errors.js';
 import { type Access, createAccess, withoutSecret } from './access.js';
 import type { Daemon } from './bridge.js';
 import { longestMessageBytes, serveTerminal } from './serve-terminal.js';

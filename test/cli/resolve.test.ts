@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findContainer, findExec } from '../../src/cli/resolve.js';
-import { session } from '../helpers/fake-daemon.js';
+import { session } from '../helpers/e2e/fake-daemon.js';
 
 const sessions = [
   session('web'),

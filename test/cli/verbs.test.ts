@@ -12,7 +12,7 @@ import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TermshimError } from '../../src/os/errors.js';
+import { TermshimError } from '../../src/errors/errors.js';
 import { Metrics as MetricsV1 } from '../../src/ttrpc/gen/containerd/cgroup-v1.js';
 import { Status } from '../../src/ttrpc/gen/containerd/task-status.js';
 import { DeleteResponse, StateResponse } from '../../src/ttrpc/gen/containerd/task.js';
@@ -25,11 +25,11 @@ import {
   placeWithoutDaemon,
   serveFakeDaemon,
   session,
-} from '../helpers/fake-daemon.js';
-import type { Scope } from '../helpers/leak-free.js';
-import { missing } from '../helpers/requirement.js';
-import { startTermshim, termshim, termshimProgram } from '../helpers/termshim.js';
-import { waitFor } from '../helpers/wait-for.js';
+} from '../helpers/e2e/fake-daemon.js';
+import type { Scope } from '../helpers/base/leak-free.js';
+import { missing } from '../helpers/base/requirement.js';
+import { startTermshim, termshim, termshimProgram } from '../helpers/e2e/termshim.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 const list = [session('web'), session('web', { execId: 'shell' }), endedSession('db', 137)];
 

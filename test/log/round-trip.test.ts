@@ -11,10 +11,10 @@ import { before } from 'node:test';
 import * as fc from 'fast-check';
 import type { LogStream } from '../../src/log/encoder.js';
 import type { LogOptions } from '../../src/log/options.js';
-import { type ReadLogOptions, readLog } from '../../src/log/read-log.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { logOptions, openTestLog } from '../helpers/opened-log.js';
-import { within } from '../helpers/wait-for.js';
+import { type ReadLogOptions, readLog } from '../../src/log/read/read-log.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { logOptions, openTestLog } from '../helpers/log/opened-log.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const numRuns = Number(process.env['RUNS'] ?? 20);
 const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };

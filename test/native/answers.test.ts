@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/fd-flags.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { EAGAIN, EBADF, ECHILD, EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENXIO, EPIPE, ESRCH } = constants.errno;
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs;

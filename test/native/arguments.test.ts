@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Addon, addon } from '../../src/native/addon.js';
-import { runFixture } from '../helpers/fixture.js';
+import { runFixture } from '../helpers/base/fixture.js';
 
 type Kind = 'int' | 'bool' | 'bytes' | 'pair' | 'path' | 'fds';
 
@@ -151,7 +151,7 @@ test('a number that is no 32-bit integer names nothing else', () => {
 });
 
 test('epoll_create wants a Uint32Array and a function', async () => {
-  const { stdout, stderr, code, signal } = await runFixture('native-epoll-create-with-wrong-arguments');
+  const { stdout, stderr, code, signal } = await runFixture('addon/native-epoll-create-with-wrong-arguments');
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
   for (const line of stdout.trim().split('\n')) assert.match(line, /: TypeError$/);
 });

@@ -12,11 +12,11 @@ import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { addon } from '../../src/native/addon.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { fixturePath } from '../helpers/fixture.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { fixturePath } from '../helpers/base/fixture.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { EBADF } = constants.errno;
 
@@ -70,7 +70,7 @@ describe('the table of owned descriptors', () => {
 
   leakTest('each environment has its own: a worker cannot close what the main thread owns', async (scope) => {
     const { reader } = fifoPair(scope);
-    const worker = new Worker(fixturePath('worker-that-closes'), { workerData: reader.fd });
+    const worker = new Worker(fixturePath('addon/worker-that-closes'), { workerData: reader.fd });
     const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
     assert.deepEqual(message, [-EBADF]);
     fstatSync(reader.fd);

@@ -9,7 +9,7 @@ import { constants } from 'node:os';
 import { test } from 'node:test';
 import { array, assert as assertProperty, constantFrom, integer, oneof, property, uint8Array } from 'fast-check';
 import { addon, LogFormat } from '../../src/native/addon.js';
-import { type LogEntry, parseLog } from '../helpers/log-entries.js';
+import { type LogEntry, parseLog } from '../helpers/log/log-entries.js';
 
 const { EINVAL, ENOBUFS } = constants.errno;
 const partBytes = 16_384;

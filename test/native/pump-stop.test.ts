@@ -9,10 +9,10 @@ import { constants } from 'node:os';
 import { describe } from 'node:test';
 import { PumpStop, addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { pattern } from '../helpers/pattern.js';
-import { createPump, fifoBytes, openFile, openRawPty, readAll, runPump } from '../helpers/pump.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { pattern } from '../helpers/copy/pattern.js';
+import { createPump, fifoBytes, openFile, openRawPty, readAll, runPump } from '../helpers/copy/pump.js';
 
 const { EBADF, EISDIR, ENOSPC } = constants.errno;
 const { O_RDONLY, O_WRONLY, O_NOCTTY, O_NONBLOCK } = fs;

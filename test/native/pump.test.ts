@@ -7,10 +7,10 @@ import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { describe } from 'node:test';
 import { PumpStop, addon } from '../../src/native/addon.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { pattern } from '../helpers/pattern.js';
-import { createPump, fifoBytes, openRawPty, readAll, runPump } from '../helpers/pump.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { pattern } from '../helpers/copy/pattern.js';
+import { createPump, fifoBytes, openRawPty, readAll, runPump } from '../helpers/copy/pump.js';
 
 const { EINVAL } = constants.errno;
 

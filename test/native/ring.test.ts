@@ -8,9 +8,9 @@ import { constants } from 'node:os';
 import { test } from 'node:test';
 import { array, assert as assertProperty, integer, oneof, property, record, constant } from 'fast-check';
 import { addon, PumpStop } from '../../src/native/addon.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { leakTest, type Scope } from '../helpers/leak-free.js';
-import { createPump, fifoBytes, readAll, runPump } from '../helpers/pump.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { leakTest, type Scope } from '../helpers/base/leak-free.js';
+import { createPump, fifoBytes, readAll, runPump } from '../helpers/copy/pump.js';
 
 const { EINVAL, EOVERFLOW } = constants.errno;
 

@@ -9,11 +9,11 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
-import { openDescriptors } from '../helpers/descriptors.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { runFixture } from '../helpers/fixture.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { runFixture } from '../helpers/base/fixture.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const {
   E2BIG,
@@ -188,7 +188,7 @@ describe('receive_fd', () => {
   });
 
   test('no room in the descriptor table is EMSGSIZE, and nothing is kept', async () => {
-    const { code, signal, stdout, stderr } = await runFixture('native-receive-with-full-table');
+    const { code, signal, stdout, stderr } = await runFixture('addon/native-receive-with-full-table');
     assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
     assert.deepEqual(JSON.parse(stdout), { answer: -EMSGSIZE, again: 'received', descriptorsKept: 0 });
   });

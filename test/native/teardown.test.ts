@@ -9,12 +9,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import type { Ending, Life } from '../fixtures/native-life.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { fixturePath, runFixture } from '../helpers/fixture.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import type { Ending, Life } from '../fixtures/addon/native-life.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { fixturePath, runFixture } from '../helpers/base/fixture.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 import { addon } from '../../src/native/addon.js';
 
 /** Those that leave nothing that keeps an event loop alive. */
@@ -43,7 +43,7 @@ const busyStages = [
 ];
 
 async function runWorker(life: Life): Promise<number> {
-  const worker = new Worker(fixturePath('native-life'), { workerData: life });
+  const worker = new Worker(fixturePath('addon/native-life'), { workerData: life });
   const failed = once(worker, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => {});
   const exited = once(worker, 'exit').then(([code]) => code as number);
@@ -74,14 +74,14 @@ describe('a process ends with 0', { concurrency: 2 }, () => {
   ];
   for (const [stage, ending] of rows) {
     test(`${stage}: ${ending}`, async (scope) => {
-      const outcome = await runFixture('native-life', [stage, ending, temporaryDirectory(scope)]);
+      const outcome = await runFixture('addon/native-life', [stage, ending, temporaryDirectory(scope)]);
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
     });
   }
 });
 
 leakTest('the process of a console loses its terminal when the worker that owns it is terminated', async (scope) => {
-  const worker = new Worker(fixturePath('worker-with-a-console'));
+  const worker = new Worker(fixturePath('addon/worker-with-a-console'));
   const [pid] = (await within(once(worker, 'message'), 'the pid')) as [number];
   scope.after(() => isAlive(pid) && process.kill(pid, 'SIGKILL'));
   assert.ok(isAlive(pid));
@@ -92,7 +92,7 @@ leakTest('the process of a console loses its terminal when the worker that owns 
 leakTest('two workers and the main thread wait for events at once, each gets its own', async (scope) => {
   const names = ['first', 'second'];
   const pairs = names.map(() => fifoPair(scope));
-  const workers = pairs.map(({ path }) => new Worker(fixturePath('worker-that-reads'), { workerData: path }));
+  const workers = pairs.map(({ path }) => new Worker(fixturePath('addon/worker-that-reads'), { workerData: path }));
   await within(Promise.all(workers.map((worker) => once(worker, 'message'))), 'both to be ready');
   for (let round = 0; round < 20; round++) {
     const answers = workers.map((worker) => once(worker, 'message'));

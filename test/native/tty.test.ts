@@ -8,9 +8,9 @@ import { constants } from 'node:os';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/fd-flags.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
+import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 
 const { EAGAIN, EINVAL, EIO, ENOTTY } = constants.errno;
 const { O_RDONLY, O_RDWR, O_NONBLOCK, O_NOCTTY } = fs;

@@ -12,11 +12,11 @@ import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import type { ConsoleSocket } from '../../src/os/console-socket.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { dial, isError, listen, openMaster, receive } from '../helpers/dialer.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { missing } from '../helpers/requirement.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { within } from '../helpers/wait-for.js';
+import { dial, isError, listen, openMaster, receive } from '../helpers/copy/dialer.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { missing } from '../helpers/base/requirement.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const { O_RDONLY, O_RDWR, O_NOCTTY } = constants;
 

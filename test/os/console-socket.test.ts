@@ -8,11 +8,11 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ConsoleSocket } from '../../src/os/console-socket.js';
-import { dial, isError, listen, openMaster, receive, useRuntimeDirectory } from '../helpers/dialer.js';
-import { runFixture } from '../helpers/fixture.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { within } from '../helpers/wait-for.js';
+import { dial, isError, listen, openMaster, receive, useRuntimeDirectory } from '../helpers/copy/dialer.js';
+import { runFixture } from '../helpers/base/fixture.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { within } from '../helpers/base/wait-for.js';
 
 describe('listen', () => {
   leakTest('in a directory of its own: 0700, the socket 0600, both gone after close', (scope) => {
@@ -120,7 +120,7 @@ describe('the end of waiting', () => {
   for (const prefix of ['receive on a closed socket', 'receive twice', 'close while receiving']) {
     test(`no timer and no watch keeps the process: ${prefix}`, async (scope) => {
       const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
-      const outcome = await runFixture('console-socket-lets-go', [prefix, '-'], { timeout: 4000, env });
+      const outcome = await runFixture('os/console-socket-lets-go', [prefix, '-'], { timeout: 4000, env });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: 'rejected\n', stderr: '' });
     });
   }
@@ -133,7 +133,7 @@ describe('the directory is gone after', () => {
         const place = temporaryDirectory(scope);
         const env = { ...process.env, XDG_RUNTIME_DIR: place };
         const path = where === 'given' ? join(place, 'given.sock') : '-';
-        const { stdout } = await runFixture('console-socket-lets-go', [ending, path], { env });
+        const { stdout } = await runFixture('os/console-socket-lets-go', [ending, path], { env });
         assert.ok(stdout.startsWith(place), stdout);
         assert.equal(existsSync(where === 'given' ? path : dirname(stdout.trim())), false);
       });

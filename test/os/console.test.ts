@@ -10,14 +10,14 @@ import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/fd-flags.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { makeGate } from '../helpers/gate.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { type Reader, readFrom } from '../helpers/reader.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { type TtyProcess, startOnTty } from '../helpers/tty-process.js';
-import { within } from '../helpers/wait-for.js';
+import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { makeGate } from '../helpers/base/gate.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { type Reader, readFrom } from '../helpers/copy/reader.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { type TtyProcess, startOnTty } from '../helpers/copy/tty-process.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const { O_RDONLY, O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
 

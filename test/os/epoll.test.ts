@@ -10,11 +10,11 @@ import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../src/os/epoll.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { runFixture } from '../helpers/fixture.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { runFixture } from '../helpers/base/fixture.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 const x = Buffer.from('x');
 
@@ -193,7 +193,7 @@ describe('what cannot be watched', () => {
 
 describe('a listener that throws', () => {
   test('is an uncaught exception, and later batches come all the same', async () => {
-    const { code, signal, stdout, stderr } = await runFixture('epoll-listener-throws', ['next batch']);
+    const { code, signal, stdout, stderr } = await runFixture('os/epoll-listener-throws', ['next batch']);
     assert.deepEqual(
       { code, signal, stdout, stderr },
       { code: 0, signal: null, stdout: 'caught oops\nlater\n', stderr: '' },
@@ -201,18 +201,18 @@ describe('a listener that throws', () => {
   });
 
   test('does not take the others of its batch along: an edge is told only once', async () => {
-    const { stdout, stderr } = await runFixture('epoll-listener-throws', ['same batch']);
+    const { stdout, stderr } = await runFixture('os/epoll-listener-throws', ['same batch']);
     assert.deepEqual([stdout.split('\n').toSorted(), stderr], [['', 'caught oops', 'other'], '']);
   });
 
   test('ends the process if nobody catches', async () => {
-    const { code, signal, stderr } = await runFixture('epoll-listener-throws', ['uncaught']);
+    const { code, signal, stderr } = await runFixture('os/epoll-listener-throws', ['uncaught']);
     assert.deepEqual({ code, signal }, { code: 1, signal: null });
     assert.match(stderr, /Error: oops/);
   });
 
   test('a promise that a listener rejects is an unhandled rejection', async () => {
-    const { stdout } = await runFixture('epoll-listener-throws', ['rejection']);
+    const { stdout } = await runFixture('os/epoll-listener-throws', ['rejection']);
     assert.equal(stdout, 'rejected oops\nlater\n');
   });
 });
@@ -220,13 +220,13 @@ describe('a listener that throws', () => {
 describe('the life of the process', () => {
   for (const prefix of ['nothing watched', 'watch closed', 'all of many closed']) {
     test(`it ends: ${prefix}`, async () => {
-      const outcome = await runFixture('epoll-process-ends', [prefix], { timeout: 5000 });
+      const outcome = await runFixture('os/epoll-process-ends', [prefix], { timeout: 5000 });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
     });
   }
 
   test('a watch keeps it alive until its event', async () => {
-    const outcome = await runFixture('epoll-process-ends', ['waiting for a child'], { timeout: 5000 });
+    const outcome = await runFixture('os/epoll-process-ends', ['waiting for a child'], { timeout: 5000 });
     assert.deepEqual(outcome, { code: 0, signal: null, stdout: 'the event came\n', stderr: '' });
   });
 });

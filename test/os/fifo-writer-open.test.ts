@@ -10,10 +10,10 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { describe } from 'node:test';
-import { FifoWriter } from '../../src/os/fifo-stream.js';
-import { newFifo, openReader, openWriter, readOnce, writeOnce } from '../helpers/fifo-ends.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { within } from '../helpers/wait-for.js';
+import { FifoWriter } from '../../src/os/fifo.js';
+import { newFifo, openReader, openWriter, readOnce, writeOnce } from '../helpers/copy/fifo-ends.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const invalid = { name: 'TermshimError', code: 'ERR_FIFO_INVALID' };
 

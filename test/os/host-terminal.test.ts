@@ -12,13 +12,13 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console } from '../../src/os/console.js';
-import { fdFlags } from '../helpers/fd-flags.js';
-import { fifoPair } from '../helpers/fifo-pair.js';
-import { fixturePath } from '../helpers/fixture.js';
-import { sitAt } from '../helpers/human.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { openStage } from '../helpers/stage.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fifoPair } from '../helpers/copy/fifo-pair.js';
+import { fixturePath } from '../helpers/base/fixture.js';
+import { sitAt } from '../helpers/sessions/human.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { openStage } from '../helpers/e2e/stage.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
 

@@ -8,9 +8,9 @@ import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/fd-flags.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
 

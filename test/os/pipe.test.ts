@@ -7,9 +7,9 @@ import { constants, fstatSync } from 'node:fs';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { type Pipe, type PipeOptions, createPipe } from '../../src/os/pipe.js';
-import { fdFlags } from '../helpers/fd-flags.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { missing } from '../helpers/requirement.js';
+import { fdFlags } from '../helpers/base/fd-flags.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { missing } from '../helpers/base/requirement.js';
 
 const { O_NONBLOCK, O_WRONLY } = constants;
 const O_ACCMODE = 3;

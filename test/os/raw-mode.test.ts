@@ -9,15 +9,15 @@ import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console } from '../../src/os/console.js';
-import { fixturePath, runFixture } from '../helpers/fixture.js';
-import { type Human, shellLine, sitAtShell } from '../helpers/human.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { processState } from '../helpers/orphan.js';
-import { readFrom } from '../helpers/reader.js';
-import { openStage } from '../helpers/stage.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { startOnTty } from '../helpers/tty-process.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { fixturePath, runFixture } from '../helpers/base/fixture.js';
+import { type Human, shellLine, sitAtShell } from '../helpers/sessions/human.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { processState } from '../helpers/base/orphan.js';
+import { readFrom } from '../helpers/copy/reader.js';
+import { openStage } from '../helpers/e2e/stage.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { startOnTty } from '../helpers/copy/tty-process.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
 
@@ -74,7 +74,7 @@ describe('raw mode, at a shell', () => {
         writeFileSync(logPath, '');
         const console = Console.open();
         scope.after(() => console.close());
-        const program = [process.execPath, fixturePath('raw-mode'), 'hangs up', logPath];
+        const program = [process.execPath, fixturePath('os/raw-mode'), 'hangs up', logPath];
         const { exited, pid } = startOnTty(scope, console.name, `exec ${shellLine(program)}`);
         const shown = readFrom(console.fd);
         await shown.sees(`raw in ${pid}.`);
@@ -91,7 +91,7 @@ describe('raw mode, at a shell', () => {
   }
 
   test('without a terminal at stdin there is nothing to do', async () => {
-    assert.equal((await runFixture('raw-mode', ['restores'])).stdout, 'no terminal\r\n');
+    assert.equal((await runFixture('os/raw-mode', ['restores'])).stdout, 'no terminal\r\n');
   });
 });
 
@@ -103,7 +103,7 @@ async function sitAtRawProgram(
   const tty = (await human.asks('tty')).trim();
   const modes = (): 'raw' | 'cooked' => (isCanonical(tty) ? 'cooked' : 'raw');
   assert.equal(modes(), 'cooked');
-  human.type(`${shellLine([process.execPath, fixturePath('raw-mode'), scene])} 2>/dev/null\r`);
+  human.type(`${shellLine([process.execPath, fixturePath('os/raw-mode'), scene])} 2>/dev/null\r`);
   const said = await human.sees(/raw in \d+\./);
   return { human, pid: Number(/raw in (\d+)\./.exec(said)?.[1]), modes };
 }

@@ -7,13 +7,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { createFifo } from '../../src/os/fifo-stream.js';
-import { JsonBoundError, maxJsonBytes, parseJson } from '../../src/os/json.js';
+import { createFifo } from '../../src/os/fifo.js';
+import { JsonBoundError, maxJsonBytes, parseJson } from '../../src/os/file/json.js';
 import { parseState } from '../../src/runtime/oci-state.js';
 import { lastErrorWords } from '../../src/runtime/runtime-words.js';
-import { readBundle } from '../../src/runtime/bundle.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { within } from '../helpers/wait-for.js';
+import { readBundle } from '../../src/runtime/spec/bundle.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const config = {
   ociVersion: '1.0.2',

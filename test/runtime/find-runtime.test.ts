@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 function setPath(t: TestContext, value: string): void {
   const before = process.env['PATH'];

@@ -11,13 +11,14 @@ import { fileURLToPath } from 'node:url';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtime.js';
 import { callRuntime } from '../../src/runtime/runtime-call.js';
-import { TermshimError } from '../../src/os/errors.js';
-import { assertNoDescriptorLeak } from '../helpers/descriptors.js';
-import { processState } from '../helpers/orphan.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { TermshimError } from '../../src/errors/errors.js';
+import { assertNoDescriptorLeak } from '../helpers/base/descriptors.js';
+import { processState } from '../helpers/base/orphan.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
-const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`../../../test/fixtures/runtimes/${name}`, import.meta.url));
 
 /** The runtime that runs a fixture, and a directory in which the calls' private files stand. */
 function setUp(t: TestContext, name: string, args: string[] = [], options: Partial<OciRuntimeOptions> = {}) {

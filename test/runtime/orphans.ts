@@ -1,8 +1,8 @@
 /** The test as a subreaper: processes that a runtime leaves behind become its children, and it takes their exits. */
 import assert from 'node:assert/strict';
 import { addon } from '../../src/native/addon.js';
-import { check } from '../../src/os/errors.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { check } from '../../src/errors/errors.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 export function adoptOrphans(): void {
   check(addon.process_set_subreaper(true), 'prctl', 'become a subreaper');

@@ -4,8 +4,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { addon } from '../../src/native/addon.js';
-import { check } from '../../src/os/errors.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { check } from '../../src/errors/errors.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 const eagain = 11;
 

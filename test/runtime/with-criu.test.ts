@@ -8,11 +8,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createFifo } from '../../src/os/fifo-stream.js';
-import { TermshimError } from '../../src/os/errors.js';
+import { createFifo } from '../../src/os/fifo.js';
+import { TermshimError } from '../../src/errors/errors.js';
 import { lastCriuWords, withCriu } from '../../src/runtime/with-criu.js';
-import { missing } from '../helpers/requirement.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
+import { missing } from '../helpers/base/requirement.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const broken = `(00.277) Found mmap_min_addr 0x10000
 (00.278) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted

@@ -10,8 +10,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { maxStringLength } from '../../src/screen/limits.js';
-import { createEmulated, createUnbounded, type Emulated, openScreen } from '../helpers/emulated.js';
-import { linkStream, terminalStream } from '../helpers/terminal-stream.js';
+import { createEmulated, createUnbounded, type Emulated, openScreen } from '../helpers/sessions/emulated.js';
+import { linkStream, terminalStream } from '../helpers/sessions/terminal-stream.js';
 
 const size = { columns: 20, rows: 6 };
 const numRuns = Number(process.env['RUNS'] ?? 100);

@@ -4,13 +4,13 @@
  * neither the process nor another client may wait; descriptors of those that are gone; the last output.
  */
 import assert from 'node:assert/strict';
-import { openDescriptors } from '../helpers/descriptors.js';
-import { newFifo, openReader } from '../helpers/fifo-ends.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { readFrom } from '../helpers/reader.js';
-import { newSession } from '../helpers/session.js';
-import { shellProcess } from '../helpers/task.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
+import { newFifo, openReader } from '../helpers/copy/fifo-ends.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { readFrom } from '../helpers/copy/reader.js';
+import { newSession } from '../helpers/sessions/session.js';
+import { shellProcess } from '../helpers/runtime/task.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 import { Code } from '../../src/ttrpc/status.js';
 
 leakTest('who attaches before the start sees everything, to the end', async (scope) => {

@@ -8,16 +8,16 @@ import assert from 'node:assert/strict';
 import { constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createFifo, FifoReader } from '../../src/os/fifo-stream.js';
+import { createFifo, FifoReader } from '../../src/os/fifo.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import type { Work } from '../../src/screen/messages.js';
-import { type OpenLink, openLinks } from '../../src/screen/thread.js';
+import type { Work } from '../../src/screen/thread/messages.js';
+import { type OpenLink, openLinks } from '../../src/screen/thread/thread.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { readCast } from '../helpers/cast.js';
-import { leakTest, type Scope } from '../helpers/leak-free.js';
-import { newSession, type TestSession } from '../helpers/session.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { readCast } from '../helpers/sessions/cast.js';
+import { leakTest, type Scope } from '../helpers/base/leak-free.js';
+import { newSession, type TestSession } from '../helpers/sessions/session.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const passed = { code: Code.DeadlineExceeded };
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEventList, type EventList } from '../../src/sessions/event-list.js';
-import { within } from '../helpers/wait-for.js';
+import { within } from '../helpers/base/wait-for.js';
 
 const never = new AbortController().signal;
 

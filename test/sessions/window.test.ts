@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { Code } from '../../src/ttrpc/status.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { newSession, type TestSession } from '../helpers/session.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { newSession, type TestSession } from '../helpers/sessions/session.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 /** Says its size once, and whenever it is told of another. */
 const tellsSizes = 'trap "stty size" WINCH; stty size; while :; do sleep 0.01; done';

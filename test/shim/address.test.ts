@@ -1,11 +1,11 @@
 /**
  * Two containers share a daemon exactly if their sockets have the same name. Names that collide would put containers of
- * two namespaces together; test/shim/launcher.test.ts compares them with those of the launcher.
+ * two namespaces together; test/shim/launcher/launcher.test.ts compares them with those of the launcher.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromAddress, groupOf, socketDirectory, socketPath, toAddress } from '../../src/shim/address.js';
-import { isError } from '../helpers/dialer.js';
+import { isError } from '../helpers/copy/dialer.js';
 
 const key = { address: '/run/containerd/containerd.sock', namespace: 'default', group: '' };
 

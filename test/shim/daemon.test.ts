@@ -11,10 +11,10 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { daemonScript } from '../../src/daemon-script.js';
 import { addon } from '../../src/native/addon.js';
-import { check } from '../../src/os/errors.js';
+import { check } from '../../src/errors/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { writeBundle } from '../../src/runtime/default-spec.js';
-import { hostSpec } from '../../src/runtime/host-spec.js';
+import { writeBundle } from '../../src/runtime/spec/default-spec.js';
+import { hostSpec } from '../../src/runtime/spec/host-spec.js';
 import { clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
@@ -22,9 +22,9 @@ import { SessionsDefinition } from '../../src/ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { ptyRuntimeProgram } from '../helpers/fake-runtime.js';
-import { openStage, type Stage } from '../helpers/stage.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
+import { openStage, type Stage } from '../helpers/e2e/stage.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const idleMs = 400;
 

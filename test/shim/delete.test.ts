@@ -11,17 +11,17 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { socketDirectory, toAddress } from '../../src/shim/address.js';
-import { type ContainerRecord, writeContainerRecord } from '../../src/shim/container-record.js';
+import { type ContainerRecord, writeContainerRecord } from '../../src/daemon/container-record.js';
 import { timestampOf } from '../../src/ttrpc/message.js';
-import { makeBundle } from '../helpers/bundle.js';
-import { runToEnd } from '../helpers/command.js';
-import { prepareContainer } from '../helpers/container.js';
-import { missing } from '../helpers/requirement.js';
-import { type ShimCaller, shimCaller } from '../helpers/shim.js';
-import { type DeleteAnswer, assertKilledNow, callDelete as callDeleteWith } from '../helpers/shim-delete.js';
-import { serveRaw, serveShim } from '../helpers/shim-server.js';
-import { type Stage, openStage } from '../helpers/stage.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { makeBundle } from '../helpers/runtime/bundle.js';
+import { runToEnd } from '../helpers/base/command.js';
+import { prepareContainer } from '../helpers/runtime/container.js';
+import { missing } from '../helpers/base/requirement.js';
+import { type ShimCaller, shimCaller } from '../helpers/shim/shim.js';
+import { type DeleteAnswer, assertKilledNow, callDelete as callDeleteWith } from '../helpers/shim/shim-delete.js';
+import { serveRaw, serveShim } from '../helpers/shim/shim-server.js';
+import { type Stage, openStage } from '../helpers/e2e/stage.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 const skip = missing('root', 'runc', 'busybox');
 const fixture = (name: string): string => fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url));
@@ -136,7 +136,11 @@ test('a container that never was is no error', { skip }, async (t) => {
 test('a daemon that lives is asked first, and knows better', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
-  const record = { runtime: [fixture('runtime-that-records-its-arguments'), bundle], root: '/x', systemdCgroup: false };
+  const record = {
+    runtime: [fixture('runtimes/runtime-that-records-its-arguments'), bundle],
+    root: '/x',
+    systemdCgroup: false,
+  };
   writeContainerRecord(bundle, { ...record, mounted: true });
   writeFileSync(join(bundle, 'init.pid'), '1');
   const exitedAt = timestampOf(1_700_000_000_500);
@@ -152,7 +156,7 @@ test('a daemon that lives is asked first, and knows better', { skip }, async (t)
 test('a daemon that does not know it keeps its socket', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
-  const runtime = [fixture('runtime-that-records-its-arguments'), bundle];
+  const runtime = [fixture('runtimes/runtime-that-records-its-arguments'), bundle];
   writeContainerRecord(bundle, { runtime, root: '/x', systemdCgroup: true, mounted: true });
   const server = serveShim(t, shim.socketOf());
   writeFileSync(join(bundle, 'address'), toAddress(shim.socketOf()));
@@ -186,7 +190,10 @@ test('what a runtime cannot do is a warning, and the rest is done', { skip }, as
   const shim = shimCaller(t);
   const container = await loseContainer(stage);
   const { id, bundle, pid } = container;
-  writeContainerRecord(bundle, { ...container.record, runtime: [fixture('runtime-that-fails-with-json-log')] });
+  writeContainerRecord(bundle, {
+    ...container.record,
+    runtime: [fixture('runtimes/runtime-that-fails-with-json-log')],
+  });
   const rootfs = mountRootfs(stage, bundle);
   const answer = await callDelete(shim, id, bundle);
   assertKilledNow(answer);
@@ -203,7 +210,7 @@ test('another process that has the pid now is left alone', { skip }, async (t) =
   t.after(() => other.kill());
   writeFileSync(join(bundle, 'init.pid'), String(other.pid));
   writeContainerRecord(bundle, {
-    runtime: [fixture('runtime-that-records-its-arguments'), bundle],
+    runtime: [fixture('runtimes/runtime-that-records-its-arguments'), bundle],
     root: dirname(bundle),
     systemdCgroup: false,
     mounted: false,

@@ -13,12 +13,12 @@ import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { RuntimeInfo } from '../../src/ttrpc/gen/containerd/types.js';
 import { Any } from '../../src/ttrpc/gen/google/protobuf/any.js';
 import { packAny } from '../../src/ttrpc/message.js';
-import { outcomeOf } from '../helpers/command.js';
-import { writeProgram } from '../helpers/fake-runtime.js';
-import { missing } from '../helpers/requirement.js';
-import { shimEnvironment, shimPath } from '../helpers/shim.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { outcomeOf } from '../helpers/base/command.js';
+import { writeProgram } from '../helpers/runtime/fake-runtime.js';
+import { missing } from '../helpers/base/requirement.js';
+import { shimEnvironment, shimPath } from '../helpers/shim/shim.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };

@@ -10,11 +10,11 @@ import { test } from 'node:test';
 import { socketDirectory, toAddress } from '../../src/shim/address.js';
 import { reserve } from '../../src/shim/daemon-client.js';
 import { Code, RpcError } from '../../src/ttrpc/status.js';
-import { openDescriptors } from '../helpers/descriptors.js';
-import { isError } from '../helpers/dialer.js';
-import { missing } from '../helpers/requirement.js';
-import { type ShimCaller, shimCaller, shimPath, shimScript } from '../helpers/shim.js';
-import { serveRaw, serveShim } from '../helpers/shim-server.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
+import { isError } from '../helpers/copy/dialer.js';
+import { missing } from '../helpers/base/requirement.js';
+import { type ShimCaller, shimCaller, shimPath, shimScript } from '../helpers/shim/shim.js';
+import { serveRaw, serveShim } from '../helpers/shim/shim-server.js';
 
 const skip = missing('root');
 

@@ -4,10 +4,10 @@
  * break it are processes that end at once, clients that leave, and commands that come in the wrong state.
  */
 import assert from 'node:assert/strict';
-import { leakTest } from '../helpers/leak-free.js';
-import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
-import { waitFor, within } from '../helpers/wait-for.js';
-import { writeAll } from '../helpers/write-all.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/runtime/task.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
+import { writeAll } from '../helpers/copy/write-all.js';
 
 const sigkill = 9;
 

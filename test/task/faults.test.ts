@@ -4,16 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TermshimError } from '../../src/os/errors.js';
+import { TermshimError } from '../../src/errors/errors.js';
 import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
 import type { TaskEvent } from '../../src/task/event.js';
 import type { Exit } from '../../src/task/launch.js';
 import { Process } from '../../src/task/process.js';
-import { leakTest, type Scope } from '../helpers/leak-free.js';
-import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { leakTest, type Scope } from '../helpers/base/leak-free.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/runtime/task.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const sigkill = 9;
 

@@ -7,14 +7,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OutputTarget } from '../../src/stdio/output-target.js';
-import type { ProcessStdio } from '../../src/task/process-io.js';
-import { makeGate } from '../helpers/gate.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { kinds, type Kind, records, stdioOf } from '../helpers/records.js';
-import { newContainer, newStdio, shellProcess } from '../helpers/task.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import type { OutputTarget } from '../../src/stdio/log-target/output-target.js';
+import type { ProcessStdio } from '../../src/task/io/process-io.js';
+import { makeGate } from '../helpers/base/gate.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { kinds, type Kind, records, stdioOf } from '../helpers/log/records.js';
+import { newContainer, newStdio, shellProcess } from '../helpers/runtime/task.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 /** Who is left behind on a terminal gets SIGHUP at the end of its leader. */
 const leave = (late: string): string => `trap "" HUP; (${late}) & echo early`;

@@ -7,10 +7,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:fs';
 import { addon } from '../../src/native/addon.js';
-import { openDescriptors } from '../helpers/descriptors.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { newContainer, newStdio } from '../helpers/task.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { newContainer, newStdio } from '../helpers/runtime/task.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
   leakTest(`a container with ${kind} for which there are too few descriptors leaves none open`, async (scope) => {

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
 import { directoriesOf } from '../../src/task/cgroup/cgroup-paths.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
-import { ptyRuntimeProgram } from '../helpers/fake-runtime.js';
-import { leakTest, type Scope } from '../helpers/leak-free.js';
-import { newContainer, newStdio, type TestContainer, type TestStdio } from '../helpers/task.js';
-import { missing } from '../helpers/requirement.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
+import { leakTest, type Scope } from '../helpers/base/leak-free.js';
+import { newContainer, newStdio, type TestContainer, type TestStdio } from '../helpers/runtime/task.js';
+import { missing } from '../helpers/base/requirement.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const sigkill = 9;
 
@@ -31,7 +31,7 @@ async function newRestored(
 ): Promise<Restored> {
   const root = temporaryDirectory(scope);
   const images = temporaryDirectory(scope);
-  const command = [join(packageRoot, 'test/fixtures/runtime-that-restores'), ptyRuntimeProgram];
+  const command = [join(packageRoot, 'test/fixtures/runtimes/runtime-that-restores'), ptyRuntimeProgram];
   const runtime = ociRuntime({ command, root, timeoutMs: 20_000 });
   const stdio = newStdio(scope, kind);
   const restore = { imagePath: images, workPath: images, cgroupsPath };

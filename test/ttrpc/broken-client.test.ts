@@ -8,9 +8,9 @@ import { describe } from 'node:test';
 import { FrameType } from '../../src/ttrpc/frame.js';
 import { mostCalls } from '../../src/ttrpc/limits.js';
 import { Code, type RpcError } from '../../src/ttrpc/status.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { type Say, type Served, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/ttrpc.js';
-import { waitFor } from '../helpers/wait-for.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { type Say, type Served, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/shim/ttrpc.js';
+import { waitFor } from '../helpers/base/wait-for.js';
 
 describe('a broken client', () => {
   const misdeeds: readonly (readonly [string, ReturnType<typeof requestFrame>])[] = [

@@ -5,15 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { TermshimError } from '../../src/os/errors.js';
+import { TermshimError } from '../../src/errors/errors.js';
 import { FrameType, encodeFrame, maxPayloadBytes } from '../../src/ttrpc/frame.js';
 import { StateRequest, StateResponse } from '../../src/ttrpc/gen/containerd/task.js';
 import type { Request } from '../../src/ttrpc/gen/ttrpc.js';
 import type { Status } from '../../src/ttrpc/gen/google/rpc/status.js';
 import { message } from '../../src/ttrpc/message.js';
 import { Code, RpcError, errorOf } from '../../src/ttrpc/status.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { type Say, type Served, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/ttrpc.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { type Say, type Served, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/shim/ttrpc.js';
 
 const serveSay = (scope: Scope, say: Say): Served => serve(scope, [sayService(say)]);
 

@@ -13,8 +13,8 @@ import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { message, packAny, timestampOf, unpackAny } from '../../src/ttrpc/message.js';
 import { service } from '../../src/ttrpc/service.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { leakTest } from '../helpers/leak-free.js';
-import { type Say, SayDefinition, connect, echo, sayService, serve } from '../helpers/ttrpc.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { type Say, SayDefinition, connect, echo, sayService, serve } from '../helpers/shim/ttrpc.js';
 
 describe('client and server', () => {
   leakTest('calls of any size at a time, on several connections, get their own answers', async (scope) => {

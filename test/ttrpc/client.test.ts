@@ -16,11 +16,11 @@ import { StateResponse } from '../../src/ttrpc/gen/containerd/task.js';
 import { Request, Response } from '../../src/ttrpc/gen/ttrpc.js';
 import { message } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { fromHex } from '../helpers/hex.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { SayDefinition, connect } from '../helpers/ttrpc.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { fromHex } from '../helpers/copy/hex.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { SayDefinition, connect } from '../helpers/shim/ttrpc.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 interface Stage {
   readonly connection: TtrpcConnection;

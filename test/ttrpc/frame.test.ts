@@ -16,8 +16,8 @@ import {
   headerBytes,
   maxPayloadBytes,
 } from '../../src/ttrpc/frame.js';
-import { fromHex, toHex } from '../helpers/hex.js';
-import { pattern } from '../helpers/pattern.js';
+import { fromHex, toHex } from '../helpers/copy/hex.js';
+import { pattern } from '../helpers/copy/pattern.js';
 
 const fixtures: readonly { readonly what: string; readonly hex: string; readonly frames: readonly Frame[] }[] = [
   {

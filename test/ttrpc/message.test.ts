@@ -12,7 +12,7 @@ import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { Timestamp } from '../../src/ttrpc/gen/google/protobuf/timestamp.js';
 import { decodeMessage, message, packAny, timestampOf, unpackAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { fromHex } from '../helpers/hex.js';
+import { fromHex } from '../helpers/copy/hex.js';
 
 describe('messages', () => {
   test('what a request leaves out decodes to its default', () => {

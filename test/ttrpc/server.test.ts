@@ -15,12 +15,21 @@ import { StateResponse } from '../../src/ttrpc/gen/containerd/task.js';
 import { message } from '../../src/ttrpc/message.js';
 import { service } from '../../src/ttrpc/service.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { fixturePath } from '../helpers/fixture.js';
-import { type Scope, leakTest } from '../helpers/leak-free.js';
-import { missing } from '../helpers/requirement.js';
-import { temporaryDirectory } from '../helpers/temporary-directory.js';
-import { type Say, SayDefinition, connect, dialRaw, echo, requestFrame, sayService, serve } from '../helpers/ttrpc.js';
-import { waitFor, within } from '../helpers/wait-for.js';
+import { fixturePath } from '../helpers/base/fixture.js';
+import { type Scope, leakTest } from '../helpers/base/leak-free.js';
+import { missing } from '../helpers/base/requirement.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import {
+  type Say,
+  SayDefinition,
+  connect,
+  dialRaw,
+  echo,
+  requestFrame,
+  sayService,
+  serve,
+} from '../helpers/shim/ttrpc.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
 
 describe('services', () => {
   leakTest('one implementation may have several names', async (scope) => {

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { errorLine } from '../../src/os/error-line.js';
-import { type ErrorCode, TermshimError, errorCodes } from '../../src/os/errors.js';
+import { errorLine } from '../../src/errors/error-line.js';
+import { type ErrorCode, TermshimError, errorCodes } from '../../src/errors/errors.js';
 import type { Any } from '../../src/ttrpc/gen/google/protobuf/any.js';
 import { Failure } from '../../src/ttrpc/gen/termshim/failure.js';
 import { Code, RpcError, errorOf, statusCodes, statusOf } from '../../src/ttrpc/status.js';

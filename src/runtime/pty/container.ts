@@ -7,13 +7,13 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TermshimError } from '../../os/errors.js';
-import { parseId } from '../container-id.js';
-import { errnoOf, fileError } from '../../os/file-error.js';
-import { assertTrusted } from '../../os/directory-trust.js';
-import { replaceFile } from '../../os/replace-file.js';
+import { TermshimError } from '../../errors/errors.js';
+import { parseId } from '../spec/container-id.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { assertTrusted } from '../../os/file/directory-trust.js';
+import { replaceFile } from '../../os/file/atomic-file.js';
 import type { OciStatus } from '../oci-state.js';
-import { findLive, type ProcessIdentity } from './process-table.js';
+import { findLive, type ProcessIdentity } from '../../os/process/process-table.js';
 
 export const startFifo = 'exec.fifo';
 

@@ -1,9 +1,9 @@
-import { parseId } from '../container-id.js';
-import { readBundle } from '../bundle.js';
-import { writePidFile } from '../../os/replace-file.js';
+import { parseId } from '../spec/container-id.js';
+import { readBundle } from '../spec/bundle.js';
+import { writePidFile } from '../../os/file/atomic-file.js';
 import { claimContainer, removeContainer, startFifo, writeRecord } from './container.js';
-import { sendConsole } from './send-console.js';
-import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
+import { sendConsole } from './process/send-console.js';
+import { destroyStub, forkStub, planStub, type Stub } from './process/stub.js';
 
 export interface CreateOptions {
   bundle: string;

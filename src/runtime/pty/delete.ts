@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { parseId } from '../container-id.js';
+import { parseId } from '../spec/container-id.js';
 import { type Container, failure, findContainer, removeContainer, statusOf } from './container.js';
 import { listMembers, signalMembers } from './members.js';
-import { poll } from './poll.js';
+import { poll } from '../../async/poll.js';
 
 /**
  * Removes a container that was not started or has stopped, and kills what is left of its processes. With `force` it

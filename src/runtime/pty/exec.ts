@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePidFile } from '../../os/replace-file.js';
-import { readBundle, readProcess } from '../bundle.js';
-import type { OciProcess } from '../oci-spec.js';
+import { writePidFile } from '../../os/file/atomic-file.js';
+import { readBundle, readProcess } from '../spec/bundle.js';
+import type { OciProcess } from '../spec/oci-spec.js';
 import { addExec, type Container, failure, findContainer, statusOf } from './container.js';
 import { forgetEndedExecs } from './members.js';
-import { signalProcess } from './process-table.js';
-import { sendConsole } from './send-console.js';
+import { signalProcess } from '../../os/process/process-table.js';
+import { sendConsole } from './process/send-console.js';
 import { parseSignal } from './signal.js';
 import { release, releaseAfterUs } from './start.js';
-import { destroyStub, forkStub, planStub, type Stub } from './stub.js';
+import { destroyStub, forkStub, planStub, type Stub } from './process/stub.js';
 
 export interface ExecOptions {
   /** A file with the OCI process as JSON. Without it the process is the bundle's, with `args` and `isTerminal`. */

@@ -1,6 +1,6 @@
 import { failure, findContainer } from './container.js';
 import { listMembers, signalMembers } from './members.js';
-import { signalProcess } from './process-table.js';
+import { signalProcess } from '../../os/process/process-table.js';
 import { parseSignal } from './signal.js';
 
 /** Sends a signal to the first process of a container, or with `all` to each of its processes. */

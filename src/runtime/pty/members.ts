@@ -1,6 +1,6 @@
 /** The processes of a container. No kernel object holds them together here, so they are found by session and parent. */
 import { type Container, listExecs, removeExec } from './container.js';
-import { listEntries, type ProcessEntry, type ProcessIdentity, signalProcess } from './process-table.js';
+import { listEntries, type ProcessEntry, type ProcessIdentity, signalProcess } from '../../os/process/process-table.js';
 
 /**
  * All live processes of the container: those in the sessions that its first process and its execs lead, and their

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { failure, findContainer, statusOf } from './container.js';
 import { listMembers, signalMembers } from './members.js';
-import { signalProcess } from './process-table.js';
+import { signalProcess } from '../../os/process/process-table.js';
 
 /** Stops every process of a container with SIGSTOP. */
 export function pause(root: string, id: string): void {

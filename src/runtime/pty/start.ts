@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, fileError } from '../../os/file-error.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
 import { failure, findContainer, startFifo, statusOf } from './container.js';
-import { findLive, type ProcessIdentity } from './process-table.js';
-import { poll } from './poll.js';
+import { findLive, type ProcessIdentity } from '../../os/process/process-table.js';
+import { poll } from '../../async/poll.js';
 
 /** Lets the first process of a created container run. */
 export async function start(root: string, id: string): Promise<void> {

@@ -3,8 +3,8 @@
  * move itself to a cgroup below later (systemd does), and once it exits the kernel says that it is in the root.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { TermshimError } from '../../os/errors.js';
-import { errnoOf, fileError } from '../../os/file-error.js';
+import { TermshimError } from '../../errors/errors.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
 
 export type Cgroup = CgroupV1 | CgroupV2;
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errnoOf, fileError } from '../../os/file-error.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
 
 /**
  * Sends a signal by number to every process in the directories of a cgroup and below. What is frozen goes on, or no signal would

@@ -11,7 +11,7 @@ import { constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { EPOLLIN, EPOLLPRI, watch } from '../../os/epoll.js';
-import { TermshimError, check } from '../../os/errors.js';
+import { TermshimError, check } from '../../errors/errors.js';
 import { OwnedFd } from '../../os/owned-fd.js';
 import type { Cgroup } from './cgroup-paths.js';
 import { readCounts } from './stat-files.js';

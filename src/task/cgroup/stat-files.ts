@@ -6,7 +6,7 @@
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, fileError } from '../../os/file-error.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
 
 /** The largest number there is, for a limit that is not set. */
 export const unlimited = 2n ** 64n - 1n;

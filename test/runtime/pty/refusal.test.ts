@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { OciProcess } from '../../../src/runtime/oci-spec.js';
+import type { OciProcess } from '../../../src/runtime/spec/oci-spec.js';
 import { reap, reapOrphans } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
 import { command, createInTerminal, failed, setUp } from './stage.js';

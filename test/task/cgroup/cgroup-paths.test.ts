@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Cgroup, findCgroup, isCgroup, locateCgroup } from '../../../src/task/cgroup/cgroup-paths.js';
 import { readMetrics } from '../../../src/task/cgroup/metrics.js';
-import { readEntry } from '../../../src/runtime/pty/process-table.js';
-import { isV2 } from '../../helpers/memory-cgroup.js';
-import { temporaryDirectory } from '../../helpers/temporary-directory.js';
-import { waitFor } from '../../helpers/wait-for.js';
+import { readEntry } from '../../../src/os/process/process-table.js';
+import { isV2 } from '../../helpers/runtime/memory-cgroup.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
 
 const v1Mounts = `23 1 0:22 / / rw - ext4 /dev/vda rw
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755

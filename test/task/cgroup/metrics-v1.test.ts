@@ -13,7 +13,7 @@ import { readMetrics } from '../../../src/task/cgroup/metrics.js';
 import { readMetricsV1 } from '../../../src/task/cgroup/metrics-v1.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v1.js';
 import { packageRoot } from '../../../src/package-root.js';
-import { temporaryDirectory } from '../../helpers/temporary-directory.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const controllers = ['blkio', 'cpu', 'cpuacct', 'hugetlb', 'memory', 'pids', 'rdma'];
 

@@ -11,7 +11,7 @@ import { parsePressure } from '../../../src/task/cgroup/pressure.js';
 import { parseRdma } from '../../../src/task/cgroup/rdma.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v2.js';
 import { packageRoot } from '../../../src/package-root.js';
-import { temporaryDirectory } from '../../helpers/temporary-directory.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const whole: Metrics = {
   pids: { current: 2n, limit: 18446744073709551615n },

@@ -9,10 +9,10 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { watchOom } from '../../../src/task/cgroup/oom-watch.js';
-import { leakTest } from '../../helpers/leak-free.js';
-import { makeMemoryCgroup } from '../../helpers/memory-cgroup.js';
-import { missing } from '../../helpers/requirement.js';
-import { waitFor, within } from '../../helpers/wait-for.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { makeMemoryCgroup } from '../../helpers/runtime/memory-cgroup.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const options = { skip: missing('root') };
 

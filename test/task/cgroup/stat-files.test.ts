@@ -16,7 +16,7 @@ import {
   readText,
   unlimited,
 } from '../../../src/task/cgroup/stat-files.js';
-import { temporaryDirectory } from '../../helpers/temporary-directory.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const numbers: readonly (readonly [string | undefined, bigint | undefined])[] = [
   ['0', 0n],

@@ -1,0 +1,55 @@
+/** Options of the commands that attach a terminal. What their parsers refuse is a usage error. */
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { WantedRecording } from '../../client/wanted-process.js';
+import { defaultDetachKeys, parseDetachKeys } from '../../terminal/detach-keys.js';
+
+export function detachKeysOption(): Option {
+  return new Option('--detach-keys <keys>', 'what to type to leave, while it goes on')
+    .argParser(parseKeys)
+    .default(parseKeys(defaultDetachKeys), defaultDetachKeys);
+}
+
+/** As docs/sessions.md has it; a client's number counts from 1. */
+export function parseSizePolicy(text: string): string {
+  if (/^(latest|smallest|largest|[1-9]\d{0,8}|[1-9]\d{0,4}x[1-9]\d{0,4})$/.test(text)) return text;
+  throw new InvalidArgumentError('It is latest, smallest, largest, the number of a client, or a size such as 80x24.');
+}
+
+export interface RecordOptions {
+  record?: string;
+  recordInput?: true;
+}
+
+export function recordOption(): Option {
+  return new Option('--record <file>', 'record what it shows, for `asciinema play`; with -t').argParser(absolute);
+}
+
+export function recordInputOption(): Option {
+  return new Option('--record-input', 'record what is typed too, and passwords with it');
+}
+
+/** Undefined if nothing is to be recorded. What cannot be is a usage error. */
+export function readRecordOptions(
+  { record: path, recordInput }: RecordOptions,
+  { terminal }: { terminal: boolean },
+  self: Command,
+): WantedRecording | undefined {
+  const input = recordInput === true;
+  if (path !== undefined && !terminal) self.error('error: --record needs -t: without a terminal nothing is recorded');
+  if (path === undefined && input) self.error('error: --record-input needs --record');
+  return path === undefined ? undefined : { path, input };
+}
+
+/** The daemon has a directory of its own. */
+export function absolute(path: string): string {
+  return resolve(path);
+}
+
+function parseKeys(text: string): Uint8Array {
+  const keys = parseDetachKeys(text);
+  if (keys !== undefined) return keys;
+  throw new InvalidArgumentError(
+    'Keys are a list such as ctrl-p,ctrl-q: ctrl- and one of a-z @ [ \\ ] ^ _, or one character.',
+  );
+}

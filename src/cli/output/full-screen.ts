@@ -1,0 +1,111 @@
+/** The alternate screen of the terminal, which gives back what was on the screen before, however it is left. */
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { atExit } from '../../async/at-exit.js';
+import { enterRawMode, hostSize, watchHostSize } from '../../os/host-terminal.js';
+
+export interface Screen extends Disposable {
+  /** Shows lines, as many and as much of each as there is room for. */
+  draw(text: string): void;
+  /** Aborted by q, ^C, a signal that ends processes, or when the terminal is gone. Whoever drew should leave then. */
+  readonly closing: AbortController;
+}
+
+/** See "Xterm Control Sequences": the alternate screen, and the cursor's visibility. */
+const enterSequence = '\x1b[?1049h\x1b[?25l';
+const leaveSequence = '\x1b[?25h\x1b[?1049l';
+
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+/** ^C ends it well, as it ends `top`; the other signals have the status that a shell gives them. */
+export function openScreen(): Screen {
+  const closing = new AbortController();
+  let drawn = '';
+  let isShown = true;
+  const end = (signal: NodeJS.Signals): void => {
+    if (signal !== 'SIGINT') process.exitCode = 128 + constants.signals[signal];
+    closing.abort();
+  };
+  const leave = (): void => {
+    if (isShown) put(leaveSequence);
+    isShown = false;
+  };
+  /* A stop gives the terminal back for its duration. This comes before the raw mode's own answer to it, which stops us. */
+  const stop = (): void => {
+    leave();
+    if (restoreModes === undefined) process.kill(process.pid, 'SIGSTOP');
+  };
+  const goOn = (): void => {
+    isShown = true;
+    put(`${enterSequence}${drawn}`);
+  };
+  for (const signal of endSignals) process.on(signal, end);
+  process.on('SIGTSTP', stop).on('SIGCONT', goOn);
+  const forgetAtExit = atExit(leave);
+  const restoreModes = enterRawMode();
+  const stopReading = restoreModes === undefined ? undefined : readKeys(closing);
+  const stopResizing = watchHostSize(() => draw());
+  put(enterSequence);
+
+  let text = '';
+  function draw(): void {
+    drawn = frame(text);
+    if (isShown) put(drawn);
+  }
+
+  return {
+    closing,
+    draw(newText) {
+      text = newText;
+      draw();
+    },
+    [Symbol.dispose]() {
+      stopResizing();
+      stopReading?.();
+      leave();
+      restoreModes?.();
+      forgetAtExit();
+      for (const signal of endSignals) process.off(signal, end);
+      process.off('SIGTSTP', stop).off('SIGCONT', goOn);
+    },
+  };
+}
+
+function readKeys(closing: AbortController): () => void {
+  const { stdin } = process;
+  const quit = (): void => closing.abort();
+  const press = (keys: Buffer): void => {
+    const text = keys.toString('latin1');
+    if (['q', 'Q', '\x03'].some((key) => text.includes(key))) quit();
+    else if (text.includes('\x1a')) process.kill(process.pid, 'SIGTSTP');
+  };
+  stdin.on('data', press).on('end', quit).on('error', quit);
+  return () => {
+    stdin.off('data', press).off('end', quit).pause();
+  };
+}
+
+/** A terminal that does not tell its size is taken for the usual one. */
+const usualSize = { columns: 80, rows: 24 };
+
+/**
+ * Each line is erased before it is written: after its last column the cursor still stands on that, and an erasure there
+ * would take it.
+ */
+function frame(text: string): string {
+  const { columns, rows } = hostSize() ?? usualSize;
+  const lines = text.replace(/\n$/, '').split('\n');
+  const more = lines.length - rows;
+  const shown = more > 0 ? [...lines.slice(0, rows - 1), `${more + 1} more`] : lines;
+  const written = shown.map((line) => `\x1b[2K${line.slice(0, columns)}`).join('\r\n');
+  return `\x1b[H${written}${shown.length < rows ? '\r\n\x1b[J' : ''}`;
+}
+
+/** A terminal that has gone is told by its SIGHUP. */
+function put(text: string): void {
+  try {
+    writeSync(1, text);
+  } catch {
+    // Said above.
+  }
+}

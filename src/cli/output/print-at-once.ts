@@ -1,0 +1,14 @@
+/** stdout for those behind whom the process ends, such as the help: nothing is loaded for it, and nothing is left to do. */
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileError } from '../../errors/file-error.js';
+
+/** As `print`, before it returns. Throws ERR_SYSTEM. */
+export function printAtOnce(text: string): void {
+  try {
+    writeSync(1, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
+    throw fileError(error, 'write to stdout');
+  }
+}

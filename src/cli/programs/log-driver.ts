@@ -1,0 +1,110 @@
+/**
+ * termshim-log-driver: the driver's side of a shim's `binary://` URI. The shim starts it with the container's stdout at
+ * descriptor 3, its stderr at 4, and a pipe at 5 through which it says that it is ready; all it is told comes as arguments,
+ * pairs of a name and a value, in an order that containerd leaves to chance.
+ *
+ * A shim that never closes its ends of the pipes, as containerd's, ends the driver with SIGTERM: the container has ended
+ * then, and what lies in the pipes is the rest.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import { addon } from '../../native/addon.js';
+import { copyToLog, type LogCopy } from '../../log/write/copy-to-log.js';
+import { openLog } from '../../log/write/log.js';
+import { readLogOptions } from '../../log/options.js';
+import { errorLine } from '../../errors/error-line.js';
+import { TermshimError, check } from '../../errors/errors.js';
+import { beginProgram } from '../../os/process/node-program.js';
+
+const help = `Usage: termshim-log-driver log-path FILE [NAME VALUE]...
+
+Writes what a container says to a file, as Docker's json-file driver does. To be started by a shim, with the container's
+stdout at descriptor 3, its stderr at 4, and at 5 a pipe that is closed when the log is open.
+
+Options, in any order:
+  log-path FILE       the log, an absolute path; its directory is made
+  max-size SIZE       begin another file when it has so many bytes: 10m is 10,000,000; -1, the default, is no limit
+  max-file COUNT      how many files are kept, FILE.1 being the newest that is full; 1 by default
+  compress true       compress those that are full
+  format FORMAT       json-file, the default, or cri, which kubelet reads
+
+SIGHUP opens the file at the path anew. SIGTERM ends it, when all that was said is written.
+
+Examples:
+  $ ctr run -d --log-uri 'binary:///usr/local/bin/termshim-log-driver?log-path=/var/log/c1.log&max-size=10m&max-file=3' \\
+      docker.io/library/busybox:latest c1 top
+  $ nerdctl run -d --log-driver 'binary:///usr/local/bin/termshim-log-driver?log-path=/var/log/c1.log' busybox top
+`;
+
+beginProgram();
+main().catch((error: unknown) => {
+  complain(error);
+  process.exitCode = 1;
+});
+
+async function main(): Promise<void> {
+  const words = process.argv.slice(2);
+  if (words[0] === '--help' || words[0] === '-h') return void writeSync(1, help);
+  const options = readLogOptions(pairsOf(words), 'json-file');
+  const [stdout, stderr, ready] = [take(3, 'stdout'), take(4, 'stderr'), take(5, 'saying that the log is open')];
+  const copies: LogCopy[] = [];
+  const onRoom = (): void => copies.forEach((copy) => copy.resume());
+  const log = await openLog(options, { onRoom, onTrouble: complain });
+  copies.push(
+    copyToLog({ source: stdout, stream: 'stdout', log }),
+    copyToLog({ source: stderr, stream: 'stderr', log }),
+  );
+  process.on('SIGTERM', () => copies.forEach((copy) => copy.drain()));
+  process.on('SIGHUP', () => void log.reopen().catch(complain));
+  sayReady(ready);
+  try {
+    await Promise.all(copies.map(({ done }) => done));
+  } finally {
+    await log.close();
+  }
+}
+
+function pairsOf(words: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < words.length; at += 2) {
+    const [name = '', value] = words.slice(at, at + 2);
+    if (value === undefined)
+      throw new TermshimError('ERR_LOG_OPTION', `the log option ${JSON.stringify(name)} has no value`);
+    pairs.push([name, value]);
+  }
+  return pairs;
+}
+
+/** An inherited descriptor, made non-blocking. */
+function take(fd: number, purpose: string): number {
+  if (!isInherited(fd)) {
+    const reason = `a shim starts this program, with a pipe for ${purpose} at descriptor ${fd}; see --help`;
+    throw new TermshimError('ERR_LOG_FAILED', reason);
+  }
+  check(addon.fd_adopt(fd), 'fcntl', `take descriptor ${fd}`);
+  check(addon.fd_set_nonblocking(fd, true), 'fcntl', `make descriptor ${fd} non-blocking`);
+  return fd;
+}
+
+/** Where nothing was inherited there may be something of Node's, which is an anonymous file. */
+function isInherited(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFIFO() || stats.isSocket() || stats.isFile() || stats.isCharacterDevice();
+  } catch {
+    return false;
+  }
+}
+
+/** containerd reads one byte, or the end; `binary-v2` wants both, so that a driver that has died is not taken for ready. */
+function sayReady(fd: number): void {
+  addon.fd_write(fd, new Uint8Array(1));
+  addon.fd_close(fd);
+}
+
+function complain(error: unknown): void {
+  try {
+    writeSync(2, errorLine(error));
+  } catch {
+    // A shim may have closed its end.
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * `termshim delete`: forgets containers that have ended, and ends them first if asked to.
+ */
+import { constants } from 'node:os';
+import { Command } from 'commander';
+import type { DaemonConnection } from '../../../client/daemon-connection.js';
+import { Status } from '../../../ttrpc/gen/containerd/task-status.js';
+import { Code, RpcError } from '../../../ttrpc/status.js';
+import { type ProcessIds, connect, resolveIds } from '../../connect.js';
+import { exitWithError } from '../../output/exit.js';
+import { execOption } from '../../options/options.js';
+import { print } from '../../output/print.js';
+import { type ShimOption, shimOption } from '../../options/shim-option.js';
+
+interface DeleteOptions extends ShimOption {
+  force?: boolean;
+  exec?: string;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<id...>', 'containers, or the beginnings of their ids')
+    .option('-f, --force', 'kill what still runs')
+    .addOption(execOption('not the container, but a process that `termshim exec` started in it'))
+    .addOption(shimOption())
+    .addHelpText('after', example)
+    .action(deleteAll);
+}
+
+const example = `
+Prints the id of each that is gone. One that cannot be deleted does not keep the others; the exit status is 1 then.
+
+Examples:
+  $ termshim delete web
+  $ termshim delete -f web db
+`;
+
+async function deleteAll(ids: string[], { force = false, exec, shim }: DeleteOptions): Promise<void> {
+  using daemon = await connect({ shim });
+  for (const id of ids) {
+    try {
+      const found = await resolveIds(daemon, id, exec);
+      if (force) await end(daemon, found);
+      await remove(daemon, found, force);
+      await print(`${found.execId || found.id}\n`);
+    } catch (error) {
+      exitWithError(error);
+    }
+  }
+}
+
+/** The kernel kills at once, but a process in an uninterruptible sleep does not die before it wakes. */
+const endTimeoutMs = 10_000;
+
+/** Nothing, if it has not begun or has ended already. */
+async function end({ task }: DaemonConnection, ids: ProcessIds): Promise<void> {
+  // A shim that has died cannot say; a kill ends what it has left.
+  const { status } = await task.state(ids).catch(() => ({ status: Status.UNKNOWN }));
+  if (status === Status.CREATED || status === Status.STOPPED) return;
+  const killing = task.kill({ ...ids, signal: constants.signals.SIGKILL, all: ids.execId === '' });
+  // It may have ended by itself in the meantime.
+  await killing.catch(unlessGone);
+  await task.wait(ids, { timeoutMs: endTimeoutMs }).catch(unlessGone);
+}
+
+/** A container whose `run` removes it may be gone once it has ended. */
+async function remove({ task }: DaemonConnection, ids: ProcessIds, force: boolean): Promise<void> {
+  await task.delete(ids).catch(force ? unlessGone : rethrow);
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof RpcError) || error.code !== Code.NotFound) throw error;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}

@@ -1,0 +1,68 @@
+/**
+ * `termshim events`: what happens to containers and their terminals, as it happens.
+ */
+import { Command, InvalidArgumentError } from 'commander';
+import type { Event } from '../../../ttrpc/gen/termshim/sessions.js';
+import { connect } from '../../connect.js';
+import { printable } from '../../output/format.js';
+import { jsonLine, timeOf } from '../../output/json.js';
+import { type Format, formatOption } from '../../options/options.js';
+import { print } from '../../output/print.js';
+import { type ShimOption, shimOption } from '../../options/shim-option.js';
+
+interface EventsOptions extends ShimOption {
+  since?: bigint;
+  format: Format;
+}
+
+export function command(): Command {
+  return new Command()
+    .option('--since <number>', 'also those after this one that the daemon still knows; 0: all of them', parseNumber)
+    .addOption(formatOption().choices(['text', 'json']).default('text'))
+    .addOption(shimOption())
+    .addHelpText('after', example)
+    .action(events);
+}
+
+const example = `
+One line for each event: its number, when it was, what happened, and to whom. It follows until ^C, or until the daemon
+ends. Numbers count from 1 for as long as a daemon lives.
+
+Examples:
+  $ termshim events
+  $ termshim events --since 0 --format json | jq -c 'select(.kind == "exit")'
+`;
+
+/** How long the daemon may keep a question; it is asked again after that. */
+const waitMs = 30_000;
+
+async function events({ since, format, shim }: EventsOptions): Promise<void> {
+  using daemon = await connect({ shim });
+  let after = since ?? (await lastNumber());
+  for (;;) {
+    const { events: news } = await daemon.sessions.events({ after, waitMs });
+    for (const event of news) after = event.number > after ? event.number : after;
+    await print(news.map((event) => (format === 'json' ? jsonLine(event) : eventLine(event))).join(''));
+  }
+
+  async function lastNumber(): Promise<bigint> {
+    const { events: known } = await daemon.sessions.events({ after: 0n, waitMs: 0 });
+    return known.at(-1)?.number ?? 0n;
+  }
+}
+
+export function eventLine({ number, timestamp, id, execId, kind, pid, exitStatus, client }: Event): string {
+  const time = timestamp === undefined ? '-' : new Date(timeOf(timestamp)).toISOString();
+  const facts = [
+    pid === 0 ? '' : ` pid=${pid}`,
+    kind === 'exit' || kind === 'delete' ? ` status=${exitStatus}` : '',
+    client === 0 ? '' : ` client=${client}`,
+  ];
+  const whom = execId === '' ? id : `${id}/${execId}`;
+  return `${number} ${time} ${kind} ${printable(whom)}${facts.join('')}\n`;
+}
+
+function parseNumber(text: string): bigint {
+  if (/^\d{1,19}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError('The number of an event is what begins its line.');
+}

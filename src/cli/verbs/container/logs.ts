@@ -1,0 +1,111 @@
+/**
+ * `termshim logs`: what a container wrote, from its log: stdout to our stdout, stderr to our stderr.
+ */
+import { existsSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { readLog } from '../../../log/read/read-log.js';
+import { parseSince } from '../../../log/time.js';
+import type { LogEntry } from '../../../log/read/wanted.js';
+import { TermshimError } from '../../../errors/errors.js';
+import { printable, shorten } from '../../../errors/printable.js';
+import { connect, resolveIds } from '../../connect.js';
+import { endWithReader, print } from '../../output/print.js';
+
+interface LogsOptions {
+  follow?: true;
+  tail?: number | 'all';
+  since?: bigint;
+  timestamps?: true;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<id|file>', 'the container, or the beginning of its id; or the path of a log')
+    .option('-f, --follow', 'go on with what is written from now on, until the container has ended')
+    .addOption(new Option('--tail <lines>', 'only so many lines from the end, or all (default)').argParser(parseTail))
+    .addOption(new Option('--since <time>', 'only from then on: 10m ago, or 2026-01-31T12:00:00Z').argParser(parseTime))
+    .option('--timestamps', 'begin each line with the time at which it was written')
+    .addHelpText('after', example)
+    .action(logs);
+}
+
+const example = `
+Reads json-file logs, as Docker writes them, and those of CRI runtimes, over the files that rotation has made of them. What
+exists as a file, or has a slash, is a path: that is followed until ^C, and no daemon is needed.
+
+Examples:
+  $ termshim logs --tail 100 web
+  $ termshim logs -f web | grep -m1 'ready'
+  $ termshim logs --since 10m --timestamps /var/log/containers/web.log
+`;
+
+async function logs(source: string, options: LogsOptions): Promise<void> {
+  if (source.includes('/') || existsSync(source)) {
+    return show(source, options, options.follow && new AbortController().signal);
+  }
+  using daemon = await connect();
+  const ids = await resolveIds(daemon, source);
+  const { session } = await daemon.sessions.inspect(ids);
+  const path = session?.log ?? '';
+  if (path === '') {
+    throw new TermshimError('ERR_LOG_NOT_FOUND', `${ids.id} has no log; \`termshim run --log json-file\` gives it one`);
+  }
+  if (!options.follow) return show(path, options);
+  const ended = new AbortController();
+  // All was written to the log before anybody hears of the end.
+  const exit = daemon.task.wait(ids).finally(() => ended.abort());
+  exit.catch(() => {});
+  await show(path, options, ended.signal);
+  await exit;
+}
+
+/** @param follow until when; without it what is there now is shown */
+async function show(path: string, { tail, since, timestamps }: LogsOptions, follow?: AbortSignal): Promise<void> {
+  using _ = follow && endWithReader();
+  let brokenLines = 0;
+  let isLog = since !== undefined || tail === 0;
+  const lines = tail === 'all' ? undefined : tail;
+  const onGap = (): void =>
+    void print(`termshim: files of ${printable(path)} were removed before they could be read\n`, 'stderr');
+  const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
+  for await (const some of entries) {
+    isLog ||= some.length > 0;
+    for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
+  }
+  if (brokenLines > 0 && !isLog) {
+    throw new TermshimError('ERR_LOG_NOT_FOUND', `${path} is no log but a plain file: \`cat\` and \`tail -f\` show it`);
+  }
+  if (brokenLines > 0) {
+    await print(
+      `termshim: lines of ${printable(path)} left out, as they are no entries of a log: ${brokenLines}\n`,
+      'stderr',
+    );
+  }
+}
+
+/** RFC 3339 is shorter; but a log may say anything there. */
+const maxTime = 64;
+
+/** As much as possible in one write, and still in the order of the log: both may be one terminal. */
+function* runsOf(entries: readonly LogEntry[], timestamps: boolean): Generator<Pick<LogEntry, 'stream' | 'bytes'>> {
+  for (let start = 0, end = 0; start < entries.length; start = end) {
+    const { stream } = entries[start] as LogEntry;
+    while (entries[end]?.stream === stream) end++;
+    const pieces = entries.slice(start, end).flatMap(({ bytes, beginsLine, time }) => {
+      return timestamps && beginsLine ? [Buffer.from(`${shorten(printable(time), maxTime)} `), bytes] : [bytes];
+    });
+    yield { stream, bytes: Buffer.concat(pieces) };
+  }
+}
+
+function parseTail(text: string): number | 'all' {
+  if (text === 'all') return text;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a number of lines, or all.');
+}
+
+function parseTime(text: string): bigint {
+  const since = parseSince(text, Date.now());
+  if (since !== undefined) return since;
+  throw new InvalidArgumentError('A time is a duration before now, such as 10m, RFC 3339, or seconds since 1970.');
+}

@@ -1,0 +1,31 @@
+/**
+ * `termshim wait`: the exit status of a process, once it has one.
+ */
+import { Command } from 'commander';
+import { connect, resolveIds } from '../../connect.js';
+import { execOption } from '../../options/options.js';
+import { print } from '../../output/print.js';
+import { type ShimOption, shimOption } from '../../options/shim-option.js';
+
+export function command(): Command {
+  return new Command()
+    .argument('<id>', 'the container, or the beginning of its id')
+    .addOption(execOption('a process that `termshim exec` started in it'))
+    .addOption(shimOption())
+    .addHelpText('after', example)
+    .action(wait);
+}
+
+const example = `
+Prints the status when the process has ended, at once if it has already: 128 + N if signal N ended it. Its own status is
+0 then, as that of \`docker wait\` is.
+
+Example:
+  $ status=$(termshim wait web) && termshim delete web
+`;
+
+async function wait(id: string, { exec, shim }: ShimOption & { exec?: string }): Promise<void> {
+  using daemon = await connect({ shim });
+  const { exitStatus } = await daemon.task.wait(await resolveIds(daemon, id, exec));
+  await print(`${exitStatus}\n`);
+}

@@ -1,0 +1,100 @@
+/**
+ * `termshim daemon`: what `termshim run` starts by itself, in the foreground; or its end.
+ */
+import { Command, Option } from 'commander';
+import { connectDaemon } from '../../client/daemon-connection.js';
+import { claimDaemonSocket, daemonNamespace } from '../../client/start-daemon.js';
+import { pathOfSocket, takeActivatedSocket } from '../../os/activated-socket.js';
+import { errorLine } from '../../errors/error-line.js';
+import { TermshimError } from '../../errors/errors.js';
+import { writeToStderr } from '../../os/stderr.js';
+import { type Daemon, serveDaemon } from '../../daemon/serve.js';
+import { exitWithError, printJson } from '../output/exit.js';
+import { parseDuration } from '../options/options.js';
+
+interface DaemonOptions {
+  stop?: true;
+  idleExit?: number;
+}
+
+export function command(): Command {
+  return new Command()
+    .addOption(new Option('--stop', 'end the daemon that runs, if it has no container').conflicts('idleExit'))
+    .option(
+      '--idle-exit <duration>',
+      'end after so long without a container and a client (default: never)',
+      parseDuration,
+    )
+    .addHelpText('after', example)
+    .action(daemon);
+}
+
+const example = `
+Every user has one daemon, and the containers of \`termshim run\` are its own. \`termshim run\` starts it, in the background;
+TERMSHIM_IDLE_EXIT=10m gives that one its --idle-exit.
+Prints {"socket":PATH} when it serves. SIGTERM and SIGINT end it; if it has containers, with the last of them, or at the
+second signal, and them too.
+A socket that systemd has made for it is taken (LISTEN_FDS).
+
+Examples:
+  $ termshim daemon --idle-exit 10m
+  $ termshim daemon --stop
+`;
+
+async function daemon({ stop, idleExit }: DaemonOptions): Promise<void> {
+  if (stop === true) return end();
+  const activated = takeActivatedSocket();
+  const listener = activated ?? (await claimDaemonSocket());
+  const socket = pathOfSocket(listener.fd);
+  const serving = serveDaemon({
+    listener,
+    socket: activated === undefined ? socket : undefined,
+    namespace: daemonNamespace,
+    address: undefined,
+    isDebug: false,
+    idleExitMs: idleExit,
+    onEnd: () => process.exit(),
+  });
+  endBySignal(serving);
+  try {
+    printJson({ socket });
+  } catch (error) {
+    exitWithError(error);
+    serving.endWhenEmpty();
+  }
+}
+
+async function end(): Promise<void> {
+  using connection = await connectDaemon({ start: false });
+  const { stopped, running } = await connection.sessions.stop({});
+  if (stopped) return await connection.closed;
+  const what = running === 1 ? 'a container' : `${running} containers`;
+  throw new TermshimError('ERR_DAEMON_BUSY', `the daemon has ${what}; \`termshim ps\` lists what there is`);
+}
+
+/** The containers are people's, and a ^C may have meant something else. */
+function endBySignal(serving: Daemon): void {
+  const { tasks } = serving;
+  let isWarned = false;
+  const handle = (): void => {
+    if (isWarned) return void destroyAll(tasks);
+    isWarned = true;
+    serving.endWhenEmpty();
+    if (tasks.count === 0) return;
+    const what = tasks.count === 1 ? 'a container is' : `${tasks.count} containers are`;
+    const busy = new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`);
+    writeToStderr(errorLine(busy));
+  };
+  process.on('SIGTERM', handle).on('SIGINT', handle);
+  // Its terminal may go; its containers have terminals of their own.
+  process.on('SIGHUP', () => {});
+}
+
+async function destroyAll(tasks: Daemon['tasks']): Promise<void> {
+  await Promise.all(
+    tasks.list().map(async (task) => {
+      await task.container.destroy();
+      await tasks.remove(task);
+    }),
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * `termshim attach`: sits down at the terminal of a container that runs, beside whoever is there.
+ */
+import { constants } from 'node:os';
+import { Command } from 'commander';
+import { attachSession } from '../../../client/attach-session.js';
+import { connect, resolveIds } from '../../connect.js';
+import { execOption } from '../../options/options.js';
+import { detachKeysOption } from '../../options/session-options.js';
+import { type ShimOption, shimOption } from '../../options/shim-option.js';
+
+interface AttachOptions extends ShimOption {
+  readOnly?: true;
+  stdin: boolean;
+  detachKeys: Uint8Array;
+  exec?: string;
+}
+
+export function command(): Command {
+  return new Command()
+    .argument('<id>', 'the container, or the beginning of its id')
+    .option('--read-only', 'only look: what is typed is dropped, but for the keys that leave')
+    .option('--no-stdin', 'leave our stdin alone')
+    .addOption(detachKeysOption())
+    .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(shimOption())
+    .addHelpText('after', example)
+    .action(attach);
+}
+
+const example = `
+Shows first what is on the screen. ctrl-p ctrl-q leaves without a word, with status 0, and so does a signal, with 128 + N;
+the container goes on. If it ends, the exit status is its own. The end of a stdin that is no terminal types ^D.
+
+Examples:
+  $ termshim attach build
+  $ termshim attach --read-only build
+  $ echo 'make test' | termshim attach build
+`;
+
+async function attach(id: string, options: AttachOptions): Promise<void> {
+  using daemon = await connect(options);
+  const ids = await resolveIds(daemon, id, options.exec);
+  const { detachKeys } = options;
+  const exit = daemon.task.wait(ids);
+  exit.catch(() => {});
+  const stdin = options.readOnly === true ? 'watched' : options.stdin ? 'typed' : 'left';
+  const attached = await attachSession(daemon, { ...ids, stdin, detachKeys, replay: true });
+  const signals = catchSignal();
+  try {
+    const end = await Promise.race([attached.done, signals.came]);
+    if (typeof end === 'number') process.exitCode = 128 + end;
+    else if (end === 'ended') process.exitCode = (await exit).exitStatus;
+  } finally {
+    signals.stop();
+    attached.close();
+  }
+}
+
+const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+
+/** The number of the first signal that means: leave. */
+function catchSignal(): { came: Promise<number>; stop(): void } {
+  let handle: (name: NodeJS.Signals) => void;
+  const came = new Promise<number>((resolve) => {
+    handle = (name) => resolve(constants.signals[name]);
+    for (const name of names) process.on(name, handle);
+  });
+  return {
+    came,
+    stop() {
+      for (const name of names) process.off(name, handle);
+    },
+  };
+}

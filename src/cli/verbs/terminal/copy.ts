@@ -1,0 +1,123 @@
+/**
+ * `termshim copy`: the console copier as a daemon process, for any OCI runtime that is given the socket.
+ */
+import { Command, Option } from 'commander';
+import type { Console } from '../../../os/console.js';
+import { ConsoleSocket } from '../../../os/console-socket.js';
+import { FifoReader, FifoWriter } from '../../../os/fifo.js';
+import { writePidFile } from '../../../os/file/atomic-file.js';
+import { watchProcess } from '../../../os/process/process-watch.js';
+import { type StdinEnd, stdinEndPolicies } from '../../../stdio/copy/console-input.js';
+import { type CopyResult, copyConsole } from '../../../stdio/copy/copy-console.js';
+import { type NoReader, fifoSink, noReaderPolicies } from '../../../stdio/copy/sink.js';
+import { onEndSignal, printJson } from '../../output/exit.js';
+import { parseDuration, parsePid } from '../../options/options.js';
+import { together } from '../../../async/acquire-both.js';
+
+interface CopyOptions {
+  consoleSocket?: string;
+  stdin: string;
+  stdout: string;
+  connectTimeout: number;
+  /** Of `--no-reader`: commander takes the `no-` of any name for a negation, and leaves it out. */
+  reader: NoReader;
+  stdinEof: StdinEnd;
+  pid?: number;
+  pidFile?: string;
+}
+
+export function command(): Command {
+  return new Command()
+    .option('--console-socket <path>', 'listen here (default: a temporary socket)')
+    .requiredOption('--stdin <fifo>', 'what is typed comes from here')
+    .requiredOption('--stdout <fifo>', 'what the console shows goes here')
+    .addOption(
+      new Option(
+        '--connect-timeout <duration>',
+        'how long to wait for the console, and for a reader of stdout; 0: for ever',
+      )
+        .argParser(parseDuration)
+        .default(10_000, '10s'),
+    )
+    .addOption(
+      new Option('--no-reader <policy>', 'while nobody reads stdout: let the process wait, drop output, or hang up')
+        .choices(noReaderPolicies)
+        .default('block'),
+    )
+    .addOption(
+      new Option('--stdin-eof <policy>', 'when the last writer of stdin leaves: hang up, type ^D, or wait for another')
+        .choices(stdinEndPolicies)
+        .default('hangup'),
+    )
+    .option(
+      '--pid <pid>',
+      'end when this process has ended and its output is copied (default: at the hang-up)',
+      parsePid,
+    )
+    .option('--pid-file <file>', "write this process's own pid here")
+    .addHelpText('after', example)
+    .action(copy);
+}
+
+const example = `
+Prints {"consoleSocket":PATH} when it listens, and one line of JSON with the bytes and the reason at its end.
+
+Example:
+  $ mkfifo in out
+  $ termshim copy --console-socket /run/c.sock --stdin in --stdout out &
+  $ cat out & exec 3>in
+  $ runc run --detach --console-socket /run/c.sock my-container
+`;
+
+async function copy(options: CopyOptions): Promise<void> {
+  const ending = new AbortController();
+  const watchedProcess = options.pid === undefined ? undefined : watchProcess(options.pid);
+  const removeHandlers = onEndSignal(() => ending.abort());
+  try {
+    const stdin = FifoReader.open(options.stdin);
+    try {
+      if (options.stdinEof === 'ignore') stdin.hold();
+      const { console, stdout } = await connect(options, ending.signal);
+      const copying = copyConsole({
+        console,
+        stdin,
+        stdout: fifoSink(stdout, options.reader),
+        stdinEnd: options.stdinEof,
+        endsOnHangup: watchedProcess === undefined,
+        drainTimeoutMs: 10_000,
+      });
+      ending.signal.addEventListener('abort', () => copying.shutdown());
+      void watchedProcess?.exited.then(() => copying.processEnded());
+      printJson(await copying.done);
+    } finally {
+      stdin.close();
+    }
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+    printJson(nothingCopied);
+  } finally {
+    removeHandlers();
+    watchedProcess?.close();
+  }
+}
+
+const nothingCopied: CopyResult = {
+  reason: 'shutdown',
+  stdinBytes: 0,
+  stdoutBytes: 0,
+  discardedBytes: 0,
+  undeliveredBytes: 0,
+};
+
+async function connect(options: CopyOptions, signal: AbortSignal): Promise<{ console: Console; stdout: FifoWriter }> {
+  const timeoutMs = options.connectTimeout;
+  using socket = ConsoleSocket.listen(options.consoleSocket);
+  if (options.pidFile !== undefined) await writePidFile(options.pidFile, `${process.pid}\n`);
+  printJson({ consoleSocket: socket.path });
+  const [console, stdout] = await together(
+    signal,
+    (either) => socket.receive({ timeoutMs, signal: either }),
+    (either) => FifoWriter.open(options.stdout, { timeoutMs, signal: either }),
+  );
+  return { console, stdout };
+}

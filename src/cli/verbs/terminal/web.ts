@@ -1,0 +1,71 @@
+/** `termshim web`: the sessions in a browser. */
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { connectDaemon } from '../../../client/daemon-connection.js';
+import { TermshimError } from '../../../errors/errors.js';
+import { packageRoot } from '../../../package-root.js';
+import { serveWeb } from '../../../web/serve.js';
+import { onEndSignal, printLine } from '../../output/exit.js';
+
+export function command(): Command {
+  return new Command()
+    .addOption(
+      new Option('--listen <address>', 'where to serve the page; port 0 is any that is free')
+        .argParser(parseListen)
+        .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
+    )
+    .addOption(
+      new Option('--format <format>', 'of the one line that is printed').choices(['text', 'json']).default('text'),
+    )
+    .addHelpText('after', example)
+    .action(web);
+}
+
+const example = `
+Prints a URL that opens the page once, and serves it until it is ended. Whoever opens it can type into every session:
+listen on another address than loopback only where nobody else can read along, since the page comes by plain HTTP.
+
+Examples:
+  $ termshim web
+  http://127.0.0.1:40123/#token=...
+  $ termshim web --listen 127.0.0.1:8080
+`;
+
+interface Listen {
+  host: string;
+  port: number;
+}
+
+async function web({ listen, format }: { listen: Listen; format: string }): Promise<void> {
+  using daemon = await connectDaemon({ start: false });
+  const ended = new AbortController();
+  const server = await serveWeb({ daemon, ...listen, files: join(packageRoot, 'dist/web') });
+  const stop = onEndSignal(() => ended.abort());
+  if (!isLoopback(listen.host)) process.stderr.write('termshim: whoever can read along can take over every session\n');
+  try {
+    printLine(format === 'json' ? JSON.stringify({ url: server.url }) : server.url);
+    const signalled = new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
+    await Promise.race([signalled, daemon.closed]);
+  } finally {
+    stop();
+    await server.close();
+  }
+  if (!ended.signal.aborted) throw new TermshimError('ERR_NO_DAEMON', 'the daemon has ended, and the page with it');
+}
+
+function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1' || host === 'localhost';
+}
+
+/** `127.0.0.1:8080`, `[::1]:0`, `:8080`, `8080`. */
+function parseListen(text: string): Listen {
+  const match = /^(?:\[([0-9a-f:]+)\]:|([^:[\]]*):)?(\d{1,5})$/i.exec(text);
+  const host = match?.[1] ?? (match?.[2] || '127.0.0.1');
+  const port = Number(match?.[3]);
+  const isAddress = isIP(host) !== 0 || host === 'localhost';
+  if (match === null || port > 65_535 || !isAddress) {
+    throw new InvalidArgumentError('An address looks like 127.0.0.1:8080, [::1]:8080 or 8080.');
+  }
+  return { host, port };
+}

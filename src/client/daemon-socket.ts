@@ -1,0 +1,33 @@
+/** Where the daemon of this user is. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runtimeDirectory } from '../os/file/runtime-directory.js';
+import { assertTrusted } from '../os/file/directory-trust.js';
+import { connectTtrpc } from '../ttrpc/client.js';
+import type { TtrpcConnection } from '../ttrpc/client-connection.js';
+
+/** In the runtime directory. */
+export const daemonFiles = { socket: 'daemon.sock', log: 'daemon.log' } as const;
+
+export function daemonSocket(): string {
+  return join(runtimeDirectory(), daemonFiles.socket);
+}
+
+/** Undefined if nobody listens. Throws ERR_SYSTEM if that cannot be told, and ERR_DIRECTORY_UNSAFE. */
+export async function dialDaemon(): Promise<TtrpcConnection | undefined> {
+  const socket = daemonSocket();
+  assertTrusted(runtimeDirectory(), 'ours');
+  if (!existsSync(socket)) return undefined;
+  try {
+    return await connectTtrpc(socket);
+  } catch (error) {
+    if (isNobody(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The socket of a dead daemon refuses a connection. */
+function isNobody(error: unknown): boolean {
+  const { errno } = error as { errno?: unknown };
+  return errno === 'ECONNREFUSED' || errno === 'ENOENT';
+}

@@ -1,0 +1,96 @@
+/**
+ * Another runtime v2 shim, without containerd, in the place of our daemon. It has the Task service and nothing else; there
+ * is one shim for each container, or for some.
+ */
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findProgram, isProgram } from '../../runtime/find-program.js';
+import { TermshimError } from '../../errors/errors.js';
+import type { FifoReader, FifoWriter } from '../../os/fifo.js';
+import type { Client } from '../../ttrpc/client.js';
+import type { SessionsDefinition } from '../../ttrpc/gen/termshim/sessions.js';
+import { ShimDefinition } from '../../ttrpc/gen/termshim/shim.js';
+import { dropOutput } from './drop-output.js';
+import { openInput, openOutput } from './fifos.js';
+import type { ProcessIds } from './container-directory.js';
+import { foreignSessions, unsupported } from './sessions-service.js';
+import { Shims, type Task } from './shims.js';
+import { foreignTask } from './task-service.js';
+
+/** What the commands want of a daemon. */
+export interface ForeignConnection extends Disposable {
+  readonly task: Task;
+  readonly sessions: Client<typeof SessionsDefinition>;
+  readonly shim: Client<typeof ShimDefinition>;
+  fifoPlace(ids: ProcessIds): ForeignPlace;
+  inputEnded(ids: ProcessIds): Promise<void>;
+  readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
+  outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+export interface ForeignPlace {
+  output(): FifoReader;
+  input(): Promise<FifoWriter>;
+  opened(): void;
+}
+
+/** @param shim the path of a program, or its name in PATH. Throws ERR_RUNTIME_NOT_FOUND. */
+export function connectForeignShim(shim: string): ForeignConnection {
+  const shims = new Shims(programOf(shim));
+  const tasks = foreignTask(shims);
+  const { task } = tasks;
+  let tellClosed = (): void => {};
+  const closed = new Promise<void>((done) => (tellClosed = done));
+  const dropped: Disposable[] = [];
+  const close = (): void => {
+    for (const output of dropped) output[Symbol.dispose]();
+    tasks.close();
+    shims[Symbol.dispose]();
+    tellClosed();
+  };
+  return {
+    task,
+    sessions: foreignSessions(task, shims.program),
+    shim: unsupported(ShimDefinition, shims.program),
+    fifoPlace: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
+    inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),
+    // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever, and so would
+    // Delete for the rest, some 10 s.
+    async readerLeft(ids, from) {
+      dropped.push(dropOutput(from));
+      await task.kill({ ...ids, signal: constants.signals.SIGKILL });
+    },
+    outputCopied,
+    closed,
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/**
+ * An exit is told while the output is still being copied, and Delete cuts off what is not copied in time: a reader of ours
+ * that is slow has all the time that it takes. Those whom the process has left behind have as long as containerd gives them.
+ */
+async function outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void> {
+  const isSeen = new AbortController();
+  const { signal } = isSeen;
+  const stop = (): void => isSeen.abort();
+  seen.then(stop, stop);
+  for (let waitedMs = 0; waitedMs < lateOutputMs && !signal.aborted; ) {
+    await delay(pollMs, undefined, { signal }).catch(() => {});
+    if (!attached.isBlocked) waitedMs += pollMs;
+  }
+}
+
+const lateOutputMs = 10_000;
+const pollMs = 100;
+
+function programOf(shim: string): string {
+  const path = shim.includes('/') ? shim : findProgram(shim, process.env['PATH'] ?? '');
+  if (path !== undefined && isProgram(path)) return resolve(path);
+  const reason = path === undefined ? `${shim} is not in PATH` : `${path} is no program that can be run`;
+  throw new TermshimError('ERR_RUNTIME_NOT_FOUND', `no such shim: ${reason}`);
+}

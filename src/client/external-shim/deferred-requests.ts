@@ -1,0 +1,31 @@
+/**
+ * What containerd-shim-runc-v2 forgets if it is told before Start: the size of a terminal that is not there yet, and that
+ * nobody will type. We tell it again.
+ */
+import type { CloseIORequest, ResizePtyRequest } from '../../ttrpc/gen/containerd/task.js';
+import type { ProcessIds } from './container-directory.js';
+import type { Task } from './shims.js';
+
+export interface EarlyWords {
+  resize(request: Partial<ResizePtyRequest>): void;
+  closeInput(request: Partial<CloseIORequest>): void;
+  /** The process has started. */
+  tell(task: Task, ids: ProcessIds): Promise<void>;
+}
+
+export function createEarlyWords(): EarlyWords {
+  const sizes = new Map<string, Partial<ResizePtyRequest>>();
+  const ends = new Map<string, Partial<CloseIORequest>>();
+  const keyOf = ({ id = '', execId = '' }: Partial<ProcessIds>): string => `${id}/${execId}`;
+  return {
+    resize: (request) => void sizes.set(keyOf(request), request),
+    closeInput: (request) => void ends.set(keyOf(request), request),
+    async tell(task, ids) {
+      const key = keyOf(ids);
+      const [size, end] = [sizes.get(key), ends.get(key)];
+      // It may have ended already.
+      if (size !== undefined) await task.resizePty(size).catch(() => {});
+      if (end !== undefined) await task.closeIO(end).catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/** What a shim's program has left running. */
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { listEntries, signalProcess } from '../../os/process/process-table.js';
+
+/** A shim that is told to end removes its socket first. */
+const graceMs = 1000;
+const killMs = 1000;
+
+/**
+ * Ends all processes of a session, whose id is the pid of a program that we have started as its leader: as long as one is
+ * left nobody else gets that pid.
+ */
+export async function endSession(session: number): Promise<void> {
+  const { SIGTERM, SIGKILL } = constants.signals;
+  if (!(await signalAll(session, SIGTERM, graceMs))) await signalAll(session, SIGKILL, killMs);
+}
+
+/** Also those that come meanwhile. False if some are left when the time is up. */
+async function signalAll(session: number, signal: number, patienceMs: number): Promise<boolean> {
+  const deadline = performance.now() + patienceMs;
+  const told = new Set<number>();
+  for (;;) {
+    const members = listEntries().filter((it) => it.session === session);
+    if (members.length === 0) return true;
+    if (performance.now() > deadline) return false;
+    for (const member of members.filter((it) => !told.has(it.pid))) {
+      signalProcess(member, signal);
+      told.add(member.pid);
+    }
+    await delay(10);
+  }
+}

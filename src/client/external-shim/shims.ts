@@ -1,0 +1,193 @@
+/** The shims of our containers: how each is reached, and how it ends. */
+import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../../native/addon.js';
+import { TermshimError, check } from '../../errors/errors.js';
+import { OwnedFd } from '../../os/owned-fd.js';
+import { type Client, clientOf, connectTtrpc } from '../../ttrpc/client.js';
+import type { TtrpcConnection } from '../../ttrpc/client-connection.js';
+import { EventsDefinition } from '../../ttrpc/gen/containerd/event-service.js';
+import { TaskDefinition } from '../../ttrpc/gen/containerd/task.js';
+import { type TtrpcServer, serveTtrpc } from '../../ttrpc/server.js';
+import { service } from '../../ttrpc/service.js';
+import { assertSocketPath } from '../../os/socket-path.js';
+import {
+  type ForeignRecord,
+  containersOf,
+  directoryOf,
+  eventsSocket,
+  readRecord,
+  removeDirectory,
+  writeRecord,
+} from './container-directory.js';
+import { deleteByShim, startShim } from './program.js';
+
+export type Task = Client<typeof TaskDefinition>;
+
+export class Shims implements Disposable {
+  readonly #program: string;
+  readonly #connections = new Map<string, Promise<TtrpcConnection>>();
+  readonly #events = new Map<string, TtrpcServer>();
+
+  /** @param program of all of them, its path */
+  constructor(program: string) {
+    this.#program = program;
+  }
+
+  get program(): string {
+    return this.#program;
+  }
+
+  /** Of a container whose bundle is there. Throws ERR_SHIM_FAILED. */
+  async start(id: string, signal: AbortSignal | undefined): Promise<Task> {
+    writeRecord(id, { shim: this.#program, ...(await startShim({ ...this.#call(id), signal })) });
+    const task = await this.taskOf(id);
+    await this.learnPid(id, task);
+    return task;
+  }
+
+  /** Some shims say it only once they have a container, and some may never have one. */
+  async learnPid(id: string, task: Task): Promise<void> {
+    const record = this.recordOf(id);
+    if (record.pid) return;
+    const { shimPid: pid } = await task.connect({ id }, { timeoutMs: answerTimeoutMs }).catch(() => ({ shimPid: 0 }));
+    writeRecord(id, { ...record, pid });
+  }
+
+  /** Throws ERR_PROCESS_NOT_FOUND, and ERR_SHIM_FAILED if it has died. */
+  async taskOf(id: string): Promise<Task> {
+    const { socket, service: name } = this.recordOf(id);
+    const connecting = this.#connections.get(id) ?? this.#connect(id, socket);
+    return clientOf(TaskDefinition, await connecting, name);
+  }
+
+  /** Throws ERR_PROCESS_NOT_FOUND. */
+  recordOf(id: string): ForeignRecord {
+    const record = readRecord(id);
+    if (record?.shim === this.#program) return record;
+    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such container of ${this.#program}: ${id}`);
+  }
+
+  #connect(id: string, socket: string | undefined): Promise<TtrpcConnection> {
+    const connecting = dial(id, socket);
+    this.#connections.set(id, connecting);
+    const forget = (): void => void this.#connections.delete(id);
+    connecting.then(({ closed }) => closed.then(forget), forget);
+    return connecting;
+  }
+
+  /** Ends and removes what there is of a container, as containerd would: by the shim's own program. */
+  deleteRest(id: string): Promise<void> {
+    return deleteByShim(this.#call(id));
+  }
+
+  /** As `deleteRest`, where the shim has died, or hangs. */
+  async bury(id: string): Promise<void> {
+    const record = this.recordOf(id);
+    await this.deleteRest(id);
+    if (record.socket !== undefined) await removeDeadSocket(record.socket);
+    writeRecord(id, { ...record, isBuried: true });
+  }
+
+  /** The container is gone, or shall be: so does its shim, if it has no other, and all that we remember. */
+  async end(id: string): Promise<void> {
+    const { socket, pid = 0, isBuried } = this.recordOf(id);
+    const task = await this.taskOf(id).catch(() => undefined);
+    const connection = await this.#connections.get(id);
+    if (task !== undefined && connection !== undefined && socket !== undefined) {
+      this.#takeEvents(id);
+      if (!isBuried) await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
+      const others = containersOf(this.#program).filter((it) => it !== id && readRecord(it)?.socket === socket);
+      if (others.length === 0) await waitForEnd(connection, { pid, socket, isBuried });
+    }
+    connection?.close();
+    removeDirectory({ id, execId: '' });
+    rmSync(eventsSocket(id), { force: true });
+  }
+
+  #call(id: string): { shim: string; id: string; bundle: string; events: string } {
+    this.#takeEvents(id);
+    return { shim: this.#program, id, bundle: directoryOf({ id, execId: '' }), events: eventsSocket(id) };
+  }
+
+  /**
+   * A shim does not start, and takes its time to end, unless somebody takes its events. They go nowhere. The socket stays
+   * for as long as the container is known: where nobody listens a shim goes on at once, and where there is none it waits.
+   */
+  #takeEvents(id: string): void {
+    if (this.#events.has(id)) return;
+    const path = eventsSocket(id);
+    assertSocketPath(path, 'the events socket');
+    // Of a command that was killed.
+    rmSync(path, { force: true });
+    const listener = new OwnedFd(check(addon.socket_listen(path, 0o600), 'bind', `listen at ${path}`), path);
+    this.#events.set(id, serveTtrpc(listener, [service(EventsDefinition, { forward: () => ({}) })]));
+  }
+
+  [Symbol.dispose](): void {
+    for (const connecting of this.#connections.values()) void connecting.then((it) => it.close()).catch(() => {});
+    for (const server of this.#events.values()) server.destroy();
+  }
+}
+
+/** containerd gives a shim 3 s for its end too. */
+const endTimeoutMs = 3000;
+const answerTimeoutMs = 2000;
+
+export function hasDied(id: string): TermshimError {
+  const remedy = `\`termshim delete -f ${id}\` ends what it has left`;
+  return new TermshimError('ERR_SHIM_FAILED', `the shim of ${id} does not answer: it has died, or hangs; ${remedy}`);
+}
+
+interface EndingShim {
+  pid: number;
+  socket: string;
+  /** It hangs. */
+  isBuried: boolean | undefined;
+}
+
+async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isBuried }: EndingShim): Promise<void> {
+  const hasEnded = closed.then(() => true);
+  const endsIn = (ms: number): Promise<boolean> => Promise.race([hasEnded, delay(ms, false, { ref: false })]);
+  if (!(await endsIn(isBuried ? 0 : endTimeoutMs))) {
+    kill(pid);
+    await endsIn(endTimeoutMs);
+  }
+  // What a process had is closed one after the other: it may still listen when our connection is closed already.
+  const deadline = performance.now() + endTimeoutMs;
+  while (!(await removeDeadSocket(socket)) && performance.now() < deadline) await delay(10);
+}
+
+/** As long as we are connected the pid is the shim's own. */
+function kill(pid: number): void {
+  try {
+    if (pid > 0) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
+
+async function dial(id: string, socket: string | undefined): Promise<TtrpcConnection> {
+  if (socket === undefined) throw hasDied(id);
+  try {
+    return await connectTtrpc(socket);
+  } catch (error) {
+    throw isGone(error) ? hasDied(id) : error;
+  }
+}
+
+/** Nobody listens any more. */
+function isGone(error: unknown): boolean {
+  return error instanceof TermshimError && (error.errno === 'ECONNREFUSED' || error.errno === 'ENOENT');
+}
+
+/** A shim that was killed leaves it. False while somebody listens there. */
+async function removeDeadSocket(socket: string): Promise<boolean> {
+  try {
+    (await connectTtrpc(socket)).close();
+    return false;
+  } catch (error) {
+    if (isGone(error)) rmSync(socket, { force: true });
+    return true;
+  }
+}

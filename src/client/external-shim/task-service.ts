@@ -1,0 +1,221 @@
+/**
+ * The Task service of all our containers with other shims: each request goes to the shim of the container that it names.
+ * Create starts the shim, Delete ends it.
+ */
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { once } from 'node:events';
+import { TermshimError } from '../../errors/errors.js';
+import type { FifoReader } from '../../os/fifo.js';
+import type { CallOptions } from '../../ttrpc/client-connection.js';
+import { Options } from '../../ttrpc/gen/containerd/runc-options.js';
+import { Status } from '../../ttrpc/gen/containerd/task-status.js';
+import {
+  type CreateTaskRequest,
+  type ExecProcessRequest,
+  StateResponse,
+  TaskDefinition,
+} from '../../ttrpc/gen/containerd/task.js';
+import { CreateOptions, ExecOptions } from '../../ttrpc/gen/termshim/options.js';
+import { message, packAny, unpackAny } from '../../ttrpc/message.js';
+import { Code, RpcError } from '../../ttrpc/status.js';
+import { movedConfig, readConfig, withSize } from './bundle-config.js';
+import { createEarlyWords } from './deferred-requests.js';
+import { makeFifos } from './fifos.js';
+import { type ProcessIds, makeBundle, makeExecDirectory, removeDirectory } from './container-directory.js';
+import { type Shims, type Task, hasDied } from './shims.js';
+
+export interface ForeignTask {
+  readonly task: Task;
+  /** Idempotent. */
+  close(): void;
+}
+
+export function foreignTask(shims: Shims): ForeignTask {
+  const early = createEarlyWords();
+  /** Of outputs that nobody may read yet. */
+  const readers: FifoReader[] = [];
+
+  async function call<T>(id: string, work: (task: Task) => Promise<T>): Promise<T> {
+    const task = await shims.taskOf(id);
+    return work(task).catch((error: unknown) => {
+      throw isSilent(error) ? hasDied(id) : error;
+    });
+  }
+
+  /** A terminal without FIFOs is one that is attached to, now or later. */
+  function stdioOf(ids: ProcessIds, { terminal, stdin = '', stdout = '', stderr = '' }: Stdio): Stdio {
+    if (!terminal || stdout !== '') return { stdin: plain(stdin), stdout: plain(stdout), stderr: plain(stderr) };
+    const { reader, ...paths } = makeFifos(ids);
+    readers.push(reader);
+    return paths;
+  }
+
+  /** Fails with the reason of the signal; not before there is something to remove, or nothing can be. */
+  async function createIn(id: string, bundle: string, request: Partial<CreateTaskRequest>, signal?: AbortSignal) {
+    const task = await shims.start(id, signal);
+    signal?.throwIfAborted();
+    const stdio = stdioOf({ id, execId: '' }, request);
+    const creating = task.create({ ...request, id, bundle, options: optionsOf(request), ...stdio });
+    await Promise.race([
+      creating,
+      ...(signal ? [once(signal, 'abort').then(() => delay(createGraceMs, undefined, { ref: false }))] : []),
+    ]);
+    signal?.throwIfAborted();
+    const created = await creating;
+    await shims.learnPid(id, task);
+    return created;
+  }
+
+  const task: Task = {
+    ...forwarding(call),
+    async create(request, { signal } = {}) {
+      const { id = '' } = request;
+      const bundle = makeBundle(id, configOf(request), { shim: shims.program });
+      try {
+        return await createIn(id, bundle, request, signal);
+      } catch (error) {
+        await removeFailed(shims, id);
+        throw error;
+      }
+    },
+    async exec(request) {
+      const { id = '', execId = '' } = request;
+      makeExecDirectory({ id, execId });
+      try {
+        const stdio = stdioOf({ id, execId }, request);
+        return await call(id, (it) => it.exec({ ...request, spec: processOf(request), ...stdio }));
+      } catch (error) {
+        removeDirectory({ id, execId });
+        throw error;
+      }
+    },
+    start: (request, options) =>
+      call(request.id ?? '', async (it) => {
+        const answer = await it.start(request, options);
+        await early.tell(it, { id: request.id ?? '', execId: request.execId ?? '' });
+        return answer;
+      }),
+    resizePty(request) {
+      early.resize(request);
+      return call(request.id ?? '', (it) => it.resizePty(request));
+    },
+    closeIO(request) {
+      early.closeInput(request);
+      return call(request.id ?? '', (it) => it.closeIO(request));
+    },
+    state: async (request, options) =>
+      isBuried(request)
+        ? message(StateResponse, buried)
+        : call(request.id ?? '', (it) => it.state(request, { ...patience, ...options })).catch(
+            unlessHalfMade(request, message(StateResponse)),
+          ),
+    wait: async (request, options) =>
+      isBuried(request) ? buried : call(request.id ?? '', (it) => it.wait(request, options)),
+    async kill(request) {
+      const { id = '', execId, signal } = request;
+      try {
+        return await call(id, (it) => it.kill(request, patience));
+      } catch (error) {
+        const isForced = signal === constants.signals.SIGKILL && !execId;
+        if (!isForced || !(error instanceof TermshimError) || error.code !== 'ERR_SHIM_FAILED') throw error;
+        await shims.bury(id);
+        return {};
+      }
+    },
+    async delete(request, options) {
+      const { id = '', execId = '' } = request;
+      const deleting = isBuried(request) ? { pid: 0, ...buried } : call(id, (it) => it.delete(request, options));
+      const deleted = await Promise.resolve(deleting).catch(unlessHalfMade(request, { pid: 0, ...buried }));
+      if (execId === '') await shims.end(id);
+      else removeDirectory({ id, execId });
+      return deleted;
+    },
+  };
+  return {
+    task,
+    close() {
+      for (const reader of readers.splice(0)) reader.close();
+    },
+  };
+
+  function isBuried({ id = '' }: { id?: string }): boolean {
+    return shims.recordOf(id).isBuried === true;
+  }
+}
+
+/** Only Create, Start, Delete and Wait may take longer. */
+const patience: CallOptions = { timeoutMs: 3000 };
+
+function isSilent(error: unknown): boolean {
+  return error instanceof RpcError && (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded);
+}
+
+/** How it ended nobody was there to see: 128 and SIGKILL, as containerd has it. */
+const buried = { status: Status.STOPPED, exitStatus: 137, exitedAt: undefined };
+
+/** The command that made it was killed: there is a shim that knows of no container, whose state is unknown. */
+function unlessHalfMade<T>({ execId }: { execId?: string }, answer: T): (error: unknown) => T {
+  return (error) => {
+    if (!execId && error instanceof RpcError && error.code === Code.NotFound) return answer;
+    throw error;
+  };
+}
+
+/** A Create that is under way cannot be called off. */
+const createGraceMs = 3000;
+
+interface Stdio {
+  terminal?: boolean;
+  stdin?: string;
+  stdout?: string;
+  stderr?: string;
+}
+
+/** The path of a URI of ours: the settings in it are for our own daemon. */
+function plain(uri: string): string {
+  return uri.startsWith('fifo://') ? decodeURIComponent(new URL(uri).pathname) : uri;
+}
+
+function configOf({ bundle = '', options }: Partial<CreateTaskRequest>): string {
+  const wanted = unpackAny(CreateOptions, options);
+  if (wanted?.screen) throw new TermshimError('ERR_UNSUPPORTED', 'another shim keeps no screen: --screen is for ours');
+  if (wanted?.log) throw new TermshimError('ERR_UNSUPPORTED', 'another shim writes no log of ours: --log is for ours');
+  return movedConfig(bundle === '' ? Buffer.from(wanted?.config ?? []).toString() : readConfig(bundle), bundle);
+}
+
+/** The OCI runtime is the shim's choice, unless somebody has one. */
+function optionsOf({ options }: Partial<CreateTaskRequest>): CreateTaskRequest['options'] {
+  const [program] = unpackAny(CreateOptions, options)?.runtimeCommand ?? [];
+  return program === undefined ? undefined : packAny(Options, { binaryName: program });
+}
+
+function processOf({ spec }: Partial<ExecProcessRequest>): ExecProcessRequest['spec'] {
+  const process = Buffer.from(unpackAny(ExecOptions, spec)?.process ?? []).toString();
+  const value = Buffer.from(JSON.stringify(withSize(JSON.parse(process) as object)));
+  return { typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/Process', value };
+}
+
+/**
+ * Whatever there is by now, and what is being made: a shim answers a Delete with NotFound while its Create is under way, so
+ * its `delete` is called too. What led here is to be told, and not what of this fails.
+ */
+async function removeFailed(shims: Shims, id: string): Promise<void> {
+  const task = await shims.taskOf(id).catch(() => undefined);
+  const end = await task?.delete({ id }, { timeoutMs: createGraceMs }).catch((error: unknown) => error);
+  // A shim that did not start has nothing.
+  if (shims.recordOf(id).socket !== undefined) {
+    const isDead = task === undefined || isSilent(end);
+    await (isDead ? shims.bury(id) : shims.deleteRest(id)).catch(() => {});
+  }
+  await shims.end(id).catch(() => {});
+}
+
+function forwarding(call: <T>(id: string, work: (task: Task) => Promise<T>) => Promise<T>): Task {
+  const methods = Object.keys(TaskDefinition.methods).map((key) => [
+    key,
+    (request: { id?: string }, options?: CallOptions) =>
+      call(request.id ?? '', (task) => task[key as 'state'](request, { ...patience, ...options })),
+  ]);
+  return Object.fromEntries(methods) as Task;
+}

@@ -1,0 +1,106 @@
+/** Starts the daemon of this user. */
+import { constants, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { daemonScript } from '../daemon-script.js';
+import { addon } from '../native/addon.js';
+import { lockDirectory } from '../os/file/directory-lock.js';
+import { durationMs } from '../async/duration.js';
+import { TermshimError, check } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
+import { OwnedFd } from '../os/owned-fd.js';
+import { makeRuntimeDirectory, runtimeDirectory } from '../os/file/runtime-directory.js';
+import { spawnDaemon } from '../os/process/spawn-daemon.js';
+import { connectTtrpc } from '../ttrpc/client.js';
+import type { TtrpcConnection } from '../ttrpc/client-connection.js';
+import { assertSocketPath } from '../os/socket-path.js';
+import { daemonFiles, daemonSocket, dialDaemon } from './daemon-socket.js';
+
+/** containerd's word, of which there is one for each user. */
+export const daemonNamespace = 'termshim';
+
+export interface StartedDaemon {
+  connection: TtrpcConnection;
+  /** Of one that is new and could not begin: what it said, one line; empty if nothing. */
+  lastWords?: () => string;
+}
+
+/** The daemon that somebody else has just started, or a new one. It takes calls before it can answer them. */
+export async function startDaemon(): Promise<StartedDaemon> {
+  const directory = makeRuntimeDirectory();
+  const lock = await lockDirectory(directory);
+  try {
+    const connection = await dialDaemon();
+    if (connection !== undefined) return { connection };
+    return await startNewDaemon(directory);
+  } finally {
+    lock.close();
+  }
+}
+
+/** The socket of a daemon that this process will be. Throws ERR_SOCKET_IN_USE if there is one already. */
+export async function claimDaemonSocket(): Promise<OwnedFd> {
+  const directory = makeRuntimeDirectory();
+  const lock = await lockDirectory(directory);
+  try {
+    const living = await dialDaemon();
+    living?.close();
+    if (living === undefined) return listen(daemonSocket());
+    throw new TermshimError('ERR_SOCKET_IN_USE', `a daemon of this user runs already, at ${daemonSocket()}`);
+  } finally {
+    lock.close();
+  }
+}
+
+/** Under the lock: nobody listens there, and the file of a dead daemon is removed. */
+function listen(socket: string): OwnedFd {
+  try {
+    rmSync(socket, { force: true });
+  } catch (error) {
+    throw fileError(error, `remove the socket ${socket}`);
+  }
+  assertSocketPath(socket, 'the daemon');
+  return new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`), socket);
+}
+
+/** After a daemon that could not begin. Its log stays. */
+export async function removeDeadSocket(): Promise<void> {
+  const lock = await lockDirectory(runtimeDirectory());
+  try {
+    const living = await dialDaemon();
+    if (living === undefined) rmSync(daemonSocket(), { force: true });
+    living?.close();
+  } finally {
+    lock.close();
+  }
+}
+
+async function startNewDaemon(directory: string): Promise<StartedDaemon> {
+  const [socket, log] = [join(directory, daemonFiles.socket), join(directory, daemonFiles.log)];
+  const pairs = ['--namespace', daemonNamespace, '--socket', socket, '--log', log, ...idleExit()];
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW } = constants;
+  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW;
+  using listener = listen(socket);
+  using stderr = OwnedFd.open(log, flags, `the log ${log}`);
+  try {
+    await spawnDaemon({ script: daemonScript, args: pairs, listener, stderr });
+    return { connection: await connectTtrpc(socket), lastWords: () => lastLine(log) };
+  } catch (error) {
+    rmSync(socket, { force: true });
+    throw error;
+  }
+}
+
+/** After how long without anything to do it ends by itself, in seconds. */
+function idleExit(): string[] {
+  const text = process.env['TERMSHIM_IDLE_EXIT'] || undefined;
+  const idleMs = text === undefined ? undefined : durationMs(text);
+  if (text === undefined) return [];
+  if (idleMs !== undefined) return ['--idle-exit', String(idleMs / 1000)];
+  throw new TermshimError('ERR_DAEMON_FAILED', `TERMSHIM_IDLE_EXIT is ${JSON.stringify(text)}, and not such as 10m`);
+}
+
+/** A daemon that cannot begin says why in its last line. */
+function lastLine(log: string): string {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  return (lines.at(-1) ?? '').replace(/^termshim: /, '');
+}

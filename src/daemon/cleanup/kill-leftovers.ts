@@ -1,0 +1,27 @@
+/** The first process of a container, if its runtime could not kill it. */
+import { readFileSync } from 'node:fs';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { isNamedAfter } from '../../task/remove-by-hand.js';
+
+/**
+ * Kills the process if it is still of the container. A pid may have been given to another process since it was written
+ * down, so its control group decides, which containerd's clients name after the container.
+ */
+export function killRemains(pid: number, id: string): void {
+  if (pid === 0 || !isOfContainer(pid, id)) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw fileError(error, `kill process ${pid}`);
+  }
+}
+
+function isOfContainer(pid: number, id: string): boolean {
+  try {
+    const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split(/[/\n]/);
+    return groups.some((name) => isNamedAfter(name, id));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return false;
+    throw fileError(error, `read the control group of process ${pid}`);
+  }
+}

@@ -1,0 +1,78 @@
+/** The checkpoints of containers: what is asked of the runtime that writes one, and one that a container is restored from. */
+import { isAbsolute, join } from 'node:path';
+import { TermshimError } from '../../errors/errors.js';
+import { trustedDirectoryElsewhere } from '../../os/file/trusted-in-child.js';
+import type { Bundle } from '../../runtime/spec/bundle.js';
+import type { RestoreFrom } from '../../task/init.js';
+import { CheckpointOptions as LegacyOptions } from '../../ttrpc/gen/containerd/linux-runc-options.js';
+import { CheckpointOptions } from '../../ttrpc/gen/containerd/runc-options.js';
+import type { Any } from '../../ttrpc/gen/google/protobuf/any.js';
+import type { CheckpointOptions as RuntimeCheckpoint } from '../../runtime/runtime-arguments.js';
+import { message, unpackAny } from '../../ttrpc/message.js';
+import { Code, RpcError } from '../../ttrpc/status.js';
+
+/** What a request Checkpoint asks of the runtime. The options' path counts where the request has none. */
+export function readCheckpoint(path: string, any: Any | undefined, bundle: string): RuntimeCheckpoint {
+  const options = decode(any);
+  const imagePath = path === '' ? options.imagePath : path;
+  if (imagePath === '') throw new RpcError(Code.InvalidArgument, 'a checkpoint needs a path');
+  const named = (text: string): string | undefined => (text === '' ? undefined : text);
+  return {
+    imagePath,
+    workPath: options.workPath || workPathIn(bundle),
+    parentPath: named(options.parentPath),
+    leaveRunning: !options.exit,
+    openTcp: options.openTcp,
+    externalUnixSockets: options.externalUnixSockets,
+    shellJob: options.terminal,
+    fileLocks: options.fileLocks,
+    emptyNamespaces: options.emptyNamespaces,
+    cgroupsMode: named(options.cgroupsMode),
+  };
+}
+
+/** Those of a client before 2.0 for a runtime whose name is not runc's have other numbers, and no parent. */
+function decode(any: Any | undefined): CheckpointOptions {
+  if (any === undefined || any.value.length === 0) return message(CheckpointOptions);
+  const options = unpackAny(CheckpointOptions, any);
+  if (options !== undefined) return options;
+  const legacy = unpackAny(LegacyOptions, any);
+  if (legacy !== undefined) return { ...legacy, parentPath: '' };
+  throw new RpcError(Code.InvalidArgument, `checkpoint options of the type ${any.typeUrl} are not understood`);
+}
+
+/**
+ * Where a container is restored from; undefined if the request has no checkpoint. The images become processes of root, so only
+ * root and this user may write to their directory. Throws InvalidArgument, ERR_DIRECTORY_UNSAFE.
+ */
+export async function readRestore(
+  checkpoint: string,
+  workPath: string,
+  { path: bundle, spec }: Bundle,
+  signal: AbortSignal,
+): Promise<RestoreFrom | undefined> {
+  if (checkpoint === '') return undefined;
+  return {
+    imagePath: await lookAt(checkpoint, signal),
+    // A link that others plant there for a log of criu's would lead it elsewhere.
+    workPath: workPath === '' ? workPathIn(bundle) : await lookAt(workPath, signal),
+    cgroupsPath: spec.linux?.cgroupsPath ?? undefined,
+  };
+}
+
+/** containerd removes it with the container. */
+const workPathIn = (bundle: string): string => join(bundle, 'work');
+
+/** Its real path, since a link may lead elsewhere later. A disk that hangs keeps this container waiting, and no other. */
+async function lookAt(path: string, signal: AbortSignal): Promise<string> {
+  if (!isAbsolute(path)) throw invalid(`${path} is no absolute path`);
+  try {
+    return await trustedDirectoryElsewhere(path, 'ours or root', { timeoutMs: 10_000, signal });
+  } catch (error) {
+    throw error instanceof TermshimError && error.code === 'ERR_SYSTEM' ? invalid(error.message) : error;
+  }
+}
+
+function invalid(reason: string): RpcError {
+  return new RpcError(Code.InvalidArgument, `the checkpoint to restore from: ${reason}`);
+}

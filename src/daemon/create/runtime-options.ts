@@ -1,0 +1,74 @@
+/**
+ * The options that containerd hands over for a container, in each of the messages that its versions use. Which it is depends
+ * on the name of the runtime: `io.containerd.runc.v2` gets runc's own, whatever program that is; another name gets a table of
+ * its configuration as TOML, or what clients before 2.0 took for version 1.
+ */
+import { isAbsolute } from 'node:path';
+import { messageOf, TermshimError } from '../../errors/errors.js';
+import { readElsewhere } from '../../os/file/read-in-child.js';
+import { CreateOptions, RuncOptions } from '../../ttrpc/gen/containerd/linux-runc-options.js';
+import { Options } from '../../ttrpc/gen/containerd/runc-options.js';
+import { Options as GenericOptions } from '../../ttrpc/gen/containerd/runtimeoptions.js';
+import type { Any } from '../../ttrpc/gen/google/protobuf/any.js';
+import { message, unpackAny } from '../../ttrpc/message.js';
+import { Code, RpcError } from '../../ttrpc/status.js';
+import { maxTomlBytes, optionsFromToml } from './toml-options.js';
+
+/**
+ * All that is not said has its default; a message without a value says nothing, of whatever type it is. Throws
+ * InvalidArgument for what is no such message, for one of another type, and for a configuration that is not understood.
+ */
+export async function readRuntimeOptions(any: Any | undefined, signal?: AbortSignal): Promise<Options> {
+  if (any === undefined || any.value.length === 0) return message(Options);
+  const generic = unpackAny(GenericOptions, any);
+  if (generic !== undefined) return fromGeneric(generic, signal);
+  const options = unpackAny(Options, any) ?? fromCreateOptions(any) ?? fromRuncOptions(any);
+  if (options === undefined) throw invalid(`those of the type ${any.typeUrl} are not understood`);
+  return options;
+}
+
+/** A file counts more than a table, as containerd has it. */
+async function fromGeneric(options: GenericOptions, signal: AbortSignal | undefined): Promise<Options> {
+  const { typeUrl, configPath, configBody } = options;
+  const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
+  if (type !== '' && type !== Options.$type) {
+    throw invalid(`their TypeUrl is ${typeUrl}, and not ${Options.$type}, the only one there is`);
+  }
+  const toml = configPath === '' ? configBody : await readConfig(configPath, signal);
+  try {
+    return optionsFromToml(toml);
+  } catch (error) {
+    throw invalid(`${configPath === '' ? 'the table of options' : configPath}: ${messageOf(error)}`);
+  }
+}
+
+/** A disk that hangs keeps this container waiting, and no other. */
+async function readConfig(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  if (!isAbsolute(path)) throw invalid(`their ConfigPath is ${path}, and not an absolute path`);
+  try {
+    return await readElsewhere(path, { maxBytes: maxTomlBytes + 1, timeoutMs: 10_000, signal });
+  } catch (error) {
+    throw error instanceof TermshimError ? invalid(error.message) : error;
+  }
+}
+
+function fromCreateOptions(any: Any): Options | undefined {
+  const options = unpackAny(CreateOptions, any);
+  if (options === undefined) return undefined;
+  const { noPivotRoot, noNewKeyring, shimCgroup, ioUid, ioGid, criuImagePath, criuWorkPath } = options;
+  return message(Options, { noPivotRoot, noNewKeyring, shimCgroup, ioUid, ioGid, criuImagePath, criuWorkPath });
+}
+
+function fromRuncOptions(any: Any): Options | undefined {
+  const options = unpackAny(RuncOptions, any);
+  if (options === undefined) return undefined;
+  return message(Options, {
+    binaryName: options.runtime,
+    root: options.runtimeRoot,
+    systemdCgroup: options.systemdCgroup,
+  });
+}
+
+function invalid(reason: string): RpcError {
+  return new RpcError(Code.InvalidArgument, `the runtime options: ${reason}`);
+}

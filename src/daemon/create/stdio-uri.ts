@@ -1,0 +1,61 @@
+/** The words that stand for a stream in containerd's requests: a path, or a URI such as `binary:///bin/logger?key=value`. */
+import { TermshimError } from '../../errors/errors.js';
+
+export interface StdioUri {
+  /** As it was given. */
+  text: string;
+  scheme: StdioScheme;
+  /** Absolute. */
+  path: string;
+  /** Of the query, in the order written; a name may come more than once. */
+  settings: readonly Setting[];
+  /** Of the fragment, which is for us where the query is for a driver; elsewhere there is none. */
+  fragment: readonly Setting[];
+}
+
+export type StdioScheme = (typeof schemes)[number];
+
+export type Setting = readonly [name: string, value: string];
+
+const schemes = ['fifo', 'file', 'binary', 'binary-v2', 'json-file', 'cri'] as const;
+
+/** A path without a scheme is that of a FIFO, letter by letter. Undefined for no words. Throws ERR_STDIO_INVALID. */
+export function parseStdioUri(text: string): StdioUri | undefined {
+  if (text === '') return undefined;
+  const [, name, path = '', query = '', fragment = ''] =
+    /^([a-z][a-z0-9+.-]*):\/\/([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
+  if (name === undefined) return checked({ text, scheme: 'fifo', path: text, settings: [], fragment: [] });
+  const scheme = schemes.find((it) => it === name.toLowerCase());
+  if (scheme === undefined) throw invalidStdio(text, `${name} is none of the schemes ${schemes.join(', ')}`);
+  try {
+    const settings = parseSettings(query);
+    return checked({ text, scheme, path: decodeURIComponent(path), settings, fragment: parseSettings(fragment) });
+  } catch (error) {
+    throw error instanceof URIError ? invalidStdio(text, 'an escape in it (%XX) is broken') : error;
+  }
+}
+
+/** The error for words that mean nothing: `reason` says what is wrong with them. */
+export function invalidStdio(text: string, reason: string): TermshimError {
+  return new TermshimError('ERR_STDIO_INVALID', `${JSON.stringify(text)} is no place for a stream: ${reason}`);
+}
+
+function checked(uri: StdioUri): StdioUri {
+  if (!uri.path.startsWith('/')) throw invalidStdio(uri.text, 'its path is not absolute');
+  if (uri.fragment.length > 0 && !uri.scheme.startsWith('binary')) throw invalidStdio(uri.text, 'it has a fragment');
+  const parts = [uri.path, ...uri.settings.flat(), ...uri.fragment.flat()];
+  if (parts.some((part) => part.includes('\0'))) throw invalidStdio(uri.text, 'there is a zero byte in it');
+  return uri;
+}
+
+/** As Go's net/url reads a query, but in order, and complaining. */
+function parseSettings(text: string): Setting[] {
+  const decode = (part: string): string => decodeURIComponent(part.replaceAll('+', ' '));
+  return text
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const [name = '', value = ''] = pair.split(/=(.*)/s, 2);
+      return [decode(name), decode(value)];
+    });
+}

@@ -1,0 +1,148 @@
+/** What containerd's three stdio paths mean. */
+import { type LogOptions, readLogOptions } from '../../log/options.js';
+import type { TermshimError } from '../../errors/errors.js';
+import { stdinEndPolicies } from '../../stdio/copy/console-input.js';
+import { onDeathPolicies, type OutputTarget, type RecordTarget } from '../../stdio/log-target/output-target.js';
+import { noReaderPolicies } from '../../stdio/copy/sink.js';
+import type { ProcessStdio } from '../../task/io/process-io.js';
+import { invalidStdio, parseStdioUri, type Setting, type StdioUri } from './stdio-uri.js';
+
+/** As in the requests Create and Exec. An empty path means: none. */
+export interface StdioRequest {
+  terminal: boolean;
+  stdin: string;
+  stdout: string;
+  stderr: string;
+}
+
+/** Whose stdio it is. */
+export interface StdioPlace {
+  namespace: string;
+  /** Of the container; of an exec process, its own. */
+  id: string;
+  owner: { uid: number; gid: number } | undefined;
+}
+
+/**
+ * Throws ERR_STDIO_INVALID, and ERR_LOG_OPTION for a setting of a log. A terminal has no stderr.
+ *
+ * @param logUri of what gets all of the output, wherever else it goes; empty for nothing
+ */
+export function readStdio(request: StdioRequest, place: StdioPlace, logUri = ''): ProcessStdio {
+  const { stdin, stdout, stderr } = request;
+  const source = parseStdioUri(stdin);
+  if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin is a FIFO, or nothing');
+  const { hold, end } = readSettings(source, { hold: ['yes', 'no'], end: stdinEndPolicies });
+  const output = parseStdioUri(stdout);
+  const log = recordOf(logUri, place);
+  const policies = log === undefined ? noReaderPolicies : (['skip', ...noReaderPolicies] as const);
+  const { 'no-reader': noReader } = readSettings(ifFifo(output), { 'no-reader': policies });
+  const asked = { stdin, stdout, stderr };
+  const common = { asked, stdin: source?.path, holdStdin: hold === 'yes', noReader };
+  const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, place);
+  if (request.terminal) {
+    return { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end, size: undefined };
+  }
+  const targets = { stdout: target, stderr: stderrOf(request, target, place) };
+  return { kind: 'pipes', ...common, ...orLog(targets, log), owner: place.owner };
+}
+
+/** A log is where output goes that goes nowhere else. */
+function orLog<T extends Record<string, OutputTarget | undefined>>(
+  targets: T,
+  log: RecordTarget | undefined,
+): { [stream in keyof T]: OutputTarget | undefined } & { log: RecordTarget | undefined } {
+  const filled = Object.entries(targets).map(([stream, target]) => [stream, target ?? log] as const);
+  const isBeside = filled.some(([, target]) => target !== log);
+  return { ...(Object.fromEntries(filled) as T), log: isBeside ? log : undefined };
+}
+
+function recordOf(text: string, place: StdioPlace): RecordTarget | undefined {
+  const uri = parseStdioUri(text);
+  const target = uri && targetOf(uri, place);
+  if (target?.kind === 'fifo') throw invalidStdio(text, 'a log is kept, and a FIFO keeps nothing');
+  return target;
+}
+
+/** As the process was asked for. */
+export function stdioFields(stdio: ProcessStdio): StdioRequest {
+  const asked = stdio.kind === 'inherited' ? undefined : stdio.asked;
+  return { terminal: stdio.kind === 'terminal', ...(asked ?? { stdin: '', stdout: '', stderr: '' }) };
+}
+
+/** A file and a driver are for both streams, as containerd has it; a log too, unless something else is said. */
+function stderrOf(
+  { stdout: other, stderr: text }: StdioRequest,
+  stdout: OutputTarget | undefined,
+  place: StdioPlace,
+): OutputTarget | undefined {
+  const isForBoth = stdout !== undefined && stdout.kind !== 'fifo';
+  if (isForBoth && (stdout.kind !== 'log' || text === '' || text === other)) return stdout;
+  const uri = parseStdioUri(text);
+  // What is to be done without a reader is said with stdout.
+  readSettings(ifFifo(uri), {});
+  return uri && targetOf(uri, place);
+}
+
+function targetOf(uri: StdioUri, place: StdioPlace): OutputTarget {
+  const { scheme, path } = uri;
+  switch (scheme) {
+    case 'fifo':
+      return { kind: 'fifo', path };
+    case 'file':
+      readSettings(uri, {});
+      return { kind: 'file', path };
+    case 'json-file':
+    case 'cri':
+      return { kind: 'log', options: logOptions(uri, scheme) };
+    case 'binary':
+    case 'binary-v2':
+      return driverOf(uri, place);
+  }
+}
+
+function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'cri'): LogOptions {
+  const said = settings.find(([name]) => name === 'log-path' || name === 'format');
+  if (said !== undefined) throw invalidStdio(text, `${said[0]} is said by what stands before the settings`);
+  return readLogOptions([['log-path', path], ...settings], format);
+}
+
+/** The query is the driver's own; it gets it in pairs, as containerd passes it, but in the order written. */
+function driverOf(uri: StdioUri, { namespace, id }: StdioPlace): RecordTarget {
+  const { 'on-exit': onDeath } = readSettings(uri, { 'on-exit': onDeathPolicies }, uri.fragment);
+  return {
+    kind: 'driver',
+    program: uri.path,
+    args: uri.settings.flat(),
+    env: { CONTAINER_ID: id, CONTAINER_NAMESPACE: namespace },
+    readySign: uri.scheme === 'binary-v2' ? 'byte' : 'close',
+    onDeath,
+  };
+}
+
+function ifFifo(uri: StdioUri | undefined): StdioUri | undefined {
+  return uri?.scheme === 'fifo' ? uri : undefined;
+}
+
+type Choices = Readonly<Record<string, readonly [string, ...string[]]>>;
+type Chosen<C extends Choices> = { [name in keyof C]: C[name][number] };
+
+/** Of each, the first choice is what containerd means. */
+function readSettings<const C extends Choices>(
+  uri: StdioUri | undefined,
+  choices: C,
+  settings: readonly Setting[] = uri?.settings ?? [],
+): Chosen<C> {
+  const refuse = (reason: string): TermshimError => invalidStdio(uri?.text ?? '', reason);
+  const chosen = Object.fromEntries(Object.entries(choices).map(([name, [first]]) => [name, first]));
+  const given = new Set<string>();
+  for (const [name, value] of settings) {
+    const allowed = Object.hasOwn(choices, name) ? choices[name] : undefined;
+    if (allowed === undefined) throw refuse(`there is no setting ${name} here`);
+    if (!allowed.includes(value)) throw refuse(`${name} is one of ${allowed.join(', ')}`);
+    if (given.has(name)) throw refuse(`${name} is set twice`);
+    given.add(name);
+    chosen[name] = value;
+  }
+  return chosen as Chosen<C>;
+}

@@ -1,0 +1,50 @@
+/** The option `shim_cgroup`: a control group for the daemon itself. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../errors/errors.js';
+import { errnoOf, wordsOf } from '../errors/file-error.js';
+import { directoriesOf } from '../task/cgroup/cgroup-paths.js';
+import { Code, RpcError } from '../ttrpc/status.js';
+
+/**
+ * How this process joins the one control group that it can be in: the first that a container asks for. Throws
+ * InvalidArgument where that does not exist, and FailedPrecondition if it is in another already, since whoever asks for one
+ * counts on it.
+ */
+export function cgroupJoiner(): (path: string) => Promise<void> {
+  let joined: string | undefined;
+  return async (path) => {
+    if (path === '' || path === joined) return;
+    if (joined !== undefined) throw refused(path, `it is in ${joined} for another container`);
+    joined = path;
+    try {
+      await joinCgroup(path);
+    } catch (error) {
+      joined = undefined;
+      throw error;
+    }
+  };
+}
+
+async function joinCgroup(path: string): Promise<void> {
+  if (!path.startsWith('/') || path.split('/').includes('..')) throw invalid(path, 'it is no path from the root');
+  const directories = directoriesOf(path);
+  if (directories.length === 0) throw invalid(path, 'there is none');
+  for (const directory of directories) {
+    try {
+      await writeFile(join(directory, 'cgroup.procs'), String(process.pid), { flag: 'r+' });
+    } catch (error) {
+      throw invalid(path, wordsOf(errnoOf(error) ?? messageOf(error)));
+    }
+  }
+}
+
+function invalid(path: string, reason: string): RpcError {
+  return new RpcError(Code.InvalidArgument, `cannot join the control group ${path} (shim_cgroup): ${reason}`);
+}
+
+function refused(path: string, reason: string): RpcError {
+  const remedy = 'with TERMSHIM_GROUP=container each container has a daemon of its own';
+  const words = `the daemon cannot join the control group ${path} (shim_cgroup): ${reason}; ${remedy}`;
+  return new RpcError(Code.FailedPrecondition, words);
+}

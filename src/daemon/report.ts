@@ -1,0 +1,52 @@
+/**
+ * What SIGUSR1 asks a daemon for, as it asks containerd's own shims for their stacks: what it has, and what it waits for, in
+ * its log. JavaScript has no stack to show, since a signal is heard between two turns. Bounded in lines; nothing of the
+ * environment, or of what processes wrote, is in it.
+ */
+import { readdirSync } from 'node:fs';
+import { version } from '../version.js';
+import type { Log } from './daemon-log.js';
+import type { Tasks } from './tasks.js';
+
+/** Of the containers, those that were created last. */
+const maxContainers = 50;
+
+export function writeReport(log: Log, tasks: Tasks): void {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const containers = tasks.list();
+  const bundle = containers.at(-1)?.request.bundle;
+  log.info(
+    'report',
+    {
+      version: version(),
+      node: process.version,
+      pid: process.pid,
+      uptime: seconds(process.uptime() * 1e6),
+      cpu: `${seconds(user)}+${seconds(system)}`,
+      rss,
+      heap: heapUsed,
+      external,
+      descriptors: readdirSync('/proc/self/fd').length,
+      containers: containers.length,
+    },
+    bundle,
+  );
+  log.info('report: what it waits for', counts(process.getActiveResourcesInfo()), bundle);
+  for (const { request, container } of containers.slice(-maxContainers)) {
+    const { pid, state } = container.init;
+    const execs = [...container.execs.values()].map(({ process }) => process.state);
+    const fields = { container: request.id, state, pid, execs: execs.length, ...counts(execs) };
+    log.info('report: container', fields, request.bundle);
+  }
+}
+
+function counts(names: readonly string[]): Record<string, number> {
+  const counted: Record<string, number> = {};
+  for (const name of names) counted[name] = (counted[name] ?? 0) + 1;
+  return counted;
+}
+
+function seconds(microseconds: number): string {
+  return `${(microseconds / 1e6).toFixed(1)}s`;
+}

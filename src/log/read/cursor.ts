@@ -1,0 +1,172 @@
+/**
+ * Our place in a log, which goes on from file to file while they are rotated: every entry once, in order.
+ *
+ * What a file is called changes, and a compressed one is another file. So the open file holds the place, and, where that
+ * is not enough, the mark.
+ */
+import { type ParsedEntry, parseEntry } from '../entry.js';
+import { ReadAhead } from './read-ahead.js';
+import type { ReadableFile } from './readable-file.js';
+import { type FoundFile, findNewest, openFound } from './files.js';
+import { LineCutter, blockBytes } from './lines.js';
+import { type Mark, isMarkIn, markBefore, markOf } from './mark.js';
+import type { LogStart } from './beginning.js';
+import { openCopy } from './newer.js';
+
+/** Who logs fast has a megabyte full in about that time. */
+const lookMs = 10;
+
+export class LogCursor implements Disposable {
+  readonly #path: string;
+  readonly #block = Buffer.alloc(blockBytes);
+  readonly #lines = new LineCutter();
+  readonly #ahead: ReadAhead;
+  #file: ReadableFile;
+  #offset: number;
+  #mark: Mark | undefined;
+  #lookedAt = performance.now();
+  #isLeaving = false;
+  /** The file ends in the middle of a line, as far as was seen. */
+  #hasRest = false;
+  #brokenLines = 0;
+
+  private constructor(path: string, file: ReadableFile, offset: number, mark: Mark | undefined, onGap: () => void) {
+    this.#path = path;
+    this.#ahead = new ReadAhead(path, onGap);
+    this.#file = file;
+    this.#offset = offset;
+    this.#mark = mark;
+  }
+
+  /**
+   * Takes over the file.
+   *
+   * @param onGap told when files may have been removed before they were read
+   */
+  static async open(path: string, { file, offset }: LogStart, onGap: () => void): Promise<LogCursor> {
+    try {
+      return new LogCursor(path, file, offset, await markBefore(file, offset), onGap);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** The file that is read. */
+  get fileId(): string {
+    return this.#file.id;
+  }
+
+  /** Lines so far that were no entries: broken, or cut off by the end of their file. */
+  get brokenLines(): number {
+    return this.#brokenLines;
+  }
+
+  /**
+   * The entries in the next block; there may be none. Undefined at the end of the file, or where it is no longer the same.
+   * Their bytes are valid until the next call.
+   *
+   * @param end where to stop in the file
+   */
+  async read(end = Number.POSITIVE_INFINITY): Promise<ParsedEntry[] | undefined> {
+    await this.#lookAhead();
+    const room = this.#block.subarray(0, Math.max(0, Math.min(blockBytes, end - this.#offset)));
+    const found = await this.#file.read(room, this.#offset);
+    // Asked after the read: it may have been cut off, and written to anew, just before.
+    const bytes = (await this.#isInPlace()) ? found : 0;
+    const lines = this.#lines.cut(room.subarray(0, bytes));
+    const isAtEnd = lines.length === 0 && bytes < blockBytes;
+    this.#offset += bytes;
+    // Only a line that is longer than a block is held: the next writer may cut off what is not finished.
+    if (isAtEnd || lines.length > 0) this.#goBackToLine();
+    const entries = lines.map((line) => parseEntry(line)).filter((entry) => entry !== undefined);
+    this.#brokenLines += lines.length - entries.length;
+    const last = lines.at(-1);
+    if (last !== undefined) this.#mark = markOf(this.#file, last, this.#offset);
+    return isAtEnd ? undefined : entries;
+  }
+
+  /**
+   * At the end of the file, goes on to what follows. False if nothing does. A file that was renamed is stayed with until
+   * the writer has begun with the next: up to then it may write to this one.
+   */
+  async advance(): Promise<boolean> {
+    if (!(await this.#isInPlace())) {
+      await this.#findPlace();
+      return true;
+    }
+    if (findNewest(this.#path)?.id === this.#file.id) return false;
+    const newer = await this.#ahead.look(this.#file, this.#mark);
+    if (newer.every(({ isEmpty }) => isEmpty) && this.#ahead.isEmpty) return false;
+    // Once more to the end of this one: the writer may have gone on with it after our last read.
+    if (this.#isLeaving) this.#leave(newer[0]);
+    else this.#isLeaving = true;
+    return true;
+  }
+
+  /** No more will come: what is left of a line is none. */
+  end(): void {
+    if (this.#hasRest) this.#brokenLines++;
+    this.#hasRest = false;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#file.close();
+    this.#ahead.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Now and then: while this file is read, those after it may come and go. */
+  async #lookAhead(): Promise<void> {
+    if (performance.now() - this.#lookedAt < lookMs) return;
+    await this.#ahead.look(this.#file, this.#mark);
+    this.#lookedAt = performance.now();
+  }
+
+  async #isInPlace(): Promise<boolean> {
+    if (this.#mark?.id === this.#file.id && !(await isMarkIn(this.#mark, this.#file))) return false;
+    return (await this.#file.size()) >= this.#offset;
+  }
+
+  /** To where the line under way begins. */
+  #goBackToLine(): void {
+    this.#hasRest = this.#lines.heldBytes > 0;
+    this.#offset -= this.#lines.heldBytes;
+    this.#lines.clear();
+  }
+
+  /** The file was cut off. Whoever did that may have made a copy; else what was not read of it is lost. */
+  async #findPlace(): Promise<void> {
+    const copy = this.#mark && (await openCopy(this.#path, this.#mark));
+    if (copy !== undefined && this.#mark !== undefined) {
+      this.#mark = { ...this.#mark, id: copy.id };
+      // They are newer than the file was, and not all that is newer than the copy.
+      this.#ahead.close();
+      this.#moveTo(copy, this.#mark.start + this.#mark.line.length);
+    } else {
+      this.end();
+      this.#offset = 0;
+      // It is nowhere now; its time still tells which files are older.
+      this.#mark = this.#mark && { ...this.#mark, id: '' };
+    }
+  }
+
+  /** For the next that is held, or else for the one that was found. */
+  #leave(found: FoundFile | undefined): void {
+    const next = this.#ahead.take() ?? (found && openFound(found));
+    if (next === undefined) return;
+    this.end();
+    this.#moveTo(next, 0);
+  }
+
+  #moveTo(file: ReadableFile, offset: number): void {
+    this.#file.close();
+    this.#file = file;
+    this.#offset = offset;
+    this.#isLeaving = false;
+  }
+}

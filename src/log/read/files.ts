@@ -1,0 +1,85 @@
+/** The files of a log: the one that is written to, and those that rotation has moved aside. */
+import { type Stats, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { type ReadableFile, fileId, openReadable } from './readable-file.js';
+
+export interface FoundFile {
+  path: string;
+  /** As in {@link ReadableFile}. */
+  id: string;
+  isEmpty: boolean;
+}
+
+/**
+ * From the oldest to the newest: `F.2.gz`, `F.1`, `F`. Those of one moment: it looks until it sees the same twice, for
+ * else a file that is being renamed could be missed, and does not leave the thread for it: a writer may rename them all a
+ * hundred times in a second. Empty if there is none.
+ */
+export function findLogFiles(path: string): FoundFile[] {
+  let found = look(path);
+  for (;;) {
+    const again = look(path);
+    if (isDeepStrictEqual(found, again)) return found;
+    found = again;
+  }
+}
+
+/** Undefined if it has another name by now. */
+export function openFound({ path, id }: FoundFile): ReadableFile | undefined {
+  const file = openReadable(path);
+  if (file === undefined || file.id === id) return file;
+  file.close();
+  return undefined;
+}
+
+/** Wherever it is now. Undefined if it is gone, or gets another name just now. */
+export function openById(path: string, id: string): ReadableFile | undefined {
+  const found = findLogFiles(path).find((it) => it.id === id);
+  return found && openFound(found);
+}
+
+/** The file that is at the path now. */
+export function findNewest(path: string): { id: string; size: number } | undefined {
+  const stats = statsOf(path);
+  return stats && { id: fileId(stats), size: stats.size };
+}
+
+function look(path: string): FoundFile[] {
+  const directory = dirname(path);
+  return numbered(namesIn(directory), basename(path)).flatMap(([, name]) => {
+    const file = join(directory, name);
+    const stats = statsOf(file);
+    return stats?.isFile() ? [{ path: file, id: fileId(stats), isEmpty: stats.size === 0 }] : [];
+  });
+}
+
+/** A file is there twice while it is compressed: then the plain one is whole. */
+function numbered(names: readonly string[], base: string): [number: number, name: string][] {
+  const byNumber = new Map<number, string>();
+  for (const name of names) {
+    if (!name.startsWith(base)) continue;
+    const [matched, digits, gz] = /^(?:\.(\d{1,9})(\.gz)?)?$/.exec(name.slice(base.length)) ?? [];
+    const number = Number(digits ?? 0);
+    if (matched !== undefined && (gz === undefined || !byNumber.has(number))) byNumber.set(number, name);
+  }
+  return [...byNumber].toSorted(([a], [b]) => b - a);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw fileError(error, `look for the files of a log in ${directory}`);
+  }
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, `look at the log ${path}`);
+  }
+}

@@ -1,0 +1,38 @@
+/** Which entries of a log are shown, and where lines begin in them. */
+import type { LogStream } from '../encoder.js';
+import type { ParsedEntry } from '../entry.js';
+import { parseTime } from '../time.js';
+
+export interface LogEntry extends ParsedEntry {
+  /** False: it goes on with the line of the entry before it in its stream. */
+  beginsLine: boolean;
+}
+
+export interface Wanted {
+  /** So many entries of each stream are left out first. */
+  unwanted: Readonly<Record<LogStream, number>>;
+  /** Only entries of this time or later, in nanoseconds since the epoch. */
+  since: bigint | undefined;
+}
+
+/** Is given all entries, some at a time, and answers with those that are wanted. */
+export function createFilter({ unwanted, since }: Wanted): (entries: readonly ParsedEntry[]) => LogEntry[] {
+  const left = { ...unwanted };
+  const beginsLine = { stdout: true, stderr: true };
+  return (entries) => {
+    const wanted: LogEntry[] = [];
+    for (const entry of entries) {
+      const { stream, endsLine } = entry;
+      if (left[stream]-- > 0 || (since !== undefined && isBefore(since, entry))) continue;
+      wanted.push({ ...entry, beginsLine: beginsLine[stream] });
+      beginsLine[stream] = endsLine;
+    }
+    return wanted;
+  };
+}
+
+/** What has no time that can be read is shown rather than hidden. */
+function isBefore(since: bigint, { time }: ParsedEntry): boolean {
+  const parsed = parseTime(time);
+  return parsed !== undefined && parsed < since;
+}

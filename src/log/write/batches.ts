@@ -1,0 +1,96 @@
+/**
+ * Entries that wait for the disk, in few and large blocks: while one is written, what comes is gathered in the next.
+ */
+import { createEncoder, type LogStream } from '../encoder.js';
+import type { LogFormat } from '../../native/addon.js';
+
+export interface Batches {
+  /** Bytes of entries that were not released yet. */
+  readonly pendingBytes: number;
+  /** Makes entries of what a process has written. */
+  append(stream: LogStream, bytes: Uint8Array): void;
+  /** Makes an entry of what has no line end yet. */
+  end(stream: LogStream): void;
+  /** The oldest entries, whole ones; undefined if there are none. They stay as they are until `release`. */
+  take(): Uint8Array | undefined;
+  /** What was taken is of no use any more. */
+  release(): void;
+  /** Must come after the last `release`. Idempotent. */
+  close(): void;
+}
+
+/** An entry has at most 96 KiB and a frame. */
+const blockBytes = 256 * 1024;
+
+interface Block {
+  bytes: Uint8Array;
+  length: number;
+}
+
+export function createBatches(format: LogFormat): Batches {
+  const encoder = createEncoder(format);
+  const blocks: Block[] = [];
+  let taken: Block | undefined;
+  let pendingBytes = 0;
+  const addBlock = (): Block => {
+    const block = { bytes: freeBlocks.pop() ?? Buffer.allocUnsafeSlow(blockBytes), length: 0 };
+    blocks.push(block);
+    return block;
+  };
+  const lastBlock = (): Block => blocks.at(-1) ?? addBlock();
+  const dropUnused = (): void => {
+    if (blocks.at(-1)?.length === 0) giveBack(blocks.pop() as Block);
+  };
+  const grow = (block: Block, written: number): void => {
+    block.length += written;
+    pendingBytes += written;
+  };
+  return {
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    append(stream, bytes) {
+      for (let rest = bytes, block = lastBlock(); rest.length > 0; ) {
+        const { taken: count, written } = encoder.encode(stream, rest, block.bytes.subarray(block.length));
+        grow(block, written);
+        rest = rest.subarray(count);
+        if (rest.length > 0) block = addBlock();
+      }
+      dropUnused();
+    },
+    end(stream) {
+      const last = lastBlock();
+      const length = encoder.end(stream, last.bytes.subarray(last.length));
+      if (length === undefined) {
+        const block = addBlock();
+        grow(block, encoder.end(stream, block.bytes) ?? 0);
+      } else {
+        grow(last, length);
+      }
+      dropUnused();
+    },
+    take() {
+      taken = blocks.shift();
+      return taken?.bytes.subarray(0, taken.length);
+    },
+    release() {
+      if (taken === undefined) return;
+      pendingBytes -= taken.length;
+      giveBack(taken);
+      taken = undefined;
+    },
+    close() {
+      encoder.close();
+      while (blocks.length > 0) giveBack(blocks.pop() as Block);
+    },
+  };
+}
+
+/** Lent to whoever has something to write: a log that is idle holds none. */
+const freeBlocks: Uint8Array[] = [];
+
+const mostFreeBlocks = 4;
+
+function giveBack({ bytes }: Block): void {
+  if (freeBlocks.length < mostFreeBlocks) freeBlocks.push(bytes);
+}

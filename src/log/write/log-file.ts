@@ -1,0 +1,164 @@
+/**
+ * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv, for each disk
+ * by one at a time: a disk that hangs stops no console, and no log on another.
+ */
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import type { TermshimError } from '../../errors/errors.js';
+import { type Queue, createQueue } from '../../async/mutex.js';
+import { openDirectoryOf, type TrustedDirectory } from '../../os/file/trusted-directory.js';
+import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
+import { type Backups, createBackups } from './backups.js';
+import { logError } from '../log-error.js';
+import { logMode } from '../log-mode.js';
+import type { LogOptions } from '../options.js';
+import { mendTail } from './repair-tail.js';
+
+export interface Written {
+  /** Of the entries; what was not written is no part of the log. */
+  bytes: number;
+  /** Why not all of it was written. */
+  error?: TermshimError;
+}
+
+export interface LogFile {
+  /** Appends whole entries, none of them to two files. The next call must wait for this one; so for `reopen`. */
+  write(entries: Uint8Array): Promise<Written>;
+  /** Closes the file and opens what is at the path now. If that fails, the old one stays open. */
+  reopen(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED, and with
+ * ERR_PATH_UNTRUSTED.
+ *
+ * @param onTrouble told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
+ *   that is tried again whenever it has grown by as much once more
+ */
+export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
+  const { path, maxBytes, maxFiles } = options;
+  let { file, size, inTurn, directory } = await openAtEnd(options);
+  let backups = createBackups(directory, options, onTrouble);
+  await backups.begin();
+  let fullAt = maxBytes;
+  let [isStuck, isClosed] = [false, false];
+  const closeFile = async (old: FileHandle): Promise<void> => {
+    await old.close().catch((error: unknown) => onTrouble(logError(error, `close the log ${path}`)));
+  };
+  const beginAnew = async (): Promise<void> => {
+    try {
+      if (maxFiles === 1) {
+        await file.truncate(0);
+      } else {
+        const old = file;
+        file = await backups.replace();
+        await closeFile(old);
+      }
+      size = 0;
+      fullAt = maxBytes;
+      isStuck = false;
+    } catch (error) {
+      fullAt = size + (maxBytes ?? 0);
+      if (!isStuck) onTrouble(logError(error, `put aside the full log ${path}`));
+      isStuck = true;
+    }
+  };
+  const write = async (entries: Uint8Array): Promise<Written> => {
+    for (let done = 0; done < entries.length; ) {
+      if (fullAt !== undefined && size >= fullAt) await beginAnew();
+      const rest = entries.subarray(done);
+      const piece = fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, fullAt - size));
+      const { bytes, error } = await append(file, piece);
+      done += bytes;
+      size += bytes;
+      if (error !== undefined) return { bytes: done, error: logError(error, `write the log ${path}`) };
+    }
+    return { bytes: entries.length };
+  };
+  return {
+    write: (entries) => inTurn(() => write(entries)),
+    async reopen() {
+      const old = { file, directory, backups };
+      ({ file, size, inTurn, directory } = await openAtEnd(options));
+      backups = createBackups(directory, options, onTrouble);
+      fullAt = maxBytes;
+      await closeFile(old.file);
+      letGo(old);
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await closeFile(file);
+      letGo({ directory, backups });
+    },
+  };
+}
+
+interface OpenedFile {
+  file: FileHandle;
+  size: number;
+  /** For what is done to the disk that it lies on. */
+  inTurn: Queue;
+  directory: TrustedDirectory;
+}
+
+/** What is being compressed goes on, and needs the directory. */
+function letGo({ directory, backups }: { directory: TrustedDirectory; backups: Backups }): void {
+  void backups.settle().then(() => directory.close());
+}
+
+async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
+  let [directory, file]: [TrustedDirectory?, FileHandle?] = [];
+  try {
+    directory = await openDirectoryOf(path, true);
+    assertNotShared(directory, path);
+    file = await openToAppend(directory, path, { access: constants.O_RDWR, mode: logMode });
+    const { dev } = await file.stat();
+    return { file, size: await mendTail(file, format), inTurn: turnsOf(dev), directory };
+  } catch (error) {
+    await file?.close();
+    await directory?.close();
+    throw logError(error, `open the log ${path}`);
+  }
+}
+
+/** A disk that hangs keeps each thread that waits for it, and libuv has four: it gets one for all the logs on it. */
+const turns = new Map<number, Queue>();
+
+function turnsOf(device: number): Queue {
+  const existing = turns.get(device);
+  if (existing !== undefined) return existing;
+  const queue = createQueue();
+  turns.set(device, queue);
+  return queue;
+}
+
+/** The length of the first entries that have at least so many bytes together, or of all. */
+function endOfEntry(entries: Uint8Array, atLeast: number): number {
+  const newline = entries.indexOf(0x0a, Math.max(0, atLeast - 1));
+  return newline < 0 ? entries.length : newline + 1;
+}
+
+/** A full disk takes a part: what it took of the last entry is cut off again. */
+async function append(file: FileHandle, entries: Uint8Array): Promise<{ bytes: number; error?: unknown }> {
+  let done = 0;
+  try {
+    while (done < entries.length) done += (await file.write(entries, done)).bytesWritten;
+    return { bytes: done };
+  } catch (error) {
+    const whole = done === 0 ? 0 : entries.lastIndexOf(0x0a, done - 1) + 1;
+    if (whole < done) await cutOff(file, done - whole);
+    return { bytes: whole, error };
+  }
+}
+
+/** If that fails too, the entry stays as a line that cannot be read. */
+async function cutOff(file: FileHandle, bytes: number): Promise<void> {
+  try {
+    await file.truncate((await file.stat()).size - bytes);
+  } catch {
+    // As said.
+  }
+}

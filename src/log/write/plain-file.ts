@@ -1,0 +1,89 @@
+/** A file with the bytes of a process as they are, of both its streams. */
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { createQueue } from '../../async/mutex.js';
+import { openDirectoryOf } from '../../os/file/trusted-directory.js';
+import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
+import type { Log, LogEvents } from './log.js';
+import { logError } from '../log-error.js';
+
+/** Appends. Bytes that a full disk does not take are lost and counted. Fails as openPlainFile. */
+export async function openPlainLog(path: string, events: LogEvents): Promise<Log> {
+  let file = await openPlainFile(path);
+  const exclusively = createQueue();
+  let waiting: Uint8Array[] = [];
+  let [pendingBytes, lostBytes] = [0, 0];
+  let [isFull, isTroubled, isClosed] = [false, false, false];
+  let writing: Promise<void> | undefined;
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    let done = 0;
+    try {
+      while (done < bytes.length) done += (await file.write(bytes, done)).bytesWritten;
+      isTroubled = false;
+    } catch (error) {
+      lostBytes += bytes.length - done;
+      if (!isTroubled) events.onTrouble(logError(error, `write the file ${path}`));
+      isTroubled = true;
+    }
+  };
+  const writeAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const bytes = Buffer.concat(waiting);
+      waiting = [];
+      await exclusively(() => append(bytes));
+      pendingBytes -= bytes.length;
+      if (!isFull || pendingBytes > roomBytes) continue;
+      isFull = false;
+      events.onRoom();
+    }
+    writing = undefined;
+  };
+  const flush = (): Promise<void> => writing ?? Promise.resolve();
+  return {
+    write(_stream, bytes) {
+      if (isClosed) return true;
+      waiting.push(Uint8Array.from(bytes));
+      pendingBytes += bytes.length;
+      writing ??= writeAll();
+      isFull ||= pendingBytes > fullBytes;
+      return !isFull;
+    },
+    end() {},
+    flush,
+    reopen: () =>
+      exclusively(async () => {
+        const next = await openPlainFile(path);
+        await file.close();
+        file = next;
+      }),
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await flush();
+      await exclusively(() => file.close());
+    },
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    get lostBytes() {
+      return lostBytes;
+    },
+  };
+}
+
+/** So much may wait for the disk, and when so little waits there is room again. */
+const [fullBytes, roomBytes] = [1024 * 1024, 512 * 1024];
+
+/**
+ * With containerd's mode. What is there may be a device of /dev; the open waits for nobody. Fails with ERR_LOG_FAILED and
+ * ERR_PATH_UNTRUSTED.
+ */
+export async function openPlainFile(path: string): Promise<FileHandle> {
+  try {
+    await using directory = await openDirectoryOf(path, true);
+    assertNotShared(directory, path);
+    return await openToAppend(directory, path, { access: constants.O_WRONLY, mode: 0o644, takesDevice: true });
+  } catch (error) {
+    throw logError(error, `open the file ${path}`);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The two ends of a FIFO as owned, non-blocking descriptors. See fifo(7), pipe(7).
+ *
+ * An open of a FIFO waits for the other side. Neither end waits here in open(2), where it would park a thread: a reader
+ * opens at once, and a writer is told ENXIO until somebody reads, and tries again.
+ */
+import { constants, fstatSync, type Stats, statSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../native/addon.js';
+import { EPOLLERR } from './epoll.js';
+import { TermshimError, check } from '../errors/errors.js';
+import { fileError } from '../errors/file-error.js';
+import { OwnedFd } from './owned-fd.js';
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
+const reopenAt = (fd: number): string => `/proc/self/fd/${fd}`;
+
+/** Creates a FIFO that only this user can open. */
+export function createFifo(path: string): void {
+  check(addon.fifo_create(path, 0o600), 'mkfifo', `create the FIFO ${path}`);
+}
+
+/**
+ * The reading end. Before the first writer has come, and after the last has gone, a read returns 0: the first is not
+ * the end, so wait for an event before believing a 0 (pipe_poll in fs/pipe.c raises EPOLLHUP only for the second).
+ */
+export class FifoReader {
+  readonly path: string;
+  readonly #end: OwnedFd;
+  #holder: OwnedFd | undefined;
+
+  private constructor(path: string, end: OwnedFd) {
+    this.path = path;
+    this.#end = end;
+  }
+
+  /** Returns at once, whether or not anybody writes. Fails with ERR_FIFO_INVALID if there is no FIFO at `path`. */
+  static open(path: string): FifoReader {
+    assertFifo(path);
+    const end = OwnedFd.open(path, O_RDONLY | O_NONBLOCK, `the FIFO ${path}`);
+    return new FifoReader(path, confirmFifo(end, path));
+  }
+
+  get fd(): number {
+    return this.#end.fd;
+  }
+
+  /** Holds a writing end of our own, so that a writer that leaves is not the end. */
+  hold(): void {
+    this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_WRONLY | O_NONBLOCK, `the FIFO ${this.path}`);
+  }
+
+  /** Drops it: the end comes when the last writer has gone. */
+  release(): void {
+    this.#holder?.close();
+    this.#holder = undefined;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.release();
+    this.#end.close();
+  }
+}
+
+export interface OpenWriterOptions {
+  /** How long to wait for a reader; 0 waits without end. */
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** The writing end. It is opened only once somebody reads: what a short process wrote would vanish otherwise. */
+export class FifoWriter {
+  readonly path: string;
+  readonly #end: OwnedFd;
+  #holder: OwnedFd | undefined;
+
+  private constructor(path: string, end: OwnedFd) {
+    this.path = path;
+    this.#end = end;
+  }
+
+  /**
+   * Waits for a reader. Fails with ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT or the signal's reason.
+   *
+   * No event tells of a reader that waits in open(2), so this asks again and again, at most every 25 ms.
+   */
+  static async open(path: string, { timeoutMs, signal }: OpenWriterOptions): Promise<FifoWriter> {
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
+    for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 25)) {
+      signal?.throwIfAborted();
+      assertFifo(path);
+      const end = OwnedFd.tryOpen(path, O_WRONLY | O_NONBLOCK, `the FIFO ${path}`, os.errno.ENXIO);
+      if (end !== undefined) return new FifoWriter(path, confirmFifo(end, path));
+      if (performance.now() >= deadline) {
+        throw new TermshimError('ERR_FIFO_TIMEOUT', `nobody opened ${path} for reading within ${timeoutMs / 1000} s`);
+      }
+      await delay(pauseMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    }
+  }
+
+  get fd(): number {
+    return this.#end.fd;
+  }
+
+  /** Holds a reading end of our own: without a reader the FIFO fills up, instead of breaking. */
+  hold(): void {
+    this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_RDONLY | O_NONBLOCK, `the FIFO ${this.path}`);
+  }
+
+  release(): void {
+    this.#holder?.close();
+    this.#holder = undefined;
+  }
+
+  get isHeld(): boolean {
+    return this.#holder !== undefined;
+  }
+
+  /** Whether somebody else reads. The end of our own is let go for the question; what is in the FIFO stays there. */
+  hasReader(): boolean {
+    const wasHeld = this.isHeld;
+    this.release();
+    const revents = check(addon.fd_poll(this.fd), 'poll', `look at the FIFO ${this.path}`);
+    if (wasHeld) this.hold();
+    return (revents & EPOLLERR) === 0;
+  }
+
+  /** Bytes that were written and not read yet. */
+  get unreadBytes(): number {
+    return check(addon.fd_unread(this.fd), 'ioctl', `look into the FIFO ${this.path}`);
+  }
+
+  /** Takes the oldest bytes out of the FIFO and drops them. Only while it is held. Returns how many. */
+  dropOldest(maxBytes: number): number {
+    return this.#holder === undefined ? 0 : Math.max(0, addon.fd_discard(this.#holder.fd, maxBytes));
+  }
+
+  /** Idempotent. What was written stays readable for as long as a reader holds the FIFO open. */
+  close(): void {
+    this.release();
+    this.#end.close();
+  }
+}
+
+function assertFifo(path: string): void {
+  const found = lookAt(path);
+  if (found === undefined) throw new TermshimError('ERR_FIFO_INVALID', `there is no FIFO at ${path}`);
+  if (!found.isFIFO()) throw new TermshimError('ERR_FIFO_INVALID', `${path} is not a FIFO`);
+}
+
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(error, `open the FIFO ${path}`);
+  }
+}
+
+/** The path may have been given to another file since it was looked at. */
+function confirmFifo(end: OwnedFd, path: string): OwnedFd {
+  if (fstatSync(end.fd).isFIFO()) return end;
+  end.close();
+  throw new TermshimError('ERR_FIFO_INVALID', `${path} is not a FIFO`);
+}

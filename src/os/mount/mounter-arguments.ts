@@ -1,0 +1,45 @@
+/** A mount as the words that the mounter takes (native/mounter/main.c). */
+import type { Mount } from './mount.js';
+import { MS_REMOUNT, type MountOptions, isForSomebodyElse, parseMountOptions } from './options.js';
+
+/** @param refuse called with the reason for what cannot be done, in words that name it */
+export function wordsOf(mount: Mount, refuse: (reason: string) => never): string[] {
+  const { type, source, target = '', options } = mount;
+  const foreign = options.find(isForSomebodyElse);
+  if (foreign !== undefined) refuse(`the option ${foreign} is not supported`);
+  if (type === 'loop' || type.includes('/')) refuse(`the type ${type} is for containerd's mount manager`);
+  const isProgram = /^fuse3?\./.test(type);
+  if (isProgram && options.length > mostProgramOptions) refuse(`there are more than ${mostProgramOptions} options`);
+  // What is said to a program of FUSE is for it alone.
+  const parsed = isProgram ? { ...parseMountOptions([]), data: [...options] } : parseMountOptions(options);
+  if (parsed.propagations.length > mostPropagations) refuse(`there are more than ${mostPropagations} propagations`);
+  const { isDirect, data } = directOf(parsed);
+  const loop = parsed.loop ? (isDirect ? 2 : 1) : 0;
+  const maps = mapsOf(parsed, refuse);
+  const { flags, cleared, propagations } = parsed;
+  const numbers = [flags, cleared].map(String);
+  return [type, source, target, ...numbers, propagations.join(' '), `${loop}`, ...maps, `${data.length}`, ...data];
+}
+
+/** As the mounter has room for. */
+const mostProgramOptions = 500;
+const mostPropagations = 64;
+
+/** Of a loop device, and of nothing else. */
+function directOf({ loop, data }: MountOptions): { isDirect: boolean; data: string[] } {
+  return { isDirect: loop && data.includes('direct-io'), data: loop ? data.filter((it) => it !== 'direct-io') : data };
+}
+
+function mapsOf({ uidMap, gidMap, flags }: MountOptions, refuse: (reason: string) => never): [string, string] {
+  if (uidMap === undefined && gidMap === undefined) return ['', ''];
+  if (uidMap === undefined || gidMap === undefined) return refuse('uidmap and gidmap are only supported together');
+  if ((flags & MS_REMOUNT) !== 0) return refuse('a remount with uidmap and gidmap is not supported');
+  return [mapOf('uidmap', uidMap, refuse), mapOf('gidmap', gidMap, refuse)];
+}
+
+/** As /proc/PID/uid_map has it; see user_namespaces(7). */
+function mapOf(name: string, text: string, refuse: (reason: string) => never): string {
+  const ranges = text.split(',').map((range) => /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(range)?.slice(1));
+  if (ranges.every((range) => range !== undefined)) return ranges.map((range) => `${range.join(' ')}\n`).join('');
+  return refuse(`${name}=${text} is not INSIDE:OUTSIDE:COUNT, or several between commas`);
+}

@@ -1,0 +1,73 @@
+/** Processes as /proc shows them; see proc(5). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { addon } from '../../native/addon.js';
+import { check } from '../../errors/errors.js';
+
+/** A process for ever: a pid is used again, together with the start time it is not. */
+export interface ProcessIdentity {
+  pid: number;
+  /** In clock ticks since boot. */
+  startTime: number;
+}
+
+export interface ProcessEntry extends ProcessIdentity {
+  /** One letter: `R`, `S`, `T` stopped by a signal, `Z` zombie, ... */
+  state: string;
+  parentPid: number;
+  session: number;
+}
+
+/** Undefined if there is no such process. */
+export function readEntry(pid: number): ProcessEntry | undefined {
+  let line: string;
+  try {
+    line = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    // ESRCH and ENOENT: it ended while we looked.
+    return undefined;
+  }
+  // The second field is the program's name in parentheses, which may itself have spaces and parentheses.
+  const [state = '', parentPid, , session, ...rest] = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  return { pid, state, parentPid: Number(parentPid), session: Number(session), startTime: Number(rest[15]) };
+}
+
+/** All processes that have not ended. A zombie has. */
+export function listEntries(): ProcessEntry[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => readEntry(Number(pid)) ?? []).filter(isLive);
+}
+
+/** The process, unless it has ended. */
+export function findLive(identity: ProcessIdentity): ProcessEntry | undefined {
+  const entry = readEntry(identity.pid);
+  return entry !== undefined && entry.startTime === identity.startTime && isLive(entry) ? entry : undefined;
+}
+
+/** The identity of a process that was just made. */
+export function identify(pid: number): ProcessIdentity {
+  return { pid, startTime: readEntry(pid)?.startTime ?? 0 };
+}
+
+/** Sends a signal to this very process. False if it has ended. */
+export function signalProcess(identity: ProcessIdentity, signal: number): boolean {
+  const attempted = `signal the process ${identity.pid}`;
+  const pidfd = addon.pidfd_open(identity.pid);
+  if (pidfd === -esrch) return false;
+  check(pidfd, 'pidfd_open', attempted);
+  try {
+    // From here on the descriptor stands for one process, so the identity is checked after it was opened.
+    if (findLive(identity) === undefined) return false;
+    const answer = addon.pidfd_signal(pidfd, signal);
+    if (answer === -esrch) return false;
+    check(answer, 'pidfd_send_signal', attempted);
+    return true;
+  } finally {
+    addon.fd_close(pidfd);
+  }
+}
+
+const esrch = 3;
+
+function isLive(entry: ProcessEntry): boolean {
+  return entry.state !== 'Z' && entry.state !== 'X';
+}

@@ -1,0 +1,93 @@
+/** An OCI bundle: a directory with a config.json. */
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as v from 'valibot';
+import { TermshimError } from '../../errors/errors.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { parseJson, readSmallFile, JsonBoundError } from '../../os/file/json.js';
+import { locateJsonError } from './json-error.js';
+import { type OciProcess, type OciSpec, processSchema, specSchema } from './oci-spec.js';
+
+export interface Bundle {
+  /** The directory, absolute. */
+  path: string;
+  spec: OciSpec;
+}
+
+/** Reads a bundle and checks the fields that termshim uses. Throws ERR_BUNDLE_INVALID with the path and the reason. */
+export async function readBundle(directory: string): Promise<Bundle> {
+  const path = resolve(directory);
+  assertDirectory(path);
+  return { path, spec: readJson(join(path, 'config.json'), specSchema) };
+}
+
+/** Reads a file with one OCI process, as for `exec --process`. Throws ERR_BUNDLE_INVALID. */
+export async function readProcess(path: string): Promise<OciProcess> {
+  return readJson(resolve(path), processSchema);
+}
+
+/** Throws ERR_BUNDLE_INVALID unless the bundle's process has a terminal, or has none, as `wanted` says. */
+export function assertTerminal(bundle: Bundle, wanted: boolean): void {
+  const has = bundle.spec.process.terminal ?? false;
+  if (has === wanted) return;
+  const reason = wanted
+    ? 'process.terminal is not true, but a terminal was asked for'
+    : 'process.terminal is true, but no terminal was asked for';
+  throw invalid(`${join(bundle.path, 'config.json')}: ${reason}`);
+}
+
+function assertDirectory(path: string): void {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(path).isDirectory();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the bundle does not exist`);
+    throw fileError(error, `read the bundle ${path}`);
+  }
+  if (!isDirectory) throw invalid(`${path}: the bundle is not a directory`);
+}
+
+function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput<T> {
+  const text = readText(path);
+  let content: unknown;
+  try {
+    content = parseJson(text);
+  } catch (error) {
+    if (error instanceof JsonBoundError) throw invalid(`${path}: ${error.message}`);
+    const { line, column, reason } = locateJsonError(text, error);
+    throw invalid(`${path}:${line}:${column}: not JSON: ${reason}`);
+  }
+  const result = v.safeParse(schema, content, { abortEarly: true });
+  if (result.success) return result.output;
+  throw invalid(`${path}: ${describe(result.issues[0])}`);
+}
+
+/** Not by the thread pool: five ways there and back would take longer than these few kilobytes. */
+function readText(path: string): string {
+  try {
+    return readSmallFile(path);
+  } catch (error) {
+    if (error instanceof JsonBoundError) throw invalid(`${path}: ${error.message}`);
+    if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the file does not exist`);
+    throw fileError(error, `read ${path}`);
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  Array: 'an array',
+  Object: 'an object',
+  boolean: 'true or false',
+  number: 'a number',
+  string: 'a string',
+};
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  const field = v.getDotPath(issue) ?? 'the content';
+  if (issue.received === 'undefined') return `${field} is missing`;
+  const kind = kinds[issue.expected ?? ''];
+  return issue.kind === 'schema' && kind !== undefined ? `${field} must be ${kind}` : `${field} ${issue.message}`;
+}
+
+function invalid(message: string): TermshimError {
+  return new TermshimError('ERR_BUNDLE_INVALID', message);
+}

@@ -1,0 +1,152 @@
+/**
+ * The lines of a screen as the bytes that print them on a blank one.
+ *
+ * A line that goes on from the one above is printed as such, since a terminal that gets another width breaks its lines
+ * anew: after a character in the last column comes the next line's first, with nothing between that moves the cursor.
+ */
+import type { Size } from '../../os/console.js';
+import type { Cell, Emulator, Line, ScreenBuffer } from '../emulator.js';
+import { type Brush, erasedStyle, isErased, plain, type Style, styleOf } from './sgr.js';
+
+/**
+ * The terminal must have a blank screen, a plain style, no scroll region, and wrap lines; it is left so but for the screen
+ * and the cursor.
+ */
+export function paintLines(brush: Brush, emulator: Emulator, buffer: ScreenBuffer, { columns, rows }: Size): void {
+  const cells = createReader(emulator, columns);
+  const lineAt = (row: number): Line => buffer.lines.get(buffer.ybase + row) as Line;
+  for (let row = 1; row < rows; row++) {
+    if (lineAt(row).isWrapped && cells.flow(lineAt(row - 1), lineAt(row)) === undefined) wrapInto(brush, row, columns);
+  }
+  let flow: Flow | undefined;
+  for (let row = 0; row < rows; row++) {
+    const line = lineAt(row);
+    const next = row + 1 < rows ? lineAt(row + 1) : undefined;
+    const isContinued = flow !== undefined;
+    flow = next?.isWrapped === true ? cells.flow(line, next) : undefined;
+    paintLine(brush, cells, line, { row, columns: flow === 'early' ? columns - 1 : columns, isContinued });
+  }
+  brush.use(plain);
+}
+
+/** What is in a cell, and how it looks. */
+interface Look {
+  /** A space for a cell with nothing but attributes. Empty for one that was erased. */
+  readonly text: string;
+  /** 0 for a combining character that found nothing to combine with: it has a cell for itself. */
+  readonly width: number;
+  readonly style: Style;
+}
+
+/** How a line goes on in the next: after its last column, or early, since a wide character has no room there. */
+type Flow = 'full' | 'early';
+
+interface Reader {
+  look(line: Line, column: number): Look;
+  /** Undefined if printing the two would not make it one line. */
+  flow(line: Line, next: Line): Flow | undefined;
+}
+
+function createReader({ public: terminal, inside }: Emulator, columns: number): Reader {
+  const cell = terminal.buffer.active.getNullCell() as unknown as Cell;
+  let last: { fg: number; bg: number; extended: Cell['extended']; style: Style } | undefined;
+
+  /** Most cells are like the one before. */
+  const style = (): Style => {
+    const { fg, bg, extended } = cell;
+    if (last?.fg === fg && last.bg === bg && last.extended === extended) return last.style;
+    last = { fg, bg, extended, style: styleOf(inside, cell) };
+    return last.style;
+  };
+  const look = (line: Line, column: number): Look => {
+    line.loadCell(column, cell);
+    const text = cell.getChars();
+    const width = cell.getWidth();
+    if (text !== '' && column + width <= columns) return { text, width, style: style() };
+    // Half a wide character can be left where the screen got narrower.
+    const isBlank = text === '' && isErased(cell);
+    return { text: isBlank ? '' : ' ', width: 1, style: isBlank ? erasedStyle(cell) : style() };
+  };
+  return {
+    look,
+    flow(line, next) {
+      const first = look(next, 0);
+      line.loadCell(columns - 1, cell);
+      if (first.text === '' || first.width === 0) return undefined;
+      if (cell.getChars() !== '' || cell.getWidth() === 0) return 'full';
+      const left = look(line, columns - 1).style;
+      line.loadCell(columns - 2, cell);
+      const isPrinted = cell.getChars() !== '' || cell.getWidth() === 0;
+      return first.width === 2 && isPrinted && isEqual(left, first.style) ? 'early' : undefined;
+    },
+  };
+}
+
+interface LineOptions {
+  row: number;
+  /** How many are to be painted. */
+  columns: number;
+  /** The cursor waits behind the line above. */
+  isContinued: boolean;
+}
+
+function paintLine(brush: Brush, cells: Reader, line: Line, { row, columns, isContinued }: LineOptions): void {
+  /** Where the cursor is; undefined if it is elsewhere. */
+  let at = isContinued ? 0 : undefined;
+  const go = (column: number): void => {
+    if (at !== column) brush.write(at === undefined ? `\x1b[${row + 1};${column + 1}H` : `\x1b[${column + 1}G`);
+    at = column;
+  };
+  for (let column = 0; column < columns; ) {
+    const { text, width, style } = cells.look(line, column);
+    if (text === '') {
+      const count = countBlank(cells, line, { from: column, columns, style });
+      if (style.codes !== '') {
+        go(column);
+        brush.use(style);
+        brush.write(`\x1b[${count}X`);
+      }
+      column += count;
+      continue;
+    }
+    go(column);
+    brush.use(style);
+    // What comes first after a sequence combines with nothing.
+    if (width === 0) brush.write(`\x1b[${column + 1}G`);
+    brush.write(text);
+    column += Math.max(width, 1);
+    // Terminals do not agree on the width of these.
+    at = column < columns && isOfUncertainWidth(text) ? -1 : column;
+  }
+}
+
+interface BlankOptions {
+  from: number;
+  columns: number;
+  style: Style;
+}
+
+/** How many cells are erased alike. */
+function countBlank(cells: Reader, line: Line, { from, columns, style }: BlankOptions): number {
+  let column = from + 1;
+  for (; column < columns; column++) {
+    const next = cells.look(line, column);
+    if (next.text !== '' || next.style.codes !== style.codes) break;
+  }
+  return column - from;
+}
+
+/** Makes a line go on from the one above without leaving anything in either. */
+function wrapInto(brush: Brush, row: number, columns: number): void {
+  const end = `\x1b[${row};${columns}H`;
+  brush.write(`${end}  \x1b[${row + 1};1H\x1b[X${end}\x1b[X`);
+}
+
+function isEqual(one: Style, other: Style): boolean {
+  return one.codes === other.codes && one.isProtected === other.isProtected && one.link === other.link;
+}
+
+/** Several code points in one cell, or one beyond the Basic Multilingual Plane, where the emoji are. */
+function isOfUncertainWidth(text: string): boolean {
+  return text.length > 1;
+}

@@ -1,0 +1,29 @@
+/** The titles of the window and its icon, with those that were put by (XTWINOPS 22). */
+import type { Inside } from '../emulator.js';
+
+/** Longer ones are of no use to anybody, and are not kept. */
+const maxLength = 1024;
+
+export function setTitles({ _inputHandler: handler }: Inside): string {
+  return (
+    setTitle({ osc: 2, now: handler._windowTitle, stack: handler._windowTitleStack }) +
+    setTitle({ osc: 1, now: handler._iconName, stack: handler._iconNameStack })
+  );
+}
+
+interface Title {
+  /** Both in OSC and in XTWINOPS. */
+  osc: 1 | 2;
+  now: string;
+  stack: readonly string[];
+}
+
+/** Until the program sets a title, the terminal has one of its own, which is put by as such. */
+function setTitle({ osc, now, stack }: Title): string {
+  let isOwn = true;
+  const set = (title: string): string => {
+    isOwn &&= title === '';
+    return isOwn || title.length > maxLength ? '' : `\x1b]${osc};${title}\x1b\\`;
+  };
+  return stack.map((title) => `${set(title)}\x1b[22;${osc}t`).join('') + set(now);
+}

@@ -1,0 +1,13 @@
+import { shellLine } from '../../runtime/shell-line.js';
+import { type HostedContainer, processOf } from '../containers.js';
+import type { RecordingFacts } from './recorder.js';
+
+/** What a recording says of its process. Of the environment only what a player shows. */
+export function recordingFacts(hosted: HostedContainer, execId: string): RecordingFacts {
+  const { args, env } = processOf(hosted, execId);
+  const shown = env
+    .map((entry) => entry.split(/=(.*)/s, 2))
+    .filter(([name = '']) => name === 'TERM' || name === 'SHELL');
+  const { id } = hosted.container;
+  return { title: execId === '' ? id : `${id}/${execId}`, command: shellLine(args), env: Object.fromEntries(shown) };
+}

@@ -1,0 +1,107 @@
+/** The file of a recording: it takes lines at once, and writes them off the main thread. */
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { TermshimError } from '../../errors/errors.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { openDirectoryOf } from '../../os/file/trusted-directory.js';
+import { createFile } from '../../os/file/trusted-file.js';
+
+export interface RecordingFile {
+  /** Characters that are not written yet. */
+  readonly pendingLength: number;
+  /** Takes whole lines. Does nothing once it is closed or has failed. */
+  append(lines: string): void;
+  /** Settles when everything is written, or cannot be. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** How long lines are collected before they are written, so that a kill of the daemon costs little. */
+const flushMs = 500;
+/** When so many characters are collected they are written at once. */
+const flushLength = 64 * 1024;
+
+/**
+ * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, ERR_PATH_UNTRUSTED, and with ERR_SYSTEM if it cannot be
+ * made.
+ *
+ * @param onFailure told once: a write failed. The file ends with the last line that is whole, and takes no more.
+ */
+export async function createRecordingFile(
+  path: string,
+  onFailure: (error: TermshimError) => void,
+): Promise<RecordingFile> {
+  const file = await create(path);
+  let pending: string[] = [];
+  let pendingLength = 0;
+  let writtenBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> | undefined;
+  let isOpen = true;
+  let closed: Promise<void> | undefined;
+
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    writing ??= writeAll().finally(() => (writing = undefined));
+  };
+  const writeAll = async (): Promise<void> => {
+    while (pending.length > 0) {
+      const text = pending.join('');
+      pending = [];
+      await writeLines(Buffer.from(text));
+      pendingLength -= text.length;
+    }
+  };
+  const writeLines = async (lines: Buffer): Promise<void> => {
+    let done = 0;
+    try {
+      while (done < lines.length) done += (await file.write(lines, done)).bytesWritten;
+      writtenBytes += done;
+    } catch (error) {
+      isOpen = false;
+      pending = [];
+      pendingLength = lines.length;
+      // What was written of a line that is not whole would make the rest useless to a player.
+      const wholeBytes = lines.subarray(0, done).lastIndexOf('\n') + 1;
+      await file.truncate(writtenBytes + wholeBytes).catch(() => {});
+      await file.close().catch(() => {});
+      fail(error);
+    }
+  };
+  const fail = (error: unknown): void => onFailure(fileError(error, `write the recording ${path}`));
+  const finish = async (): Promise<void> => {
+    isOpen = false;
+    flush();
+    await writing;
+    // A network file system may say only now that the disk is full. What is closed already is closed without a word.
+    await file.close().catch(fail);
+  };
+  return {
+    get pendingLength() {
+      return pendingLength;
+    },
+    append(lines) {
+      if (!isOpen || lines === '') return;
+      pending.push(lines);
+      pendingLength += lines.length;
+      if (pendingLength >= flushLength) flush();
+      else timer ??= setTimeout(flush, flushMs);
+    },
+    close() {
+      closed ??= finish();
+      return closed;
+    },
+  };
+}
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    await using directory = await openDirectoryOf(path);
+    return await createFile(directory.at(basename(path)), constants.O_WRONLY, 0o600);
+  } catch (error) {
+    if (error instanceof TermshimError) throw error;
+    if (errnoOf(error) !== 'EEXIST') throw fileError(error, `create the recording ${path}`);
+    throw new TermshimError('ERR_FILE_EXISTS', `there is a file ${path} already, and a recording overwrites none`);
+  }
+}

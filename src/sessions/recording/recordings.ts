@@ -1,0 +1,88 @@
+/** The recordings of a session, one after the other. */
+import type { Size } from '../../os/console.js';
+import { TermshimError } from '../../errors/errors.js';
+import { createQueue } from '../../async/mutex.js';
+import type { TerminalSession } from '../../task/io/process-io.js';
+import type { Process } from '../../task/process.js';
+import { Recording, type RecordingRequest } from './recording.js';
+
+export interface RecordingsOptions {
+  process: Process;
+  /** Of the terminal, as people see it. */
+  sizeNow: () => Size;
+  /** What the terminal shows now. */
+  present: (terminal: TerminalSession) => Promise<Uint8Array>;
+  onEvent: (kind: RecordingEvent) => void;
+  onFault: (error: Error) => void;
+}
+
+export type RecordingEvent = 'record' | 'record-ended' | 'record-failed';
+
+export class Recordings {
+  readonly #options: RecordingsOptions;
+  readonly #inTurn = createQueue();
+  #last: Recording | undefined;
+
+  constructor(options: RecordingsOptions) {
+    this.#options = options;
+  }
+
+  /** It may have ended. */
+  get last(): Recording | undefined {
+    return this.#last;
+  }
+
+  /**
+   * Begins one, now or when the process is made. Fails with ERR_STATE_INVALID if the process has ended or is recorded already,
+   * and with what is wrong with the file. What `signal` calls off before its turn does not begin.
+   */
+  add(request: RecordingRequest, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(() => {
+      signal.throwIfAborted();
+      return this.#add(request);
+    });
+  }
+
+  /** To be called when the process was made, before its first output is read. */
+  begin(terminal: TerminalSession): void {
+    this.#last?.begin(terminal, new Uint8Array());
+  }
+
+  /** Settles when the file has all of it. Fails with ERR_STATE_INVALID if there is none. */
+  async end(): Promise<void> {
+    if (this.#last?.isGoingOn === true) return await this.#last.end();
+    throw new TermshimError('ERR_STATE_INVALID', `${this.#options.process.options.name} is not recorded`);
+  }
+
+  /** The process has ended. Idempotent. */
+  close(): void {
+    void this.#last?.end();
+  }
+
+  async #add(request: RecordingRequest): Promise<void> {
+    const { process, sizeNow, present, onEvent, onFault } = this.#options;
+    this.#assertAlive();
+    if (this.#last?.isGoingOn === true) {
+      throw new TermshimError(
+        'ERR_STATE_INVALID',
+        `${process.options.name} is recorded already, to ${this.#last.path}`,
+      );
+    }
+    const onEnd = (failure?: Error): void => {
+      if (failure !== undefined) onFault(failure);
+      onEvent(failure === undefined ? 'record-ended' : 'record-failed');
+    };
+    const recording = await Recording.open({ ...request, process, sizeNow, onEnd });
+    this.#last = recording;
+    onEvent('record');
+    if (process.exit !== undefined) await recording.end();
+    this.#assertAlive();
+    if (process.terminal !== undefined) recording.begin(process.terminal, await present(process.terminal));
+  }
+
+  #assertAlive(): void {
+    const { exit, state, options } = this.#options.process;
+    if (exit === undefined && state !== 'deleted') return;
+    throw new TermshimError('ERR_STATE_INVALID', `${options.name} has ended`);
+  }
+}

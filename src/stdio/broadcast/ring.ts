@@ -1,0 +1,71 @@
+/** The recent output of a console: native/ring.c with owners. */
+import { addon } from '../../native/addon.js';
+import { check } from '../../errors/errors.js';
+
+export interface Ring {
+  /** For `pump_tap`. */
+  readonly id: number;
+  readonly capacity: number;
+  /** Bytes ever appended. */
+  readonly bytes: number;
+  /** The last bytes, as many as there are and were asked for. */
+  recent(maxBytes: number): Uint8Array;
+  /** A reader that begins `back` bytes before the end, or with the oldest byte. */
+  reader(back: number): RingReader;
+  /** Frees it, once its readers are closed. Idempotent. */
+  close(): void;
+}
+
+export interface RingReader {
+  /** Bytes to come. More than the ring holds: the reader has lost its place. */
+  readonly behindBytes: number;
+  /** Writes what comes next. The answer is that of `ring_reader_write`. */
+  write(sink: number): number;
+  /** Stores what comes next. Returns how many bytes; undefined if the reader has lost its place. */
+  read(into: Uint8Array): number | undefined;
+  /** Goes to the end. Returns how many bytes were skipped. */
+  skip(): number;
+  /** Idempotent. */
+  close(): void;
+}
+
+export function createRing(capacity: number): Ring {
+  const id = check(addon.ring_create(capacity), 'malloc', 'create a ring');
+  let isOpen = true;
+  return {
+    id,
+    capacity,
+    get bytes() {
+      return addon.ring_bytes(id);
+    },
+    recent(maxBytes) {
+      const into = new Uint8Array(Math.min(maxBytes, capacity));
+      return into.subarray(0, addon.ring_recent(id, into));
+    },
+    reader: (back) => createReader(id, back),
+    close() {
+      if (isOpen) addon.ring_destroy(id);
+      isOpen = false;
+    },
+  };
+}
+
+function createReader(ring: number, back: number): RingReader {
+  const id = check(addon.ring_reader_create(ring, back), 'malloc', 'create a reader of a ring');
+  let isOpen = true;
+  return {
+    get behindBytes() {
+      return isOpen ? addon.ring_reader_behind(id) : 0;
+    },
+    write: (sink) => addon.ring_reader_write(id, sink),
+    read(into) {
+      const got = addon.ring_reader_read(id, into);
+      return got < 0 ? undefined : got;
+    },
+    skip: () => addon.ring_reader_skip(id),
+    close() {
+      if (isOpen) addon.ring_reader_destroy(id);
+      isOpen = false;
+    },
+  };
+}

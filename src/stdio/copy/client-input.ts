@@ -1,0 +1,76 @@
+/**
+ * What one more client types: from its descriptor into the console, among what the others type. Its end is its own.
+ */
+import type { Console } from '../../os/console.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
+import { Flow } from './flow.js';
+import type { InputTap } from '../broadcast/input-tap.js';
+
+export interface ClientInputOptions {
+  /** Non-blocking, with events of its own. It stays the caller's, and outlives the input. */
+  fd: number;
+  /** Told whenever the console took something. */
+  onTyped: (bytes: number) => void;
+  /** Told once: its writer has gone, or a read failed. */
+  onEnd: (error?: Error) => void;
+}
+
+export class ClientInput {
+  readonly #options: ClientInputOptions;
+  readonly #flow: Flow;
+  readonly #watch: Watch | undefined;
+  readonly #onWantRoom: (isWanted: boolean) => void;
+  readonly #tap: InputTap;
+  #typedBytes = 0;
+
+  /** @param onWantRoom whether `consoleReady` is to be called when the console takes more */
+  constructor(
+    console: Console,
+    options: ClientInputOptions,
+    { tap, onWantRoom }: { tap: InputTap; onWantRoom: (isWanted: boolean) => void },
+  ) {
+    this.#options = options;
+    this.#onWantRoom = onWantRoom;
+    this.#tap = tap;
+    this.#flow = new Flow({
+      source: options.fd,
+      sink: console.fd,
+      onStop: (stop) => this.#stopped(stop),
+      onError: (error) => this.#end(error),
+    });
+    tap.join(this.#flow);
+    this.#watch = watch(options.fd, EPOLLIN, (events) => this.#ready(events));
+  }
+
+  /** To be called when the console takes bytes again. */
+  consoleReady(): void {
+    if (this.#flow.isFull) this.#flow.run();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#onWantRoom(false);
+    this.#watch?.close();
+    this.#flow.close();
+    this.#tap.leave(this.#flow);
+  }
+
+  #ready(events: number): void {
+    if (events & (EPOLLHUP | EPOLLERR)) this.#flow.expectEnd();
+    if (!this.#flow.isFull) this.#flow.run();
+  }
+
+  #stopped(stop: string): 'wait' {
+    const { bytes } = this.#flow;
+    if (bytes > this.#typedBytes) this.#options.onTyped(bytes - this.#typedBytes);
+    this.#typedBytes = bytes;
+    this.#onWantRoom(stop === 'full');
+    if (stop === 'end' || stop === 'hangup') this.#end();
+    return 'wait';
+  }
+
+  #end(error?: Error): void {
+    this.close();
+    this.#options.onEnd(error);
+  }
+}

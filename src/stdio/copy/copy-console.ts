@@ -1,0 +1,314 @@
+/**
+ * The Terminal branch: copies stdin FIFO -> console -> stdout FIFO, both ways with back-pressure, until the process has
+ * ended, the terminal hangs up or the pipe breaks; then drains, flushes and closes.
+ */
+import { addon } from '../../native/addon.js';
+import type { Console } from '../../os/console.js';
+import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
+import type { ClientInputOptions } from './client-input.js';
+import type { StdinEnd } from './console-input.js';
+import { ConsoleInputs } from './console-inputs.js';
+import { discardRest } from './discard-rest.js';
+import type { FanOut } from '../broadcast/broadcast.js';
+import type { FlowStop } from './flow.js';
+import { Output } from './output.js';
+import type { Sink } from './sink.js';
+
+export interface ConsoleCopyOptions {
+  console: Console;
+  /** Where input comes from, if from anywhere. */
+  stdin?: { readonly fd: number; close(): void } | undefined;
+  stdout: Sink;
+  stdinEnd: StdinEnd;
+  /**
+   * Whether the end of the last slave (EIO) ends the copy. Where we own the process it does not: a slave may be opened
+   * again, and `processEnded` says when it is over.
+   */
+  endsOnHangup: boolean;
+  /** How long the output has to end and to be read, once the end has come; 0 waits without end. */
+  drainTimeoutMs: number;
+}
+
+/** What ended the copy. */
+export type CopyEnd = 'exit' | 'hangup' | 'stdin-end' | 'broken-pipe' | 'shutdown';
+
+export interface CopyResult {
+  reason: CopyEnd;
+  stdinBytes: number;
+  stdoutBytes: number;
+  /** Dropped while nobody read, by the policy `discard`. */
+  discardedBytes: number;
+  /** Read from the console, or written to the FIFO, and taken by nobody when the time was up. */
+  undeliveredBytes: number;
+}
+
+export interface ConsoleCopy {
+  /** Settles when everything is closed. Rejects for an errno that is no part of a copy's life. */
+  readonly done: Promise<CopyResult>;
+  /**
+   * Settles when nothing of the process is left in the console, or nothing more is read from it. Its reader may have to catch
+   * up.
+   */
+  readonly drained: Promise<void>;
+  /** Settles when nothing more is read from the console: nobody has its tty any more. As with `drained`. */
+  readonly ended: Promise<void>;
+  readonly stdinBytes: number;
+  readonly stdoutBytes: number;
+  /** Whether somebody is there to read the output. */
+  readonly hasReader: boolean;
+  /** Since when (as of `performance.now()`) the console waits for that reader; undefined while it does not. */
+  readonly waitingSince: number | undefined;
+  /** For those who follow the output beside stdout. */
+  readonly fanOut: FanOut;
+  /** One more that types. Does nothing once the process has ended. */
+  addInput(options: ClientInputOptions): { close(): void };
+  /** Calls `onInput` with all that is typed from now on, in order. The bytes are only lent. */
+  observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
+  /**
+   * The session leader has been reaped: all it wrote is in the console, and the copy ends when all others have closed the
+   * tty. Nobody types any more. Must not be called before, or the last output may be missed.
+   */
+  processEnded(): void;
+  /**
+   * After `processEnded`: everything is closed, but the console only when nobody has its tty any more. What they write is read
+   * and dropped: closing it would hang them up. Before, it is `close`.
+   */
+  abandon(): void;
+  /** Ends the copy: drains what is there now, then closes. */
+  shutdown(): void;
+  /** Closes everything now. What nobody took is counted and lost. */
+  close(): void;
+}
+
+type State = 'copying' | 'draining' | 'late' | 'flushing' | 'closed';
+
+/**
+ * `draining` reads what is left in the console; `late` copies for those whom a process has left behind; `flushing` waits for
+ * the reader of the sink, the console is closed.
+ */
+const transitions: Readonly<Record<State, readonly State[]>> = {
+  copying: ['draining', 'flushing'],
+  draining: ['late', 'flushing'],
+  late: ['flushing'],
+  flushing: ['closed'],
+  closed: [],
+};
+
+/**
+ * More than a pty holds, which is some 20 KiB (measured; pty.c limits its buffers). What a process wrote before it ended
+ * lies within: whatever comes later is of others, who may write for ever.
+ */
+const heldByKernel = 128 * 1024;
+
+/** Starts to copy. Takes over the console, stdin and stdout: they are closed when `done` settles. */
+export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
+  return new Copier(options);
+}
+
+class Copier implements ConsoleCopy {
+  readonly done: Promise<CopyResult>;
+  readonly drained: Promise<void>;
+  readonly ended: Promise<void>;
+  readonly #options: ConsoleCopyOptions;
+  readonly #output: Output;
+  #inputs: ConsoleInputs | undefined;
+  #consoleWatch: Watch | undefined;
+  #resolve!: (result: CopyResult) => void;
+  #reject!: (error: Error) => void;
+  #resolveDrained!: () => void;
+  #resolveEnded!: () => void;
+  #state: State = 'copying';
+  #reason: CopyEnd = 'exit';
+  #failure: Error | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+  readonly #givingUp = new AbortController();
+  #leftBytes = 0;
+  #isAbandoned = false;
+
+  constructor(options: ConsoleCopyOptions) {
+    this.#options = options;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#output = new Output({
+      source: options.console.fd,
+      sink: options.stdout,
+      onStop: (stop) => this.#outputStopped(stop),
+      onError: (error) => this.#fail(error),
+    });
+    try {
+      this.#watch();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  get stdinBytes(): number {
+    return this.#inputs?.bytes ?? 0;
+  }
+
+  get stdoutBytes(): number {
+    return this.#output.bytes;
+  }
+
+  get hasReader(): boolean {
+    return this.#state !== 'closed' && this.#options.stdout.hasReader();
+  }
+
+  get waitingSince(): number | undefined {
+    return this.#output.waitingSince;
+  }
+
+  get fanOut(): FanOut {
+    return this.#output.fanOut;
+  }
+
+  addInput(options: ClientInputOptions): { close(): void } {
+    const inputs = this.#state === 'copying' ? this.#inputs : undefined;
+    return inputs?.add(options) ?? { close() {} };
+  }
+
+  observeInput(onInput: (bytes: Uint8Array) => void): { close(): void } {
+    const inputs = this.#state === 'copying' ? this.#inputs : undefined;
+    return inputs?.observe(onInput) ?? { close() {} };
+  }
+
+  processEnded(): void {
+    this.#drain('exit');
+  }
+
+  shutdown(): void {
+    this.#drain('shutdown');
+  }
+
+  abandon(): void {
+    this.#isAbandoned = this.#state !== 'copying' && this.#reason === 'exit';
+    this.close();
+  }
+
+  close(): void {
+    if (this.#state === 'copying') this.#reason = 'shutdown';
+    this.#giveUp();
+  }
+
+  #watch(): void {
+    const { console, stdin, stdinEnd, drainTimeoutMs } = this.#options;
+    this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
+    this.#output.start(this.#consoleWatch);
+    this.#inputs = new ConsoleInputs({
+      stdin,
+      console,
+      stdinEnd,
+      // EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing.
+      onWantRoom: (isWanted) => this.#consoleWatch?.change(isWanted ? EPOLLIN | EPOLLOUT : EPOLLIN),
+      onHangup: () => this.#drain('stdin-end'),
+      readTimeoutMs: drainTimeoutMs,
+      onError: (error) => this.#fail(error),
+    });
+  }
+
+  #consoleReady(events: number): void {
+    if (events & EPOLLOUT) this.#inputs?.consoleReady();
+    this.#output.sourceReady(events);
+  }
+
+  #outputStopped(stop: Exclude<FlowStop, 'full'>): void {
+    const hasHungUp = stop !== 'empty';
+    if (stop === 'broken') this.#finish('broken-pipe');
+    else if (this.#state === 'draining') this.#drained(hasHungUp);
+    else if (this.#state === 'late' && hasHungUp) this.#finish(this.#reason);
+    else if (hasHungUp && this.#options.endsOnHangup) this.#finish('hangup');
+  }
+
+  /** No more input; the output ends when nothing is left in the console, or when the time is up. */
+  #drain(reason: CopyEnd): void {
+    if (this.#state !== 'copying') return;
+    this.#enter('draining');
+    this.#reason = reason;
+    this.#limitTime();
+    this.#output.drain(heldByKernel);
+  }
+
+  /** Whoever still has the tty, after its process, may write for ever. */
+  #drained(hasHungUp: boolean): void {
+    if (hasHungUp || this.#reason !== 'exit') return this.#finish(this.#reason);
+    this.#enter('late');
+    this.#inputs?.close();
+    this.#consoleWatch?.change(EPOLLIN);
+    this.#options.stdin?.close();
+    this.#resolveDrained();
+    this.#output.readOn();
+  }
+
+  /** Draining and flushing share one time. */
+  #limitTime(): void {
+    const { drainTimeoutMs } = this.#options;
+    if (drainTimeoutMs === 0 || this.#drainTimer !== undefined) return;
+    this.#drainTimer = setTimeout(() => this.#giveUp(), drainTimeoutMs);
+  }
+
+  /** The time is up. What the console still holds is counted, as far as it goes, and dies with it. */
+  #giveUp(): void {
+    this.#givingUp.abort();
+    if (this.#state === 'flushing' || this.#state === 'closed') return;
+    for (let blocks = 0; blocks < 16; blocks++) {
+      const dropped = addon.fd_discard(this.#options.console.fd, 64 * 1024);
+      if (dropped <= 0) break;
+      this.#leftBytes += dropped;
+    }
+    this.#finish(this.#reason);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#finish(this.#reason);
+  }
+
+  /** The console goes first: whoever is left on its other side need not wait for the reader of the sink. */
+  #finish(reason: CopyEnd): void {
+    if (this.#state === 'flushing' || this.#state === 'closed') return;
+    this.#enter('flushing');
+    this.#limitTime();
+    const result: CopyResult = {
+      reason,
+      stdinBytes: this.stdinBytes,
+      stdoutBytes: this.stdoutBytes,
+      discardedBytes: this.#options.stdout.discardedBytes,
+      undeliveredBytes: this.#output.pendingBytes + this.#leftBytes,
+    };
+    this.#consoleWatch?.close();
+    this.#inputs?.close();
+    this.#output.close();
+    this.#options.stdin?.close();
+    if (this.#isAbandoned) discardRest(this.#options.console);
+    else this.#options.console.close();
+    this.#resolveDrained();
+    this.#resolveEnded();
+    void this.#flush(result);
+  }
+
+  async #flush(result: CopyResult): Promise<void> {
+    try {
+      result.undeliveredBytes += await this.#options.stdout.flush(this.#givingUp.signal);
+    } catch (error) {
+      this.#failure ??= error as Error;
+    }
+    clearTimeout(this.#drainTimer);
+    this.#enter('closed');
+    this.#options.stdout.close();
+    if (this.#failure === undefined) this.#resolve(result);
+    else this.#reject(this.#failure);
+  }
+
+  #enter(next: State): void {
+    if (!transitions[this.#state].includes(next)) throw new Error(`a copy cannot go from ${this.#state} to ${next}`);
+    this.#state = next;
+  }
+}

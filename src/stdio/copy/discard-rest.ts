@@ -1,0 +1,26 @@
+/** Reads and drops what others still write where nobody listens any more, so that none of them dies of a broken pipe. */
+import { constants } from 'node:fs';
+import { addon } from '../../native/addon.js';
+import { EPOLLHUP } from '../../os/epoll.js';
+import { OwnedFd } from '../../os/owned-fd.js';
+import { copyStream } from './copy-stream.js';
+
+/**
+ * Takes over the reading end of a pipe, or a console: it is closed at once if nobody writes there, else when the last
+ * writer has gone. A closed one is left alone.
+ */
+export function discardRest(source: { readonly fd: number; readonly isOpen: boolean; close(): void }): void {
+  if (!source.isOpen) return;
+  if (addon.fd_poll(source.fd) & EPOLLHUP) return source.close();
+  const sink = OwnedFd.open('/dev/null', constants.O_WRONLY, '/dev/null');
+  const close = (): void => {
+    sink.close();
+    source.close();
+  };
+  try {
+    copyStream({ source: source.fd, sink: sink.fd, onEnd: close });
+  } catch (error) {
+    close();
+    throw error;
+  }
+}

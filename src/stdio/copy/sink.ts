@@ -1,0 +1,159 @@
+/**
+ * Where a console's output goes, and what happens there when nobody reads it.
+ */
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../../native/addon.js';
+import { check } from '../../errors/errors.js';
+import type { FifoWriter } from '../../os/fifo.js';
+import type { OwnedFd } from '../../os/owned-fd.js';
+import type { Outlet } from '../log-target/log-target.js';
+
+/** What a copy asks of its output. */
+export interface Sink {
+  readonly fd: number;
+  /**
+   * The sink takes no more, and has not for so long: wait for its event, or for so many milliseconds at most and ask once
+   * more, or try again?
+   */
+  onFull(waitedMs: number): 'wait' | 'retry' | number;
+  /** Nobody reads: try again, or give up? */
+  onBroken(): 'end' | 'retry';
+  /** Gives a reader until the signal to take what was written. Returns what nobody took. */
+  flush(signal: AbortSignal): Promise<number>;
+  /** Whether somebody is there to read. */
+  hasReader(): boolean;
+  close(): void;
+  /** Bytes that were dropped because nobody read them. */
+  readonly discardedBytes: number;
+}
+
+/**
+ * What to do with output while nobody reads the FIFO.
+ *
+ * - `block`: as containerd does. The FIFO fills up, then the process waits; nothing is lost.
+ * - `discard`: the process goes on, the oldest output is dropped and counted. A reader that is there, only slow, is
+ *   waited for.
+ * - `hangup`: a broken pipe ends the session.
+ */
+export const noReaderPolicies = ['block', 'discard', 'hangup'] as const;
+export type NoReader = (typeof noReaderPolicies)[number];
+
+/**
+ * `skip` is for output that a log has too: as `discard`, and a reader that is there but takes nothing for a second is not
+ * waited for either.
+ */
+export type FifoPolicy = NoReader | 'skip';
+
+/** Takes over the writer, and closes it if it throws. */
+export function fifoSink(writer: FifoWriter, noReader: FifoPolicy): Sink {
+  const isHeld = noReader === 'block' || noReader === 'skip';
+  try {
+    if (isHeld) writer.hold();
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+  let discardedBytes = 0;
+  const patience = createPatience();
+  return {
+    fd: writer.fd,
+    onFull(waitedMs) {
+      if (noReader === 'skip') {
+        const restMs = patience.restMs(writer.hasReader(), waitedMs);
+        if (restMs > 0) return restMs;
+        discardedBytes += writer.dropOldest(discardBytes);
+        return 'retry';
+      }
+      if (noReader !== 'discard' || !writer.isHeld) return 'wait';
+      if (writer.hasReader()) {
+        writer.release();
+        return 'wait';
+      }
+      discardedBytes += writer.dropOldest(discardBytes);
+      return 'retry';
+    },
+    onBroken() {
+      if (noReader === 'hangup') return 'end';
+      writer.hold();
+      return 'retry';
+    },
+    flush: (signal) => (isHeld ? waitUntilRead(writer, signal) : Promise.resolve(unreadBytes(writer))),
+    hasReader: () => writer.hasReader(),
+    close: () => writer.close(),
+    get discardedBytes() {
+      return discardedBytes;
+    },
+  };
+}
+
+/**
+ * For how long a reader is waited for that takes nothing; and once it was given up, how often, and how long, it is given
+ * the time to show that it reads again.
+ */
+const patienceMs = { first: 1000, between: 1000, again: 20 };
+
+function createPatience(): { restMs(hasReader: boolean, waitedMs: number): number } {
+  let givenUpAt: number | undefined;
+  let isWaiting = false;
+  return {
+    restMs(hasReader, waitedMs) {
+      // It has taken something while it was waited for.
+      if (isWaiting && waitedMs === 0) givenUpAt = undefined;
+      const now = performance.now();
+      const isAsked = givenUpAt === undefined || now - givenUpAt >= patienceMs.between;
+      const allowedMs = givenUpAt === undefined ? patienceMs.first : patienceMs.again;
+      isWaiting = hasReader && isAsked && waitedMs < allowedMs;
+      if (isWaiting) return allowedMs - waitedMs;
+      if (hasReader && isAsked) givenUpAt = now;
+      return 0;
+    },
+  };
+}
+
+/** A sink that is written as it is: our own stdout, a file, /dev/null. Takes over `stream`. */
+export function plainSink(stream: { readonly fd: number; close(): void }): Sink {
+  return {
+    fd: stream.fd,
+    onFull: () => 'wait',
+    onBroken: () => 'end',
+    flush: () => Promise.resolve(0),
+    hasReader: () => true,
+    close: () => stream.close(),
+    discardedBytes: 0,
+  };
+}
+
+/** One end of an outlet, taken over. A flush waits for all of the outlet. */
+export function outletSink(end: OwnedFd, { done }: Outlet): Sink {
+  check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
+  return {
+    ...plainSink(end),
+    async flush(signal) {
+      end.close();
+      const settled = new AbortController();
+      const aborted = once(signal, 'abort', { signal: settled.signal }).catch(() => {});
+      if (!signal.aborted) await Promise.race([done, aborted]);
+      settled.abort();
+      return 0;
+    },
+  };
+}
+
+const discardBytes = 64 * 1024;
+/** How often a FIFO is looked at for a reader: soon at first, and seldom where nobody has come for long. */
+const flushPollMs = { first: 25, longest: 1000 };
+
+/** A reader that is there takes the rest after we have closed; without one the FIFO's content dies with our end. */
+function unreadBytes(writer: FifoWriter): number {
+  return writer.hasReader() ? 0 : writer.unreadBytes;
+}
+
+/** No event tells that a reader came back to a FIFO that is not full, so this looks again and again. */
+async function waitUntilRead(writer: FifoWriter, signal: AbortSignal): Promise<number> {
+  for (let pauseMs = flushPollMs.first; ; pauseMs = Math.min(2 * pauseMs, flushPollMs.longest)) {
+    const left = unreadBytes(writer);
+    if (left === 0 || signal.aborted) return left;
+    await delay(pauseMs, undefined, { signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,69 @@
+/** Bytes from JavaScript into a descriptor that may take its time. */
+import { addon } from '../../native/addon.js';
+import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
+import { systemError } from '../../errors/errors.js';
+
+export interface WriteQueue {
+  /** Bytes that were not taken yet. */
+  readonly pendingBytes: number;
+  /** Keeps the bytes until they are taken. Does nothing once the other side has gone. */
+  write(bytes: Uint8Array): void;
+  /** Drops what is pending. Idempotent; must come before the descriptor is closed. */
+  close(): void;
+}
+
+export interface WriteQueueOptions {
+  /** Non-blocking, with events of its own; it stays the caller's. */
+  fd: number;
+  /** Told whenever everything was taken. */
+  onDrain?: () => void;
+  /** Told once: nobody reads the other side any more (undefined), or a write failed. */
+  onBroken: (error?: Error) => void;
+}
+
+export function createWriteQueue({ fd, onDrain, onBroken }: WriteQueueOptions): WriteQueue {
+  const blocks: Uint8Array[] = [];
+  let pendingBytes = 0;
+  let isOpen = true;
+  const close = (): void => {
+    isOpen = false;
+    blocks.length = 0;
+    pendingBytes = 0;
+    watching?.close();
+  };
+  const fail = (error?: Error): void => {
+    if (!isOpen) return;
+    close();
+    onBroken(error);
+  };
+  const flush = (): void => {
+    for (let block = blocks[0]; block !== undefined; block = blocks[0]) {
+      const taken = addon.fd_write(fd, block);
+      if (taken === -EAGAIN) return;
+      if (taken < 0) return fail(taken === -EPIPE ? undefined : systemError(taken, 'write', 'write'));
+      pendingBytes -= taken;
+      if (taken < block.length) blocks[0] = block.subarray(taken);
+      else blocks.shift();
+    }
+    onDrain?.();
+  };
+  const watching = watch(fd, EPOLLOUT, (events) => {
+    if (events & EPOLLERR) fail();
+    else if (blocks.length > 0) flush();
+  });
+  return {
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    write(bytes) {
+      if (!isOpen || bytes.length === 0) return;
+      blocks.push(bytes);
+      pendingBytes += bytes.length;
+      if (blocks.length === 1) flush();
+    },
+    close,
+  };
+}
+
+const EAGAIN = 11;
+const EPIPE = 32;

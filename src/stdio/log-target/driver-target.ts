@@ -1,0 +1,227 @@
+/**
+ * The outlet of a log driver. The writing ends are the process's, the reading ends the driver's, and the bytes go from the
+ * one to the other without us. We keep the reading ends open: so a driver that dies is no broken pipe to the process, and
+ * another, or nobody, goes on where it has stopped.
+ */
+import { constants } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { copyToLog } from '../../log/write/copy-to-log.js';
+import { addon } from '../../native/addon.js';
+import { EPOLLHUP, EPOLLIN } from '../../os/epoll.js';
+import { messageOf, TermshimError } from '../../errors/errors.js';
+import { OwnedFd } from '../../os/owned-fd.js';
+import { type PipeEnds, createPipeEnds } from '../../os/pipe.js';
+import { letFinish } from '../../async/background.js';
+import { discardRest } from '../copy/discard-rest.js';
+import { haveWriters } from '../copy/have-writers.js';
+import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
+import type { Outlet, OutletOptions, OutputStream } from './log-target.js';
+import type { DriverTarget } from './output-target.js';
+
+/** Starts the driver. Fails as `startLogDriver` does. */
+export async function openDriverOutlet(
+  target: DriverTarget,
+  options: OutletOptions,
+  limits: DriverLimits = usualLimits,
+): Promise<Outlet> {
+  const stdout = createPipeEnds('stdout', options.owner);
+  let stderr: PipeEnds | undefined;
+  try {
+    stderr = createPipeEnds('stderr', options.owner);
+    const readers = { stdout: stdout.reader, stderr: stderr.reader };
+    const driver = await startLogDriver(target, readers, limits, options.signal);
+    return new DriverOutlet({ ...options, target, limits, driver, pipes: { stdout, stderr } });
+  } catch (error) {
+    for (const end of [stdout.reader, stdout.writer, stderr?.reader, stderr?.writer]) end?.close();
+    throw error;
+  }
+}
+
+interface DriverOutletOptions extends OutletOptions {
+  target: DriverTarget;
+  limits: DriverLimits;
+  driver: LogDriver;
+  pipes: Readonly<Record<OutputStream, PipeEnds>>;
+}
+
+const emptyPollMs = 25;
+
+/** How often a driver that dies is replaced, unless one has lived for a while. */
+const mostRestarts = 5;
+
+class DriverOutlet implements Outlet {
+  readonly stdout: OwnedFd;
+  readonly stderr: OwnedFd;
+  readonly done: Promise<void>;
+  readonly #options: DriverOutletOptions;
+  readonly #closing = new AbortController();
+  #resolveDone!: () => void;
+  #driver: LogDriver | undefined;
+  #startedAt = performance.now();
+  #restarts = 0;
+  #finishTimer: NodeJS.Timeout | undefined;
+  /** The time for the rest is up. */
+  #isOver = false;
+  /** Only others write, if anybody. */
+  #isLate = false;
+  /** Streams that are read and go nowhere: only while nobody else reads. */
+  #discarding: Partial<Record<OutputStream, { close(): void }>> = {};
+  #discardedBytes = 0;
+
+  constructor(options: DriverOutletOptions) {
+    const { stdout, stderr } = options.pipes;
+    this.#options = options;
+    this.stdout = stdout.writer;
+    this.stderr = stderr.writer;
+    this.done = new Promise((resolve) => {
+      this.#resolveDone = resolve;
+    });
+    this.#adopt(options.driver);
+  }
+
+  /** While others write, the driver has the time that they take. */
+  async end(): Promise<void> {
+    const readers = this.#readers().map(([, end]) => end);
+    this.#isLate = await haveWriters(readers);
+    if (this.#isLate) return this.#emptied();
+    this.#finishTimer ??= setTimeout(() => this.#giveUp(), this.#options.limits.finishTimeoutMs);
+    await this.done;
+  }
+
+  close(): void {
+    const ended = this.#driver?.ended ?? Promise.resolve();
+    letFinish(ended);
+    this.#driver?.stop();
+    this.stdout.close();
+    this.stderr.close();
+    this.#finish(ended);
+  }
+
+  /** Settles when the driver has read what it was given: no event tells. */
+  async #emptied(): Promise<void> {
+    const isFull = ([, end]: [unknown, OwnedFd]): boolean => end.isOpen && (addon.fd_poll(end.fd) & EPOLLIN) !== 0;
+    while (this.#readers().some(isFull)) await delay(emptyPollMs);
+  }
+
+  #giveUp(): void {
+    this.#isOver = true;
+    if (this.#driver === undefined) this.#finish();
+    else this.#driver.stop();
+  }
+
+  #adopt(driver: LogDriver): void {
+    this.#driver = driver;
+    this.#startedAt = performance.now();
+    void driver.ended.then((how) => this.#ended(how));
+  }
+
+  #ended(how: string): void {
+    this.#driver = undefined;
+    if (this.#closing.signal.aborted) return;
+    const reason = driverFailed(`${this.#name()} ended while there was output to come: ${how}`);
+    if (this.#isDry()) return this.#finish();
+    const { limits, onFault } = this.#options;
+    if (performance.now() - this.#startedAt > limits.provenAfterMs) this.#restarts = 0;
+    if (!this.#isOver) return void this.#goOn(reason);
+    onFault(reason);
+    this.#finish();
+  }
+
+  /** Whether all was read that will ever come, or that the process has written. */
+  #isDry(): boolean {
+    return this.#readers().every(([, { fd }]) => {
+      const events = addon.fd_poll(fd);
+      return (events & EPOLLIN) === 0 && (this.#isLate || (events & EPOLLHUP) !== 0);
+    });
+  }
+
+  async #goOn(reason: TermshimError): Promise<void> {
+    const { target, limits, pipes, onFault } = this.#options;
+    if (target.onDeath === 'discard' || this.#restarts === mostRestarts) return this.#discard(reason);
+    onFault(driverFailed(`${reason.message}; another is started`));
+    try {
+      const { signal } = this.#closing;
+      await delay(limits.restartPauseMs * 2 ** this.#restarts++, undefined, { signal });
+      const streams = { stdout: pipes.stdout.reader, stderr: pipes.stderr.reader };
+      this.#adopt(await startLogDriver(target, streams, limits, signal));
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      // It may have had its end, and read all, before we could see that it was ready.
+      if (this.#isDry()) return this.#finish();
+      await this.#goOn(driverFailed(messageOf(error)));
+    }
+  }
+
+  /** The process goes on: what it writes is read, and goes nowhere. */
+  #discard(reason: TermshimError): void {
+    const { onFault } = this.#options;
+    onFault(driverFailed(`${reason.message}; from now on the output is discarded`));
+    for (const [stream, end] of this.#readers()) this.#discarding[stream] = this.#read(stream, end);
+  }
+
+  #read(stream: OutputStream, end: OwnedFd): { close(): void } {
+    const pipe = openAnew(end);
+    const write = (_stream: string, { length }: Uint8Array): boolean => {
+      this.#discardedBytes += length;
+      return true;
+    };
+    const copy = copyToLog({ source: pipe.fd, stream, log: { write, end() {} } });
+    const close = (): void => {
+      copy.close();
+      pipe.close();
+    };
+    const ended = (): void => {
+      close();
+      this.#discardedAll(stream);
+    };
+    copy.done.then(ended, ended);
+    return { close };
+  }
+
+  #discardedAll(stream: OutputStream): void {
+    delete this.#discarding[stream];
+    if (Object.keys(this.#discarding).length > 0) return;
+    this.#options.onFault(
+      driverFailed(`${this.#discardedBytes} bytes of output were discarded without ${this.#name()}`),
+    );
+    this.#finish();
+  }
+
+  /** @param ended settles when no driver reads any more: the rest is its own until then */
+  #finish(ended: Promise<unknown> = Promise.resolve()): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    clearTimeout(this.#finishTimer);
+    for (const reader of Object.values(this.#discarding)) reader.close();
+    void ended.then(() => this.#discardRest());
+    this.#resolveDone();
+  }
+
+  #discardRest(): void {
+    for (const [, end] of this.#readers()) {
+      if ((addon.fd_poll(end.fd) & EPOLLHUP) === 0) discardRest(openAnew(end));
+      end.close();
+    }
+  }
+
+  #readers(): [OutputStream, OwnedFd][] {
+    const { stdout, stderr } = this.#options.pipes;
+    return [
+      ['stdout', stdout.reader],
+      ['stderr', stderr.reader],
+    ];
+  }
+
+  #name(): string {
+    return `the log driver ${this.#options.target.program}`;
+  }
+}
+
+/** The driver's own descriptor of the pipe is blocking, and so are all others of that opening. */
+function openAnew(end: OwnedFd): OwnedFd {
+  return OwnedFd.open(`/proc/self/fd/${end.fd}`, constants.O_RDONLY | constants.O_NONBLOCK, end.name);
+}
+
+function driverFailed(message: string): TermshimError {
+  return new TermshimError('ERR_LOG_DRIVER_FAILED', message);
+}

@@ -1,0 +1,51 @@
+/** Where the output of a process can go, as data. */
+import type { LogOptions } from '../../log/options.js';
+
+export type OutputTarget = FifoTarget | RecordTarget;
+
+/** To whoever reads there. */
+export interface FifoTarget {
+  kind: 'fifo';
+  path: string;
+}
+
+/** What keeps the output, and so needs nobody who reads it. */
+export type RecordTarget = FileTarget | DriverTarget | LogTarget;
+
+/** The end of a file. It is made if it is not there, and the directories above it. */
+export interface FileTarget {
+  kind: 'file';
+  path: string;
+}
+
+/** A log, written by us. */
+export interface LogTarget {
+  kind: 'log';
+  options: LogOptions;
+}
+
+/** A program that reads the output, as of containerd's `binary://`. */
+export interface DriverTarget {
+  kind: 'driver';
+  /** Absolute. */
+  program: string;
+  args: readonly string[];
+  /** All of its environment. */
+  env: Readonly<Record<string, string>>;
+  /**
+   * How it says on descriptor 5 that it is ready: by closing it, with or without a word before, or by a byte, without which
+   * the end of it is its own (`binary-v2://`).
+   */
+  readySign: 'close' | 'byte';
+  onDeath: OnDeath;
+}
+
+/** What to do when it dies while there is output to come: another in its place, or nobody. */
+export const onDeathPolicies = ['restart', 'discard'] as const;
+export type OnDeath = (typeof onDeathPolicies)[number];
+
+/** Undefined if there is none, or if only a driver knows. */
+export function pathOfRecord(target: OutputTarget | undefined): string | undefined {
+  if (target?.kind === 'file') return target.path;
+  return target?.kind === 'log' ? target.options.path : undefined;
+}

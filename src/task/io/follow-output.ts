@@ -1,0 +1,59 @@
+/** A record of a process's output beside whoever reads it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../../native/addon.js';
+import type { OwnedFd } from '../../os/owned-fd.js';
+import { check } from '../../errors/errors.js';
+import type { FanOut } from '../../stdio/broadcast/broadcast.js';
+import type { Patience } from '../../stdio/broadcast/subscriber.js';
+
+/** A disk may be slow for a moment. A record that takes nothing at all must not be felt by those who read. */
+const forRecord: Patience = { holdMs: 1000, isForProgress: true, graceMs: undefined };
+
+/** Of what it has missed, the last is there still. */
+const keptBytes = 128 * 1024;
+
+export interface RecordFollower {
+  /** Bytes that the end has not yet; none once it was let go of. */
+  readonly behindBytes: number;
+  close(): void;
+}
+
+/** From now on `end`, which is an outlet's and is taken over, gets the output. It must be let go of before the outlet is. */
+export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): RecordFollower {
+  check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
+  let hasEnded = false;
+  const follower = fanOut.follow({
+    sink: end,
+    greeting: { bytes: new Uint8Array() },
+    back: 0,
+    patience: forRecord,
+    onSkipped(bytes) {
+      const recent = fanOut.recent(keptBytes);
+      const lines = recent.subarray(recent.indexOf(0x0a) + 1);
+      const missed = bytes - lines.length;
+      const notice = Buffer.from(`\n[termshim: ${missed} bytes of output came too fast for this log]\n`);
+      return { bytes: Buffer.concat([notice, lines]) };
+    },
+    onEnd(reason) {
+      hasEnded = true;
+      if (reason instanceof Error) onFault(reason);
+    },
+  });
+  return {
+    get behindBytes() {
+      return hasEnded ? 0 : (follower?.behindBytes ?? 0);
+    },
+    close() {
+      hasEnded = true;
+      follower?.close();
+    },
+  };
+}
+
+/** Settles when all of them have what was written until now, or a little more. */
+export async function followed(followers: readonly RecordFollower[]): Promise<void> {
+  while (followers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
+}
+
+/** A record is written as fast as the disk takes it: it is behind only for moments. */
+const pollMs = 10;

@@ -1,0 +1,101 @@
+/**
+ * The stdio of a process without a terminal: pipes to the runtime, FIFOs to whoever is attached. What keeps its output is
+ * given to the runtime as it is, unless there is a log beside it.
+ */
+import { FifoReader } from '../../os/fifo.js';
+import type { OwnedFd } from '../../os/owned-fd.js';
+import { type ChildEnd, copyPipes } from '../../stdio/copy/copy-pipes.js';
+import type { OutputStream } from '../../stdio/log-target/log-target.js';
+import { outletSink, type Sink } from '../../stdio/copy/sink.js';
+import { drain, ended } from './drain.js';
+import { followOutput } from './follow-output.js';
+import { openSink } from './open-sink.js';
+import { openOutlets, recordTimeoutMs } from './log-targets.js';
+import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
+
+export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
+  const { noReader, owner, log } = stdio;
+  const { onFault, signal, drainTimeoutMs } = limits;
+  const opened: { close(): void }[] = [];
+  const keep = <T extends { close(): void }>(stream: T): T => {
+    opened.push(stream);
+    return stream;
+  };
+  const { isOne, copied, given } = waysOf(stdio);
+  try {
+    const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
+    if (stdio.holdStdin) stdin?.hold();
+    const targets = [stdio.stdout, stdio.stderr, log];
+    const outlets = keep(await openOutlets(targets, log === undefined, { owner, signal, onFault }));
+    const endOf = (stream: OutputStream): OwnedFd | undefined => outlets.find(stdio[stream])?.[stream];
+    const sinkOf = async (stream: OutputStream): Promise<Sink | undefined> => {
+      const target = stdio[stream];
+      if (!copied.includes(stream)) return undefined;
+      if (target?.kind === 'fifo') return keep(await openSink(target, noReader, limits));
+      const outlet = outlets.find(target);
+      return outlet && outletSink(outlet[stream], outlet);
+    };
+    const sinks = { stdout: await sinkOf('stdout'), stderr: await sinkOf('stderr') };
+    const copy = keep(copyPipes({ stdin, ...sinks, owner, drainTimeoutMs: 0 }));
+    copy.done.catch(() => {});
+    const record = copied.length > 0 ? outlets.find(log) : undefined;
+    const followers = copied.flatMap((stream) => {
+      const fanOut = copy.fanOut(stream);
+      return !record || !fanOut ? [] : [keep(followOutput(fanOut, record[stream], onFault))];
+    });
+    const [theirIn, theirOut, theirErr] = copy.childEnds;
+    const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
+      given.includes(stream) ? (endOf(stream)?.fd ?? 'ignore') : copiedEnd;
+    const toProcess = [
+      theirIn,
+      toInherit('stdout', theirOut),
+      isOne ? theirOut : toInherit('stderr', theirErr),
+    ] as const;
+    return {
+      make: (command) => command({ stdio: toProcess, signal }),
+      async connect() {
+        outlets.started(copied.flatMap((stream) => [endOf(stream), record?.[stream]]));
+        copy.started();
+      },
+      resize() {},
+      closeStdin: () => stdin?.release(),
+      reopenLogs: () => outlets.reopen(),
+      async drain() {
+        copy.processEnded();
+        const timeoutMs = drainTimeoutMs || recordTimeoutMs;
+        const isForReaders = copied.every((stream) => stdio[stream]?.kind === 'fifo');
+        const passedOn = drain(copy, isForReaders ? drainTimeoutMs : timeoutMs);
+        await outlets.drain(passedOn, followers, timeoutMs);
+      },
+      ended: (timeoutMs) => ended(copy, outlets, timeoutMs),
+      close() {
+        copy.abandon();
+        for (const follower of followers) follower.close();
+        outlets.close();
+      },
+    };
+  } catch (error) {
+    for (const stream of opened.toReversed()) stream.close();
+    throw error;
+  }
+}
+
+interface Ways {
+  /** Both outputs are the same FIFO. One pipe for both keeps the order, and no FIFO takes our other end of it for a reader. */
+  isOne: boolean;
+  /** The outputs that go through us. */
+  copied: readonly OutputStream[];
+  /** Those that the process has as they are. */
+  given: readonly OutputStream[];
+}
+
+function waysOf(stdio: PipeStdio): Ways {
+  const { stdout, stderr, log } = stdio;
+  const isOne = stdout?.kind === 'fifo' && stderr?.kind === 'fifo' && stdout.path === stderr.path;
+  const wanted = (isOne ? (['stdout'] as const) : streams).filter((stream) => stdio[stream] !== undefined);
+  const isCopied = (stream: OutputStream): boolean =>
+    stdio[stream]?.kind === 'fifo' || (log !== undefined && stdio[stream] !== log);
+  return { isOne, copied: wanted.filter(isCopied), given: wanted.filter((stream) => !isCopied(stream)) };
+}
+
+const streams: readonly OutputStream[] = ['stdout', 'stderr'];

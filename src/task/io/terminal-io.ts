@@ -1,0 +1,182 @@
+/** The stdio of a process with a terminal: a console that the runtime delivers, between two FIFOs. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Console, Size } from '../../os/console.js';
+import { ConsoleSocket, type ReceiveOptions } from '../../os/console-socket.js';
+import { TermshimError } from '../../errors/errors.js';
+import { FifoReader } from '../../os/fifo.js';
+import { together } from '../../async/acquire-both.js';
+import { type ConsoleCopy, copyConsole } from '../../stdio/copy/copy-console.js';
+import type { Outlet } from '../../stdio/log-target/log-target.js';
+import { outletSink, type Sink } from '../../stdio/copy/sink.js';
+import { drain, ended } from './drain.js';
+import { followOutput, type RecordFollower } from './follow-output.js';
+import { openSink } from './open-sink.js';
+import { openOutlets, recordTimeoutMs } from './log-targets.js';
+import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
+
+export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
+  const { log } = stdio;
+  const { onFault, drainTimeoutMs } = limits;
+  const stdin = openStdin(stdio);
+  // What keeps output is there before the runtime begins.
+  const outlets = await openOutlets([stdio.stdout, log], false, {
+    owner: undefined,
+    signal: limits.signal,
+    onFault,
+  }).catch((error: unknown) => {
+    stdin?.close();
+    throw error;
+  });
+  const [outlet, record] = [outlets.find(stdio.stdout), outlets.find(log)];
+  let { size } = stdio;
+  let console: Console | undefined;
+  let copy: ConsoleCopy | undefined;
+  let follower: RecordFollower | undefined;
+  let terminal: TerminalSession | undefined;
+  // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
+  const closing = new AbortController();
+  const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
+  const opening = openStdout(stdio, outlet, { ...limits, signal });
+  opening.catch(() => {});
+  return {
+    get terminal() {
+      return terminal;
+    },
+    async make(command) {
+      // At once: crun does not wait with an exec process until the runtime's command has ended.
+      console = await receiveFrom(command, limits, (it) => it.resize(size ?? sizeOr(it, usualSize)));
+    },
+    async connect() {
+      if (console === undefined) return;
+      console.resize(size ?? sizeOr(console, usualSize));
+      const stdout = await opening;
+      outlets.started([outlet?.stdout, record?.stdout]);
+      const { stdinEnd } = stdio;
+      copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
+      copy.done.catch(() => {});
+      if (record !== undefined) follower = followOutput(copy.fanOut, record.stdout, onFault);
+      terminal = sessionOf(console, copy);
+      // Whoever comes is shown what has been, since there was nobody else to see it.
+      if (stdio.stdout?.kind !== 'fifo') void copy.fanOut;
+    },
+    resize(wanted) {
+      size = wanted;
+      if (console?.isOpen) console.resize(wanted);
+    },
+    closeStdin: () => stdin?.release(),
+    reopenLogs: () => outlets.reopen(),
+    async drain() {
+      if (copy === undefined) return;
+      copy.processEnded();
+      const timeoutMs = drainTimeoutMs || recordTimeoutMs;
+      const passedOn = drain(copy, outlet === undefined ? drainTimeoutMs : timeoutMs);
+      await outlets.drain(passedOn, follower === undefined ? [] : [follower], timeoutMs);
+    },
+    async ended(timeoutMs) {
+      if (copy !== undefined) await ended(copy, outlets, timeoutMs);
+    },
+    close() {
+      closing.abort();
+      if (copy === undefined) void closeWhenOpen(opening);
+      if (copy === undefined) console?.close();
+      copy?.abandon();
+      follower?.close();
+      stdin?.close();
+      outlets.close();
+    },
+  };
+}
+
+async function openStdout({ stdout, noReader }: TerminalStdio, outlet: Outlet | undefined, limits: IoLimits) {
+  if (outlet !== undefined) return outletSink(outlet.stdout, outlet);
+  return await openSink(stdout?.kind === 'fifo' ? stdout : undefined, noReader, limits);
+}
+
+function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
+  let { size } = console;
+  return {
+    ttyName: console.name,
+    get size() {
+      if (console.isOpen) ({ size } = console);
+      return size;
+    },
+    get stdinBytes() {
+      return copy.stdinBytes;
+    },
+    get stdoutBytes() {
+      return copy.stdoutBytes;
+    },
+    get waitingMs() {
+      return copy.waitingSince === undefined ? undefined : performance.now() - copy.waitingSince;
+    },
+    get fanOut() {
+      return copy.fanOut;
+    },
+    addInput: (options) => copy.addInput(options),
+    observeInput: (onInput) => copy.observeInput(onInput),
+  };
+}
+
+function openStdin({ stdin: path, holdStdin }: TerminalStdio): FifoReader | undefined {
+  const stdin = path === undefined ? undefined : FifoReader.open(path);
+  try {
+    if (holdStdin) stdin?.hold();
+    return stdin;
+  } catch (error) {
+    stdin?.close();
+    throw error;
+  }
+}
+
+async function closeWhenOpen(opening: Promise<Sink>): Promise<void> {
+  const sink = await opening.catch(() => undefined);
+  sink?.close();
+}
+
+/** What terminals have always had. Without a size many programs draw nothing, or divide by zero. */
+const usualSize: Size = { columns: 80, rows: 24 };
+
+/** A runtime leaves the size 0x0 where the bundle has none. */
+function sizeOr(console: Console, otherwise: Size): Size {
+  const { columns, rows } = console.size;
+  return columns > 0 && rows > 0 ? { columns, rows } : otherwise;
+}
+
+async function receiveFrom(
+  command: (given: GivenIo) => Promise<void>,
+  limits: IoLimits,
+  onConsole: (console: Console) => void,
+): Promise<Console> {
+  using socket = ConsoleSocket.listen();
+  const created = new AbortController();
+  const [console] = await together(
+    limits.signal,
+    async (signal) => {
+      const received = await receiveConsole(socket, { timeoutMs: limits.connectTimeoutMs, signal }, created.signal);
+      onConsole(received);
+      return received;
+    },
+    async (signal) => {
+      await command({ consoleSocket: socket.path, signal }).finally(() => created.abort());
+      return nothingToClose;
+    },
+  );
+  return console;
+}
+
+/**
+ * A runtime that fails may drop its connection before it has said why (crun does): what came amiss at the socket is told
+ * only when the runtime has ended, or has not for a second.
+ */
+async function receiveConsole(socket: ConsoleSocket, options: ReceiveOptions, created: AbortSignal): Promise<Console> {
+  try {
+    return await socket.receive(options);
+  } catch (error) {
+    if (error instanceof TermshimError && error.code === 'ERR_CONSOLE_MESSAGE' && !created.aborted) {
+      await delay(1000, undefined, { signal: created }).catch(() => {});
+    }
+    throw error;
+  }
+}
+
+const nothingToClose = { close: (): void => {} };

@@ -1,0 +1,93 @@
+/**
+ * Joins our own stdin, stdout and stderr to the FIFOs of a process: keys go in, output comes out as it is.
+ */
+import { isatty } from 'node:tty';
+import { TermshimError } from '../errors/errors.js';
+import type { FifoReader } from '../os/fifo.js';
+import { enterRawMode, openHostStream } from '../os/host-terminal.js';
+import { copyStream, type CopyStreamOptions } from '../stdio/copy/copy-stream.js';
+import { type HostInput, copyHostInput } from './host-input.js';
+import { copyToTerminal } from './output.js';
+
+export interface AttachOptions {
+  /** Without one our stdin is left alone, and so are the modes of the terminal. */
+  input: HostInput | undefined;
+  /** Whether each key goes to the process as it is: a terminal at our stdin is in raw mode until we leave. */
+  isRaw: boolean;
+  /** The process's outputs, each with the number of ours. */
+  outputs: readonly { from: FifoReader; to: 1 | 2 }[];
+  /** Nobody reads one of ours any more: what it came from is whoever's this is now. Without it that is closed. */
+  onBroken?: ((from: FifoReader) => void) | undefined;
+}
+
+/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads our output. */
+export type AttachmentEnd = 'ended' | 'detached' | 'broken';
+
+export interface Attachment {
+  /**
+   * Settles when all output was written here, when nobody reads it any more, or when somebody wants to leave. The
+   * terminal is restored and everything closed by then. Rejects if our output fails, a full disk for one.
+   */
+  readonly done: Promise<AttachmentEnd>;
+  /** Whether one of our outputs takes no more now. */
+  readonly isBlocked: boolean;
+  /** Stops at once, restores the terminal and closes everything. Idempotent; `done` does not settle for it. */
+  close(): void;
+}
+
+/** Starts to copy both ways. Takes over the FIFOs. */
+export function attach({ input, isRaw, outputs, onBroken = (from) => from.close() }: AttachOptions): Attachment {
+  let detach: (end: 'detached') => void;
+  const detached = new Promise<'detached'>((resolve) => {
+    detach = resolve;
+  });
+  const copies = outputs.map((output) => copyOutput(output, { isRaw, onBroken }));
+  const restore = isRaw ? enterRawMode() : undefined;
+  const stopInput = input && copyHostInput(input, () => detach('detached'));
+  const close = (): void => {
+    for (const copy of copies) copy.close();
+    stopInput?.();
+    restore?.();
+  };
+  const ends = Promise.all(copies.map(({ done }) => done));
+  const ended = ends.then((all) => (all.every((end) => end === 'broken') ? 'broken' : 'ended'));
+  return {
+    done: Promise.race([detached, ended]).finally(close),
+    get isBlocked() {
+      return copies.some((copy) => copy.isBlocked());
+    },
+    close,
+  };
+}
+
+/** Whoever reads our output may leave early. */
+function copyOutput(
+  { from, to }: AttachOptions['outputs'][number],
+  { isRaw, onBroken }: { isRaw: boolean; onBroken: (from: FifoReader) => void },
+): { done: Promise<'ended' | 'broken'>; isBlocked(): boolean; close(): void } {
+  const stream = openHostStream(to);
+  let settle: (end: 'end' | 'broken' | Error) => void;
+  const options: CopyStreamOptions = { source: from.fd, sink: stream.fd, onEnd: (end) => settle(end) };
+  const copying = isatty(to) ? copyToTerminal({ ...options, isOurs: isRaw }) : copyStream(options);
+  let isGivenAway = false;
+  const close = (): void => {
+    copying.close();
+    if (!isGivenAway) from.close();
+    stream.close();
+  };
+  const done = new Promise<'ended' | 'broken'>((resolve, reject) => {
+    settle = (end) => {
+      isGivenAway = end !== 'end';
+      close();
+      if (end instanceof Error && !isHangup(end)) reject(end);
+      else resolve(end === 'end' ? 'ended' : 'broken');
+      if (isGivenAway) onBroken(from);
+    };
+  });
+  return { done, isBlocked: () => copying.isBlocked, close };
+}
+
+/** A terminal that was closed. */
+function isHangup(error: Error): boolean {
+  return error instanceof TermshimError && error.errno === 'EIO';
+}

@@ -1,0 +1,88 @@
+/*
+ * Two things are acquired at a time: a console from the runtime and a reader of stdout. If one fails, the other may
+ * still be waiting, or have come in the very moment; it must be stopped or closed, and the first error be told. Both
+ * are played by promises here, since only their order matters.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { together } from '../../src/async/acquire-both.js';
+
+interface Thing {
+  isClosed: boolean;
+  close(): void;
+}
+
+function thing(): Thing {
+  return {
+    isClosed: false,
+    close() {
+      this.isClosed = true;
+    },
+  };
+}
+
+/** Waits for the signal and fails with its reason, as everything of ours does that can be aborted. */
+async function untilAborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
+}
+
+describe('together', () => {
+  test('both come: neither is closed, the order is kept', async () => {
+    const [a, b] = [thing(), thing()];
+    const slow = async (): Promise<Thing> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return a;
+    };
+    assert.deepEqual(await together(undefined, slow, async () => b), [a, b]);
+    assert.deepEqual([a.isClosed, b.isClosed], [false, false]);
+  });
+
+  test('one fails: the other is aborted, and the first error is told', async () => {
+    const failure = new Error('runc failed');
+    const fail = (): Promise<never> => Promise.reject(failure);
+    await assert.rejects(together(undefined, fail, untilAborted), (error) => error === failure);
+    await assert.rejects(together(undefined, untilAborted, fail), (error) => error === failure);
+  });
+
+  test('one fails: what the other acquired, before or after, is closed', async () => {
+    const failure = new Error('runc failed');
+    const [early, late] = [thing(), thing()];
+    const failLater = async (): Promise<never> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      throw failure;
+    };
+    const comeAnyway = async (signal: AbortSignal): Promise<Thing> => {
+      await untilAborted(signal).catch(() => {});
+      return late;
+    };
+    await assert.rejects(
+      together(undefined, async () => early, failLater),
+      (error) => error === failure,
+    );
+    await assert.rejects(together(undefined, comeAnyway, failLater), (error) => error === failure);
+    assert.deepEqual([early.isClosed, late.isClosed], [true, true]);
+  });
+
+  test('both fail: the first error is told', async () => {
+    const [first, second] = [new Error('first'), new Error('second')];
+    const failSecond = async (): Promise<never> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      throw second;
+    };
+    await assert.rejects(
+      together(undefined, failSecond, () => Promise.reject(first)),
+      (error) => error === first,
+    );
+  });
+
+  test('the signal aborts both, before and while they wait', async () => {
+    const reason = new Error('enough');
+    await assert.rejects(together(AbortSignal.abort(reason), untilAborted, untilAborted), (error) => error === reason);
+    const aborting = new AbortController();
+    const waiting = together(aborting.signal, untilAborted, untilAborted);
+    aborting.abort(reason);
+    await assert.rejects(waiting, (error) => error === reason);
+  });
+});

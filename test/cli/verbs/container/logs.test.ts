@@ -1,0 +1,276 @@
+/*
+ * `termshim logs` as a user types it: of a file, and of a container whose daemon the test plays. What a process wrote must
+ * come out as it was, on the stream that it wrote to; the command must end when its reader, its user or the container does,
+ * and not before all was shown.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, closeSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, test } from 'node:test';
+import { endedSession, placeWithoutDaemon, serveFakeDaemon, session } from '../../../helpers/e2e/fake-daemon.js';
+import { openDescriptors } from '../../../helpers/base/descriptors.js';
+import type { Scope } from '../../../helpers/base/leak-free.js';
+import { criEntry, jsonEntry, timeOfEntry } from '../../../helpers/log/log-lines.js';
+import { temporaryDirectory } from '../../../helpers/base/temporary-directory.js';
+import { startTermshim, termshim, termshimProgram } from '../../../helpers/e2e/termshim.js';
+import { waitFor, within } from '../../../helpers/base/wait-for.js';
+import { WrittenLog } from '../../../helpers/log/written-log.js';
+
+function newLog(scope: Scope): WrittenLog {
+  return new WrittenLog(join(temporaryDirectory(scope), 'web.log'));
+}
+
+function shows(stdout: string, stderr = '') {
+  return { stdout, stderr, status: 0 };
+}
+
+/** Follows until the end of the test, or of the log. */
+function follow(scope: Scope, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  const child = startTermshim(['logs', '--follow', ...args], { env });
+  scope.after(() => child.kill('SIGKILL'));
+  const shown = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.on('data', (data: Buffer) => (shown[name] += String(data)));
+  const has = (lines: number) => waitFor(() => shown.stdout.split('\n').length > lines, `${lines} lines`);
+  return { child, shown, has };
+}
+
+describe('logs of a file', () => {
+  test('has each stream where it belongs, and no line end that was not there', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('one\r\n') + jsonEntry('oops\n', { stream: 'stderr' }) + jsonEntry('no line end'));
+    assert.deepEqual(await termshim(['logs', log.path]), shows('one\r\nno line end', 'oops\n'));
+  });
+
+  test('has the order of the log where both are one', async (t) => {
+    const log = newLog(t);
+    const expected = Array.from({ length: 2000 }, (_, n) => `${n}\n`);
+    log.append(expected.map((it, n) => jsonEntry(it, { stream: n % 3 === 0 ? 'stderr' : 'stdout' })).join(''));
+    const path = join(temporaryDirectory(t), 'both');
+    const both = openSync(path, 'a');
+    await termshim(['logs', log.path], { stdio: ['ignore', both, both] });
+    closeSync(both);
+    assert.equal(readFileSync(path, 'utf8'), expected.join(''));
+  });
+
+  test('has any bytes', async (t) => {
+    const log = newLog(t);
+    const bytes = Buffer.from(Array.from({ length: 1024 }, (_, n) => n % 256).filter((byte) => byte !== 10));
+    log.append(Buffer.concat([Buffer.from(`${timeOfEntry(1)} stdout F `), bytes, Buffer.from('\n')]));
+    const child = startTermshim(['logs', log.path]);
+    const shown: Buffer[] = [];
+    child.stdout?.on('data', (data: Buffer) => shown.push(data));
+    await once(child, 'close');
+    assert.deepEqual(Buffer.concat(shown), Buffer.concat([bytes, Buffer.from('\n')]));
+  });
+
+  test('--tail has the last lines, --since those that are new, --timestamps when they were written', async (t) => {
+    const log = newLog(t);
+    for (let n = 1; n <= 9; n++) {
+      log.append(criEntry(`${n}\n`, { time: timeOfEntry(n) }));
+      if (n % 4 === 0) log.rotate();
+    }
+    assert.deepEqual(await termshim(['logs', '--tail', '2', log.path]), shows('8\n9\n'));
+    assert.deepEqual(await termshim(['logs', '--tail=all', log.path]), shows('1\n2\n3\n4\n5\n6\n7\n8\n9\n'));
+    assert.deepEqual(await termshim(['logs', '--since', timeOfEntry(8), log.path]), shows('8\n9\n'));
+    const stamped = `${timeOfEntry(8)} 8\n${timeOfEntry(9)} 9\n`;
+    assert.deepEqual(await termshim(['logs', '--timestamps', '--tail', '2', log.path]), shows(stamped));
+    log.append(jsonEntry('new\n', { time: new Date().toISOString() }));
+    assert.deepEqual(await termshim(['logs', '--since', '10m', log.path]), shows('new\n'));
+  });
+
+  test('has one time for a line, however many parts it has', async (t) => {
+    const log = newLog(t);
+    const time = timeOfEntry(1);
+    const options = { time };
+    log.append(
+      criEntry('a', options) +
+        criEntry('x\n', { time, stream: 'stderr' }) +
+        criEntry('b\n', options) +
+        criEntry('c', options),
+    );
+    const expected = shows(`${time} ab\n${time} c`, `${time} x\n`);
+    assert.deepEqual(await termshim(['logs', '--timestamps', log.path]), expected);
+  });
+
+  test('is a name without a slash too, if the file is there', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('one\n'));
+    const cwd = join(log.path, '..');
+    assert.deepEqual(await termshim(['logs', 'web.log'], { cwd }), shows('one\n'));
+  });
+
+  test('says how much of it is broken', async (t) => {
+    const log = newLog(t);
+    log.append(`${jsonEntry('one\n')}what\n${jsonEntry('two\n')}is\nthis\n`);
+    const words = `termshim: lines of ${log.path} left out, as they are no entries of a log: 3\n`;
+    assert.deepEqual(await termshim(['logs', log.path]), shows('one\ntwo\n', words));
+  });
+
+  test('that is a plain file is told, with status 1', async (t) => {
+    const log = newLog(t);
+    log.append('one\ntwo\n');
+    const words = `termshim: ${log.path} is no log but a plain file: \`cat\` and \`tail -f\` show it [ERR_LOG_NOT_FOUND]\n`;
+    assert.deepEqual(await termshim(['logs', log.path]), { stdout: '', stderr: words, status: 1 });
+    assert.deepEqual((await termshim(['logs', '--since', '10m', log.path])).status, 0);
+  });
+
+  test('ends without a word when its reader has enough', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('one\n').repeat(100_000));
+    const shell = spawn('bash', [
+      '-c',
+      '"$@" | head -n1; echo "${PIPESTATUS[*]}"',
+      '-',
+      termshimProgram,
+      'logs',
+      log.path,
+    ]);
+    const [stdout, stderr] = await Promise.all([text(shell.stdout), text(shell.stderr)]);
+    assert.deepEqual({ stdout, stderr }, { stdout: 'one\n141 0\n', stderr: '' });
+  });
+
+  test('waits for a reader that is slow', async (t) => {
+    const log = newLog(t);
+    const line = `${'x'.repeat(1000)}\n`;
+    log.append(jsonEntry(line).repeat(20_000));
+    const child = startTermshim(['logs', log.path]);
+    t.after(() => child.kill('SIGKILL'));
+    await once(child.stdout as NodeJS.ReadableStream, 'readable');
+    const memory = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    // What it holds back it would have in memory.
+    await waitFor(() => /^State:\s+S/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')), 'it to wait');
+    assert.ok(memory() < 150_000, `${memory()} KiB`);
+    let bytes = 0;
+    child.stdout?.on('data', (data: Buffer) => (bytes += data.length));
+    assert.deepEqual(await once(child, 'close'), [0, null]);
+    assert.equal(bytes, 20_000 * line.length);
+  });
+
+  test('of which there is none is one line, with status 1', async (t) => {
+    const { env } = placeWithoutDaemon(t);
+    const stderr = 'termshim: there is no log at ./none [ERR_LOG_NOT_FOUND]\n';
+    assert.deepEqual(await termshim(['logs', './none'], { env }), { stdout: '', stderr, status: 1 });
+  });
+
+  for (const option of ['--tail=x', '--tail=-1', '--since=tomorrow', '--since=']) {
+    test(`refuses ${option}`, async () => {
+      const { stderr, status } = await termshim(['logs', option, 'web']);
+      assert.match(stderr, /^error: option .* is invalid\. (It is a number of lines|A time is)\b/);
+      assert.equal(status, 2);
+    });
+  }
+});
+
+describe('logs --follow of a file', () => {
+  test('goes on, through a rotation, until ^C', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('1\n'));
+    const { child, shown, has } = follow(t, [log.path]);
+    await has(1);
+    log.append(jsonEntry('2\n'));
+    renameSync(log.path, `${log.path}.1`);
+    writeFileSync(log.path, jsonEntry('3\n') + jsonEntry('e\n', { stream: 'stderr' }));
+    await has(3);
+    await waitFor(() => shown.stderr !== '', 'the other stream');
+    assert.deepEqual(shown, { stdout: '1\n2\n3\n', stderr: 'e\n' });
+    const own = openDescriptors(child.pid).filter((it) => it.includes('web.log'));
+    assert.equal(own.length, 1, own.join());
+    child.kill('SIGINT');
+    assert.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
+  });
+
+  test('ends when its reader does, though nothing more is written', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('starting\n') + jsonEntry('ready\n'));
+    const words = [
+      '-c',
+      '"$@" | grep -m1 ready; echo "${PIPESTATUS[*]}"',
+      '-',
+      termshimProgram,
+      'logs',
+      '-f',
+      log.path,
+    ];
+    const shell = spawn('bash', words);
+    t.after(() => shell.kill('SIGKILL'));
+    const [stdout, stderr] = await within(Promise.all([text(shell.stdout), text(shell.stderr)]), 'the end');
+    assert.deepEqual({ stdout, stderr }, { stdout: 'ready\n141 0\n', stderr: '' });
+  });
+});
+
+describe('logs of a container', () => {
+  test('is that of the file that the daemon names', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('one\n'));
+    const web = session('web', { log: log.path });
+    const daemon = serveFakeDaemon(t, { list: [web], sessions: { inspect: () => ({ session: web, clients: [] }) } });
+    assert.deepEqual(await termshim(['logs', 'we'], { env: daemon.env }), shows('one\n'));
+    assert.deepEqual(daemon.calls, [['Inspect', { id: 'web', execId: '' }]]);
+  });
+
+  test('without a log says how to get one', async (t) => {
+    const web = session('web');
+    const { env } = serveFakeDaemon(t, { list: [web], sessions: { inspect: () => ({ session: web, clients: [] }) } });
+    const stderr = 'termshim: web has no log; `termshim run --log json-file` gives it one [ERR_LOG_NOT_FOUND]\n';
+    assert.deepEqual(await termshim(['logs', 'web'], { env }), { stdout: '', stderr, status: 1 });
+  });
+
+  test('without a daemon says so', async (t) => {
+    const { env } = placeWithoutDaemon(t);
+    const { stderr, status } = await termshim(['logs', 'web'], { env });
+    assert.match(stderr, /^termshim: no daemon runs.*\[ERR_NO_DAEMON\]\n$/);
+    assert.equal(status, 1);
+  });
+
+  test('is followed until the container has ended, and all was shown', async (t) => {
+    const log = newLog(t);
+    let end: () => void = () => {};
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const web = session('web', { log: log.path });
+    const wait = async () => {
+      await ended;
+      return { exitStatus: 3, exitedAt: undefined };
+    };
+    const inspect = () => ({ session: web, clients: [] });
+    const { env } = serveFakeDaemon(t, { list: [web], sessions: { inspect }, task: { wait } });
+    const { child, shown, has } = follow(t, ['web'], env);
+    log.append(jsonEntry('1\n'));
+    await has(1);
+    log.append(jsonEntry('2\n'));
+    log.rotate();
+    log.append(jsonEntry('3\n'));
+    end();
+    assert.deepEqual(await once(child, 'close'), [0, null]);
+    assert.deepEqual(shown, { stdout: '1\n2\n3\n', stderr: '' });
+  });
+
+  test('that has ended is shown, and no more is waited for', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('1\n'));
+    const web = endedSession('web', 1, { log: log.path });
+    const inspect = () => ({ session: web, clients: [] });
+    const wait = () => ({ exitStatus: 1, exitedAt: undefined });
+    const { env } = serveFakeDaemon(t, { list: [web], sessions: { inspect }, task: { wait } });
+    assert.deepEqual(await termshim(['logs', '-f', 'web'], { env }), shows('1\n'));
+  });
+
+  test('is shown as far as it goes when the daemon is killed, and that is said', async (t) => {
+    const log = newLog(t);
+    log.append(jsonEntry('1\n'));
+    const web = session('web', { log: log.path });
+    const inspect = () => ({ session: web, clients: [] });
+    const wait = () => new Promise<never>(() => {});
+    const daemon = serveFakeDaemon(t, { list: [web], sessions: { inspect }, task: { wait } });
+    const { child, shown, has } = follow(t, ['web'], daemon.env);
+    await has(1);
+    log.append(jsonEntry('2\n'));
+    daemon.kill();
+    assert.deepEqual(await once(child, 'close'), [1, null]);
+    assert.equal(shown.stdout, '1\n2\n');
+    assert.match(shown.stderr, /^termshim: the connection to .* is closed.* \[ERR_DAEMON_FAILED\]\n$/);
+  });
+});

@@ -1,0 +1,41 @@
+/*
+ * Output that nobody reads any more, behind a shim that reads its process on. What could break: nobody takes it, so the shim
+ * waits with a full FIFO, and its Delete with it; or the FIFO is closed too early, or never.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { dropOutput } from '../../../src/client/external-shim/drop-output.js';
+import { FifoReader, FifoWriter, createFifo } from '../../../src/os/fifo.js';
+import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { openDescriptors } from '../../helpers/base/descriptors.js';
+import { writeAll } from '../../helpers/copy/write-all.js';
+
+async function openFifo(scope: Scope) {
+  const path = join(temporaryDirectory(scope), 'out');
+  createFifo(path);
+  const reader = FifoReader.open(path);
+  const writer = await FifoWriter.open(path, { timeoutMs: 5000 });
+  scope.after(() => writer.close());
+  const isRead = (): boolean => openDescriptors().filter((it) => it.endsWith(path)).length > 1;
+  return { reader, writer, isRead };
+}
+
+leakTest('it is taken however much it is, and closed at its end', async (scope) => {
+  const { reader, writer, isRead } = await openFifo(scope);
+  dropOutput(reader);
+  // As a shim does: many times what a FIFO holds.
+  await within(writeAll(writer.fd, Buffer.alloc(4 * 1024 * 1024)), 'all to be taken');
+  assert.ok(isRead());
+  writer.close();
+  await waitFor(() => !isRead(), 'the end');
+});
+
+leakTest('it is closed when it is disposed of, at any time and again', async (scope) => {
+  const { reader, isRead } = await openFifo(scope);
+  const dropped = dropOutput(reader);
+  dropped[Symbol.dispose]();
+  assert.ok(!isRead());
+  dropped[Symbol.dispose]();
+});

@@ -1,0 +1,141 @@
+/*
+ * What a daemon does at its start with what killed processes have left. What could break: it ends containers of a daemon
+ * that lives; it removes a directory that its owner is just making, or that another daemon is sweeping; it ends nothing; it
+ * forgets what it could not end; it stops at a record that it cannot read. The owner is a real process that is killed, or is
+ * not.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { writeOwnRecord } from '../../../src/daemon/cleanup/user-daemon-record.js';
+import { sweep } from '../../../src/daemon/cleanup/cleanup.js';
+import { useRuntimeDirectory } from '../../helpers/copy/dialer.js';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { startFixture } from '../../helpers/base/fixture.js';
+
+interface Stage {
+  /** The runtime directory. */
+  base: string;
+  /** The private directory of a process that lives. */
+  directory: string;
+  owner: ChildProcess;
+  /** The commands that the runtime got. */
+  calls: () => string[];
+  record: () => void;
+  kill: () => Promise<void>;
+}
+
+/** A process with a private directory of that kind, and a runtime that answers as told. */
+async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promise<Stage> {
+  const top = useRuntimeDirectory(t);
+  const owner = startFixture('os/owner-of-a-directory', [prefix]);
+  t.after(() => owner.kill('SIGKILL'));
+  const [line] = (await once(createInterface({ input: owner.stdout as NodeJS.ReadableStream }), 'line')) as [string];
+  const calls = join(top, 'calls');
+  writeFileSync(calls, '');
+  const state = JSON.stringify({ ociVersion: '1', id: 'demo', status: 'running', pid: 7, bundle: '/bundle' });
+  const cases = `case " $* " in *" state "*) echo '${state}';; *" delete "*) echo delete >>${calls}; ${deleting};; esac`;
+  const runtime = writeProgram({ path: (name) => join(top, name) }, 'runtime', cases);
+  return {
+    base: join(top, 'termshim'),
+    directory: line,
+    owner,
+    calls: () => readFileSync(calls, 'utf8').split('\n').slice(0, -1),
+    record() {
+      writeOwnRecord(line, { id: 'demo', bundle: '/bundle', runtime: [runtime] });
+      writeFileSync(join(line, 'init.pid'), '7');
+    },
+    async kill() {
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+    },
+  };
+}
+
+async function swept(): Promise<{ ids: string[]; faults: string[] }> {
+  const [ids, faults]: [string[], string[]] = [[], []];
+  await sweep({ onSwept: (id) => ids.push(id), onFault: (error) => faults.push(error.message) });
+  return { ids, faults };
+}
+
+const nothing = { ids: [], faults: [] };
+
+for (const prefix of ['exec', 'pty', 'runtime', 'attach', 'web', 'container']) {
+  test(`${prefix}: a directory is its owner's while that lives, and gone once it was killed`, async (t) => {
+    const { base, directory, kill } = await open(t, prefix);
+    writeFileSync(join(directory, 'process.json'), '{"env":["SECRET=1"]}');
+    assert.deepEqual(await swept(), nothing);
+    assert.ok(existsSync(join(directory, 'process.json')));
+    await kill();
+    assert.deepEqual(await swept(), nothing);
+    assert.deepEqual(readdirSync(base), []);
+  });
+}
+
+test('a daemon that lives keeps its containers, and of one that was killed they are ended', async (t) => {
+  const { base, directory, calls, record, kill } = await open(t, 'container');
+  record();
+  assert.deepEqual(await swept(), nothing);
+  assert.deepEqual(calls(), []);
+  assert.ok(existsSync(directory));
+  await kill();
+  assert.deepEqual(await swept(), { ids: ['demo'], faults: [] });
+  assert.deepEqual(calls(), ['delete']);
+  assert.deepEqual(readdirSync(base), []);
+});
+
+test('what could not be ended is told, and stays for the next daemon', async (t) => {
+  const { directory, record, kill } = await open(t, 'container', 'echo busy >&2; exit 1');
+  record();
+  await kill();
+  for (const daemon of ['first', 'second']) {
+    const { ids, faults } = await swept();
+    assert.deepEqual(ids, [], daemon);
+    assert.match(faults.join('\n'), /^runtime delete failed: busy$/, daemon);
+    assert.ok(existsSync(directory), daemon);
+  }
+});
+
+test('a record that nobody can read is told, and keeps nobody else’s from being swept', async (t) => {
+  const { base, directory, kill } = await open(t, 'container');
+  const other = startFixture('os/owner-of-a-directory', ['exec']);
+  await once(other.stdout as NodeJS.ReadableStream, 'readable');
+  writeFileSync(join(directory, 'record.json'), '{');
+  await kill();
+  other.kill('SIGKILL');
+  await once(other, 'exit');
+  const { ids, faults } = await swept();
+  assert.deepEqual(ids, []);
+  assert.equal(faults.length, 1);
+  assert.match(faults[0] ?? '', /^cannot read .*record\.json: /);
+  assert.deepEqual(readdirSync(base), [directory.split('/').at(-2)]);
+});
+
+test('two daemons at once end a container once', async (t) => {
+  const { base, calls, record, kill } = await open(t, 'container', 'sleep 0.2');
+  record();
+  await kill();
+  const both = await Promise.all([swept(), swept()]);
+  assert.deepEqual(
+    both.flatMap(({ ids }) => ids),
+    ['demo'],
+  );
+  assert.deepEqual(calls(), ['delete']);
+  assert.deepEqual(readdirSync(base), []);
+});
+
+test('what is not a place is left alone: files of a daemon, a link, a directory of another program', async (t) => {
+  const { base, directory } = await open(t, 'exec');
+  const outside = join(base, '..', 'outside');
+  mkdirSync(outside);
+  for (const name of ['daemon.sock', 'daemon.log']) writeFileSync(join(base, name), '');
+  mkdirSync(join(base, 'shims'));
+  const before = readdirSync(base).toSorted();
+  assert.deepEqual(await swept(), nothing);
+  assert.deepEqual(readdirSync(base).toSorted(), before);
+  assert.ok(existsSync(dirname(directory)));
+});

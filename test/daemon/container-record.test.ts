@@ -1,0 +1,170 @@
+/**
+ * The record of a container stands in its bundle exactly as long as there is something to undo. One that goes too early,
+ * or that stays away, would have the launcher answer `delete` while a container is left; one that stays costs a start of
+ * Node each time. The hard case is a `delete` while Create is under way, for a client that gave up: here the runtime waits
+ * for the test in the middle of `create`.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { FifoReader } from '../../src/os/fifo.js';
+import { Code, RpcError } from '../../src/ttrpc/status.js';
+import { fakeRuntime, ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
+import { makeGate } from '../helpers/base/gate.js';
+import { missing } from '../helpers/base/requirement.js';
+import { type ShimDaemon, startShimDaemon } from '../helpers/shim/shim-daemon.js';
+import { assertKilledNow, callDelete } from '../helpers/shim/shim-delete.js';
+import { shimEnvironment } from '../helpers/shim/shim.js';
+import { openStage, type Stage } from '../helpers/e2e/stage.js';
+import { waitFor } from '../helpers/base/wait-for.js';
+
+const skip = missing('root');
+
+interface Bundle {
+  id: string;
+  path: string;
+  hasRecord(): boolean;
+  create(more?: object): ReturnType<ShimDaemon['task']['create']>;
+  /** `delete` as containerd calls it. Without Node it fails unless the launcher answers. */
+  delete(withNode: boolean): ReturnType<typeof callDelete>;
+}
+
+async function setUp(t: TestContext): Promise<{ stage: Stage; daemon: ShimDaemon }> {
+  const stage = openStage(t);
+  return { stage, daemon: await startShimDaemon(stage) };
+}
+
+/** Of a container that was announced, and whose output is read. */
+async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntimeProgram): Promise<Bundle> {
+  const id = stage.newId();
+  const path = await daemon.makeBundle(id, ['/bin/sh', '-c', 'exec sleep 1000']);
+  const reader = FifoReader.open(join(path, 'out'));
+  stage.after(() => reader.close());
+  await daemon.announce(id, path);
+  const words = [
+    '-namespace',
+    'test',
+    '-address',
+    '/none',
+    '-publish-binary',
+    '/bin/false',
+    '-id',
+    id,
+    '-bundle',
+    path,
+  ];
+  return {
+    id,
+    path,
+    hasRecord: () => existsSync(join(path, 'termshim.json')),
+    create: (more = {}) => daemon.task.create({ ...daemon.request(id, path, runtime), ...more }),
+    delete(withNode) {
+      const env = { ...stage.env, TERMSHIM_NODE: withNode ? shimEnvironment['TERMSHIM_NODE'] : '/nonexistent' };
+      return callDelete([...words, 'delete'], env);
+    },
+  };
+}
+
+/** A script for `delete`: that of the daemon fails. */
+/** Plainly and by force. */
+function onlyTheFirstFails(stage: Stage): string {
+  const mark = stage.path('mark');
+  return `[ -e ${mark} ] || { case " $* " in *" --force "*) touch ${mark};; esac; exit 1; }`;
+}
+
+const isCode = (code: Code) => (error: unknown) => error instanceof RpcError && error.code === code;
+
+test('it is there from Create to Delete, and `delete` needs no Node afterwards', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const bundle = await openBundle(stage, daemon);
+  assert.equal(bundle.hasRecord(), false);
+  const { pid } = await bundle.create();
+  assert.equal(bundle.hasRecord(), true);
+  await daemon.task.start({ id: bundle.id });
+  await daemon.task.kill({ id: bundle.id, signal: 9 });
+  await daemon.task.wait({ id: bundle.id });
+  assert.equal(bundle.hasRecord(), true);
+  await daemon.task.delete({ id: bundle.id });
+  assert.equal(bundle.hasRecord(), false);
+  const answer = await bundle.delete(false);
+  assertKilledNow(answer);
+  assert.equal(answer.response.pid, pid);
+});
+
+test('an announcement that comes to nothing is taken back without Node', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const bundle = await openBundle(stage, daemon);
+  const answer = await bundle.delete(false);
+  assertKilledNow(answer);
+  assert.equal(answer.response.pid, 0);
+});
+
+test('a Create that fails and is undone leaves none', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const refusing = fakeRuntime(stage, { create: 'exit 1' });
+  const bundle = await openBundle(stage, daemon, refusing);
+  await assert.rejects(bundle.create());
+  assert.equal(bundle.hasRecord(), false);
+  const rootfs = [{ type: 'nonesuch', source: 'none', target: '', options: [] }];
+  await assert.rejects(bundle.create({ rootfs }));
+  assert.equal(bundle.hasRecord(), false);
+  await bundle.delete(false);
+});
+
+test('a Create that fails and cannot be undone leaves one', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const runtime = fakeRuntime(stage, { create: 'kill -s SEGV $$', delete: onlyTheFirstFails(stage) });
+  const bundle = await openBundle(stage, daemon, runtime);
+  await assert.rejects(bundle.create());
+  assert.equal(bundle.hasRecord(), true);
+  assertKilledNow(await bundle.delete(true));
+});
+
+test('a `delete` while Create is under way ends it, and leaves nothing', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const gate = makeGate(t);
+  const creating = stage.path('creating');
+  const runtime = fakeRuntime(stage, { create: `touch ${creating}; ${gate.wait}` });
+  const bundle = await openBundle(stage, daemon, runtime);
+  const refused = assert.rejects(bundle.create(), isCode(Code.Aborted));
+  await waitFor(() => existsSync(creating), 'create to be under way');
+  assert.equal(bundle.hasRecord(), true);
+  assertKilledNow(await bundle.delete(true));
+  await refused;
+  assert.equal(bundle.hasRecord(), false);
+  assertKilledNow(await bundle.delete(false));
+});
+
+test('what that cannot undo is left to the next `delete`', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const gate = makeGate(t);
+  const creating = stage.path('creating');
+  const scripts = { create: `touch ${creating}; ${gate.wait}`, delete: onlyTheFirstFails(stage) };
+  const bundle = await openBundle(stage, daemon, fakeRuntime(stage, scripts));
+  const refused = assert.rejects(bundle.create(), isCode(Code.Aborted));
+  await waitFor(() => existsSync(creating), 'create to be under way');
+  await daemon.forget(bundle.id);
+  await refused;
+  assert.equal(bundle.hasRecord(), true);
+  assertKilledNow(await bundle.delete(true));
+});
+
+test('what Forget takes away has no record any more, and goes only once', { skip }, async (t) => {
+  const { stage, daemon } = await setUp(t);
+  const [bundle, other] = [await openBundle(stage, daemon), await openBundle(stage, daemon)];
+  const { pid } = await bundle.create();
+  await other.create();
+  const answers = await Promise.all([daemon.forget(bundle.id), daemon.forget(bundle.id)]);
+  assert.deepEqual(
+    answers.map((it) => ({ known: it.known, pid: it.pid })),
+    [
+      { known: true, pid },
+      { known: true, pid },
+    ],
+  );
+  assert.equal(bundle.hasRecord(), false);
+  assert.equal(other.hasRecord(), true);
+  assert.equal(readFileSync(join(other.path, 'termshim.json'), 'utf8').includes(ptyRuntimeProgram), true);
+  assert.equal((await daemon.forget(other.id)).known, true);
+});

@@ -1,0 +1,72 @@
+/*
+ * A pod's author who may set annotations must not run programs or write files as root by one. So each kind of URI is tried
+ * under each value of the variable, with the paths by which one leaves a directory.
+ */
+import assert from 'node:assert/strict';
+import { beforeEach, afterEach, test } from 'node:test';
+import { annotatedLog } from '../../../src/daemon/create/annotated-log.js';
+
+const variable = 'TERMSHIM_LOG_ANNOTATION';
+let before: string | undefined;
+
+beforeEach(() => {
+  before = process.env[variable];
+  delete process.env[variable];
+});
+
+afterEach(() => {
+  if (before === undefined) delete process.env[variable];
+  else process.env[variable] = before;
+});
+
+function specWith(uri: string) {
+  return { annotations: { 'io.termshim.log': uri } };
+}
+
+function isRefused(uri: string, reason: RegExp): void {
+  assert.throws(() => annotatedLog(specWith(uri), false), { code: 'ERR_ANNOTATION_REFUSED', message: reason }, uri);
+}
+
+const files = ['file:///logs/c', 'json-file:///logs/c?max-size=1k', 'cri:///logs/a/b/c', 'JSON-FILE:///logs/c'];
+const drivers = ['binary:///logs/driver', 'binary-v2:///logs/driver', 'BINARY:///logs/driver'];
+
+test('unset or empty, it is off for every kind', () => {
+  for (const value of [undefined, '']) {
+    if (value !== undefined) process.env[variable] = value;
+    for (const uri of [...files, ...drivers, '/logs/fifo']) isRefused(uri, /logs by annotation are off/);
+  }
+});
+
+test('a directory allows the files below it, and no driver', () => {
+  for (const value of ['/logs', '/logs/', '/logs//']) {
+    process.env[variable] = value;
+    for (const uri of files) assert.equal(annotatedLog(specWith(uri), false), uri);
+    for (const uri of drivers) isRefused(uri, /and no driver/);
+  }
+});
+
+test('nothing leads out of the directory', () => {
+  process.env[variable] = '/logs';
+  const paths = ['/etc/shadow', '/logs/../etc/shadow', '/logs/./c', '/logs//c', '/logs', '/logs-beside/c', '/lOgs/c'];
+  for (const path of [...paths, '/logs/%2e%2e/etc/shadow', '/logs%2f..%2fetc/shadow']) {
+    for (const scheme of ['file', 'json-file', 'cri', 'fifo']) isRefused(`${scheme}://${path}`, /below \/logs alone/);
+  }
+});
+
+test('any allows everything, and another word nothing', () => {
+  process.env[variable] = 'any';
+  for (const uri of [...files, ...drivers]) assert.equal(annotatedLog(specWith(uri), false), uri);
+  for (const value of ['on', '1', 'true', 'ANY', 'logs']) {
+    process.env[variable] = value;
+    isRefused('file:///logs/c', /neither a directory nor any/);
+  }
+});
+
+test('the bundle of a user for the daemon of that user needs no permission', () => {
+  for (const uri of [...files, ...drivers]) assert.equal(annotatedLog(specWith(uri), true), uri);
+});
+
+test('without the annotation there is nothing to allow', () => {
+  assert.equal(annotatedLog({}, false), undefined);
+  assert.equal(annotatedLog(specWith(''), false), '');
+});

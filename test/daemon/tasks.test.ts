@@ -1,0 +1,137 @@
+/*
+ * What keeps a daemon alive, and what may end it. One that ends too early takes containers with it; one that never ends
+ * is 40 MB that nobody looks for. And containerd may give a container up at any time, while it is created too: nothing
+ * of it may stay then, and its id must be free.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { unmountAll } from '../../src/os/mount/mount.js';
+import { createTasks } from '../../src/daemon/tasks.js';
+import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
+import { CreateTaskRequest } from '../../src/ttrpc/gen/containerd/task.js';
+import { message, packAny } from '../../src/ttrpc/message.js';
+import { Code } from '../../src/ttrpc/status.js';
+import { fakeRuntime } from '../helpers/runtime/fake-runtime.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { isV2 } from '../helpers/runtime/memory-cgroup.js';
+import { missing } from '../helpers/base/requirement.js';
+import { serveTasks } from '../helpers/shim/task-server.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../helpers/base/wait-for.js';
+
+function countEnds() {
+  const told = { ends: 0 };
+  const tasks = createTasks({
+    namespace: 'test',
+    onEvent() {},
+    onFault() {},
+    onEnd: () => (told.ends += 1),
+  });
+  return { tasks, told };
+}
+
+test('the end that was asked for while a container was created comes when that has failed', async () => {
+  const { tasks, told } = countEnds();
+  const failing = tasks.create(
+    message(CreateTaskRequest, { id: 'c', bundle: '/nonexistent' }),
+    new AbortController().signal,
+  );
+  tasks.shutdown();
+  assert.equal(told.ends, 0);
+  await assert.rejects(failing, { code: 'ERR_BUNDLE_INVALID' });
+  assert.equal(told.ends, 1);
+});
+
+leakTest('a daemon whose last container containerd has given up ends: nobody asks for that', async (scope) => {
+  const { task, shim, request, ends } = await serveTasks(scope);
+  await shim.reserve({ id: 'never-created' });
+  await task.create(await request('given-up', 'exec sleep 100'));
+  await shim.forget({ id: 'given-up' });
+  assert.equal(ends(), 0);
+  await shim.forget({ id: 'never-created' });
+  await waitFor(() => ends() === 1, 'the end');
+});
+
+leakTest('a container that is given up while it is created is gone at once, and its id is free', async (scope) => {
+  const { task, shim, tasks, request } = await serveTasks(scope);
+  const id = 'c';
+  const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
+  const creating = task.create(nobodyReads);
+  const refused = assert.rejects(creating, { code: Code.Aborted });
+  await waitFor(() => tasks.find(id) === undefined, 'the creation');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // Something has to keep the daemon.
+  await shim.reserve({ id: 'next' });
+  const { known } = await within(shim.forget({ id }), 'the answer', 5000);
+  assert.equal(known, false);
+  await within(refused, 'the refusal', 1000);
+  await task.create(await request(id, 'exec sleep 100'));
+  await shim.forget({ id: 'next' });
+});
+
+leakTest('whoever is late to remove a container leaves its successor alone', async (scope) => {
+  const { task, tasks, request } = await serveTasks(scope);
+  const id = 'c';
+  await task.create(await request(id, 'exec sleep 100'));
+  const first = tasks.get(id);
+  await task.delete({ id });
+  await task.create(await request(id, 'exec sleep 100'));
+  await tasks.remove(first);
+  assert.equal((await task.state({ id })).id, id);
+});
+
+leakTest(
+  'a container that was deleted is gone, though its mounts are not',
+  async (scope) => {
+    const { task, request } = await serveTasks(scope);
+    const id = 'c';
+    const { bundle = '', ...rest } = await request(id, 'exec sleep 100');
+    mkdirSync(join(bundle, 'rootfs'));
+    const rootfs = [{ type: 'tmpfs', source: 'tmpfs', target: '', options: [] }];
+    await task.create({ ...rest, id, bundle, rootfs });
+    const moved = `${bundle}-moved`;
+    renameSync(bundle, moved);
+    scope.after(() => unmountAll(join(moved, 'rootfs')));
+    symlinkSync(bundle, bundle);
+    await assert.rejects(task.delete({ id }), /ELOOP/);
+    await assert.rejects(task.state({ id }), { code: Code.NotFound });
+  },
+  { skip: missing('root') },
+);
+
+leakTest(
+  'a container whose memory cannot be watched is created all the same',
+  async (scope) => {
+    const directory = temporaryDirectory(scope);
+    const cgroup = `/sys/fs/cgroup/memory/termshim-test-${randomBytes(5).toString('hex')}`;
+    const hidden = join(directory, 'hidden');
+    mkdirSync(cgroup);
+    mkdirSync(join(hidden, 'cgroup.event_control'), { recursive: true });
+    writeFileSync(join(hidden, 'memory.oom_control'), '');
+    scope.after(async () => {
+      await unmountAll(cgroup);
+      await waitFor(() => removes(cgroup), 'the cgroup to be empty');
+    });
+    const { task, request, faults } = await serveTasks(scope);
+    const script = `echo $$ >${cgroup}/cgroup.procs; mount --bind ${hidden} ${cgroup}`;
+    const binaryName = fakeRuntime({ path: (name) => join(directory, name) }, { create: script });
+    const options = packAny(Options, { binaryName, root: join(directory, 'root') });
+    const id = 'c';
+    await task.create({ ...(await request(id, 'exec sleep 100')), options });
+    assert.match(String(faults[0]?.message), /cgroup\.event_control/);
+    await task.start({ id });
+  },
+  { skip: missing('root') || (isV2 && 'needs cgroups of version 1') },
+);
+
+function removes(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,85 @@
+/*
+ * The scripts run inside of shells that people live in. Each is loaded by a real one at a terminal, and the Tab key is
+ * pressed: what the shell makes of the answers cannot be seen elsewhere. Loading it twice, or completing a word that
+ * would do something if it were evaluated, must be harmless.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { serveFakeDaemon, session } from '../../helpers/e2e/fake-daemon.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import { type Tmux, startTmux } from '../../helpers/sessions/tmux.js';
+
+const prompt = '[here]';
+
+interface ShellCase {
+  start: string;
+  load: string;
+}
+
+const shells = {
+  bash: {
+    start: `PS1='${prompt} ' bash --norc --noprofile -i`,
+    load: 'eval "$(termshim completion bash)"',
+  },
+  zsh: {
+    start: `PS1='${prompt} ' zsh -f -i`,
+    load: 'autoload -Uz compinit; compinit -D -u; eval "$(termshim completion zsh)"',
+  },
+  fish: {
+    start: `fish --no-config -i -C 'function fish_prompt; echo -n "${prompt} "; end; set fish_greeting'`,
+    load: 'termshim completion fish | source',
+  },
+} satisfies Record<string, ShellCase>;
+
+/** What is typed before the Tab key is pressed twice, and what the screen shows then. */
+const lines: readonly (readonly [what: string, typed: string, shown: RegExp])[] = [
+  ['a verb', 'termshim resi', /] termshim resize$/m],
+  ['an id, behind an option with its value', 'termshim kill -s HUP work', /] termshim kill -s HUP worker-7$/m],
+  ['several ids', 'termshim delete w', /web[^]*worker-7|worker-7[^]*web/],
+  ['a value after =', 'termshim ps --format=js', /] termshim ps --format=json$/m],
+  ['a directory where one is wanted', 'termshim run --bundle ./bun', /] termshim run --bundle \.\/bundle-1\/$/m],
+  ['what must not be evaluated', 'termshim delete $(touch evaluated) wor', /evaluated\) worker-7$/m],
+];
+
+for (const [name, shell] of Object.entries(shells)) {
+  test(name, { skip: missing('tmux', name as keyof typeof shells) }, async (t) => {
+    const { tmux, stage } = await startShell(t, shell);
+    for (const [what, typed, shown] of lines) {
+      await t.test(what, async () => {
+        await tmux.presses('-l', typed);
+        await tmux.presses('Tab', 'Tab');
+        await tmux.shows(shown);
+        await clear(tmux);
+      });
+    }
+    assert.ok(!existsSync(stage.path('home/evaluated')));
+  });
+}
+
+/** In a directory with `bundle-1` and `bundle.txt`, with the script loaded twice. */
+async function startShell(t: TestContext, { start, load }: ShellCase): Promise<{ tmux: Tmux; stage: Stage }> {
+  const stage = openStage(t);
+  const { env } = serveFakeDaemon(t, { list: [session('web'), session('worker-7')] });
+  for (const path of ['bin', 'home', 'home/bundle-1']) mkdirSync(stage.path(path));
+  writeFileSync(stage.path('home/bundle.txt'), '');
+  symlinkSync(termshimProgram, stage.path('bin/termshim'));
+  const [PATH, HOME] = [`${stage.path('bin')}:${process.env['PATH']}`, stage.path('home')];
+  const { XDG_RUNTIME_DIR } = env;
+  const tmux = await startTmux({ ...stage, env: { ...stage.env, XDG_RUNTIME_DIR, PATH, HOME } });
+  for (const line of [`cd; exec env ${start}`, load, load]) {
+    await tmux.types(line);
+    await tmux.shows(/\[here\]$/);
+  }
+  await clear(tmux);
+  return { tmux, stage };
+}
+
+/** Drops the line, and empties the screen. A ^C would be lost while the shell asks what it could complete. */
+async function clear(tmux: Tmux): Promise<void> {
+  await tmux.presses('C-u');
+  await tmux.types('clear');
+  await tmux.shows(/^\[here\]$/);
+}

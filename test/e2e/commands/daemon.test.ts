@@ -1,0 +1,299 @@
+/**
+ * The daemon of a user: found or started by the commands, or in the foreground. What could break: two commands start two of
+ * them, a dead one's socket is in the way, one that cannot begin says nothing, one that was asked to end takes containers
+ * with it, or never ends. Real commands in a runtime directory of their own; the stage stops what runs, and proves that
+ * nothing stays.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { addon } from '../../../src/native/addon.js';
+import { check } from '../../../src/errors/errors.js';
+import { createFifo } from '../../../src/os/fifo.js';
+import { OwnedFd } from '../../../src/os/owned-fd.js';
+import { packageRoot } from '../../../src/package-root.js';
+import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
+import { makeBundle } from '../../helpers/runtime/bundle.js';
+import { fakeRuntime } from '../../helpers/runtime/fake-runtime.js';
+import { sitAt } from '../../helpers/sessions/human.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { runCommand, termshimCommand } from '../../helpers/runtime/run-command.js';
+import { type LivingProcess } from '../../helpers/e2e/traces.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const pty = (stage: Stage, ...command: string[]) => runCommand('pty', stage, { command });
+
+function directoryOf(stage: Stage): string {
+  return `${stage.env['XDG_RUNTIME_DIR']}/termshim`;
+}
+
+/** Those that a command has started. */
+function daemons(stage: Stage): LivingProcess[] {
+  return stage.processes().filter(({ commandLine }) => commandLine.includes('--namespace termshim'));
+}
+
+function stop(stage: Stage) {
+  return runToEnd(termshimCommand('daemon', '--stop'), { env: stage.env });
+}
+
+interface Foreground {
+  child: ChildProcess;
+  /** The line that it printed. */
+  said: { socket: string };
+  outcome: ReturnType<typeof outcomeOf>;
+}
+
+async function startForeground(stage: Stage, command: readonly string[], stdio: number[] = []): Promise<Foreground> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { env: stage.env, stdio: ['ignore', 'pipe', 'pipe', ...stdio] });
+  stage.after(() => child.kill('SIGKILL'));
+  const outcome = outcomeOf(child);
+  let text = '';
+  child.stdout?.on('data', (data: Buffer) => (text += data.toString()));
+  await waitFor(() => text.endsWith('\n'), 'the daemon to serve');
+  return { child, said: JSON.parse(text) as { socket: string }, outcome };
+}
+
+test('runs at the same time start one daemon, in a directory of the user alone', async (t) => {
+  const stage = openStage(t);
+  const runs = Array.from({ length: 6 }, (_, index) => runToEnd(pty(stage, 'echo', `${index}`), { env: stage.env }));
+  const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout);
+  assert.deepEqual(outputs, ['0\n', '1\n', '2\n', '3\n', '4\n', '5\n']);
+  assert.equal(daemons(stage).length, 1);
+  assert.equal(lstatSync(directoryOf(stage)).mode & 0o777, 0o700);
+  assert.equal(lstatSync(`${directoryOf(stage)}/daemon.sock`).mode & 0o777, 0o600);
+  assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
+  await waitFor(() => stage.traces().length === 0, 'nothing to be left');
+});
+
+test('a daemon that was killed is replaced', async (t) => {
+  const stage = openStage(t);
+  await runToEnd(pty(stage, 'true'), { env: stage.env });
+  const [first] = daemons(stage);
+  process.kill(first?.pid ?? 0, 'SIGKILL');
+  await waitFor(() => daemons(stage).length === 0, 'the daemon to be gone');
+  const none = await stop(stage);
+  assert.match(none.stderr, /^termshim: no daemon runs[^\n]* \[ERR_NO_DAEMON\]\n$/);
+  assert.equal(none.status, 1);
+  assert.equal((await runToEnd(pty(stage, 'echo', 'again'), { env: stage.env })).stdout, 'again\n');
+});
+
+test('a daemon that has a container does not stop', async (t) => {
+  const stage = openStage(t);
+  const id = stage.newId();
+  const command = runCommand('pty', stage, { flags: ['-d'], id, command: ['sleep', '1000'] });
+  await runToEnd(command, { env: stage.env });
+  const { stderr, status } = await stop(stage);
+  assert.match(stderr, /^termshim: the daemon has a container[^\n]* \[ERR_DAEMON_BUSY\]\n$/);
+  assert.equal(status, 1);
+  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  assert.equal((await stop(stage)).status, 0);
+});
+
+test('a daemon that cannot begin says why', async (t) => {
+  const stage = openStage(t);
+  // Another copy of the package, whose daemon ends at once.
+  for (const part of ['bin/termshim', 'dist/bundle', 'prebuilds', 'package.json']) {
+    cpSync(join(packageRoot, part), stage.path(part), { recursive: true });
+  }
+  writeFileSync(stage.path('dist/bundle/shim/daemon.cjs'), "console.error('the moon is full'); process.exit(7);");
+  const [, ...words] = pty(stage, 'true');
+  const { stdout, stderr, status } = await runToEnd([stage.path('bin/termshim'), ...words], { env: stage.env });
+  assert.equal(stderr, 'termshim: the daemon could not begin: the moon is full [ERR_DAEMON_FAILED]\n');
+  assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
+  assert.equal(existsSync(`${directoryOf(stage)}/daemon.sock`), false);
+  stage.letDaemonComplain();
+});
+
+test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
+  const stage = openStage(t);
+  const env = { ...stage.env, TERMSHIM_IDLE_EXIT: '200ms' };
+  await runToEnd(pty(stage, 'sleep', '0.5'), { env });
+  await waitFor(() => stage.traces().length === 0, 'the daemon to end');
+  const bad = await runToEnd(pty(stage, 'true'), { env: { ...env, TERMSHIM_IDLE_EXIT: 'soon' } });
+  assert.match(bad.stderr, /^termshim: TERMSHIM_IDLE_EXIT is "soon"[^\n]* \[ERR_DAEMON_FAILED\]\n$/);
+});
+
+test('in the foreground: one at a time, ended by a signal', async (t) => {
+  const stage = openStage(t);
+  const { child, said, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  assert.equal(said.socket, `${directoryOf(stage)}/daemon.sock`);
+  const second = await runToEnd(termshimCommand('daemon'), { env: stage.env });
+  assert.match(second.stderr, /^termshim: [^\n]*already[^\n]* \[ERR_SOCKET_IN_USE\]\n$/);
+  assert.equal((await runToEnd(pty(stage, 'echo', 'here'), { env: stage.env })).stdout, 'here\n');
+  assert.deepEqual(daemons(stage), []);
+  child.kill('SIGTERM');
+  const { stderr, status } = await within(outcome, 'the daemon to end');
+  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  assert.equal(existsSync(said.socket), false);
+});
+
+test('in the foreground, with a container: the first signal warns, the second ends both', async (t) => {
+  const stage = openStage(t);
+  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  let warned = false;
+  child.stderr?.once('data', () => (warned = true));
+  const command = runCommand('pty', stage, { flags: ['-d'], command: ['sleep', '1000'] });
+  await runToEnd(command, { env: stage.env });
+  child.kill('SIGINT');
+  await waitFor(() => warned, 'a warning');
+  child.kill('SIGINT');
+  const { stderr, status } = await within(outcome, 'the daemon to end');
+  assert.match(stderr, /^termshim: a container is left[^\n]*\n$/);
+  assert.equal(status, 0);
+  assert.ok(stage.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
+});
+
+test('in the foreground, with nobody who reads what it says: it serves, and ends, all the same', async (t) => {
+  const stage = openStage(t);
+  const path = stage.path('stderr');
+  createFifo(path);
+  const reader = OwnedFd.open(path, constants.O_RDWR | constants.O_NONBLOCK, 'the reader');
+  stage.after(() => reader.close());
+  // As a shell opens it, without O_NONBLOCK.
+  const redirected = ['sh', '-c', `exec "$@" 2> ${path}`, 'sh', ...termshimCommand('daemon')];
+  const { child, outcome } = await startForeground(stage, redirected);
+  while (addon.fd_write(reader.fd, Buffer.alloc(4096, 'x')) > 0);
+  const serves = async (what: string): Promise<void> => {
+    const { status } = await within(runToEnd(termshimCommand('ps'), { env: stage.env }), what);
+    assert.equal(status, 0);
+  };
+  child.kill('SIGUSR1');
+  await serves('an answer after a line of the log');
+  await runToEnd(runCommand('pty', stage, { flags: ['-d'], command: ['sleep', '1000'] }), { env: stage.env });
+  child.kill('SIGTERM');
+  await serves('an answer after the warning');
+  child.kill('SIGTERM');
+  assert.equal((await within(outcome, 'the daemon to end')).status, 0);
+});
+
+test('in the foreground, asked to end: with its last container', async (t) => {
+  const stage = openStage(t);
+  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  const id = stage.newId();
+  await runToEnd(runCommand('pty', stage, { flags: ['-d'], id, command: ['sleep', '1000'] }), { env: stage.env });
+  child.kill('SIGTERM');
+  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  assert.equal((await within(outcome, 'the daemon to end')).status, 0);
+});
+
+test('--idle-exit in the foreground', async (t) => {
+  const stage = openStage(t);
+  const { outcome } = await startForeground(stage, termshimCommand('daemon', '--idle-exit', '300ms'));
+  await runToEnd(pty(stage, 'sleep', '0.6'), { env: stage.env });
+  assert.equal((await within(outcome, 'the daemon to end')).status, 0);
+});
+
+test('a container that was given up a moment ago does not keep it', async (t) => {
+  const stage = openStage(t);
+  const began = stage.path('began');
+  const runtime = fakeRuntime(stage, { create: `touch ${began}; sleep 0.5` });
+  const command = termshimCommand(
+    'run',
+    '-t',
+    '--runtime',
+    runtime,
+    '--name',
+    stage.newId(),
+    '--bundle',
+    makeBundle(stage, { args: ['true'], terminal: true, isHost: true }),
+  );
+  const child = spawn(command[0] ?? '', command.slice(1), { env: stage.env, stdio: 'ignore' });
+  await waitFor(() => existsSync(began), 'the runtime to be called');
+  child.kill('SIGINT');
+  await within(outcomeOf(child), 'the end of the run');
+  assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
+});
+
+test('a socket that systemd has made is taken, and stays', async (t) => {
+  const stage = openStage(t);
+  mkdirSync(directoryOf(stage), { mode: 0o700 });
+  const socket = `${directoryOf(stage)}/daemon.sock`;
+  const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
+  stage.after(() => listener.close());
+  // As systemd does: the variables are for the program that it executes.
+  const command = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh', ...termshimCommand('daemon')];
+  const { said, outcome } = await startForeground(stage, command, [listener.fd]);
+  assert.equal(said.socket, socket);
+  assert.equal((await runToEnd(pty(stage, 'echo', 'here'), { env: stage.env })).stdout, 'here\n');
+  assert.equal((await stop(stage)).status, 0);
+  assert.equal((await within(outcome, 'the daemon to end')).status, 0);
+  assert.ok(existsSync(socket));
+  rmSync(socket);
+});
+
+test('a runtime directory that others may enter is closed to them', async (t) => {
+  const stage = openStage(t);
+  mkdirSync(directoryOf(stage));
+  chmodSync(directoryOf(stage), 0o755);
+  assert.equal((await runToEnd(pty(stage, 'true'), { env: stage.env })).status, 0);
+  assert.equal(lstatSync(directoryOf(stage)).mode & 0o777, 0o700);
+});
+
+test('a runtime directory of somebody else is not trusted', { skip: missing('root') }, async (t) => {
+  const stage = openStage(t);
+  mkdirSync(directoryOf(stage), { mode: 0o700 });
+  chownSync(directoryOf(stage), 65_534, 65_534);
+  for (const command of [pty(stage, 'true'), termshimCommand('ps'), termshimCommand('daemon')]) {
+    const { stderr, status } = await runToEnd(command, { env: stage.env });
+    assert.match(stderr, /^termshim: [^\n]*is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]\n$/);
+    assert.equal(status, 1);
+  }
+});
+
+test('in the foreground: it keeps screens', async (t) => {
+  const stage = openStage(t);
+  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  const id = stage.newId();
+  const flags = ['-dt', '--screen'];
+  await runToEnd(runCommand('pty', stage, { flags, id, command: ['sh', '-c', 'echo drawn; exec sleep 1000'] }), {
+    env: stage.env,
+  });
+  const human = sitAt(stage, termshimCommand('attach', id));
+  // A screen is shown on a cleared one, on which recent output is not.
+  await human.sees(/\[2J.*drawn/);
+  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  child.kill('SIGTERM');
+  const { stderr, status } = await within(outcome, 'the daemon to end');
+  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+});
+
+test('another user has no way in, and a daemon of its own', { skip: missing('root') }, async (t) => {
+  const stage = openStage(t);
+  await runToEnd(pty(stage, 'true'), { env: stage.env });
+  for (const path of [stage.directory, `${stage.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
+  const place = stage.path('tmp');
+  mkdirSync(place);
+  chownSync(place, 65_534, 65_534);
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const asNobody = (command: readonly string[]) =>
+    runToEnd([...nobody, ...command], { env: { ...stage.env, TMPDIR: place }, cwd: place });
+  const { stderr, status } = await asNobody(termshimCommand('attach', 'any'));
+  assert.match(stderr, /^termshim: [^\n]* \[ERR_NO_DAEMON\]\n$/);
+  assert.equal(status, 1);
+  assert.deepEqual(await asNobody(pty(stage, 'id', '-u')), { stdout: '65534\n', stderr: '', status: 0 });
+  assert.deepEqual(await asNobody(termshimCommand('daemon', '--stop')), { stdout: '', stderr: '', status: 0 });
+});
+
+test('a path that is too long for a socket is said', async (t) => {
+  const stage = openStage(t);
+  const place = stage.path('x'.repeat(100));
+  mkdirSync(place, { mode: 0o700 });
+  const env = { ...stage.env, XDG_RUNTIME_DIR: place };
+  const { stderr, status } = await runToEnd(pty(stage, 'true'), { env });
+  assert.match(stderr, /^termshim: [^\n]*at most 107[^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
+  assert.equal(status, 1);
+});

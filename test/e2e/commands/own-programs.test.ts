@@ -1,0 +1,184 @@
+/*
+ * Node opens its debugger to every user of the machine when it gets SIGUSR1, and does what NODE_OPTIONS says; a daemon of
+ * root does it as root. What could break: a program of ours that is started in another way; a moment after its start when
+ * Node listens to the signal, and we do not yet; a variable that gets to Node all the same, or not to a runtime. Each program
+ * gets the signal all the time from the moment when Node listens to it, and nobody may ever listen at a TCP port.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { packageRoot } from '../../../src/package-root.js';
+import { makeBundle as makeHostBundle } from '../../helpers/runtime/bundle.js';
+import { runToEnd } from '../../helpers/base/command.js';
+import { fakeRuntime, ptyRuntimeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { startShimDaemon } from '../../helpers/shim/shim-daemon.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+const logDriverProgram = join(packageRoot, 'bin/termshim-log-driver');
+
+/** Whether Node, or we, listen to SIGUSR1; see proc_pid_status(5). */
+function hearsSignal(pid: number): boolean {
+  const [, caught = '0'] = /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (BigInt(`0x${caught}`) & 0x200n) !== 0n;
+}
+
+function tcpSocketsOf(pid: number): string[] {
+  const lines = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n'));
+  const sockets = new Set(lines.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`));
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+  return links.filter((link) => sockets.has(link));
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+/** For a second from the first moment on. It must be there at the end of it. */
+async function storm(pid: number): Promise<void> {
+  await waitFor(() => hearsSignal(pid), 'Node to listen to the signal');
+  for (const deadline = performance.now() + 1000; performance.now() < deadline; ) {
+    process.kill(pid, 'SIGUSR1');
+    assert.deepEqual(tcpSocketsOf(pid), []);
+    await new Promise((done) => void setImmediate(done));
+  }
+  assert.ok(hearsSignal(pid));
+}
+
+function start(stage: Stage, command: readonly string[], env = stage.env): ChildProcess {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+  stage.after(async () => {
+    child.kill('SIGTERM');
+    await waitFor(() => child.exitCode !== null || child.signalCode !== null, `the end of ${program}`);
+  });
+  return child;
+}
+
+const programs: readonly [name: string, begin: (stage: Stage) => Promise<number | undefined>][] = [
+  ['termshim daemon', async (stage) => start(stage, [termshimProgram, 'daemon']).pid],
+  ['a command', async (stage) => start(stage, [termshimProgram, 'recvtty', stage.path('sock')]).pid],
+  ['the log driver', async (stage) => start(stage, [logDriverProgram, 'log-path', stage.path('log')]).pid],
+  [
+    'the pty runtime',
+    async (stage) => {
+      const call = (...args: string[]) => [ptyRuntimeProgram, '--root', stage.path('root'), ...args];
+      const process = { args: ['sleep', '1000'], cwd: '/', env: ['PATH=/usr/bin:/bin'] };
+      writeFileSync(stage.path('config.json'), JSON.stringify({ ociVersion: '1.0.2', process }));
+      for (const words of [['create', '-b', stage.directory], ['start']]) {
+        const child = spawn(call(...words, 'c')[0] ?? '', call(...words, 'c').slice(1), {
+          env: stage.env,
+          stdio: 'ignore',
+        });
+        await waitFor(() => child.exitCode === 0, `the end of ${words[0]}`);
+      }
+      stage.after(() => runToEnd(call('delete', '-f', 'c'), { env: stage.env }));
+      return start(stage, call('exec', 'c', 'sleep', '1000')).pid;
+    },
+  ],
+  [
+    'the daemon that a command starts',
+    async (stage) => {
+      const id = stage.newId();
+      start(stage, [termshimProgram, 'run', '-d', '--name', id, '--', 'sleep', '1000']);
+      stage.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: stage.env }));
+      const isDaemon = (it: { commandLine: string }): boolean => it.commandLine.includes('--namespace termshim');
+      return waitFor(() => stage.processes().find(isDaemon)?.pid, 'the daemon');
+    },
+  ],
+];
+
+for (const [name, begin] of programs) {
+  test(`${name}: SIGUSR1 opens nothing, from the first moment on`, async (t) => {
+    const stage = openStage(t);
+    stage.letDaemonComplain();
+    await storm((await begin(stage)) ?? 0);
+  });
+}
+
+test('containerd’s daemon: SIGUSR1 opens nothing, and reports to the log', { skip: missing('root') }, async (t) => {
+  const stage = openStage(t);
+  const { pid, task, makeBundle, announce, request } = await startShimDaemon(stage);
+  const id = stage.newId();
+  const bundle = await makeBundle(id, ['sleep', '1000']);
+  await announce(id, bundle);
+  writeFileSync(join(bundle, 'log'), '');
+  await task.create({ ...request(id, bundle), stdout: '' });
+  stage.after(() => task.delete({ id }));
+  await storm(pid);
+  const log = await waitFor(() => /^.*container=.*$/m.exec(readFileSync(join(bundle, 'log'), 'utf8'))?.[0], 'a report');
+  assert.match(log, new RegExp(`level=info msg="report: container" container=${id} state=created pid=\\d+ execs=0`));
+});
+
+test('a user’s daemon reports to its log', async (t) => {
+  const { stage, daemon } = await withDaemon(t, {});
+  process.kill(daemon, 'SIGUSR1');
+  const log = join(stage.env['XDG_RUNTIME_DIR'] ?? '', 'termshim/daemon.log');
+  const lines = await waitFor(() => {
+    const text = readFileSync(log, 'utf8');
+    return text.includes('report: container') ? text : undefined;
+  }, 'a report');
+  assert.match(lines, /msg=report version=\S+ node=v\d+\S* pid=\d+ uptime=\d+\.\ds cpu=\S+ rss=\d+ .* containers=1$/m);
+  assert.doesNotMatch(lines, /XDG_RUNTIME_DIR|SECRET/);
+});
+
+/** With a container, created by a runtime that writes down its environment. */
+async function withDaemon(t: TestContext, env: NodeJS.ProcessEnv) {
+  const stage = openStage(t);
+  stage.letDaemonComplain();
+  const record = stage.path('environment');
+  const runtime = fakeRuntime(stage, { create: `env >'${record}'` });
+  const id = stage.newId();
+  const bundle = makeHostBundle(stage, { args: ['sleep', '1000'], terminal: false, isHost: true });
+  const words = ['run', '-d', '--name', id, '--runtime', runtime, '--bundle', bundle];
+  const run = await runToEnd([termshimProgram, ...words], { env: { ...stage.env, ...env, SECRET: '1' } });
+  assert.deepEqual(run, { stdout: `${id}\n`, stderr: '', status: 0 });
+  stage.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: stage.env }));
+  const daemon = stage.processes().find((it) => it.commandLine.includes('--namespace termshim'))?.pid ?? 0;
+  return { stage, daemon, environment: () => readFileSync(record, 'utf8').split('\n') };
+}
+
+test('what loads code into Node reaches no program of ours, and runtimes get all of it', async (t) => {
+  const loaded = openStage(t);
+  const preload = loaded.path('preload.cjs');
+  writeFileSync(preload, `require('fs').appendFileSync('${loaded.path('who')}', process.argv.join(' ') + '\\n')`);
+  const given = {
+    NODE_OPTIONS: `--require=${preload} --inspect=127.0.0.1:0`,
+    NODE_PATH: loaded.directory,
+    NODE_DEBUG: 'net,fs',
+    NODE_V8_COVERAGE: loaded.path('coverage'),
+    NODE_REDIRECT_WARNINGS: loaded.path('warnings'),
+    NODE_EXTRA_CA_CERTS: '/nonexistent',
+    NODE_COMPILE_CACHE: loaded.path('cache'),
+    LD_LIBRARY_PATH: loaded.directory,
+    OPENSSL_CONF: '/nonexistent',
+  };
+  const { stage, daemon, environment } = await withDaemon(t, {
+    ...given,
+    TERMSHIM_ADDON: '/nonexistent',
+    TERMSHIM_KEPT_LD_AUDIT: '/nonexistent.so',
+  });
+  assert.equal(existsSync(loaded.path('who')), false);
+  for (const name of ['coverage', 'warnings', 'cache']) assert.equal(existsSync(loaded.path(name)), false, name);
+  assert.deepEqual(tcpSocketsOf(daemon), []);
+  const own = readFileSync(`/proc/${daemon}/environ`, 'utf8').split('\0');
+  assert.deepEqual(
+    own.filter((entry) => /^(NODE|LD|OPENSSL)_/.test(entry)),
+    [],
+  );
+  const seen = environment();
+  for (const [name, value] of Object.entries(given)) assert.ok(seen.includes(`${name}=${value}`), name);
+  assert.deepEqual(
+    seen.filter((entry) => /TERMSHIM_(KEPT|ADDON)|LD_AUDIT/.test(entry)),
+    [],
+  );
+  for (const name of ['PATH', 'HOME']) assert.ok(seen.includes(`${name}=${stage.env[name]}`), name);
+});

@@ -1,0 +1,136 @@
+/*
+ * `ps --watch` takes the terminal over: the alternate screen, a hidden cursor, raw mode. However it is left, by a key, a
+ * signal, an error or a stop, whoever sat there must find the screen and the modes as they were. The terminal is a real
+ * one, tmux; its alternate screen and cursor are asked for, and the modes compared as stty tells them.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { type TestContext, describe, test } from 'node:test';
+import { Console } from '../../../src/os/console.js';
+import { runToEnd } from '../../helpers/base/command.js';
+import { type FakeDaemonOptions, serveFakeDaemon, session } from '../../helpers/e2e/fake-daemon.js';
+import { readFrom } from '../../helpers/copy/reader.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { startTermshim, termshimProgram } from '../../helpers/e2e/termshim.js';
+import { type Tmux, startTmux } from '../../helpers/sessions/tmux.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+const line = `${termshimProgram} ps --watch`;
+
+interface Watching {
+  tmux: Tmux;
+  stage: Stage;
+  pid: number;
+  /** Fails unless the terminal is as it was, with `status` for the last command. */
+  restored(status: number): Promise<void>;
+}
+
+/** Starts it below a line of text, and waits until it shows the container. */
+async function watch(t: TestContext, options: FakeDaemonOptions = { list: [session('web')] }): Promise<Watching> {
+  const stage = openStage(t);
+  const { env } = serveFakeDaemon(t, options);
+  const tmux = await startTmux({ ...stage, env: { ...stage.env, XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] } });
+  await tmux.types('echo "here I was"');
+  await tmux.shows(/^here I was$/m);
+  await tmux.types(`cd ${stage.directory}; stty -g > before; ${line}; echo status $?; stty -g > after`);
+  await tmux.shows(/^web .* running/m);
+  const pid = await waitFor(
+    () => stage.processes().find((it) => it.commandLine.endsWith('ps --watch'))?.pid,
+    'the process',
+  );
+  const restored = async (status: number): Promise<void> => {
+    const screen = await tmux.shows(new RegExp(`^status ${status}$`, 'm'));
+    assert.match(screen, /here I was/);
+    assert.ok(!/^ID /m.test(screen), screen);
+    await tmux.types('cmp before after && echo the same modes');
+    await tmux.shows(/^the same modes$/m);
+    assert.equal(await cursorIsShown(stage), '1\n');
+  };
+  return { tmux, stage, pid, restored };
+}
+
+async function cursorIsShown(stage: Stage): Promise<string> {
+  const ask = ['tmux', '-S', stage.path('tmux'), 'display-message', '-p', '#{cursor_flag}'];
+  return (await runToEnd(ask, { env: stage.env })).stdout;
+}
+
+describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
+  test('ends at q', async (t) => {
+    const { tmux, restored } = await watch(t);
+    await tmux.presses('q');
+    await restored(0);
+  });
+
+  test('ends at ^C, which is no failure', async (t) => {
+    const { tmux, restored } = await watch(t);
+    await tmux.presses('C-c');
+    await restored(0);
+  });
+
+  for (const [signal, status] of [
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGQUIT', 131],
+  ] as const) {
+    test(`ends at ${signal}, with its status`, async (t) => {
+      const { pid, restored } = await watch(t);
+      process.kill(pid, signal);
+      await restored(status);
+    });
+  }
+
+  test('ends with the error that it meets', async (t) => {
+    let asked = 0;
+    const list = () => {
+      if (++asked > 1) throw new Error('the daemon has a bug');
+      return { sessions: [session('web')] };
+    };
+    const { tmux, restored } = await watch(t, { sessions: { list } });
+    await restored(1);
+    assert.match(await tmux.screen(), /^termshim: the daemon has a bug \[ERR_\w+\]$/m);
+  });
+
+  test('shows what is new, in a window of another size too', async (t) => {
+    const list = [session('web')];
+    const { tmux, restored } = await watch(t, { sessions: { list: () => ({ sessions: list }) } });
+    for (let i = 0; i < 20; i++) list.push(session(`worker-${i}`));
+    await tmux.shows(/^worker-19 /m);
+    await tmux.resize(60, 10);
+    const screen = await tmux.shows(/^13 more$/m);
+    assert.ok(screen.split('\n').length <= 10, screen);
+    await tmux.presses('q');
+    await restored(0);
+  });
+
+  test('gives the terminal back while it is stopped', async (t) => {
+    const { tmux, restored } = await watch(t);
+    await tmux.presses('C-z');
+    await tmux.shows(/here I was[^]*Stopped/);
+    await tmux.types('fg');
+    await tmux.shows(/^web .* running/m);
+    await tmux.presses('q');
+    await tmux.shows(/here I was[^]*\[ready\]\$$/);
+    await tmux.types('stty -g > after; echo status 0');
+    await restored(0);
+  });
+});
+
+test('a terminal of 0x0 is taken for one of 80x24', async (t) => {
+  const { env } = serveFakeDaemon(t, { list: Array.from({ length: 30 }, (_, i) => session(`web-${i}`)) });
+  const console = Console.open({ columns: 0, rows: 0 });
+  const screen = readFrom(console.fd);
+  const tty = openSync(console.name, constants.O_RDWR | constants.O_NOCTTY);
+  const child = startTermshim(['ps', '--watch'], { env, stdio: [tty, tty, tty] });
+  t.after(() => {
+    child.kill('SIGKILL');
+    screen.close();
+    console.close();
+  });
+  closeSync(tty);
+  await screen.sees('8 more');
+  writeSync(console.fd, 'q');
+  assert.deepEqual(await once(child, 'exit'), [0, null]);
+  assert.ok(screen.text().includes('web-21 ') && !screen.text().includes('web-22 '));
+});

@@ -1,0 +1,202 @@
+/**
+ * What can be wrong with the console socket and the FIFOs of `termshim copy`. What could break: a dialer that sends
+ * anything but one pty master is taken for a runtime, or waited for without end; a FIFO that is none is written to; the
+ * socket stays. Each case runs the command and plays the wrong dialer or lays the wrong file.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { constants, closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Console } from '../../../src/os/console.js';
+import { runToEnd } from '../../helpers/base/command.js';
+import { type Connection, connectTo } from '../../helpers/copy/console-offer.js';
+import { startContainer } from '../../helpers/runtime/container.js';
+import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { termshimProgram } from '../../helpers/e2e/termshim.js';
+
+/** What a dialer does, and how the line about it ends. */
+const wrongDialers: [what: string, act: (dialer: Connection) => void, ending: RegExp][] = [
+  ['sends bytes but no descriptor', (dialer) => dialer.send('/dev/pts/0'), /no descriptor \[ERR_CONSOLE_MESSAGE\]/],
+  ['sends 4096 bytes of garbage', (dialer) => dialer.send('\xff\0'.repeat(2048)), /\[ERR_CONSOLE_MESSAGE\]/],
+  ['sends two consoles', sendTwo, /more than one descriptor \[ERR_CONSOLE_MESSAGE\]/],
+  ['sends a hundred descriptors', sendMany, /more than one descriptor \[ERR_CONSOLE_MESSAGE\]/],
+  ['sends a file', (dialer) => sendFile(dialer, '/etc/passwd'), /not a pty master \[ERR_NOT_A_CONSOLE\]/],
+  ['sends /dev/null', (dialer) => sendFile(dialer, '/dev/null'), /not a pty master \[ERR_NOT_A_CONSOLE\]/],
+  ['sends the tty, not the console', sendSlave, /not a pty master \[ERR_NOT_A_CONSOLE\]/],
+  ['leaves', (dialer) => dialer.close(), /left without sending a descriptor \[ERR_CONSOLE_MESSAGE\]/],
+  ['says nothing', () => {}, /within 0.3 s \[ERR_CONSOLE_TIMEOUT\]/],
+];
+
+for (const [what, act, ending] of wrongDialers) {
+  test(`refused: a dialer that ${what}`, async (t) => {
+    const stage = openStage(t);
+    const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
+    startClient(stage, copy);
+    act(connectTo(stage, copy.consoleSocket));
+    const { status, stderr } = await copy.end();
+    assert.match(stderr, /^termshim: no console came|^termshim: the descriptor/);
+    assert.match(stderr, new RegExp(`${ending.source}\\n$`));
+    assert.equal(stderr.split('\n').length, 2);
+    assert.equal(status, 1);
+  });
+}
+
+test('a dialer that says nothing does not keep the console of another away', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage);
+  const client = startClient(stage, copy);
+  connectTo(stage, copy.consoleSocket);
+  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  assert.equal(await client.end(), 'hello\r\n');
+});
+
+test('refused: nobody dials', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
+  startClient(stage, copy);
+  const { status, stderr } = await copy.end();
+  assert.match(stderr, /^termshim: no console came to \/.*\/pty\.sock within 0\.3 s \[ERR_CONSOLE_TIMEOUT\]\n$/);
+  assert.equal(status, 1);
+});
+
+test('refused: nobody opens stdout, and the console that came is hung up', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--connect-timeout', '1s']);
+  const hup = stage.path('hup');
+  const args = ['sh', '-c', 'trap "echo >$0; exit" HUP; while :; do sleep 0.02; done', hup];
+  await startContainer('pty', stage, { args, consoleSocket: copy.consoleSocket });
+  const { status, stderr } = await copy.end();
+  assert.match(stderr, /^termshim: nobody opened .* for reading within 1 s \[ERR_FIFO_TIMEOUT\]\n$/);
+  assert.equal(status, 1);
+});
+
+test('nobody opens stdin: the session does without', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage);
+  const output = runToEnd(['cat', copy.stdout], { env: stage.env });
+  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  assert.equal((await output).stdout, 'hello\r\n');
+  assert.equal((await copy.end()).status, 0);
+});
+
+/** What stands in the place of a FIFO or of the socket. */
+const wrongPaths: [what: string, args: (stage: Stage) => string[], ending: RegExp][] = [
+  ['a stdin that is a file', (stage) => copyArgs(stage, { stdin: file(stage) }), /is not a FIFO \[ERR_FIFO_INVALID\]/],
+  [
+    'a stdout that is a file',
+    (stage) => copyArgs(stage, { stdout: file(stage) }),
+    /is not a FIFO \[ERR_FIFO_INVALID\]/,
+  ],
+  ['a stdin that is missing', (stage) => copyArgs(stage, { stdin: '/nowhere' }), /\/nowhere \[ERR_FIFO_INVALID\]/],
+  ['a stdout that is missing', (stage) => copyArgs(stage, { stdout: '/nowhere' }), /\/nowhere \[ERR_FIFO_INVALID\]/],
+  [
+    'a socket path of 108 bytes',
+    (stage) => [...copyArgs(stage), '--console-socket', `/tmp/${'s'.repeat(103)}`],
+    /108 bytes.* \[ERR_SOCKET_PATH_TOO_LONG\]/,
+  ],
+  [
+    'a socket path that is a file',
+    (stage) => [...copyArgs(stage), '--console-socket', file(stage)],
+    /exists already.* \[ERR_SOCKET_IN_USE\]/,
+  ],
+  [
+    'a socket in a directory that does not exist',
+    (stage) => [...copyArgs(stage), '--console-socket', stage.path('nowhere/s')],
+    /nowhere\/s: no such file or directory.* \[ERR_SYSTEM\]/,
+  ],
+  ['a pid that nobody has', (stage) => [...copyArgs(stage), '--pid', '4194303'], /4194303 \[ERR_PROCESS_NOT_FOUND\]/],
+  [
+    'a pid file in a directory that does not exist',
+    (stage) => [...copyArgs(stage), '--pid-file', stage.path('nowhere/p')],
+    /nowhere\/p.* \[(ERR_SYSTEM|ENOENT)\]/,
+  ],
+  [
+    'a recvtty socket path of 108 bytes',
+    () => ['recvtty', `/tmp/${'s'.repeat(103)}`],
+    /108 bytes.* \[ERR_SOCKET_PATH_TOO_LONG\]/,
+  ],
+];
+
+for (const [what, args, ending] of wrongPaths) {
+  test(`refused: ${what}`, async (t) => {
+    const stage = openStage(t);
+    const { stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
+      env: stage.env,
+      timeoutMs: 3000,
+    });
+    assert.match(stderr, new RegExp(`^termshim: [^\\n]*${ending.source}\\n$`));
+    assert.equal(status, 1);
+  });
+}
+
+test('a socket path of 107 bytes is the longest that works', async (t) => {
+  const stage = openStage(t);
+  const path = stage.path('s'.repeat(107 - stage.directory.length - 1));
+  assert.equal(Buffer.byteLength(path), 107);
+  const copy = await startCopy(stage, ['--console-socket', path]);
+  const client = startClient(stage, copy);
+  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: path });
+  assert.equal(await client.end(), 'hello\r\n');
+});
+
+test('a temporary directory whose path is too long for a socket is refused', async (t) => {
+  const stage = openStage(t);
+  const place = stage.path('d'.repeat(100));
+  spawnSync('mkdir', [place]);
+  const env = { ...stage.env, XDG_RUNTIME_DIR: place };
+  const { stderr, status } = await runToEnd([termshimProgram, ...copyArgs(stage)], { env });
+  assert.match(stderr, /^termshim: .* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
+  assert.equal(status, 1);
+  assert.deepEqual(spawnSync('find', [place, '-name', 'pty*']).stdout.toString(), '');
+});
+
+test('a socket at the place that another copy listens at is left to it', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--console-socket', stage.path('s')]);
+  const args = [...copyArgs(stage), '--console-socket', copy.consoleSocket];
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  assert.match(stderr, /^termshim: .* \[ERR_SOCKET_IN_USE\]\n$/);
+  assert.equal(status, 1);
+  assert.equal(existsSync(copy.consoleSocket), true);
+  const client = startClient(stage, copy);
+  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  assert.equal(await client.end(), 'hello\r\n');
+});
+
+function sendTwo(dialer: Connection): void {
+  const [one, two] = [Console.open(), Console.open()];
+  dialer.send(one.name, one.fd, two.fd);
+  one.close();
+  two.close();
+}
+
+function sendMany(dialer: Connection): void {
+  const one = Console.open();
+  dialer.send(one.name, ...Array.from({ length: 100 }, () => one.fd));
+  one.close();
+}
+
+function sendSlave(dialer: Connection): void {
+  const console = Console.open();
+  sendFile(dialer, console.name);
+  console.close();
+}
+
+function sendFile(dialer: Connection, path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY);
+  dialer.send(path, fd);
+  closeSync(fd);
+}
+
+/** The command line with two FIFOs, or what stands in their place. */
+function copyArgs(stage: Stage, paths: { stdin?: string; stdout?: string } = {}): string[] {
+  const { stdin = stage.path('in'), stdout = stage.path('out') } = paths;
+  spawnSync('mkfifo', [stage.path('in'), stage.path('out')]);
+  return ['copy', '--stdin', stdin, '--stdout', stdout];
+}
+
+function file(stage: Stage): string {
+  writeFileSync(stage.path('file'), '');
+  return stage.path('file');
+}

@@ -1,0 +1,137 @@
+/**
+ * `termshim copy` with the console of a real runtime: what it prints, what it copies, how it ends. What could break: it
+ * does not say where it listens, it leaves its socket behind after one of its ends, the numbers at the end are wrong, it
+ * waits for a terminal that a background process holds. Each test starts the command, gives it a real process, and
+ * plays the client with processes of its own.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { test } from 'node:test';
+import { Console } from '../../../src/os/console.js';
+import { connectTo } from '../../helpers/copy/console-offer.js';
+import { callRuntime, prepareContainer, startContainer } from '../../helpers/runtime/container.js';
+import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+import { startOnTty } from '../../helpers/copy/tty-process.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+for (const runtime of runtimeNames) {
+  test(`${runtime}: a session from the first byte to the last line`, { skip: missingFor(runtime) }, async (t) => {
+    const stage = openStage(t);
+    const copy = await startCopy(stage);
+    const client = startClient(stage, copy);
+    const args = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
+    await startContainer(runtime, stage, { args, consoleSocket: copy.consoleSocket });
+    await client.sees('ready\r\n');
+    assert.equal(existsSync(copy.consoleSocket), false, 'the socket is of no use once the console has come');
+    client.type('a line\n');
+    assert.equal(await client.end(), 'ready\r\ngot a line\r\n');
+    const { status, stderr, result } = await copy.end();
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+    const counts = { stdinBytes: 7, stdoutBytes: 19, discardedBytes: 0, undeliveredBytes: 0 };
+    assert.deepEqual(result, { reason: 'hangup', ...counts });
+    assert.equal(existsSync(dirname(copy.consoleSocket)), false);
+  });
+
+  if (runtime === 'pty') continue;
+  test(`${runtime}: takes the console of run --detach`, { skip: missingFor(runtime) }, async (t) => {
+    const stage = openStage(t);
+    const copy = await startCopy(stage);
+    const client = startClient(stage, copy);
+    const { id, bundle } = prepareContainer(runtime, stage, { args: ['sh', '-c', 'tty; echo bye'], terminal: true });
+    const run = ['run', '--detach', '--bundle', bundle, '--console-socket', copy.consoleSocket, id];
+    await callRuntime(runtime, stage, run);
+    assert.match(await client.end(), /^\/dev\/(pts\/0|console)\r\nbye\r\n$/);
+    assert.equal((await copy.end()).status, 0);
+  });
+}
+
+test('listens where it is told, for this user only', async (t) => {
+  const stage = openStage(t);
+  const path = stage.path('my.sock');
+  const copy = await startCopy(stage, ['--console-socket', path]);
+  assert.equal(copy.consoleSocket, path);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  copy.signal('SIGTERM');
+  await copy.end();
+  assert.equal(existsSync(path), false);
+});
+
+test('without $XDG_RUNTIME_DIR it listens below /run/termshim', { skip: missing('root') }, async (t) => {
+  const stage = openStage(t);
+  const { XDG_RUNTIME_DIR: _, ...env } = stage.env;
+  const copy = await startCopy(stage, [], env);
+  assert.match(copy.consoleSocket, /^\/run\/termshim\/of-\d+-\w+\/pty-\w+\/pty\.sock$/);
+  assert.equal(statSync(dirname(copy.consoleSocket)).mode & 0o777, 0o700);
+  copy.signal('SIGTERM');
+  await copy.end();
+  assert.equal(existsSync(dirname(copy.consoleSocket)), false);
+});
+
+test('--pid-file is there when it says that it listens', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--pid-file', stage.path('pid')]);
+  assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${copy.pid}\n`);
+  copy.signal('SIGTERM');
+  await copy.end();
+});
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  test(`${signal} while it waits ends it, and removes the socket`, async (t) => {
+    const stage = openStage(t);
+    const copy = await startCopy(stage);
+    copy.signal(signal);
+    const { status, stderr, result } = await copy.end();
+    assert.deepEqual({ status, stderr, reason: result.reason }, { status: 0, stderr: '', reason: 'shutdown' });
+    assert.equal(existsSync(dirname(copy.consoleSocket)), false);
+  });
+
+  test(`${signal} while it copies hangs up the terminal`, async (t) => {
+    const stage = openStage(t);
+    const copy = await startCopy(stage);
+    const client = startClient(stage, copy);
+    const script = 'trap "echo hung up >$0; exit" HUP; echo ready; while :; do sleep 0.02; done';
+    const args = ['sh', '-c', script, stage.path('hup')];
+    await startContainer('pty', stage, { args, consoleSocket: copy.consoleSocket });
+    await client.sees('ready\r\n');
+    copy.signal(signal);
+    const { status, result } = await copy.end();
+    assert.equal(status, 0);
+    assert.equal(result.reason, 'shutdown');
+    assert.equal(result.stdoutBytes, 7);
+    await waitFor(() => existsSync(stage.path('hup')), 'the process to get SIGHUP');
+  });
+}
+
+test('a dialer that sends no console ends it, and removes the socket', async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage);
+  startClient(stage, copy);
+  connectTo(stage, copy.consoleSocket).send('no console');
+  const { status, stderr } = await copy.end();
+  assert.equal(status, 1);
+  assert.match(stderr, /^termshim: .* \[ERR_CONSOLE_MESSAGE\]\n$/);
+  assert.equal(existsSync(dirname(copy.consoleSocket)), false);
+});
+
+test('--pid: ends with the process, though another holds the terminal', async (t) => {
+  const stage = openStage(t);
+  const console = Console.open({ columns: 80, rows: 24 });
+  // It writes only once it is told to, by its own terminal. The other one outlives the hang-up.
+  const script = 'stty -echo; read go; (trap "" HUP; exec sleep 1000) & echo "the last words"';
+  const leader = startOnTty(stage, console.name, script);
+  const copy = await startCopy(stage, ['--pid', String(leader.pid)]);
+  const client = startClient(stage, copy);
+  const dialer = connectTo(stage, copy.consoleSocket);
+  dialer.send(console.name, console.fd);
+  console.close();
+  client.type('go\n');
+  await client.sees('the last words\r\n');
+  const { status, result } = await copy.end();
+  assert.equal(status, 0);
+  assert.equal(result.reason, 'exit');
+  assert.equal(await client.end(), client.shown);
+});

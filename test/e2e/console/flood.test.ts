@@ -1,0 +1,94 @@
+/**
+ * A lot of bytes through `termshim copy`. What could break: bytes are lost, doubled or swapped where a buffer is full, a
+ * reader is slow or a pump stops and goes on; a large paste hangs; it is far too slow. The output is lines of numbers, so
+ * that each stretch of it is unlike any other, and programs that know nothing of us sum up both sides.
+ */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runToEnd } from '../../helpers/base/command.js';
+import { connectTo, offerConsole } from '../../helpers/copy/console-offer.js';
+import { startContainer } from '../../helpers/runtime/container.js';
+import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
+import { missingFor } from '../../helpers/runtime/run-command.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+/** Numbers of eight digits, nine bytes with the line end: 256 MiB and 2 bytes. */
+const flood = ['seq', '10000001', '39826162'];
+const floodBytes = 9 * 29_826_162;
+
+test('256 MB come as they were written', { timeout: 90_000 }, async (t) => {
+  const stage = openStage(t);
+  const expected = await sumOf(stage, flood.join(' '));
+  const copy = await startCopy(stage);
+  const received = sumOf(stage, `cat '${copy.stdout}'`);
+  const began = performance.now();
+  offerConsole(stage, connectTo(stage, copy.consoleSocket), `stty raw; exec ${flood.join(' ')}`);
+  assert.equal(await received, expected);
+  const seconds = (performance.now() - began) / 1000;
+  t.diagnostic(`256 MB in ${seconds.toFixed(1)} s`);
+  assert.ok(seconds < 30, `256 MB took ${seconds.toFixed(1)} s`);
+  const { result } = await copy.end();
+  assert.equal(result.stdoutBytes, floodBytes);
+});
+
+test('runc: 32 MB to a reader that stops again and again', { skip: missingFor('runc') }, async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage);
+  // dd reads blocks that do not fit those of a pipe, and rests after each megabyte.
+  const slow = `exec 3<'${copy.stdout}'; while dd bs=10007 count=100 iflag=fullblock status=none <&3 | tee -a part |
+    wc -c | grep -qv '^0$'; do sleep 0.005; done; cat part`;
+  const received = sumOf(stage, `(${slow})`);
+  const args = ['sh', '-c', 'stty raw; exec seq 1000001 5000000'];
+  await startContainer('runc', stage, { args, consoleSocket: copy.consoleSocket });
+  assert.equal(await received, await sumOf(stage, 'seq 1000001 5000000'));
+  assert.equal((await copy.end()).result.stdoutBytes, 8 * 4_000_000);
+});
+
+test('a paste of 1 MB arrives at a program that reads a little at a time', { timeout: 60_000 }, async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
+  const client = startClient(stage, copy);
+  const paste = randomBytes(1024 * 1024);
+  const reader =
+    'i=0; while [ $i -lt 128 ]; do dd bs=8192 count=1 iflag=fullblock status=none; sleep 0.005; i=$((i+1)); done';
+  const process = offerConsole(
+    stage,
+    connectTo(stage, copy.consoleSocket),
+    `stty raw -echo; echo ready; (${reader}) >"$1"; echo done`,
+    stage.path('got'),
+  );
+  await client.sees('ready');
+  client.type(paste);
+  await client.sees('done', 30_000);
+  assert.equal(await within(process.exited, 'the program to end'), 0);
+  assert.ok(readFileSync(stage.path('got')).equals(paste));
+  const { result } = await copy.end();
+  assert.equal(result.stdinBytes, paste.length);
+});
+
+test('a flood and a paste at the same time', { timeout: 60_000 }, async (t) => {
+  const stage = openStage(t);
+  const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
+  const paste = randomBytes(512 * 1024);
+  const received = sumOf(stage, `cat '${copy.stdout}'`);
+  // A terminal that is not raw yet would take some of the paste for ^C.
+  const script = 'stty raw -echo; : >"$1.raw"; seq 1000001 5000000 & head -c 524288 | sha256sum >"$1"; wait';
+  const process = offerConsole(stage, connectTo(stage, copy.consoleSocket), script, stage.path('sum'));
+  await waitFor(() => existsSync(stage.path('sum.raw')), 'the terminal to be raw');
+  const typing = runToEnd(['sh', '-c', `cat >'${copy.stdin}'`], { env: stage.env, input: paste, timeoutMs: 30_000 });
+  assert.equal(await received, await sumOf(stage, 'seq 1000001 5000000'));
+  await typing;
+  assert.equal(await within(process.exited, 'the program to end'), 0);
+  const sum = createHash('sha256').update(paste).digest('hex');
+  assert.equal(readFileSync(stage.path('sum'), 'utf8').split(' ')[0], sum);
+  await copy.end();
+});
+
+/** The sum of what a shell command prints. */
+async function sumOf(stage: Stage, command: string): Promise<string> {
+  const options = { env: stage.env, cwd: stage.directory, timeoutMs: 60_000 };
+  return (await runToEnd(['sh', '-c', `${command} | sha256sum`], options)).stdout;
+}

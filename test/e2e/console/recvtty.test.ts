@@ -1,0 +1,147 @@
+/**
+ * `termshim recvtty` in the place of runc's own. What could break: scripts that were written for runc's find other
+ * options, another order of events or CR LF where they expect LF; the null mode loses a console when several come at a
+ * time, or ends when one comes that is none. runc itself makes the containers; the dialers that no runtime would be are
+ * the test's own.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runToEnd } from '../../helpers/base/command.js';
+import { type Connection, connectTo, offerConsole } from '../../helpers/copy/console-offer.js';
+import { callRuntime, prepareContainer, startContainer } from '../../helpers/runtime/container.js';
+import { isListening, startRecvtty } from '../../helpers/e2e/recvtty-command.js';
+import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import type { TtyProcess } from '../../helpers/copy/tty-process.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const session = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
+
+for (const runtime of runtimeNames) {
+  const skip = missingFor(runtime);
+
+  test(`${runtime}: single mode copies one console, with LF where a terminal has CR LF`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const recvtty = await startRecvtty(stage);
+    await startContainer(runtime, stage, { args: session, consoleSocket: recvtty.socket });
+    await recvtty.sees('ready\n');
+    assert.equal(existsSync(recvtty.socket), false, 'another instance can listen at the same place now');
+    recvtty.type('a line\n');
+    const { stdout, stderr, status } = await recvtty.end();
+    assert.deepEqual({ stdout, stderr, status }, { stdout: 'ready\ngot a line\n', stderr: '', status: 0 });
+  });
+
+  test(`${runtime}: null mode reads several consoles at once, until it is killed`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const recvtty = await startRecvtty(stage, ['--mode', 'null']);
+    const done = runtime === 'pty' ? stage.path('done') : '/tmp/done';
+    const seen = runtime === 'pty' ? done : `${stage.rootfs}${done}`;
+    const script = 'seq 1 100000; trap "" HUP; echo >"$0-$1"; exec sleep 1000';
+    for (const number of ['1', '2', '3']) {
+      await startContainer(runtime, stage, { args: ['sh', '-c', script, done, number], consoleSocket: recvtty.socket });
+    }
+    await waitFor(() => ['1', '2', '3'].every((it) => existsSync(`${seen}-${it}`)), 'all output to be read');
+    recvtty.child.kill('SIGTERM');
+    const { stdout, stderr, status } = await recvtty.end();
+    assert.deepEqual({ stdout, stderr, status }, { stdout: '', stderr: '', status: 0 });
+    assert.equal(existsSync(recvtty.socket), false);
+  });
+}
+
+test('single mode with run --detach, and -m', { skip: missingFor('runc') }, async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['-m', 'single']);
+  const args = ['sh', '-c', 'stty -echo; read go; echo "went $go"; exit 0'];
+  const { id, bundle } = prepareContainer('runc', stage, { args, terminal: true });
+  recvtty.type('far\n');
+  await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', recvtty.socket, id]);
+  await recvtty.sees('went far\n');
+  assert.equal((await recvtty.end()).status, 0);
+});
+
+test('single mode: the end of stdin is not the end of the session', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage);
+  recvtty.child.stdin?.end('a line\n');
+  await startContainer('pty', stage, { args: session, consoleSocket: recvtty.socket });
+  const { stdout, status } = await recvtty.end();
+  assert.match(stdout, /got a line\n$/);
+  assert.equal(status, 0);
+});
+
+test('--no-stdin types nothing', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['--no-stdin']);
+  recvtty.type('you should not read this\n');
+  const args = ['sh', '-c', 'stty -icanon -echo min 0 time 3; cat; echo end'];
+  await startContainer('pty', stage, { args, consoleSocket: recvtty.socket });
+  const { stdout, status } = await recvtty.end();
+  assert.deepEqual({ stdout, status }, { stdout: 'end\n', status: 0 });
+});
+
+test('--pid-file is there before any console', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['--pid-file', stage.path('pid')]);
+  assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${recvtty.child.pid}\n`);
+});
+
+test("works as runc's own tests use it", { skip: missingFor('runc') }, async (t) => {
+  const stage = openStage(t);
+  const script = `
+    dir=$0; mkdir "$dir"
+    ("$1" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &`;
+  const directory = stage.path('tty');
+  const start = ['bash', '-c', script, directory, termshimProgram];
+  assert.equal((await runToEnd(start, { env: stage.env, stdio: 'ignore' })).status, 0);
+  await waitFor(() => isListening(`${directory}/sock`), 'termshim recvtty to listen');
+  const { id, bundle } = prepareContainer('runc', stage, { args: ['sh'], terminal: true });
+  await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', `${directory}/sock`, id]);
+  assert.match((await runToEnd(['runc', 'state', id])).stdout, /"status": "running"/);
+  assert.equal((await runToEnd(['runc', 'exec', id, 'echo', 'hello'])).stdout, 'hello\n');
+  process.kill(Number(readFileSync(`${directory}/pid`, 'utf8')), 'SIGKILL');
+  await waitFor(async () => /"stopped"/.test((await runToEnd(['runc', 'state', id])).stdout), 'the shell to hang up');
+});
+
+test('null mode goes on after dialers that send no console', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
+  connectTo(stage, recvtty.socket).close();
+  for (const send of wrongMessages) {
+    const dialer = connectTo(stage, recvtty.socket);
+    send(dialer);
+    await waitFor(() => dialer.isRefused(), 'the dialer to be turned away');
+  }
+  await isRead(offerConsole(stage, connectTo(stage, recvtty.socket), flood));
+  assert.equal(recvtty.child.exitCode, null);
+});
+
+test('null mode takes consoles from dialers that are connected at the same time', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
+  const dialers = [1, 2, 3].map(() => connectTo(stage, recvtty.socket));
+  for (const dialer of dialers) await isRead(offerConsole(stage, dialer, flood));
+});
+
+test('null mode: a dialer that sends no console does no harm to another', async (t) => {
+  const stage = openStage(t);
+  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
+  const [good, bad] = [connectTo(stage, recvtty.socket), connectTo(stage, recvtty.socket)];
+  bad.send('no console');
+  await waitFor(() => bad.isRefused(), 'the dialer to be turned away');
+  await isRead(offerConsole(stage, good, flood));
+});
+
+/** Can only come to its end if somebody reads. */
+const flood = 'seq 1 100000';
+
+const wrongMessages: ((dialer: Connection) => void)[] = [
+  (dialer) => dialer.send('no descriptor'),
+  (dialer) => dialer.send('two descriptors', 0, 0),
+  (dialer) => dialer.send('not a console', 0),
+];
+
+async function isRead(process: TtyProcess): Promise<void> {
+  assert.equal(await within(process.exited, 'all output to be read'), 0);
+}

@@ -1,0 +1,192 @@
+/*
+ * `termshim --shim` with what is no shim, and with what another shim cannot do. What could break: a stack trace, a hang or
+ * silence in the place of one line that ends with its code; a program that is left running, or a directory; a verb that
+ * takes --shim and asks our own daemon all the same.
+ */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { openForeignStage } from '../../helpers/shim/external-shim.js';
+import { sitAt } from '../../helpers/sessions/human.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { termshimCommand } from '../../helpers/runtime/run-command.js';
+import { shimPath } from '../../helpers/shim/shim.js';
+import { runcShimPath } from '../../helpers/shim/shims.js';
+import type { Stage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+interface BadShim {
+  name: string;
+  /** Its path, or its name in PATH. */
+  shim: (stage: Stage) => string;
+  words: RegExp;
+}
+
+const badShims: BadShim[] = [
+  {
+    name: 'no such path',
+    shim: () => '/nowhere/shim',
+    words: /\/nowhere\/shim is no program .* \[ERR_RUNTIME_NOT_FOUND\]/,
+  },
+  { name: 'no such name', shim: () => 'no-such-shim', words: /no-such-shim is not in PATH \[ERR_RUNTIME_NOT_FOUND\]/ },
+  { name: 'a directory', shim: () => '/usr/bin', words: /\/usr\/bin is no program .* \[ERR_RUNTIME_NOT_FOUND\]/ },
+  {
+    name: 'a file that may not be executed',
+    shim(stage) {
+      const path = writeProgram(stage, 'shim', 'exit 0');
+      chmodSync(path, 0o600);
+      return path;
+    },
+    words: /shim is no program that can be run \[ERR_RUNTIME_NOT_FOUND\]/,
+  },
+  {
+    name: 'a program that says nothing',
+    shim: () => 'true',
+    words: /no shim: to start it answered nothing, .* \[ERR_SHIM_FAILED\]/,
+  },
+  { name: 'a program that fails', shim: () => 'false', words: /false start failed: exit status 1 \[ERR_SHIM_FAILED\]/ },
+  {
+    name: 'a program that says something else',
+    shim: () => 'echo',
+    words: /answered "-namespace .* \[ERR_SHIM_FAILED\]/,
+  },
+  {
+    name: 'a program that fails with words',
+    shim: (stage) => writeProgram(stage, 'shim', 'printf "no\\nluck\\n" >&2; exit 3'),
+    words: /shim start failed: no luck \[ERR_SHIM_FAILED\]/,
+  },
+  {
+    name: 'a program that does not stop talking',
+    shim: (stage) => writeProgram(stage, 'shim', 'exec yes'),
+    words: /shim start failed: it was killed by SIGKILL \[ERR_SHIM_FAILED\]/,
+  },
+  {
+    name: 'an address where nobody listens',
+    shim: (stage) => writeProgram(stage, 'shim', 'echo unix:///run/nobody.sock'),
+    words: /the shim of \S+ does not answer.* \[ERR_SHIM_FAILED\]/,
+  },
+  {
+    name: 'another protocol',
+    shim: (stage) => writeProgram(stage, 'shim', `echo '{"version":3,"address":"unix:///x.sock","protocol":"grpc"}'`),
+    words: /"unix:\/\/\/x.sock" by grpc, and not at a unix socket by ttrpc \[ERR_SHIM_FAILED\]/,
+  },
+  {
+    name: 'a program that hangs, and what it has started',
+    shim: (stage) => writeProgram(stage, 'shim', 'sleep 1000 & sleep 1000'),
+    words: /shim start failed: no answer within 10 s \[ERR_SHIM_FAILED\]/,
+  },
+];
+
+describe('no shim', { skip: missing('busybox') }, () => {
+  for (const { name, shim, words } of badShims) {
+    test(name, async (t) => {
+      const { stage, ask } = openForeignStage(t, '');
+      const run = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
+      const { stdout, stderr, status } = await ask('--shim', shim(stage), ...run);
+      assert.match(stderr, /^termshim: [^\n]* \[ERR_\w+\]\n$/);
+      assert.match(stderr, words);
+      assert.deepEqual([stdout, status], ['', 1]);
+      assert.deepEqual(stage.traces(), []);
+    });
+  }
+
+  test('a runtime directory whose path is too long for a socket', async (t) => {
+    const { stage, ask } = openForeignStage(t, 'true');
+    const directory = `${stage.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
+    mkdirSync(directory, { mode: 0o700 });
+    stage.env['XDG_RUNTIME_DIR'] = directory;
+    const { stderr, status } = await ask('run', '--rootfs', stage.rootfs, '--', 'true');
+    assert.match(stderr, /^termshim: the events socket's path has \d+ bytes, [^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
+    assert.equal(status, 1);
+    assert.deepEqual(readdirSync(`${directory}/termshim`), []);
+    rmSync(directory, { recursive: true });
+  });
+
+  test('^C while it starts', async (t) => {
+    const { stage } = openForeignStage(t, '');
+    const began = stage.path('began');
+    const shim = writeProgram(stage, 'shim', `touch ${began}; sleep 1000`);
+    const run = ['--shim', shim, 'run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
+    const human = sitAt(stage, termshimCommand(...run));
+    await waitFor(() => existsSync(began), 'the shim to be called');
+    human.type('\x03');
+    assert.equal(await within(human.exited, 'the end of the run'), 130);
+    assert.deepEqual(stage.traces(), []);
+  });
+});
+
+test('^C at any moment of a start', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+  for (let ms = 40; ms <= 240; ms += 20) {
+    await t.test(`${ms} ms after its beginning`, async (each) => {
+      const { stage } = openForeignStage(each, runcShimPath);
+      const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 7'];
+      const human = sitAt(stage, termshimCommand(...run));
+      setTimeout(() => human.type('\x03'), ms);
+      // 130 by ours, or by the process's own end; a start that was quicker is ended by ^D.
+      setTimeout(() => human.type('\x04'), ms + 500);
+      const status = await within(human.exited, 'the end of the run');
+      assert.ok([130, 7].includes(status), `status ${status}`);
+      await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
+      assert.deepEqual(stage.traces(), []);
+    });
+  }
+});
+
+for (const shim of [runcShimPath, shimPath]) {
+  const name = `^C while a runtime hangs, ${basename(shim)}`;
+  test(name, { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+    const { stage } = openForeignStage(t, shim);
+    const began = stage.path('began');
+    const script = `case " $* " in *" create "*) touch ${began}; exec sleep 1000;; esac; exec runc "$@"`;
+    const runtime = ['--runtime', writeProgram(stage, 'runtime', script)];
+    const run = ['run', '-t', ...runtime, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
+    const human = sitAt(stage, termshimCommand(...run));
+    await waitFor(() => existsSync(began), 'the runtime to be called');
+    human.type('\x03');
+    assert.equal(await within(human.exited, 'the end of the run', 15_000), 130);
+    // containerd-shim-runc-v2 leaves its console socket if it is ended then.
+    const place = stage.env['XDG_RUNTIME_DIR'] ?? '';
+    for (const left of readdirSync(place)) if (/^pty\d+$/.test(left)) rmSync(join(place, left), { recursive: true });
+    await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
+    assert.deepEqual(stage.traces(), []);
+  });
+}
+
+test('what another shim cannot do', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+  const { stage, ask } = openForeignStage(t, runcShimPath);
+  const rootfs = ['--rootfs', stage.rootfs];
+  const id = stage.newId();
+  assert.equal((await ask('run', '-dt', '--name', id, ...rootfs, '--', 'cat')).stderr, '');
+  const cannot: [args: string[], words: RegExp, status?: number][] = [
+    [['events'], /^termshim: \S+ cannot tell of events to whoever comes later \[ERR_UNSUPPORTED\]\n$/],
+    [['resize', id, '--policy', 'latest'], /cannot choose among windows, .* \[ERR_UNSUPPORTED\]\n$/],
+    [
+      ['run', '-dt', '--size', 'smallest', '--name', stage.newId(), ...rootfs],
+      /choose among windows.* \[ERR_UNSUPPORTED\]\n$/,
+    ],
+    [['run', '-dt', '--screen', '--name', stage.newId(), ...rootfs], /keeps no screen: .* \[ERR_UNSUPPORTED\]\n$/],
+    [
+      ['run', '-dt', '--log', 'json-file', '--name', stage.newId(), ...rootfs],
+      /writes no log .* \[ERR_UNSUPPORTED\]\n$/,
+    ],
+    [
+      ['run', '-t', '--record', stage.path('cast'), '--name', stage.newId(), ...rootfs],
+      /^termshim: \S+ cannot record; .* \[ERR_UNSUPPORTED\]\n$/,
+    ],
+    [['run', '-dt', '--name', stage.newId()], /^error: --shim needs --bundle or --rootfs\n/, 2],
+    [['run', '--runtime', 'pty', '--bundle', '/'], /^error: the pty runtime makes no containers/, 2],
+    [['--shim', runcShimPath, 'web'], /^error: web takes no --shim\n/, 2],
+    [['--shim', runcShimPath, 'daemon', '--stop'], /^error: daemon takes no --shim\n/, 2],
+    [['kill', 'nobody'], /^termshim: no such container: nobody; there are: \S+ \[ERR_PROCESS_NOT_FOUND\]\n$/],
+    [['--shim', 'true', 'kill', id], /^termshim: no such container: \S+; there is none \[ERR_PROCESS_NOT_FOUND\]\n$/],
+  ];
+  for (const [args, words, expected = 1] of cannot) {
+    const { stderr, status } = await ask(...args);
+    assert.match(stderr, words);
+    assert.equal(status, expected, args.join(' '));
+  }
+  assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+  assert.deepEqual(stage.traces(), []);
+});

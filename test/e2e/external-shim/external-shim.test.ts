@@ -1,0 +1,260 @@
+/*
+ * `termshim --shim` drives other shims, without containerd: containerd's own, and ours as if it were another. What could
+ * break: the shim misses something that containerd gives it, and ends or waits; a FIFO that one side waits for; a size that
+ * comes too early; an end that is not told; a command that is killed takes the container with it; something that stays when
+ * the container is gone. Each stage proves that nothing stays: no process, socket, directory, mount, control group.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { makeBundle } from '../../helpers/runtime/bundle.js';
+import { runToEnd } from '../../helpers/base/command.js';
+import { type ForeignStage, openForeignStage } from '../../helpers/shim/external-shim.js';
+import { type Human, prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { termshimCommand } from '../../helpers/runtime/run-command.js';
+import { shimPath } from '../../helpers/shim/shim.js';
+import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+/** Says the size of its terminal before anything else, and each new one. */
+const shell = ['sh', '-c', `stty size; trap 'stty size' WINCH; PS1='${prompt}'; export PS1; exec sh`];
+const watching = ['sh', '-c', 'stty size; trap "stty size" WINCH; while :; do sleep 0.05; done'];
+
+for (const shim of [runcShimPath, shimPath]) {
+  describe(shim.slice(shim.lastIndexOf('/') + 1), { skip }, () => {
+    test('a terminal: its size, from the first byte on, what is typed, exec, and the exit status', async (t) => {
+      const { stage, ask } = openForeignStage(t, '');
+      const bundle = makeBundle(stage, { args: shell, terminal: true });
+      const id = stage.newId();
+      // As the issue has it, before the verb.
+      const run = termshimCommand('--shim', shim, 'run', '-it', '--name', id, '--bundle', bundle);
+      const human = sitAt(stage, run, { columns: 100, rows: 30 });
+      assert.match(await human.sees(prompt), /^30 100\r\n/);
+      assert.equal(await human.asks('tty'), '/dev/pts/0\n');
+      human.resize({ columns: 132, rows: 50 });
+      await waitFor(async () => (await human.asks('stty size')) === '50 132\n', 'the new size');
+
+      const guest = sitAt(stage, termshimCommand('exec', '--shim', shim, '-it', id, '--', ...shell), {
+        columns: 70,
+        rows: 10,
+      });
+      assert.match(await guest.sees(prompt), /^10 70\r\n/);
+      assert.equal(await guest.asks('tty'), '/dev/pts/1\n');
+      guest.resize({ columns: 60, rows: 15 });
+      await waitFor(async () => (await guest.asks('stty size')) === '15 60\n', 'the new size of exec');
+      assert.equal(await human.asks('stty size'), '50 132\n');
+      guest.type('exit 4\r');
+      assert.equal(await within(guest.exited, 'the end of the exec'), 4);
+
+      const resized = await ask('--shim', shim, 'resize', id, '90x20');
+      assert.deepEqual(resized, { stdout: '', stderr: '', status: 0 });
+      assert.equal(await human.asks('stty size'), '20 90\n');
+      human.type('exit 3\r');
+      assert.equal(await within(human.exited, 'the end of the run'), 3);
+      await isGone({ stage, ask });
+    });
+
+    test('a size that is seen, and ^C', async (t) => {
+      const { stage } = openForeignStage(t, shim);
+      const bundle = makeBundle(stage, { args: watching, terminal: true });
+      const run = termshimCommand('run', '-it', '--name', stage.newId(), '--bundle', bundle);
+      const human = sitAt(stage, run, { columns: 90, rows: 20 });
+      await human.sees('20 90\r\n');
+      human.resize({ columns: 91, rows: 21 });
+      await human.sees('21 91\r\n');
+      human.type('\x03');
+      assert.equal(await within(human.exited, 'the end of the run'), 130);
+    });
+
+    test('pipes: both outputs, the end of the input, the exit status', async (t) => {
+      const { stage, ask } = openForeignStage(t, shim);
+      const script = 'cat; echo err >&2; exit 4';
+      const all = { stdout: 'through a pipe', stderr: 'err\n', status: 4 };
+      const pipe = (...args: string[]) =>
+        runToEnd(termshimCommand(...args), { env: stage.env, input: 'through a pipe' });
+      const rootfs = ['--rootfs', stage.rootfs];
+      assert.deepEqual(await pipe('run', '-i', '--name', stage.newId(), ...rootfs, '--', 'sh', '-c', script), all);
+
+      const id = stage.newId();
+      assert.equal((await ask('run', '-d', '--name', id, ...rootfs, '--', 'sleep', '1000')).stdout, `${id}\n`);
+      assert.deepEqual(await pipe('exec', '-i', id, '--', 'sh', '-c', script), all);
+      assert.deepEqual(await ask('exec', id, 'echo', '--', 'two words'), {
+        stdout: '-- two words\n',
+        stderr: '',
+        status: 0,
+      });
+      await ask('delete', '-f', id);
+    });
+
+    test('a script at a terminal ends as at any other: by ^D', async (t) => {
+      const { stage } = openForeignStage(t, shim);
+      const words = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 5'];
+      const { stdout, status } = await runToEnd(termshimCommand(...words), { env: stage.env, input: 'one\ntwo' });
+      assert.match(stdout, /one\r\n/);
+      assert.equal(status, 5);
+    });
+
+    test('whoever reads the output leaves early: the process does not go on for ever', async (t) => {
+      const { stage } = openForeignStage(t, shim);
+      const human = await sitAtShell(stage);
+      for (const flags of [[], ['-t']]) {
+        const words = ['run', ...flags, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'yes'];
+        const line = `${shellLine(termshimCommand(...words))} | head -n 1`;
+        assert.match(await human.asks(line), /^y\r*\n$/);
+      }
+    });
+
+    test('what is left goes on, and attach comes back, also after kill -9', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage, ask } = foreign;
+      const id = stage.newId();
+      const run = ['run', '-it', '--name', id, '--rootfs', stage.rootfs, '--', ...shell];
+      const first = sitAt(stage, termshimCommand(...run));
+      await first.sees(prompt);
+      first.type('\x10\x11');
+      assert.equal(await within(first.exited, 'the end of the run'), 0);
+
+      const second = sitAt(stage, termshimCommand('attach', id), { columns: 81, rows: 25 });
+      await answers(second, 'stty size', '25 81');
+      const refused = await ask('attach', id);
+      assert.match(refused.stderr, /^termshim: somebody is attached to \S+, and [^\n]* \[ERR_UNSUPPORTED\]\n$/);
+      assert.equal(refused.status, 1);
+      const attached = stage.processes().find((it) => / attach /.test(it.commandLine));
+      process.kill(attached?.pid ?? 0, 'SIGKILL');
+      assert.equal(await within(second.exited, 'the end of the attach'), 128 + 9);
+
+      const third = sitAt(stage, termshimCommand('attach', id), { columns: 82, rows: 26 });
+      await answers(third, 'stty size', '26 82');
+      third.type('exit 6\r');
+      assert.equal(await within(third.exited, 'the end of the container'), 6);
+      // Nobody is there who would remove it.
+      assert.equal((await state(foreign, id))?.['exitStatus'], 6);
+      assert.match((await ask('attach', id)).stderr, /has ended \[ERR_STATE_INVALID\]\n$/);
+      assert.deepEqual(await ask('delete', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+      await isGone(foreign);
+    });
+
+    test('a process that exec started can be left, found again and ended', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage, ask } = foreign;
+      const id = await start(foreign, ['sleep', '1000']);
+      const execId = (await ask('exec', '-dt', id, ...shell)).stdout.trim();
+      const human = sitAt(stage, termshimCommand('attach', '--exec', execId, id), { columns: 71, rows: 11 });
+      await answers(human, 'stty size', '11 71');
+      human.type('exit 2\r');
+      assert.equal(await within(human.exited, 'the end of the exec'), 2);
+      assert.equal((await ask('wait', '--exec', execId, id)).stdout, '2\n');
+      assert.equal((await ask('delete', '--exec', execId, id)).stdout, `${execId}\n`);
+      assert.equal((await list(foreign)).length, 1);
+      await ask('delete', '-f', id);
+    });
+
+    test('pause, resume, stats, kill, wait, delete', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { ask } = foreign;
+      const id = await start(foreign, ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done']);
+      assert.equal((await state(foreign, id))?.['state'], 'running');
+      const nothing = { stdout: '', stderr: '', status: 0 };
+      assert.deepEqual(await ask('pause', id), nothing);
+      assert.equal((await state(foreign, id))?.['state'], 'paused');
+      assert.deepEqual(await ask('resume', id), nothing);
+      const [used] = JSON.parse((await ask('stats', '--format', 'json')).stdout) as { id: string; pids: number }[];
+      assert.equal(used?.id, id);
+      assert.ok(used.pids >= 1, `${used.pids} processes`);
+      assert.match((await ask('inspect', id)).stdout, /state +running\n/);
+      const waiting = ask('wait', id);
+      assert.deepEqual(await ask('kill', id), nothing);
+      assert.deepEqual(await waiting, { stdout: '7\n', stderr: '', status: 0 });
+      assert.equal((await state(foreign, id))?.['exitStatus'], 7);
+      assert.match((await ask('run', '--rootfs', '/', '--name', id)).stderr, /ERR_ID_IN_USE\]\n$/);
+      assert.deepEqual(await ask('delete', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+      await isGone(foreign);
+    });
+
+    test('two containers do not end each other', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const [first, second] = [await start(foreign, ['sleep', '1000']), await start(foreign, ['sleep', '1000'])];
+      assert.equal((await foreign.ask('delete', '-f', first)).status, 0);
+      assert.equal((await foreign.ask('exec', second, 'echo', 'alive')).stdout, 'alive\n');
+      assert.equal((await foreign.ask('delete', '-f', second)).status, 0);
+      await isGone(foreign);
+    });
+
+    test('a shim that was killed: one line for each verb, and delete -f takes away what it has left', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage, ask } = foreign;
+      const id = await start(foreign, ['sleep', '1000']);
+      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+      await waitFor(() => daemonsOf(stage).length === 0, 'the end of the shim');
+      assert.equal((await state(foreign, id))?.['state'], 'unknown');
+      for (const verb of [['kill'], ['exec', '-t'], ['attach'], ['pause'], ['stats'], ['wait'], ['delete']]) {
+        const args = verb[0] === 'exec' ? [...verb, id, 'sh'] : [...verb, id];
+        const { stdout, stderr, status } = await ask(...args);
+        assert.match(stderr, /^termshim: the shim of \S+ does not answer: [^\n]* \[ERR_SHIM_FAILED\]\n$/, verb[0]);
+        assert.deepEqual([stdout, status], ['', 1], verb[0]);
+      }
+      assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+      await isGone(foreign);
+    });
+
+    test('a shim that hangs', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage, ask } = foreign;
+      const id = await start(foreign, ['sleep', '1000']);
+      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGSTOP');
+      assert.equal((await state(foreign, id))?.['state'], 'unknown');
+      assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
+      await isGone(foreign);
+    });
+
+    test('a shim that is killed under a terminal', async (t) => {
+      const foreign = openForeignStage(t, shim);
+      const { stage } = foreign;
+      const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', ...shell];
+      const human = sitAt(stage, termshimCommand(...run));
+      await human.sees(prompt);
+      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+      await human.sees(/termshim: [^\n]*\[ERR_SHIM_FAILED\]\r\n/);
+      assert.equal(await within(human.exited, 'the end of the run'), 1);
+      await isGone(foreign);
+    });
+  });
+}
+
+interface Told {
+  id: string;
+  execId: string;
+  [fact: string]: unknown;
+}
+
+async function list({ ask }: ForeignStage): Promise<Told[]> {
+  const { stdout, stderr } = await ask('ps', '--format', 'json');
+  assert.equal(stderr, '');
+  return JSON.parse(stdout) as Told[];
+}
+
+async function state(foreign: ForeignStage, id: string): Promise<Told | undefined> {
+  return (await list(foreign)).find((it) => it.id === id && it.execId === '');
+}
+
+/** Starts a container with a terminal that nobody sits at. */
+async function start({ stage, ask }: ForeignStage, command: readonly string[]): Promise<string> {
+  const id = stage.newId();
+  const started = await ask('run', '-dt', '--name', id, '--rootfs', stage.rootfs, '--', ...command);
+  assert.deepEqual(started, { stdout: `${id}\n`, stderr: '', status: 0 });
+  return id;
+}
+
+/** The prompt came long ago, to somebody else. */
+async function answers(human: Human, line: string, answer: string): Promise<void> {
+  human.type(`${line}\r`);
+  await human.sees(`${answer}\r\n`);
+}
+
+/** At once, not only when the test has ended: a shim goes with its last container. */
+async function isGone({ stage }: Pick<ForeignStage, 'stage'> & { ask?: unknown }): Promise<void> {
+  await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
+  assert.deepEqual(stage.traces(), []);
+}

@@ -1,0 +1,74 @@
+/*
+ * `termshim logs` of real containers while they write: the log is rotated and compressed under its hands, and the end of
+ * the container is the end of the command, but not before the last line. And of logs that Docker has written and rotated,
+ * which must be what `docker logs` says they are.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
+import { startDocker } from '../../helpers/shim/docker.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
+import { shimPath } from '../../helpers/shim/shim.js';
+import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+
+function termshim(stage: Stage, ...args: string[]): Promise<CommandResult> {
+  return runToEnd(termshimCommand(...args), { env: stage.env, timeoutMs: 60_000 });
+}
+
+/** In steps, so that there is something to follow. */
+const counting = 'n=1; while [ $n -lt 100000 ]; do seq $n $((n + 9999)); n=$((n + 10000)); sleep 0.1; done';
+
+function numbers(first: number): string {
+  return Array.from({ length: 100_001 - first }, (_, index) => `${first + index}\n`).join('');
+}
+
+for (const runtime of runtimeNames) {
+  const skip = missingFor(runtime);
+  const options = { skip, timeout: 120_000 };
+
+  test(`${runtime}: a log is followed through its rotations to the end of the container`, options, async (t) => {
+    const stage = openStage(t);
+    const [id, path] = [stage.newId(), stage.path('web.log')];
+    const flags = ['-d', '--log', `json-file://${path}?max-size=500k&max-file=100&compress=true`];
+    const command = ['sh', '-c', `${counting}; echo wrong >&2; printf "no line end"; exit 3`];
+    assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
+    const shown = { stdout: `${numbers(1)}no line end`, stderr: 'wrong\n', status: 0 };
+    assert.deepEqual(await termshim(stage, 'logs', '--follow', id), shown);
+    assert.ok(readdirSync(stage.directory).filter((name) => name.startsWith('web.log.')).length > 10, 'never rotated');
+    assert.deepEqual(await termshim(stage, 'logs', id), shown);
+    const last = { ...shown, stdout: '99999\n100000\nno line end' };
+    assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', id), last);
+    assert.equal((await termshim(stage, 'delete', id)).status, 0);
+    assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', path), last);
+  });
+
+  test(`${runtime}: a terminal's log has what was shown there`, options, async (t) => {
+    const stage = openStage(t);
+    const id = stage.newId();
+    const flags = ['-dt', '--log', `cri://${stage.path('tty.log')}`];
+    const command = ['sh', '-c', 'printf "\\033[1mbold\\n"; echo to stderr >&2; sleep 0.2; echo end'];
+    assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
+    const { stdout, stderr, status } = await termshim(stage, 'logs', '-f', id);
+    assert.deepEqual([stdout, stderr, status], ['\x1b[1mbold\r\nto stderr\r\nend\r\n', '', 0]);
+    assert.equal((await termshim(stage, 'delete', id)).status, 0);
+  });
+}
+
+const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
+
+test('what Docker has written is shown as Docker shows it', { skip, timeout: 120_000 }, async (t) => {
+  const stage = openStage(t);
+  const { ask, docker, image } = await startDocker(stage, shimPath);
+  const options = ['max-size=200k', 'max-file=100', 'compress=true'].flatMap((it) => ['--log-opt', it]);
+  const long = 'head -c 100000 /dev/zero | tr "\\0" x; echo; echo wrong >&2';
+  await ask('run', '-d', '--name', 'box', ...options, image, 'sh', '-c', `${counting}; ${long}`);
+  const path = await ask('inspect', '--format', '{{.LogPath}}', 'box');
+  assert.equal(await ask('wait', 'box'), '0');
+  const expected = await docker(['logs', 'box']);
+  assert.equal(expected.stdout, `${numbers(1)}${'x'.repeat(100_000)}\n`);
+  assert.deepEqual(await termshim(stage, 'logs', path), expected);
+  assert.equal((await termshim(stage, 'logs', '--tail', '3', path)).stdout, `100000\n${'x'.repeat(100_000)}\n`);
+  await ask('rm', 'box');
+});

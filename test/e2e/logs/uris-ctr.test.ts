@@ -1,0 +1,260 @@
+/**
+ * `ctr run --log-uri`, through our shim and through containerd's own, with the same drivers. What could break: the two do not
+ * give the same log for the same program; ours has a driver that is never ready, dies or does not read, and the container
+ * with it, or a process of it left. And the log beside a client, which containerd's shim does not have: with each of a
+ * detach, a client that is killed, and containerd killed and started again, the log has every byte, once and in order.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { packageRoot } from '../../../src/package-root.js';
+import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { type Containerd, startContainerd } from '../../helpers/shim/containerd.js';
+import { hasStatus } from '../../helpers/shim/ctr.js';
+import { openDescriptors } from '../../helpers/base/descriptors.js';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { sitAt } from '../../helpers/sessions/human.js';
+import { outputOf, readGrowingLog, readLog } from '../../helpers/log/log-entries.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { shimPath } from '../../helpers/shim/shim.js';
+import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
+import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+const driverPath = join(packageRoot, 'bin/termshim-log-driver');
+
+/** `ctr run -d` with a log, which makes no FIFO. */
+function runLogged(stage: Stage, shim: string, id: string, uri: string, script: string): string[] {
+  const flags = ['-d', '--log-uri', uri, '--runtime', shim, '--rootfs'];
+  return ['run', ...flags, stage.rootfs, id, '/bin/sh', '-c', script];
+}
+
+async function remove(containerd: Containerd, id: string): Promise<void> {
+  await hasStatus(containerd, id, 'STOPPED');
+  await containerd.ctr('tasks', 'rm', id);
+  await containerd.ask('containers', 'rm', id);
+}
+
+/** Lines of any length, bytes that are no UTF-8, both streams, and no line end at the end. */
+const program = [
+  'seq 5000',
+  'echo wrong >&2',
+  "head -c 50000 /dev/zero | tr '\\0' x; echo",
+  "printf 'a\\0b\\377\\303\\n\\342\\202\\254 \\033[31m<&>\"\\\\\\n'",
+  'printf end >&2',
+  'printf end',
+].join('; ');
+
+for (const [name, uriOf] of [
+  ['binary', (log: string) => `binary://${driverPath}?log-path=${log}&max-size=10m&max-file=3`],
+  ['file', (log: string) => `file://${log}`],
+] as const) {
+  test(`${name}: the same log by our shim and by containerd's`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const containerd = await startContainerd(stage);
+    const contents: unknown[] = [];
+    for (const shim of [runcShimPath, shimPath]) {
+      const id = stage.newId();
+      const log = stage.path(`${id}.log`);
+      // In a file containerd's shim has the two in any order.
+      const script = name === 'file' ? program.replaceAll(' >&2', '') : program;
+      await containerd.ask(...runLogged(stage, shim, id, uriOf(log), script));
+      await remove(containerd, id);
+      // containerd's shim lets the driver have its end with Delete.
+      await waitFor(() => !stage.processes().some(({ commandLine }) => commandLine.includes(log)), 'the driver to end');
+      if (name === 'file') {
+        contents.push(readFileSync(log));
+      } else {
+        const entries = readLog('json-file', log);
+        contents.push(['stdout', 'stderr'].map((stream) => outputOf(entries, stream).toString('latin1')));
+      }
+    }
+    assert.deepEqual(contents[1], contents[0]);
+    assert.ok(JSON.stringify(contents[1]).length > 70_000);
+  });
+}
+
+test('json-file and cri are written in the daemon', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  for (const format of ['json-file', 'cri'] as const) {
+    const id = stage.newId();
+    const log = stage.path(`${id}.log`);
+    await containerd.ask(...runLogged(stage, shimPath, id, `${format}://${log}`, program));
+    await remove(containerd, id);
+    const text = outputOf(readLog(format, log), 'stdout').toString('latin1');
+    assert.match(text, /^1\n2\n[^]*\n5000\nx{50000}\n[^]*\nend$/);
+  }
+});
+
+const drivers = {
+  'never ready': ['exec sleep 1000', /log driver \S+ was not ready within 10 s/],
+  'dead before it is ready': ['echo no disk >&2; exit 3', /ended before it was ready: exit status 3; it said: no disk/],
+} as const;
+
+for (const [name, [script, message]] of Object.entries(drivers)) {
+  test(`a driver that is ${name}: ctr says why, and nothing stays`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const containerd = await startContainerd(stage);
+    const id = stage.newId();
+    const uri = `binary://${writeProgram(stage, 'driver', script)}`;
+    const { stderr, status } = await containerd.ctr(...runLogged(stage, shimPath, id, uri, 'true'));
+    assert.match(stderr, message);
+    assert.equal(status, 1);
+    // What ctr has made in containerd it leaves there.
+    await containerd.ask('containers', 'rm', id);
+  });
+}
+
+test('a driver that dies mid-flood: what it was replaced by has the rest, or nobody', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const keep = await startKeeper(stage, containerd);
+  const before = daemonDescriptors(stage);
+  for (const onExit of ['restart', 'discard']) {
+    const id = stage.newId();
+    const out = stage.path(`${id}.out`);
+    const script = `exec 5>&-; [ -e '${out}' ] && exec cat <&3 >>'${out}'; head -c 100000 <&3 >>'${out}'; exit 7`;
+    const uri = `binary://${writeProgram(stage, `${onExit}-driver`, script)}#on-exit=${onExit}`;
+    await containerd.ask(...runLogged(stage, shimPath, id, uri, 'seq 200000; exit 5'));
+    await hasStatus(containerd, id, 'STOPPED');
+    assert.match((await containerd.ctr('tasks', 'rm', id)).stderr, /exit code 5/);
+    await containerd.ask('containers', 'rm', id);
+    assert.match(containerd.log(), onExit === 'restart' ? /another is started/ : /output were discarded without/);
+    assert.equal(readFileSync(out, 'utf8').endsWith('\n200000\n'), onExit === 'restart');
+  }
+  await waitFor(() => daemonDescriptors(stage).length === before.length, 'the descriptors to be as before');
+  assert.deepEqual(daemonDescriptors(stage), before);
+  await keep.remove();
+});
+
+test('a driver that reads a byte a second: the container waits, and is killed and deleted', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const id = stage.newId();
+  const slow = writeProgram(stage, 'slow', 'exec 5>&-; while head -c 1 <&3 >/dev/null; do sleep 1; done');
+  await containerd.ask(...runLogged(stage, shimPath, id, `binary://${slow}`, 'exec yes'));
+  const pid = pidOf(stage, ['yes']);
+  await waitFor(() => /pipe_write/.test(readFileSync(`/proc/${pid}/wchan`, 'utf8')), 'the container to wait');
+  await containerd.ask('tasks', 'kill', '--signal', 'KILL', id);
+  await within(remove(containerd, id), 'the end', 30_000);
+});
+
+test('-d -t with a log beside: detach, attach, kill -9 of the client and of containerd', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: stage.directory });
+  const id = stage.newId();
+  const log = stage.path('log');
+  const script = 'stty -echo; echo up; while read -r n; do seq $n; echo "got $n"; [ $n = 9 ] && exit 9; done';
+  const flags = ['-d', '-t', '--annotation', `io.termshim.log=json-file://${log}`, '--fifo-dir', stage.path('fifos')];
+  const command = ['run', ...flags, '--runtime', shimPath, '--rootfs', stage.rootfs, id, '/bin/sh', '-c', script];
+  assert.equal((await runAtTerminal(stage, containerd.command(...command))).status, 0);
+  const text = (): string => outputOf(readGrowingLog('json-file', log), 'stdout').toString();
+  await waitFor(() => existsSync(log) && text() === 'up\r\n', 'the log');
+  let expected = 'up\r\n';
+  const says = (n: number): void => {
+    expected += Array.from({ length: n }, (_, i) => `${i + 1}\r\n`).join('');
+    expected += `got ${n}\r\n`;
+  };
+
+  const first = sitAt(stage, containerd.command('tasks', 'attach', id));
+  first.type('20000\n');
+  await first.sees('got 20000\r');
+  says(20_000);
+  // It is killed while there is output on its way to it.
+  first.type('30000\n');
+  await first.sees('\n15000\r');
+  process.kill(pidOf(stage, ['tasks', 'attach', id]), 'SIGKILL');
+  await within(first.exited, 'the end of the client');
+  says(30_000);
+  await waitFor(() => text() === expected, 'the log to have all without a client');
+
+  await containerd.kill();
+  await containerd.start();
+  const second = sitAt(stage, containerd.command('tasks', 'attach', id));
+  second.type('9\n');
+  await second.sees('got 9\r');
+  says(9);
+  assert.equal(await within(second.exited, 'the end of the attach'), 9);
+  assert.ok(text() === expected, `the log ends with ${JSON.stringify(text().slice(-200))}`);
+  await containerd.ask('containers', 'rm', id);
+});
+
+test('without a terminal too: the client of run has what the log has', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: 'any' });
+  const id = stage.newId();
+  const log = stage.path('log');
+  const flags = ['--rm', '--annotation', `io.termshim.log=cri://${log}`, '--fifo-dir', stage.path('fifos')];
+  const script = 'seq 50000; echo wrong >&2; exit 3';
+  const command = ['run', ...flags, '--runtime', shimPath, '--rootfs', stage.rootfs, id, '/bin/sh', '-c', script];
+  const { stdout, stderr, status } = await containerd.ctr(...command);
+  assert.equal(status, 3);
+  const entries = readLog('cri', log);
+  assert.equal(outputOf(entries, 'stdout').toString(), stdout);
+  assert.equal(outputOf(entries, 'stderr').toString(), stderr);
+  assert.equal(stdout.length, 288_894);
+});
+
+test('a log by annotation is off unless containerd was told otherwise: nothing runs and nothing is written', {
+  skip,
+}, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const driver = writeProgram(stage, 'driver', `touch ${stage.path('owned')}; exec 5>&-; cat <&3 >/dev/null`);
+  for (const [scheme, path] of [
+    ['binary', driver],
+    ['binary-v2', driver],
+    ['file', stage.path('owned')],
+    ['json-file', stage.path('owned')],
+    ['cri', stage.path('owned')],
+  ]) {
+    const id = stage.newId();
+    const flags = ['--rm', '--annotation', `io.termshim.log=${scheme}://${path}`, '--fifo-dir', stage.path('fifos')];
+    const { stderr, status } = await containerd.ctr(
+      'run',
+      ...flags,
+      '--runtime',
+      shimPath,
+      '--rootfs',
+      stage.rootfs,
+      id,
+      'true',
+    );
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /the annotation io.termshim.log is .*, but logs by annotation are off: TERMSHIM_LOG_ANNOTATION/,
+    );
+  }
+  assert.ok(!existsSync(stage.path('owned')));
+});
+
+/** A container that keeps the daemon alive. */
+async function startKeeper(stage: Stage, containerd: Containerd): Promise<{ remove(): Promise<void> }> {
+  const id = stage.newId();
+  const uri = `file://${stage.path('keeper.log')}`;
+  await containerd.ask(...runLogged(stage, shimPath, id, uri, 'exec sleep 1000'));
+  return {
+    async remove() {
+      await containerd.ask('tasks', 'rm', '--force', id);
+      await containerd.ask('containers', 'rm', id);
+    },
+  };
+}
+
+function daemonDescriptors(stage: Stage): string[] {
+  const [pid = 0] = daemonsOf(stage);
+  return openDescriptors(pid)
+    .map((it) => it.replace(/^\d+ -> /, '').replace(/\d+\]$/, 'N]'))
+    .toSorted();
+}
+
+function pidOf(stage: Stage, words: readonly string[]): number {
+  const found = stage.processes().find(({ commandLine }) => commandLine.includes(words.join(' ')));
+  assert.ok(found !== undefined, words.join(' '));
+  return found.pid;
+}

@@ -1,0 +1,217 @@
+/**
+ * What users get wrong on the command line, in files and with containers. What could break: a stack trace or silence in
+ * place of one line that names the thing and ends with its code, the wrong exit status, a hang, something left behind.
+ * Each case runs the command with the wrong input; its stage proves that nothing stays.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { makeBundle } from '../../helpers/runtime/bundle.js';
+import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { missingFor, runCommand, runtimeCommand, runtimeNames } from '../../helpers/runtime/run-command.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+interface BadInput {
+  name: string;
+  args: (stage: Stage) => string[];
+  code: string;
+  /** What the line must name. */
+  words: RegExp;
+}
+
+const badInputs: BadInput[] = [
+  {
+    name: 'a bundle that does not exist',
+    args: (stage) => ['run', '-t', '--bundle', stage.path('nowhere')],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /nowhere.*does not exist/,
+  },
+  {
+    name: 'a bundle that is a file',
+    args: (stage) => ['run', '-t', '--bundle', fileWith(stage, 'file', '')],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /file.*not a directory/,
+  },
+  {
+    name: 'a bundle without config.json',
+    args: (stage) => ['run', '-t', '--bundle', stage.directory],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /config\.json.*does not exist/,
+  },
+  {
+    name: 'a bundle whose config.json is not JSON',
+    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '{"ociVersion": "1.0.2",\n"process": }')],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /config\.json:2:\d+: not JSON/,
+  },
+  {
+    name: 'a bundle whose config.json is empty',
+    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '')],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /config\.json:1:1: not JSON/,
+  },
+  {
+    name: 'a bundle without a process',
+    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '{"ociVersion": "1.0.2"}')],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /config\.json: process is missing/,
+  },
+  {
+    name: 'a bundle without a terminal, with -t',
+    args: (stage) => ['run', '-t', '--bundle', makeBundle(stage, { args: ['sh'], terminal: false, isHost: true })],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /process\.terminal is not true/,
+  },
+  {
+    name: 'a bundle with a terminal, without -t',
+    args: (stage) => ['run', '--bundle', makeBundle(stage, { args: ['sh'], terminal: true, isHost: true })],
+    code: 'ERR_BUNDLE_INVALID',
+    words: /process\.terminal is true/,
+  },
+  {
+    name: 'a runtime that nobody knows',
+    args: (stage) => ['run', '-t', '--runtime', 'ranc', '--bundle', hostBundle(stage)],
+    code: 'ERR_RUNTIME_NOT_FOUND',
+    words: /"ranc".*runc, crun, pty/,
+  },
+  {
+    name: 'a runtime whose path leads nowhere',
+    args: (stage) => ['run', '-t', '--runtime', stage.path('nothing'), '--bundle', hostBundle(stage)],
+    code: 'ERR_RUNTIME_NOT_FOUND',
+    words: /nothing/,
+  },
+  {
+    name: 'a runtime that is no program',
+    args: (stage) => ['run', '-t', '--runtime', fileWith(stage, 'text', 'hello'), '--bundle', hostBundle(stage)],
+    code: 'ERR_RUNTIME_NOT_FOUND',
+    words: /text/,
+  },
+  {
+    name: 'a runtime that fails',
+    args: (stage) => runWith(stage, 'echo "the moon is full" >&2; exit 3'),
+    code: 'ERR_RUNTIME_FAILED',
+    words: /the moon is full/,
+  },
+  {
+    name: 'a runtime that fails without a word',
+    args: (stage) => runWith(stage, 'exit 3'),
+    code: 'ERR_RUNTIME_FAILED',
+    words: /exit status 3/,
+  },
+  {
+    name: 'a runtime that dies',
+    args: (stage) => runWith(stage, 'case "$*" in *create*) kill -SEGV $$;; esac'),
+    code: 'ERR_RUNTIME_(FAILED|DIED)',
+    words: /SIGSEGV/,
+  },
+  {
+    name: 'an id with a slash',
+    args: () => ['run', '-t', '--name', 'a/b', '--', 'true'],
+    code: 'ERR_ID_INVALID',
+    words: /"a\/b"/,
+  },
+  {
+    name: 'an empty id',
+    args: () => ['run', '-t', '--name', '', '--', 'true'],
+    code: 'ERR_ID_INVALID',
+    words: /empty/,
+  },
+  {
+    name: 'an id of dots',
+    args: () => ['run', '-t', '--name', '..', '--', 'true'],
+    code: 'ERR_ID_INVALID',
+    words: /"\.\."/,
+  },
+  {
+    name: 'an id of 300 letters',
+    args: () => ['run', '-t', '--name', 'a'.repeat(300), '--', 'true'],
+    code: 'ERR_ID_INVALID',
+    words: /255/,
+  },
+];
+
+for (const { name, args, code, words } of badInputs) {
+  test(`refused: ${name}`, async (t) => {
+    const stage = openStage(t);
+    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
+      env: stage.env,
+      timeoutMs: 5000,
+    });
+    assert.match(stderr, new RegExp(`^termshim: [^\\n]* \\[${code}\\]\\n$`));
+    assert.match(stderr, words);
+    assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
+  });
+}
+
+test('refused: a rootfs that does not exist', { skip: missingFor('runc') }, async (t) => {
+  const stage = openStage(t);
+  const args = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.path('nowhere'), '--', 'sh'];
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  assert.match(stderr, /^termshim: [^\n]*nowhere[^\n]* \[ERR_\w+\]\n$/);
+  assert.equal(status, 1);
+});
+
+for (const runtime of runtimeNames) {
+  test(`${runtime}: refused: an id in use, and the other container lives on`, {
+    skip: missingFor(runtime),
+  }, async (t) => {
+    const stage = openStage(t);
+    const id = stage.newId();
+    const script = 'echo up; read line; echo "got $line"; exit 5';
+    const first = runCommand(runtime, stage, { flags: ['-it'], id, command: ['sh', '-c', script] });
+    const child = spawn(first[0] as string, first.slice(1), { env: stage.env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const outcome = outcomeOf(child);
+    let shown = '';
+    child.stdout.on('data', (data: Buffer) => {
+      shown += data.toString();
+    });
+    await waitFor(() => shown.includes('up'), 'the first container to run');
+    for (const flags of [['-t'], []]) {
+      const second = runCommand(runtime, stage, { flags, id, command: ['echo', 'hello'] });
+      const { stdout, stderr, status } = await runToEnd(second, { env: stage.env });
+      assert.match(stderr, /^termshim: there is a container .* already \[ERR_ID_IN_USE\]\n$/);
+      assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
+    }
+    const { stdout: state } = await runToEnd(runtimeCommand(runtime, ['state', id]), { env: stage.env });
+    assert.match(state, /"status": "running"/);
+    child.stdin.end('a line\n');
+    const { stdout, status } = await within(outcome, 'the end of the first container');
+    assert.match(stdout, /got a line\r\n$/);
+    assert.equal(status, 5);
+  });
+}
+
+test('a runtime that ends well but sends no console is waited for, and named', async (t) => {
+  const stage = openStage(t);
+  const began = performance.now();
+  const args = runWith(stage, 'exit 0');
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  assert.match(stderr, /^termshim: no console came[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
+  assert.equal(status, 1);
+  assert.ok(performance.now() - began < 12_000);
+});
+
+function fileWith(stage: Stage, name: string, content: string): string {
+  writeFileSync(stage.path(name), content);
+  return stage.path(name);
+}
+
+function bundleWith(stage: Stage, config: string): string {
+  mkdirSync(stage.path('bundle'));
+  fileWith(stage, 'bundle/config.json', config);
+  return stage.path('bundle');
+}
+
+function hostBundle(stage: Stage): string {
+  return makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
+}
+
+/** The command line of a run on a runtime that is this script. */
+function runWith(stage: Stage, script: string): string[] {
+  const runtime = writeProgram(stage, 'runtime', script);
+  return ['run', '-t', '--runtime', runtime, '--bundle', hostBundle(stage)];
+}

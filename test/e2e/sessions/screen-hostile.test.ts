@@ -1,0 +1,158 @@
+/*
+ * A container whose screen is kept, and that means harm. What it writes is understood by an emulator in the daemon that has
+ * everybody's terminals: a few bytes could keep it busy for hours, or have it take all memory. So such bytes are written, on
+ * the largest screen that there is, while somebody else types at another container of the same daemon: they must be answered
+ * within a second, their own screen must be there afterwards, the daemon must stay small, and the session of the harmful one
+ * must go on, with its screen, or without it and everybody told why.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
+import type { Session } from '../../../src/ttrpc/gen/termshim/sessions.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { attachClient, type SessionClient } from '../../helpers/sessions/session-client.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+import { termshim } from '../../helpers/e2e/termshim.js';
+import { connectToDaemon } from '../../helpers/e2e/user-daemon.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc');
+
+/** For a shell of busybox. */
+const harm: Record<string, string> = {
+  'scrolls two thousand million lines': String.raw`printf 'a\033[2147483647S'`,
+  'repeats and moves as often': String.raw`printf 'a\033[2147483647b\033[2147483647T\033[2147483647I\033[2147483647L'`,
+  'clears and fills the screen again and again': repeated(String.raw`\033#8\033[2J\033[1;1H\033[J\033c`, 2000),
+  'leaves and enters the alternate screen again and again': repeated(String.raw`\033[?1049h\033[?1049l`, 20_000),
+  'has a title of 10 MB': String.raw`printf '\033]2;'; head -c 10000000 /dev/zero | tr '\0' x; printf '\a'`,
+  'has ten thousand titles': String.raw`awk 'BEGIN { t = sprintf("%4000s", "t"); for (i = 0; i < 10000; i++) printf "\033]2;%s%d\a\033[22;0t", t, i }'`,
+  'has a million hyperlinks, of 90 MB': String.raw`awk 'BEGIN { for (i = 0; i < 1000000; i++) printf "\033]8;;http://link/%d/%060d\033\\z", i, i }'`,
+  'has a picture of 20 MB': String.raw`printf '\033Pq'; head -c 20000000 /dev/zero | tr '\0' x; printf '\033\\'`,
+  'combines a million accents': String.raw`awk 'BEGIN { printf "a"; for (i = 0; i < 1000000; i++) printf "\314\201" }'`,
+  'changes its size all the time': `i=0; while [ $i -lt 300 ]; do i=$((i+1)); stty cols $((2 + i * 3)) rows $((500 - i)); echo $i; done`,
+};
+
+function repeated(text: string, count: number): string {
+  return `awk 'BEGIN { for (i = 0; i < ${count}; i++) printf "${text}" }'`;
+}
+
+interface Scene {
+  id: string;
+  /** Looks at the harmful container. */
+  look(replay: boolean): Promise<SessionClient>;
+  /** Whether it has written all. */
+  isDone(): boolean;
+  /** As `ps` tells it. */
+  describe(): Promise<Session>;
+  /** What the commands print of it. */
+  inspect(): Promise<string>;
+  /** Somebody types at the other container while `isOver` says no; all are answered within a second. */
+  typeUntil(isOver: () => boolean | Promise<boolean>): Promise<void>;
+  /** Of the daemon, since it began. */
+  mostBytes(): number;
+  /** The screen of the other container is what it has to be. */
+  bystanderIsThere(): Promise<void>;
+}
+
+async function openScene(t: TestContext, script: string): Promise<Scene> {
+  const stage = openStage(t);
+  // Of the screens that are given up.
+  stage.letDaemonComplain();
+  const run = async (name: string, ...command: string[]): Promise<string> => {
+    const id = `${name}-${process.pid}`;
+    const how = ['run', '-dt', '--screen', '--name', id, '--runtime', 'runc', '--rootfs', stage.rootfs, '--'];
+    assert.deepEqual(await termshim([...how, ...command], { env: stage.env }), {
+      stdout: `${id}\n`,
+      stderr: '',
+      status: 0,
+    });
+    stage.after(() => termshim(['delete', '--force', id], { env: stage.env }));
+    return id;
+  };
+  const other = await run('other', 'cat');
+  const { sessions } = await connectToDaemon(stage);
+  const typist = await attachClient(t, sessions, { id: other });
+  await typist.type('\x1b[31mhello\n');
+  await typist.output.sees('hello\r\n');
+  const id = await run(
+    'harm',
+    'sh',
+    '-c',
+    `stty rows 500 cols 1000; read -r go; ${script}; echo; echo all is done; touch /tmp/done; cat`,
+  );
+  let typed = 0;
+  return {
+    id,
+    isDone: () => existsSync(`${stage.rootfs}/tmp/done`),
+    look: (replay) => attachClient(t, sessions, { id, replay, columns: 0, rows: 0 }),
+    async describe() {
+      const found = (await sessions.list({})).sessions.find((it) => it.id === id);
+      assert.ok(found !== undefined);
+      return found;
+    },
+    inspect: async () => (await termshim(['inspect', id], { env: stage.env })).stdout,
+    async typeUntil(isOver) {
+      while (!(await isOver())) {
+        const start = performance.now();
+        const word = `word ${++typed}.`;
+        await typist.type(`${word}\n`);
+        await typist.output.sees(`${word}\r\n`);
+        const tookMs = performance.now() - start;
+        assert.ok(tookMs < 1000, `an echo took ${tookMs} ms`);
+      }
+    },
+    mostBytes() {
+      const daemon = stage.processes().find((it) => it.commandLine.includes('--namespace termshim'));
+      const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${daemon?.pid}/status`, 'utf8')) ?? [];
+      return Number(kibibytes) * 1024;
+    },
+    async bystanderIsThere() {
+      const later = await attachClient(t, sessions, { id: other, isReadOnly: true });
+      await later.output.sees(`word ${typed}.`);
+      assert.ok(later.output.text().startsWith(painted));
+      later.leave();
+    },
+  };
+}
+
+/** How a screen begins that is painted. */
+const painted = '\x18\x1b[?1049l';
+const mostBytes = 600 * 1024 * 1024;
+
+for (const [what, script] of Object.entries(harm)) {
+  test(`a container that ${what} keeps nobody waiting`, { skip, timeout: 120_000 }, async (t) => {
+    const scene = await openScene(t, script);
+    const starter = await scene.look(false);
+    await starter.type('go\n');
+    await starter.output.sees('go\r\n');
+    starter.leave();
+    await scene.typeUntil(scene.isDone);
+    const later = await scene.look(true);
+    await scene.typeUntil(() => /all is done|not kept any more/.test(later.output.text()));
+    const { screen, screenFailure } = await scene.describe();
+    assert.equal(screen, screenFailure === '');
+    assert.equal(later.output.text().includes('not kept any more'), !screen);
+    await later.type('and it goes on\n');
+    await later.output.sees('and it goes on\r\n');
+    await scene.bystanderIsThere();
+    assert.ok(scene.mostBytes() < mostBytes, `the daemon took ${scene.mostBytes()} bytes`);
+  });
+}
+
+test('a screen that cannot be understood in time is given up, and everybody is told', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const scene = await openScene(t, `yes "$(printf '\\033#8\\033#8\\033#8\\033#8\\033#8\\033#8')"`);
+  const watcher = await scene.look(false);
+  await watcher.type('go\n');
+  await waitFor(() => watcher.output.byteCount > 1_000_000, 'the flood');
+  const later = await scene.look(true);
+  const told = /\[termshim: the screen is not kept any more: it takes more than 2 s to understand its output\]\r\n/;
+  await scene.typeUntil(() => told.test(later.output.text().slice(0, 1000)));
+  const { screen, screenFailure } = await scene.describe();
+  assert.deepEqual([screen, screenFailure], [false, 'it takes more than 2 s to understand its output']);
+  assert.match(await scene.inspect(), /^screen +not kept any more: it takes more than 2 s to understand its output$/m);
+  await scene.bystanderIsThere();
+  assert.ok(scene.mostBytes() < mostBytes, `the daemon took ${scene.mostBytes()} bytes`);
+});

@@ -1,0 +1,65 @@
+/**
+ * Many containers at once in one daemon. What could break: two starts make two daemons, or none; one create waits for
+ * another or takes its console; the daemon ends while a container is on its way. All is asked for in the same moment.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { startContainerd } from '../../helpers/shim/containerd.js';
+import { execOf, runOf } from '../../helpers/shim/ctr.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { shimPath as shim } from '../../helpers/shim/shim.js';
+import { daemonsOf } from '../../helpers/shim/shims.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+
+/** 20 at once wait for each other where the machine has two processors, and other work. */
+const timeoutMs = 90_000;
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+test('20 containers are created, used and removed at once', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const ids = Array.from({ length: 20 }, () => stage.newId());
+  const script = 'exec sleep 1000';
+  const together = async (work: (id: string, index: number) => Promise<unknown>): Promise<void> => {
+    const began = performance.now();
+    await Promise.all(ids.map(work));
+    t.diagnostic(`${(performance.now() - began).toFixed()} ms`);
+  };
+  const root = stage.rootfs;
+  assert.notEqual(root, '');
+  await together(async (id, index) => {
+    const run = runOf(stage, { shim, id, flags: index % 2 === 0 ? ['-d', '-t'] : ['-d'], script });
+    assert.deepEqual(await runAtTerminal(stage, containerd.command(...run), timeoutMs), { shown: '', status: 0 });
+  });
+  assert.equal(daemonsOf(stage).length, 1);
+  await together(async (id) => {
+    const exec = execOf(stage, id, 'exec', `tty; cat /proc/1/cgroup; exit 5`, '-t');
+    const { shown, status } = await runAtTerminal(stage, containerd.command(...exec), timeoutMs);
+    assert.equal(status, 5);
+    assert.match(shown, new RegExp(`/${id}\\r`));
+  });
+  await together(async (id) => {
+    await containerd.ask('tasks', 'kill', '--signal', 'KILL', id);
+    await containerd.ask('tasks', 'rm', '--force', id);
+    await containerd.ask('containers', 'rm', id);
+  });
+});
+
+test('20 short containers come and go at once, again and again', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const root = stage.rootfs;
+  assert.notEqual(root, '');
+  const statuses = Array.from({ length: 20 }, (_, index) => index + 1);
+  await Promise.all(
+    statuses.map(async (status) => {
+      const id = stage.newId();
+      for (let round = 0; round < 3; round++) {
+        const run = runOf(stage, { shim, id, flags: ['--rm', '-t'], script: `echo ${id}; exit ${status}` });
+        const ended = await runAtTerminal(stage, containerd.command(...run), timeoutMs);
+        assert.deepEqual(ended, { shown: `${id}\r\r\n`, status });
+      }
+    }),
+  );
+});

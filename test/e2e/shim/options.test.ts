@@ -1,0 +1,129 @@
+/**
+ * The options of a container as ctr and containerd hand them over for a runtime of our name. What could break: those of a
+ * client before 2.0, of a file of TOML or of `shim_cgroup` are refused or ignored, so that a container runs by another runtime
+ * or elsewhere than it was told; or a file that cannot be read keeps other containers waiting.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { createFifo } from '../../../src/os/fifo.js';
+import { directoriesOf } from '../../../src/task/cgroup/cgroup-paths.js';
+import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
+import { startContainerd } from '../../helpers/shim/containerd.js';
+import { runOf } from '../../helpers/shim/ctr.js';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+import { hangingDisk } from '../../helpers/base/hanging-disk.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { shimPath as shim } from '../../helpers/shim/shim.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+async function setUp(t: TestContext) {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const command = (script: string, ...flags: string[]): string[] =>
+    containerd.command(...runOf(stage, { shim, id: stage.newId(), flags: ['--rm', ...flags], script }));
+  return {
+    stage,
+    containerd,
+    run: (script: string, ...flags: string[]) => runToEnd(command(script, ...flags)),
+    command,
+  };
+}
+
+/** A file of options, and its flag of ctr. */
+function config(stage: Stage, name: string, toml: string): string[] {
+  const path = stage.path(name);
+  writeFileSync(path, toml);
+  return ['--runtime-config-path', path];
+}
+
+function assertRefused({ stdout, stderr, status }: CommandResult, words: RegExp): void {
+  assert.deepEqual([stdout, status], ['', 1]);
+  assert.match(stderr, words);
+}
+
+test('--no-pivot, which ctr says by a message of version 1 before 2.0, reaches the runtime', { skip }, async (t) => {
+  const { stage, run } = await setUp(t);
+  const runtime = writeProgram(stage, 'telling-runc', `echo "$*" >>${stage.path('told')}; exec runc "$@"`);
+  const { stdout, stderr, status } = await run('echo in', '--no-pivot');
+  assert.deepEqual([stdout, status], ['in\n', 0], stderr);
+  const toml = config(stage, 'options.toml', `BinaryName = "${runtime}"\nNoPivotRoot = true\n`);
+  assert.deepEqual((await run('echo in', ...toml)).stdout, 'in\n');
+  assert.match(readFileSync(stage.path('told'), 'utf8'), / create .*--no-pivot/);
+});
+
+test('a file of TOML names the runtime and its root', { skip }, async (t) => {
+  const { stage, run } = await setUp(t);
+  const root = stage.path('runtime-root');
+  const runtime = writeProgram(stage, 'telling-runc', `echo "$*" >>${stage.path('told')}; exec runc "$@"`);
+  const toml = config(stage, 'options.toml', `BinaryName = "${runtime}"\nRoot = "${root}"\n`);
+  assert.equal((await run('echo in', ...toml)).stdout, 'in\n');
+  assert.match(readFileSync(stage.path('told'), 'utf8'), new RegExp(`--root ${root}/`));
+  assertRefused(await run('echo in', ...config(stage, 'broken.toml', 'Rooot = 1')), /there is no option "Rooot"/);
+  assertRefused(await run('echo in', '--runtime-config-path', stage.path('none')), /cannot read \S+none: ENOENT/);
+  createFifo(stage.path('fifo'));
+  assertRefused(await run('echo in', '--runtime-config-path', stage.path('fifo')), /fifo: it is no file/);
+});
+
+test('a file on a disk that hangs keeps its container waiting alone', { skip: skip || missing('fuse') }, async (t) => {
+  const { command, run } = await setUp(t);
+  const disk = hangingDisk(t);
+  const hanging = [1, 2, 3, 4, 5].map((n) =>
+    runToEnd(command('echo in', '--runtime-config-path', join(disk, `${n}`)), { timeoutMs: 60_000 }),
+  );
+  for (let count = 0; count < 3; count++) assert.equal((await run('echo in')).stdout, 'in\n');
+  for (const result of await Promise.all(hanging)) assertRefused(result, /the disk has not answered within 10 s/);
+});
+
+test('shim_cgroup is joined by the daemon, another one refused', { skip }, async (t) => {
+  const { stage, run, containerd } = await setUp(t);
+  const names = ['a', 'b'].map((it) => `/termshim-test-${process.pid}-${it}`);
+  const [first = '', second = ''] = names;
+  // In each hierarchy; the first one's root is where it is mounted.
+  const directories = directoriesOf('/').flatMap((it) => names.map((name) => it + name));
+  // A group of cpuset has no processors of its own at first, and takes nobody then.
+  const usable = directories.filter((it) => !it.includes('cpuset'));
+  for (const directory of usable) mkdirSync(directory);
+  stage.after(() => {
+    for (const directory of usable) rmdirSync(directory);
+  });
+  assertRefused(
+    await run('echo in', ...config(stage, 'none.toml', 'ShimCgroup = "/termshim-test-none"')),
+    /cannot join the control group \/termshim-test-none \(shim_cgroup\): there is none/,
+  );
+  assertRefused(await run('echo in', ...config(stage, 'up.toml', 'ShimCgroup = "/../x"')), /no path from the root/);
+  const keeper = stage.newId();
+  const keep = runOf(stage, {
+    shim,
+    id: keeper,
+    flags: ['-d', ...config(stage, 'a.toml', `ShimCgroup = "${first}"`)],
+    script: 'sleep 1000',
+  });
+  await containerd.ask(...keep);
+  const members = (path: string): string[] =>
+    usable
+      .filter((it) => it.endsWith(path))
+      .flatMap((it) => readFileSync(join(it, 'cgroup.procs'), 'utf8').trim().split('\n'));
+  const daemons = [...new Set(members(first))].filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('shim/daemon.cjs'),
+  );
+  assert.equal(daemons.length, 1);
+  assert.equal(members(first).filter((pid) => pid === daemons[0]).length, usable.length / 2);
+  assert.equal((await run('echo in', ...config(stage, 'again.toml', `ShimCgroup = "${first}"`))).stdout, 'in\n');
+  assert.equal((await run('echo in')).stdout, 'in\n');
+  const other = await run('echo in', ...config(stage, 'b.toml', `ShimCgroup = "${second}"`));
+  assertRefused(
+    other,
+    /it is in \S+-a for another container; with TERMSHIM_GROUP=container each container has a daemon/,
+  );
+  assert.deepEqual(
+    members(second).filter((it) => it !== ''),
+    [],
+  );
+  await containerd.ask('tasks', 'kill', '-s', 'KILL', keeper);
+  await containerd.ask('tasks', 'delete', keeper);
+  await containerd.ask('containers', 'delete', keeper);
+});

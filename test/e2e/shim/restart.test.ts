@@ -1,0 +1,148 @@
+/**
+ * Who dies, and what must live on. containerd may be killed and started again at any time: the container, its console and
+ * its exit status are the shim's. The daemon of the shim may be killed too: then its containers are lost, containerd has
+ * to be told so (137, by `delete`, with no daemon), and not a mount, a file or a process may stay.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { startContainerd } from '../../helpers/shim/containerd.js';
+import { execOf, fifosIn, isGone, listenToEvents, runOf, statusOf } from '../../helpers/shim/ctr.js';
+import { sitAt } from '../../helpers/sessions/human.js';
+import { importImage } from '../../helpers/runtime/image.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { shimPath as shim } from '../../helpers/shim/shim.js';
+import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
+
+test('containerd is killed and started again: container, console and status are there', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const id = stage.newId();
+  const run = runOf(stage, { shim, id, flags: ['-d', '-t'], script: answering });
+  await runAtTerminal(stage, containerd.command(...run));
+  const before = sitAt(stage, containerd.command('tasks', 'attach', id));
+  before.type('before\n');
+  await before.sees('got before\r');
+  const tasks = await containerd.ask('tasks', 'ls');
+  // A client that sees containerd go removes the FIFOs.
+  before.leave();
+  await within(before.exited, 'the client to leave');
+  await containerd.kill();
+  await containerd.start();
+  assert.equal(await containerd.ask('tasks', 'ls'), tasks);
+
+  const after = sitAt(stage, containerd.command('tasks', 'attach', id));
+  after.type('after\n');
+  await after.sees('got after\r');
+  assert.equal((await containerd.ctr(...execOf(stage, id, 'e1', 'exit 5'))).status, 5);
+  after.type('bye\n');
+  await after.sees('got bye\r');
+  assert.equal(await within(after.exited, 'the end of the attach'), 9);
+  await containerd.ask('containers', 'rm', id);
+});
+
+/** containerd 2 removes such a task when it comes back; before, it is there with its status. */
+test('a container that ends while there is no containerd: what becomes of it is as with the usual shim', {
+  skip,
+}, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const [ends, stays, usual] = [stage.newId(), stage.newId(), stage.newId()];
+  await containerd.ask(...runOf(stage, { shim, id: stays, flags: ['-d'], script: 'exec sleep 1000' }));
+  const script = 'while ! [ -e /tmp/end ]; do sleep 0.02; done; exit 9';
+  await containerd.ask(...runOf(stage, { shim, id: ends, flags: ['-d'], script }));
+  await containerd.ask(...runOf(stage, { shim: runcShimPath, id: usual, flags: ['-d'], script }));
+  await containerd.kill();
+  const isThere = (): boolean => stage.processes().some(({ commandLine }) => commandLine.includes('/tmp/end'));
+  assert.ok(isThere());
+  writeFileSync(`${stage.rootfs}/tmp/end`, '');
+  await waitFor(() => !isThere(), 'the container to end');
+  await containerd.start();
+  const status = await statusOf(containerd, usual);
+  assert.equal(await statusOf(containerd, ends), status);
+  assert.equal(await statusOf(containerd, stays), 'RUNNING');
+  // containerd hears of the exit before anybody can listen there; test/daemon/publisher.test.ts has that event.
+  if (status === undefined) for (const id of [ends, usual]) await isGone(containerd, id);
+  else {
+    assert.equal(status, 'STOPPED');
+    for (const id of [ends, usual]) {
+      assert.match((await containerd.ctr('tasks', 'rm', id)).stderr, /non-zero exit code 9"/);
+    }
+  }
+  await containerd.ask('tasks', 'rm', '--force', stays);
+  await containerd.ask('containers', 'rm', ends, stays, usual);
+});
+
+test('the daemon is killed: delete cleans up, and containerd reports 137', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const events = await listenToEvents(stage, containerd);
+  const image = await importImage(stage, containerd, 'overlayfs');
+  const ids = [stage.newId(), stage.newId()];
+  for (const id of ids) {
+    const flags = ['-d', '-t', ...fifosIn(stage), '--runtime', shim, '--snapshotter', 'overlayfs'];
+    const run = containerd.command('run', ...flags, image, id, 'sh', '-c', answering);
+    assert.equal((await runAtTerminal(stage, run)).status, 0);
+  }
+  const attached = sitAt(stage, containerd.command('tasks', 'attach', ids[0] as string));
+  attached.type('here\n');
+  await attached.sees('got here\r');
+  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  for (const id of ids) {
+    await events.sees('/tasks/exit', { container_id: id, id, exit_status: 137 });
+    await events.sees('/tasks/delete', { container_id: id, exit_status: 137 });
+    await isGone(containerd, id);
+    await containerd.ask('containers', 'rm', id);
+  }
+  await within(attached.exited, 'the client to notice');
+
+  // And the next one has a daemon of its own.
+  const next = runOf(stage, { shim, id: ids[0] as string, flags: ['--rm'], script: 'exit 3' });
+  assert.equal((await containerd.ctr(...next)).status, 3);
+});
+
+test('the daemon is killed while there is no containerd', { skip }, async (t) => {
+  const stage = openStage(t);
+  const containerd = await startContainerd(stage);
+  const id = stage.newId();
+  await containerd.ask(...runOf(stage, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
+  await containerd.kill();
+  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  await containerd.start();
+  await isGone(containerd, id);
+  await containerd.ask('containers', 'rm', id);
+});
+
+for (const [grouping, share] of [
+  ['container', []],
+  ['pod', ['--annotation', 'io.kubernetes.cri.sandbox-id=SHARED']],
+] as const) {
+  test(`TERMSHIM_GROUP=${grouping}: a crash takes its own group with it`, { skip }, async (t) => {
+    const stage = openStage(t);
+    const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_GROUP: grouping });
+    const [first, second, other] = [stage.newId(), stage.newId(), stage.newId()] as const;
+    const runIn = async (id: string, pod: string): Promise<void> => {
+      const flags = ['-d', ...share.map((word) => word.replace('SHARED', pod))];
+      await containerd.ask(...runOf(stage, { shim, id, flags, script: 'exec sleep 1000' }));
+    };
+    await runIn(first, first);
+    const [daemon = 0] = daemonsOf(stage);
+    await runIn(second, first);
+    await runIn(other, other);
+    assert.equal(daemonsOf(stage).length, grouping === 'pod' ? 2 : 3);
+    process.kill(daemon, 'SIGKILL');
+    await isGone(containerd, first);
+    if (grouping === 'pod') await isGone(containerd, second);
+    else assert.equal(await statusOf(containerd, second), 'RUNNING');
+    assert.equal(await statusOf(containerd, other), 'RUNNING');
+    await containerd.ask('tasks', 'rm', '--force', other, ...(grouping === 'pod' ? [] : [second]));
+    await containerd.ask('containers', 'rm', first, second, other);
+  });
+}

@@ -1,0 +1,193 @@
+/**
+ * Containers that are restored from a checkpoint under a real containerd, by runc and criu. What could break: the processes
+ * begin anew or lose their stdio, a restore that is refused leaves a container, a control group or a directory, or nobody is
+ * told why. criu is a program that many machines lack, and it knows kernels: where it works the containers are restored, and
+ * where it does not the tests look at what the user is told, at the same place. What is refused whatever criu does comes last.
+ */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
+import { type Containerd, startContainerd } from '../../helpers/shim/containerd.js';
+import { criuFault, writeRuncWithoutCriu } from '../../helpers/runtime/criu.js';
+import { fifosIn, hasStatus, isGone, listenToEvents, runOf, statusOf } from '../../helpers/shim/ctr.js';
+import { sitAt } from '../../helpers/sessions/human.js';
+import { importImage } from '../../helpers/runtime/image.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { shimPath as shim } from '../../helpers/shim/shim.js';
+import { whereShimIs } from '../../helpers/shim/shims.js';
+import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const skip = missing('root', 'busybox', 'runc', 'containerd');
+
+const fault = criuFault();
+
+/** What runc says where it finds no criu. */
+const noCriu = /CRIU version check failed: exec: "criu": executable file not found/;
+
+/** A containerd whose `io.containerd.runc.v2` is our shim: ctr asks for checkpoints of that one alone as it is told. */
+async function setUp(t: TestContext) {
+  const stage = openStage(t);
+  const env = whereShimIs(stage, shim);
+  if (fault !== undefined) {
+    t.diagnostic(`${fault}, so it is refused: the test looks at how`);
+    writeRuncWithoutCriu(stage, 'shims/runc');
+  }
+  return { stage, containerd: await startContainerd(stage, env) };
+}
+
+/** For a container of a runtime that has our name: the options are in a file. */
+function restoring(stage: Stage, images: string, runtime = 'runc'): string[] {
+  const path = stage.path('restore.toml');
+  const toml = { BinaryName: runtime, CriuImagePath: images, CriuWorkPath: stage.path('work') };
+  mkdirSync(toml.CriuWorkPath, { recursive: true, mode: 0o700 });
+  writeFileSync(
+    path,
+    Object.entries(toml)
+      .map(([name, value]) => `${name} = "${value}"\n`)
+      .join(''),
+  );
+  return ['--runtime-config-path', path];
+}
+
+/** One line that tells what and why. */
+function assertRefused({ stdout, stderr, status }: CommandResult, words: RegExp): void {
+  assert.deepEqual([stdout, status], ['', 1]);
+  const said = stderr.split('\n').filter((line) => /restore|checkpoint/i.test(line));
+  assert.equal(said.length, 1, stderr);
+  assert.match(said[0] ?? '', words);
+}
+
+async function removeBy(containerd: Containerd, id: string): Promise<void> {
+  await containerd.ask('tasks', 'rm', '--force', id);
+  await isGone(containerd, id);
+  await containerd.ask('containers', 'rm', id);
+}
+
+const counting = 'n=0; while :; do n=$((n+1)); echo $n >/tmp/count; sleep 0.05; done';
+
+test('`ctr containers restore --live`: it goes on where it was checkpointed', { skip }, async (t) => {
+  const { stage, containerd } = await setUp(t);
+  const events = await listenToEvents(stage, containerd);
+  // containerd leaves its copy of the images behind.
+  stage.after(() => {
+    for (const name of readdirSync(stage.path('xdg')))
+      if (name.startsWith('ctrd-checkpoint')) rmSync(stage.path(`xdg/${name}`), { recursive: true });
+  });
+  const image = await importImage(stage, containerd, 'native');
+  const [id, again, reference] = [stage.newId(), stage.newId(), 'checkpoint.test/counting:latest'];
+  const flags = ['-d', ...fifosIn(stage), '--snapshotter', 'native', '--runtime', shim];
+  await containerd.ask('run', ...flags, image, id, 'sh', '-c', counting);
+  const countOf = async (container: string): Promise<number> => {
+    const { stdout } = await containerd.ctr('tasks', 'exec', '--exec-id', 'look', container, 'cat', '/tmp/count');
+    return Number(stdout);
+  };
+  await waitFor(async () => (await countOf(id)) > 20, 'it to have counted');
+  const written = await containerd.ctr('containers', 'checkpoint', '--task', id, reference);
+  if (fault !== undefined) {
+    assertRefused(written, noCriu);
+    const before = await countOf(id);
+    await waitFor(async () => (await countOf(id)) > before, 'it to go on counting');
+    await removeBy(containerd, id);
+    return;
+  }
+  assert.equal(written.status, 0, written.stderr);
+  await removeBy(containerd, id);
+  await containerd.ask('containers', 'restore', '--live', again, reference);
+  assert.equal(await statusOf(containerd, again), 'RUNNING');
+  // Its file system is new, and it writes there at its next turn.
+  assert.ok((await waitFor(() => countOf(again), 'it to go on counting')) > 20);
+  const { pid } = await events.sees('/tasks/start', { container_id: again });
+  assert.ok(Number(pid) > 0);
+  await containerd.ask('tasks', 'kill', '--signal', 'KILL', again);
+  await events.sees('/tasks/exit', { container_id: again, exit_status: 137, pid });
+  await removeBy(containerd, again);
+});
+
+test('a terminal is restored with what its process was about, and its exit status', { skip }, async (t) => {
+  const { stage, containerd } = await setUp(t);
+  const images = stage.path('images');
+  const id = stage.newId();
+  const script = 'stty -echo; read first; echo "$first in"; read second; echo "$first and $second"; exit 7';
+  const run = (flags: string[], runtime: string) =>
+    sitAt(stage, containerd.command(...runOf(stage, { shim: runtime, id, flags: ['-t', ...flags], script })));
+  if (fault !== undefined) {
+    mkdirSync(images, { mode: 0o700 });
+    const refused = run(['--rm', ...restoring(stage, images)], shim);
+    await refused.sees('OCI runtime restore failed: runc restore failed: CRIU version check failed');
+    assert.equal(await within(refused.exited, 'its end'), 1);
+    return;
+  }
+  const written = run([], 'io.containerd.runc.v2');
+  written.type('one\n');
+  await written.sees('one in\r');
+  mkdirSync(images, { mode: 0o700 });
+  await containerd.ask('tasks', 'checkpoint', '--exit', '--image-path', images, '--work-path', images, id);
+  await within(written.exited, 'the end of the first');
+  await containerd.ask('containers', 'rm', id);
+  const restored = run(['--rm', ...restoring(stage, images)], shim);
+  await hasStatus(containerd, id, 'RUNNING');
+  restored.type('two\n');
+  await restored.sees('one and two\r');
+  assert.equal(await within(restored.exited, 'its end'), 7);
+  await isGone(containerd, id);
+});
+
+test('images that are broken: the reason is told, and nothing stays', { skip }, async (t) => {
+  const { stage, containerd } = await setUp(t);
+  const images = stage.path('images');
+  mkdirSync(images, { mode: 0o700 });
+  writeFileSync(`${images}/descriptors.json`, '["/dev/null","/dev/null","/dev/null"]');
+  writeFileSync(`${images}/inventory.img`, 'nonsense');
+  const id = stage.newId();
+  const command = runOf(stage, { shim, id, flags: ['--rm', ...restoring(stage, images)], script: 'true' });
+  const result = await runToEnd(containerd.command(...command));
+  assertRefused(result, fault === undefined ? /criu failed: .*; criu said: .*restore\.log\)/ : noCriu);
+  assert.deepEqual(readdirSync(images).toSorted(), ['descriptors.json', 'inventory.img']);
+  await isGone(containerd, id);
+});
+
+test('without criu: Start fails and says so, as containerd says what its runtime says', { skip }, async (t) => {
+  const { stage, containerd } = await setUp(t);
+  const images = stage.path('images');
+  mkdirSync(images, { mode: 0o700 });
+  const options = restoring(stage, images, writeRuncWithoutCriu(stage, 'runc-without-criu'));
+  for (const flags of [['--rm'], ['--rm', '--null-io']]) {
+    const id = stage.newId();
+    const command = runOf(stage, { shim, id, flags: [...flags, ...options], script: 'true' });
+    const result = await runToEnd(containerd.command(...command));
+    assertRefused(result, noCriu);
+    assert.match(result.stderr, /OCI runtime restore failed: \S+runc-without-criu restore failed: CRIU/);
+    await isGone(containerd, id);
+  }
+  assert.deepEqual(readdirSync(images), []);
+});
+
+test('a checkpoint that cannot be one is refused by Create, in words', { skip }, async (t) => {
+  const { stage, containerd } = await setUp(t);
+  const open = stage.path('open');
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  const below = `${open}/below`;
+  mkdirSync(below, { mode: 0o700 });
+  const file = stage.path('file');
+  writeFileSync(file, '');
+  const refused: [path: string, words: RegExp][] = [
+    [stage.path('none'), /cannot look at the directory \S+none: ENOENT: no such file or directory/],
+    [file, /cannot look at the directory \S+file: it is no directory/],
+    ['images', /images is no absolute path/],
+    [open, /others may write to \S+open, whose mode is 0777/],
+    [below, /below can be exchanged by others, who may write to \S+open, whose mode is 0777/],
+  ];
+  for (const [path, words] of refused) {
+    const id = stage.newId();
+    const command = runOf(stage, { shim, id, flags: ['--rm', ...restoring(stage, path)], script: 'true' });
+    const { stderr, status } = await runToEnd(containerd.command(...command));
+    assert.equal(status, 1);
+    assert.match(stderr, words);
+    await isGone(containerd, id);
+  }
+  assert.equal(existsSync(stage.path('none')), false);
+  assert.doesNotMatch(readFileSync(`${stage.path('containerd')}.log`, 'utf8'), /panic/);
+});

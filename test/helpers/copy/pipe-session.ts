@@ -1,0 +1,146 @@
+/** A whole session around one copy of pipes: a process without a terminal, a client at three FIFOs, the copy between them. */
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { join } from 'node:path';
+import { FifoReader, FifoWriter, createFifo } from '../../../src/os/fifo.js';
+import { OwnedFd } from '../../../src/os/owned-fd.js';
+import { type PipeCopy, type PipeCopyOptions, copyPipes } from '../../../src/stdio/copy/copy-pipes.js';
+import { type NoReader, type Sink, fifoSink } from '../../../src/stdio/copy/sink.js';
+import type { Scope } from '../base/leak-free.js';
+import { type Reader, readFrom } from './reader.js';
+import { temporaryDirectory } from '../base/temporary-directory.js';
+import { within } from '../base/wait-for.js';
+import { writeAll } from './write-all.js';
+
+export interface PipeSessionOptions extends Partial<Pick<PipeCopyOptions, 'owner' | 'drainTimeoutMs'>> {
+  noReader?: NoReader;
+  /** Whether the copy is told when the process has ended; true by default. */
+  tellsEnd?: boolean;
+  /** Whether the copy gets a stdin; true by default. */
+  hasStdin?: boolean;
+  /** Takes the place of the FIFO for stdout. */
+  stdout?: Sink;
+}
+
+export interface PipeProcess {
+  readonly pid: number;
+  /** Settles when it has been reaped. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  readonly hasExited: boolean;
+}
+
+/** A client's end of an output. */
+export interface Screen extends Reader {
+  /** It stops reading for good. */
+  leave(): void;
+  /** Somebody comes back, with a screen that is empty. */
+  return(): Screen;
+}
+
+export interface PipeSession {
+  readonly copy: PipeCopy;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** As the copy has it, for the holder. */
+  readonly stdin: FifoReader;
+  /** For files of the scripts. */
+  readonly directory: string;
+  readonly stdinPath: string;
+  /** Starts a script with the ends that are for the process. */
+  run(script: string, ...args: string[]): PipeProcess;
+  runAs(options: SpawnOptions, script: string, ...args: string[]): PipeProcess;
+  /** By the client that is there from the beginning. */
+  type(data: Uint8Array | string): Promise<void>;
+  /** It closes its end of stdin. */
+  leaveKeyboard(): void;
+}
+
+/** The session is ended after the test, and must end in time. */
+export async function startPipes(scope: Scope, options: PipeSessionOptions = {}): Promise<PipeSession> {
+  const { noReader = 'block', drainTimeoutMs = 2000, tellsEnd = true, hasStdin = true, owner } = options;
+  const directory = temporaryDirectory(scope);
+  const [stdinPath, stdoutPath, stderrPath] = [join(directory, 'in'), join(directory, 'out'), join(directory, 'err')];
+  for (const path of [stdinPath, stdoutPath, stderrPath]) createFifo(path);
+  const stdin = FifoReader.open(stdinPath);
+  stdin.hold();
+  const keyboard = OwnedFd.open(stdinPath, constants.O_WRONLY | constants.O_NONBLOCK, 'the keyboard of a test');
+  const [stdout, stderr] = [openScreen(scope, stdoutPath), openScreen(scope, stderrPath)];
+  const open = async (path: string): Promise<Sink> =>
+    fifoSink(await FifoWriter.open(path, { timeoutMs: 1000 }), noReader);
+  const sinks = { stdout: options.stdout ?? (await open(stdoutPath)), stderr: await open(stderrPath) };
+  if (!hasStdin) stdin.close();
+  const copy = copyPipes({ stdin: hasStdin ? stdin : undefined, ...sinks, owner, drainTimeoutMs });
+  scope.after(async () => {
+    keyboard.close();
+    copy.close();
+    const ended = copy.done.catch(() => {});
+    await within(ended, 'the end of the copy', 1000);
+  });
+  const runAs: PipeSession['runAs'] = (spawnOptions, script, ...args) => {
+    const process = startProcess(scope, copy, spawnOptions, script, args);
+    if (tellsEnd) void process.exited.then(() => copy.processEnded());
+    return process;
+  };
+  return {
+    copy,
+    stdout,
+    stderr,
+    stdin,
+    directory,
+    stdinPath,
+    runAs,
+    run: (script, ...args) => runAs({}, script, ...args),
+    type: (data) => writeAll(keyboard.fd, data),
+    leaveKeyboard: () => keyboard.close(),
+  };
+}
+
+function openScreen(scope: Scope, path: string): Screen {
+  const end = OwnedFd.open(path, constants.O_RDONLY | constants.O_NONBLOCK, 'the screen of a test');
+  const reader = readFrom(end.fd);
+  const leave = (): void => {
+    reader.close();
+    end.close();
+  };
+  scope.after(leave);
+  const added = { leave, return: () => openScreen(scope, path) };
+  return Object.defineProperties(added, Object.getOwnPropertyDescriptors(reader)) as Screen;
+}
+
+/** It and whatever is left of its process group are killed after the test. */
+function startProcess(
+  scope: Scope,
+  copy: PipeCopy,
+  options: SpawnOptions,
+  script: string,
+  args: readonly string[],
+): PipeProcess {
+  const child = spawn('sh', ['-c', script, 'sh', ...args], { ...options, detached: true, stdio: [...copy.childEnds] });
+  copy.started();
+  const pid = child.pid as number;
+  let hasExited = false;
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    hasExited = true;
+    return (code ?? signal) as number | NodeJS.Signals;
+  });
+  scope.after(() => {
+    killGroup(pid);
+    return exited;
+  });
+  return {
+    pid,
+    exited,
+    get hasExited() {
+      return hasExited;
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    /* Nobody is left of it. */
+  }
+}

@@ -1,0 +1,123 @@
+/** A place for one end-to-end test, which afterwards proves that nothing of the test stayed on this machine. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Scope } from '../base/leak-free.js';
+import { makeRootfs } from '../runtime/rootfs.js';
+import { type LivingProcess, type Marks, findControlGroups, findProcesses, findTraces } from './traces.js';
+import type { OtherTraces } from './traces.js';
+import { stopDaemon } from './user-daemon.js';
+import { waitFor } from '../base/wait-for.js';
+
+export interface Stage {
+  /** Removed after the test. Its path is short enough for a socket in it. */
+  readonly directory: string;
+  /** The environment for every process of the test: its own $XDG_RUNTIME_DIR, and a mark to find them by. */
+  readonly env: NodeJS.ProcessEnv;
+  /** With busybox. Made when it is first asked for. */
+  readonly rootfs: string;
+  path(name: string): string;
+  /** A container id that nobody else has. */
+  newId(): string;
+  /** Of a container whose id somebody else gave. */
+  adoptId(id: string): void;
+  /** Those of the containers of the test. */
+  readonly ids: readonly string[];
+  /** Undoes something at the end of the test, the last first, before the proof. */
+  after(undo: () => unknown): void;
+  /** Has the proof look for more than what every test can leave behind. */
+  lookFor(traces: OtherTraces): void;
+  /** Processes of the test that live now. */
+  processes(): LivingProcess[];
+  /** What is there now and must be gone when the test ends. */
+  traces(): string[];
+  /** Ends the daemon of `termshim run`, which must have nothing left to do. The end of the test does it too. */
+  stopDaemon(): Promise<void>;
+  /** What the daemon logs is no fault of the test. */
+  letDaemonComplain(): void;
+  /** Kills and removes at once whatever is there: for a process that ends before its stage does. */
+  sweep(): void;
+}
+
+export function openStage(test: Scope): Stage {
+  const name = `e2e-${randomBytes(5).toString('hex')}`;
+  const ids: string[] = [];
+  const undos: (() => unknown)[] = [];
+  const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
+  const runtimeDirectory = join(directory, 'xdg');
+  mkdirSync(runtimeDirectory, { mode: 0o700 });
+  const marks: Marks = { directory, runtimeDirectory, variable: `TERMSHIM_TEST=${name}`, ids, others: [] };
+  const env = { ...process.env, XDG_RUNTIME_DIR: runtimeDirectory, TERMSHIM_TEST: name };
+  let mayComplain = false;
+  test.after(async () => {
+    try {
+      for (const undo of undos.toReversed()) await undo();
+      const stopping = await stopDaemon(env, mayComplain).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      await assertNothingLeft(marks);
+      if (stopping !== undefined) throw stopping;
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+  let rootfs: string | undefined;
+  return {
+    directory,
+    env,
+    get rootfs() {
+      if (rootfs === undefined) {
+        rootfs = makeRootfs(directory);
+        for (const applet of moreApplets) symlinkSync('busybox', join(rootfs, 'bin', applet));
+      }
+      return rootfs;
+    },
+    path: (file) => join(directory, file),
+    newId() {
+      const id = `${name}-${ids.length}`;
+      ids.push(id);
+      return id;
+    },
+    adoptId: (id) => void ids.push(id),
+    ids,
+    lookFor: (traces) => void marks.others.push(traces),
+    after: (undo) => void undos.push(undo),
+    processes: () => findProcesses(marks),
+    traces: () => findTraces(marks),
+    stopDaemon: () => stopDaemon(env, mayComplain),
+    letDaemonComplain: () => void (mayComplain = true),
+    sweep() {
+      remove(marks, findTraces(marks));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const moreApplets = ['seq', 'setsid', 'sha256sum', 'yes'];
+
+/** What has ended may take a moment to be gone. What is left is removed, so that one failure does not make another. */
+async function assertNothingLeft(marks: Marks): Promise<void> {
+  await waitFor(() => findTraces(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
+  const traces = findTraces(marks);
+  remove(marks, traces);
+  assert.deepEqual(traces, [], 'the test left something behind');
+}
+
+function remove(marks: Marks, traces: readonly string[]): void {
+  killAll(marks);
+  for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
+  for (const path of marks.ids.flatMap(findControlGroups)) spawnSync('rmdir', [path]);
+  for (const other of marks.others) other.remove();
+}
+
+/** Until none is left: one that was just being made is not seen the first time, and one that ends holds its mounts. */
+function killAll(marks: Marks): void {
+  const deadline = performance.now() + 3000;
+  for (let left = findProcesses(marks); left.length > 0 && performance.now() < deadline; left = findProcesses(marks)) {
+    spawnSync('kill', ['-KILL', ...left.map(({ pid }) => String(pid))]);
+  }
+}

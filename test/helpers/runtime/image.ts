@@ -1,0 +1,42 @@
+/** An image with the root filesystem of a stage as its one layer, as `docker save` writes it. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Containerd } from '../shim/containerd.js';
+import type { Stage } from '../e2e/stage.js';
+
+/** Answers with the name under which containerd knows it, unpacked for the snapshotter. It runs `command` by default. */
+export async function importImage(
+  stage: Stage,
+  containerd: Containerd,
+  snapshotter: string,
+  command = ['sh'],
+): Promise<string> {
+  const name = 'docker.io/library/busybox:latest';
+  const archive = writeImage(stage, name, command);
+  // Through the transfer API, which later versions use, it is unpacked for the snapshotters of the configuration.
+  const local = (await containerd.ask('images', 'import', '--help')).includes('--local') ? ['--local'] : [];
+  await containerd.ask('images', 'import', ...local, '--snapshotter', snapshotter, archive);
+  return name;
+}
+
+function writeImage(stage: Stage, name: string, command: string[]): string {
+  const directory = stage.path('image');
+  mkdirSync(directory);
+  const layer = join(directory, 'layer.tar');
+  execFileSync('tar', ['-C', stage.rootfs, '-cf', layer, '.']);
+  const digest = createHash('sha256').update(readFileSync(layer)).digest('hex');
+  const platform = { architecture: { x64: 'amd64' }[process.arch as string] ?? process.arch, os: 'linux' };
+  const config = {
+    ...platform,
+    config: { Env: ['PATH=/bin'], Cmd: command },
+    rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+  };
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(config));
+  const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
+  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
+  const archive = stage.path('image.tar');
+  execFileSync('tar', ['-C', directory, '-cf', archive, '.']);
+  return archive;
+}

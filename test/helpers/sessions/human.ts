@@ -1,0 +1,106 @@
+/** A human at a terminal, played by node-pty: types, reads, waits with a bound, resizes the window, leaves. */
+import { type IPty, spawn } from 'node-pty';
+import type { Stage } from '../e2e/stage.js';
+import { waitFor, within } from '../base/wait-for.js';
+
+/** Of the window, 80x24 by default. */
+export interface WindowSize {
+  columns?: number;
+  rows?: number;
+}
+
+export interface Human {
+  /** All that the terminal showed so far. */
+  readonly shown: string;
+  type(text: string): void;
+  /**
+   * Waits for a text that comes after everything that was waited for before. Answers with what came since then, up to
+   * the end of the text.
+   */
+  sees(text: string | RegExp, timeoutMs?: number): Promise<string>;
+  /** Types a line to a shell whose prompt is there, and waits for its echo, which whoever waits for a word in it would take. */
+  enters(line: string): Promise<void>;
+  /** The same, and answers with its output; waits for the next prompt. */
+  asks(line: string, timeoutMs?: number): Promise<string>;
+  resize(size: Required<WindowSize>): void;
+  /** Closes the window: the program hangs up. */
+  leave(): void;
+  /** The exit status of the program at the terminal. */
+  readonly exited: Promise<number>;
+}
+
+/** What a shell that a human starts has as its prompt: nothing prints it by accident. */
+export const prompt = '[ready]$ ';
+
+/** Sits down at a shell, and waits for its prompt. The window is closed after the test. */
+export async function sitAtShell(stage: Stage, size: WindowSize = {}): Promise<Human> {
+  const human = sitAt(stage, ['env', `PS1=${prompt}`, 'sh'], size);
+  await human.sees(prompt);
+  return human;
+}
+
+/** Sits down at a program. The window is closed after the test. */
+export function sitAt(stage: Stage, command: readonly string[], size: WindowSize = {}): Human {
+  const [program = '', ...args] = command;
+  const { columns = 80, rows = 24 } = size;
+  const pty = spawn(program, args, { name: 'xterm', cols: columns, rows, env: stage.env, encoding: 'latin1' });
+  let shown = '';
+  let seen = 0;
+  pty.onData((data) => {
+    shown += data;
+  });
+  const exited = new Promise<number>((resolve) => {
+    pty.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode));
+  });
+  stage.after(() => leave(pty, exited));
+  const sees: Human['sees'] = async (text, timeoutMs = 10_000) => {
+    const match = (): number | undefined => endOfMatch(shown.slice(seen), text);
+    const end = await waitFor(match, `${String(text)} on the terminal`, timeoutMs).catch((error: Error) => {
+      throw new Error(`${error.message}; it shows ${JSON.stringify(shown.slice(seen).slice(-2000))}`);
+    });
+    const part = shown.slice(seen, seen + end);
+    seen += end;
+    return part;
+  };
+  const enters: Human['enters'] = async (line) => {
+    pty.write(`${line}\r`);
+    await sees('\n');
+  };
+  return {
+    get shown() {
+      return shown;
+    },
+    type: (text) => pty.write(text),
+    sees,
+    enters,
+    async asks(line, timeoutMs) {
+      await enters(line);
+      const answer = await sees(prompt, timeoutMs);
+      return answer.slice(0, -prompt.length).replaceAll('\r\n', '\n');
+    },
+    resize: (to) => pty.resize(to.columns, to.rows),
+    leave: () => pty.kill('SIGHUP'),
+    exited,
+  };
+}
+
+function endOfMatch(text: string, wanted: string | RegExp): number | undefined {
+  const found = typeof wanted === 'string' ? text.indexOf(wanted) : text.search(wanted);
+  if (found < 0) return undefined;
+  const length = typeof wanted === 'string' ? wanted.length : (wanted.exec(text)?.[0].length ?? 0);
+  return found + length;
+}
+
+async function leave(pty: IPty, exited: Promise<number>): Promise<void> {
+  try {
+    pty.kill('SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+  await within(exited, 'the end of the human terminal');
+}
+
+/** A command as one line for a shell. */
+export function shellLine(command: readonly string[]): string {
+  return command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+}

@@ -1,0 +1,38 @@
+/*
+ * Who opened a file of a log closes it, and nobody else: a stream that closes it on its own error frees its number for
+ * another file, which the owner then closes. Each way that an uncompressing can end is forced, and the file must be open
+ * until it is closed, however many turns of the thread pool later.
+ */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { openReadable } from '../../../src/log/read/readable-file.js';
+import { openDescriptors } from '../../helpers/base/descriptors.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+
+const whole = gzipSync('a line\n'.repeat(100_000));
+
+const files = {
+  'that is whole': { bytes: whole, isCutOff: false },
+  'that is cut off': { bytes: whole.subarray(0, whole.length / 2), isCutOff: true },
+  'that is broken in the middle': {
+    bytes: Buffer.concat([whole.subarray(0, 200), Buffer.alloc(200, 0xff)]),
+    isCutOff: true,
+  },
+  'that is none': { bytes: Buffer.from('this is no gzip'), isCutOff: true },
+};
+
+for (const [title, { bytes, isCutOff }] of Object.entries(files)) {
+  leakTest(`a compressed file ${title} is its owner's to close`, async (scope) => {
+    const path = join(temporaryDirectory(scope), 'log.1.gz');
+    writeFileSync(path, bytes);
+    using file = openReadable(path);
+    assert.ok(file);
+    assert.equal((await file.size()) < 700_000, isCutOff);
+    for (let turn = 0; turn < 20; turn++) await stat(path);
+    assert.equal(openDescriptors().filter((it) => it.endsWith(path)).length, 1);
+  });
+}

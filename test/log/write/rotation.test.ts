@@ -1,0 +1,154 @@
+/**
+ * When a file is full, another is begun, while entries go on coming. What could break: an entry in two files, in none or in
+ * both, an order that is not that of the writing, an old file that stays or a new one that goes, a name that a file is
+ * compressed to when it has another by then, what a kill has left half done. So files are filled many times over, and all that
+ * is there is read back.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { array, assert as assertProperty, asyncProperty, constantFrom, integer } from 'fast-check';
+import type { LogOptions } from '../../../src/log/options.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { logFiles, outputOf, parseLog, readAllLogs } from '../../helpers/log/log-entries.js';
+import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+/** The lines of all files. */
+function readAll({ path, format }: LogOptions): string[] {
+  return outputOf(readAllLogs(format, path), 'stdout').toString().split('\n').slice(0, -1);
+}
+
+const line = (number: number): string => `line ${number}`;
+/** With its frame it has some 170 bytes. */
+const long = (text: string): string => text.repeat(100);
+
+leakTest('of any lines in any pieces the last ones are there, whole, in order, once', async (scope) => {
+  const lengths = array(integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 60 });
+  const limit = constantFrom(1, 300, 5000);
+  await assertProperty(
+    asyncProperty(lengths, limit, integer({ min: 1, max: 4 }), async (widths, maxBytes, maxFiles) => {
+      const options = logOptions(scope, { maxBytes, maxFiles });
+      const { log } = await openTestLog(scope, options);
+      const lines = widths.map((width, at) => `${at} ${'x'.repeat(width)}`);
+      const all = Buffer.from(`${lines.join('\n')}\n`);
+      for (let at = 0; at < all.length; at += 1000) {
+        log.write('stdout', all.subarray(at, at + 1000));
+        if (at % 3000 === 0) await log.flush();
+      }
+      await log.close();
+      const kept = readAll(options);
+      assert.deepEqual(kept, lines.slice(-kept.length));
+      assert.ok(kept.length > 0);
+      const count = logFiles(options.path).length;
+      assert.ok(count <= maxFiles, `${count} files`);
+      if (kept.length < lines.length) assert.equal(count, maxFiles);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+leakTest('a file is full with the entry that reaches its limit', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
+  const { say } = await openTestLog(scope, options);
+  await say(`${long('a')}\n`);
+  assert.ok(statSync(options.path).size < 250);
+  await say(`${long('b')}\n${long('c')}\n`);
+  const full = readFileSync(`${options.path}.1`);
+  assert.equal(parseLog('json-file', full).length, 2);
+  assert.deepEqual(readAll(options), ['a', 'b', 'c'].map(long));
+});
+
+leakTest('one file begins anew, and a file that is full already when it is opened does so at once', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 100, maxFiles: 1 });
+  for (const number of [1, 2, 3]) {
+    const { log, say } = await openTestLog(scope, options);
+    await say(`${line(number)}${'x'.repeat(100)}\n`);
+    await log.close();
+    assert.deepEqual(logFiles(options.path), ['']);
+    assert.match(readAll(options).join(), new RegExp(`^${line(number)}x+$`));
+  }
+});
+
+leakTest('full files are compressed, whatever number they have by then', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 30_000, maxFiles: 4, compress: true });
+  const { log, troubles } = await openTestLog(scope, options);
+  for (let number = 0; number < 2000; number++) {
+    log.write('stdout', Buffer.from(`${line(number)}\n`));
+    if (number % 50 === 0) await log.flush();
+  }
+  await log.close();
+  await waitFor(() => logFiles(options.path).join() === ',.1.gz,.2.gz,.3.gz', 'all to be compressed');
+  const kept = readAll(options);
+  assert.deepEqual(
+    kept,
+    Array.from({ length: kept.length }, (_, at) => line(2000 - kept.length + at)),
+  );
+  assert.deepEqual(troubles, []);
+  assert.equal(statSync(`${options.path}.1.gz`).mode & 0o777, 0o640 & ~process.umask());
+});
+
+leakTest('what a kill has left half done is gone on with', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 100, maxFiles: 4, compress: true });
+  const { path } = options;
+  const entry = (text: string): string => `{"log":"${text}\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n`;
+  writeFileSync(`${path}.1`, entry('not yet compressed'));
+  writeFileSync(`${path}.termshim-gz`, 'half of it');
+  writeFileSync(`${path}.termshim-new`, '');
+  const { say } = await openTestLog(scope, options);
+  await waitFor(() => logFiles(path).join() === ',.1.gz', 'the file to be compressed');
+  await say('x\ny\nz\n');
+  await waitFor(() => logFiles(path).join() === ',.1.gz,.2.gz', 'the next to be compressed');
+  assert.deepEqual(readAll(options), ['not yet compressed', 'x', 'y', 'z']);
+});
+
+leakTest('fewer files than before: those that are too many go', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 1, maxFiles: 2 });
+  for (const number of [1, 2, 7]) writeFileSync(`${options.path}.${number}`, '');
+  writeFileSync(`${options.path}.1.bak`, '');
+  const { say } = await openTestLog(scope, options);
+  await say('a\nb\n');
+  assert.deepEqual(logFiles(options.path), ['', '.1', '.1.bak']);
+});
+
+leakTest('a log that somebody has removed is begun anew when it is full', async (scope) => {
+  const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
+  const { say, troubles } = await openTestLog(scope, options);
+  await say(`${long('a')}\n`);
+  rmSync(options.path);
+  await say(`${long('b')}\n`);
+  await say(`${long('c')}\n`);
+  assert.deepEqual(readAll(options), [long('c')]);
+  assert.deepEqual(troubles, []);
+});
+
+leakTest(
+  'a full file that cannot be put aside grows on, and nothing is lost',
+  async (scope) => {
+    const options = logOptions(scope, { maxBytes: 100, maxFiles: 2 });
+    const { path } = options;
+    const { say, troubles } = await openTestLog(scope, options);
+    // Neither a rename nor an unlink takes a mount away.
+    mkdirSync(`${path}.1`);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', `${path}.1`]).status, 0);
+    const unmount = () => spawnSync('umount', [`${path}.1`]);
+    scope.after(unmount);
+    for (let number = 0; number < 6; number++) await say(`${line(number)}\n`);
+    assert.deepEqual(
+      troubles.map(({ code, errno }) => [code, errno]),
+      [['ERR_LOG_FAILED', 'EBUSY']],
+    );
+    unmount();
+    rmSync(`${path}.1`, { recursive: true });
+    for (let number = 6; number < 12; number++) await say(`${line(number)}\n`);
+    assert.ok(existsSync(`${path}.1`));
+    const kept = readAll(options);
+    assert.deepEqual(
+      kept,
+      Array.from({ length: kept.length }, (_, at) => line(12 - kept.length + at)),
+    );
+    assert.ok(!existsSync(`${path}.termshim-new`));
+  },
+  { skip: missing('root') },
+);

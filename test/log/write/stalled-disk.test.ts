@@ -1,0 +1,54 @@
+/**
+ * A disk that hangs, as a network's may, keeps each thread that writes to it, and libuv has four for everybody. What could
+ * break: four logs on such a disk, and no file is read or written in the whole daemon, whose consoles go on only because they
+ * need no thread. So a file system is frozen under more logs than that, while another disk is written to.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { outputOf, readLog } from '../../helpers/log/log-entries.js';
+import { type MountStage, mountTest } from '../../helpers/base/mounts.js';
+import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { within } from '../../helpers/base/wait-for.js';
+
+/** Answers with its directory. */
+function mountDisk({ root, path }: MountStage): string {
+  const image = path('disk.img');
+  execFileSync('truncate', ['--size=16M', image]);
+  execFileSync('mkfs.ext4', ['-q', image]);
+  execFileSync('mount', ['-o', 'loop', image, root]);
+  return root;
+}
+
+/** Whoever writes there waits for the end of the work, which must not wait for them. */
+async function whileFrozen(disk: string, work: () => Promise<void>): Promise<void> {
+  execFileSync('fsfreeze', ['--freeze', disk]);
+  try {
+    await work();
+  } finally {
+    execFileSync('fsfreeze', ['--unfreeze', disk]);
+  }
+}
+
+mountTest(
+  'the logs on it wait, and nobody else does',
+  async (stage) => {
+    const disk = mountDisk(stage);
+    const paths = Array.from({ length: 8 }, (_, at) => join(disk, `${at}.log`));
+    const stalled = await Promise.all(paths.map((path) => openTestLog(stage, logOptions(stage, { path }))));
+    const other = await openTestLog(stage, logOptions(stage));
+    let flushes: Promise<void>[] = [];
+    await whileFrozen(disk, async () => {
+      flushes = stalled.map(({ say }, at) => say(`line of ${at}\n`));
+      for (let line = 0; line < 20; line++) await within(other.say(`line ${line}\n`), 'a log on another disk', 2000);
+      await within(stat('/'), 'any other file', 2000);
+      assert.ok(stalled.every(({ log }) => log.pendingBytes > 0));
+    });
+    await within(Promise.all(flushes), 'the logs that waited');
+    for (const [at, path] of paths.entries()) {
+      assert.equal(outputOf(readLog('json-file', path), 'stdout').toString(), `line of ${at}\n`);
+    }
+  },
+  'disk',
+);

@@ -1,0 +1,211 @@
+/*
+ * A FIFO is what lies between us and a client, and clients come late, leave early, or never come. An open that blocked
+ * would freeze a thread of libuv's pool; a writer that opened without a reader would lose what a short process wrote; a
+ * holder that was forgotten would hide the end. So each end is opened against every state of the other side, with real
+ * readers in other processes, and every prefix of a life must leave no descriptor.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { EPOLLHUP, EPOLLIN, watch } from '../../src/os/epoll.js';
+import { FifoReader, FifoWriter, createFifo } from '../../src/os/fifo.js';
+import { newFifo, openReader, openWriter, readOnce, writeOnce } from '../helpers/copy/fifo-ends.js';
+import { leakTest } from '../helpers/base/leak-free.js';
+import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
+import { waitFor } from '../helpers/base/wait-for.js';
+
+const EAGAIN = 11;
+
+leakTest('createFifo: only this user can open it, and it does not take over what is there', (scope) => {
+  const path = join(temporaryDirectory(scope), 'fifo');
+  createFifo(path);
+  assert.ok(statSync(path).isFIFO());
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const attempted = { code: 'ERR_SYSTEM', errno: 'EEXIST', syscall: 'mkfifo' };
+  assert.throws(() => createFifo(path), { ...attempted, message: new RegExp(path) });
+});
+
+describe('no FIFO at the path', () => {
+  const places: Readonly<Record<string, (directory: string) => string>> = {
+    nothing: (directory) => join(directory, 'none'),
+    'nothing, in a directory that is none': (directory) => join(directory, 'none/none'),
+    'a directory': (directory) => directory,
+    'a regular file': (directory) => {
+      writeFileSync(join(directory, 'file'), '');
+      return join(directory, 'file');
+    },
+    'a path through a file': (directory) => {
+      writeFileSync(join(directory, 'file'), '');
+      return join(directory, 'file/fifo');
+    },
+    'a device': () => '/dev/null',
+    'a symbolic link that leads to itself': (directory) => {
+      symlinkSync('loop', join(directory, 'loop'));
+      return join(directory, 'loop');
+    },
+    'a name that is too long': (directory) => join(directory, 'x'.repeat(300)),
+  };
+  for (const [what, place] of Object.entries(places)) {
+    leakTest(`${what}: neither end opens, and the error names the path`, async (scope) => {
+      const path = place(temporaryDirectory(scope));
+      const isTold = (error: Error): boolean => error.name === 'TermshimError' && error.message.includes(path);
+      assert.throws(() => FifoReader.open(path), isTold);
+      await assert.rejects(FifoWriter.open(path, { timeoutMs: 1000 }), isTold);
+    });
+  }
+
+  leakTest('a symbolic link to a FIFO is followed', async (scope) => {
+    const path = newFifo(scope);
+    symlinkSync('fifo', `${path}-link`);
+    const reader = openReader(scope, `${path}-link`);
+    writeOnce(await openWriter(scope, path), 'x');
+    assert.equal(readOnce(reader), 'x');
+  });
+});
+
+describe('FifoReader', () => {
+  leakTest('opens at once; a FIFO that nobody writes is not at its end', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const events: number[] = [];
+    const watching = watch(reader.fd, EPOLLIN, (bits) => events.push(bits));
+    scope.after(() => watching?.close());
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(events.length, 0, 'only an event makes a read of 0 the end');
+    const writer = await openWriter(scope, reader.path);
+    assert.equal(readOnce(reader), -EAGAIN);
+    writeOnce(writer, 'hello');
+    assert.equal(readOnce(reader), 'hello');
+    writer.close();
+    await waitFor(() => events.includes(EPOLLHUP), 'the hang-up');
+    assert.equal(readOnce(reader), '');
+  });
+
+  leakTest('hold: the end comes only after release', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    reader.hold();
+    reader.hold();
+    for (const word of ['first', 'second']) {
+      const writer = await openWriter(scope, reader.path);
+      writeOnce(writer, word);
+      writer.close();
+      assert.equal(readOnce(reader), word);
+      assert.equal(readOnce(reader), -EAGAIN);
+    }
+    reader.release();
+    reader.release();
+    assert.equal(readOnce(reader), '');
+  });
+
+  leakTest('hold reaches its own FIFO, even when the path is another’s by now', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    renameSync(reader.path, `${reader.path}-moved`);
+    createFifo(reader.path);
+    reader.hold();
+    assert.equal(readOnce(reader), -EAGAIN, 'held');
+    reader.release();
+    rmSync(`${reader.path}-moved`);
+    reader.hold();
+    assert.equal(readOnce(reader), -EAGAIN, 'held without any path');
+  });
+});
+
+describe('FifoWriter', () => {
+  leakTest('hasReader: somebody else, not our own holder', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const writer = await openWriter(scope, reader.path);
+    assert.equal(writer.hasReader(), true);
+    writer.hold();
+    assert.equal(writer.hasReader(), true);
+    writeOnce(writer, 'kept');
+    reader.close();
+    assert.equal(writer.hasReader(), false);
+    assert.equal(writer.isHeld, true, 'and it is still held');
+    const next = openReader(scope, reader.path);
+    assert.equal(writer.hasReader(), true);
+    assert.equal(readOnce(next), 'kept', 'the question loses nothing');
+  });
+
+  leakTest('hold: it fills up instead of breaking; release: it breaks', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const writer = await openWriter(scope, reader.path);
+    writer.hold();
+    writer.hold();
+    reader.close();
+    assert.equal(writeOnce(writer, 'x'.repeat(65536)), 65536);
+    assert.equal(writeOnce(writer, 'x'), -EAGAIN);
+    assert.equal(writer.unreadBytes, 65536);
+    writer.release();
+    assert.equal(writeOnce(writer, 'x'), -32);
+    writer.release();
+  });
+
+  leakTest('dropOldest: from the front, while it is held', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const writer = await openWriter(scope, reader.path);
+    writeOnce(writer, '0123456789');
+    assert.equal(writer.dropOldest(5), 0, 'not held');
+    writer.hold();
+    assert.equal(writer.dropOldest(4), 4);
+    assert.equal(readOnce(reader), '456789');
+    assert.equal(writer.dropOldest(4), 0, 'empty');
+  });
+
+  leakTest('what was written stays for the reader after close', async (scope) => {
+    const reader = openReader(scope, newFifo(scope));
+    const writer = await openWriter(scope, reader.path);
+    writeOnce(writer, 'rest');
+    writer.close();
+    assert.equal(readOnce(reader), 'rest');
+    assert.equal(readOnce(reader), '');
+  });
+});
+
+describe('every prefix of a life leaves nothing', () => {
+  const readers: Readonly<Record<string, (reader: FifoReader) => void>> = {
+    opened: () => {},
+    held: (reader) => reader.hold(),
+    released: (reader) => {
+      reader.hold();
+      reader.release();
+    },
+    'closed already': (reader) => reader.close(),
+  };
+  for (const [what, live] of Object.entries(readers)) {
+    leakTest(`reader ${what}`, (scope) => {
+      const reader = FifoReader.open(newFifo(scope));
+      live(reader);
+      reader.close();
+      reader.close();
+    });
+  }
+  const writers: Readonly<Record<string, (writer: FifoWriter) => void>> = {
+    opened: () => {},
+    held: (writer) => writer.hold(),
+    released: (writer) => {
+      writer.hold();
+      writer.release();
+    },
+    'asked for a reader': (writer) => {
+      writer.hold();
+      writer.hasReader();
+    },
+    'closed already': (writer) => writer.close(),
+  };
+  for (const [what, live] of Object.entries(writers)) {
+    leakTest(`writer ${what}`, async (scope) => {
+      const reader = openReader(scope, newFifo(scope));
+      const writer = await FifoWriter.open(reader.path, { timeoutMs: 1000 });
+      live(writer);
+      writer.close();
+      writer.close();
+      assert.throws(() => writer.fd, { code: 'ERR_SYSTEM', errno: 'EBADF' });
+    });
+  }
+});
+
+leakTest('a directory in the way of createFifo', (scope) => {
+  const path = join(temporaryDirectory(scope), 'directory');
+  mkdirSync(path);
+  assert.throws(() => createFifo(path), { code: 'ERR_SYSTEM', errno: 'EEXIST' });
+});

@@ -1,0 +1,216 @@
+/*
+ * What lies in a directory is believed because nobody else can put it there. What could break: a link, a directory of another
+ * user, or one that others may write to is taken, itself or one above it; a sticky /tmp is refused, and nobody without
+ * $XDG_RUNTIME_DIR can work; the rule of the launcher is another. Each is a real directory; who asks is root, and another user.
+ */
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { placeOfUser } from '../../../src/os/file/runtime-directory.js';
+import { assertTrusted, isTrusted, makePrivateDirectory } from '../../../src/os/file/directory-trust.js';
+import { trustedDirectoryElsewhere } from '../../../src/os/file/trusted-in-child.js';
+import { isError, useRuntimeDirectory } from '../../helpers/copy/dialer.js';
+import { runFixture } from '../../helpers/base/fixture.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+
+const limits = { timeoutMs: 20_000 };
+const stranger = 65_533;
+const nobody = 65_534;
+
+function make(path: string, mode: number, uid?: number): string {
+  mkdirSync(path);
+  if (uid !== undefined) chownSync(path, uid, uid);
+  chmodSync(path, mode);
+  return path;
+}
+
+interface Case {
+  title: string;
+  words: RegExp;
+  needs?: string | false;
+  /** Returns the directory that is looked at. */
+  open: (top: string) => string;
+}
+
+const unsafe: readonly Case[] = [
+  {
+    title: 'a link to a directory that is ours',
+    words: /\/link is a link, and not a directory of this user$/,
+    open(top) {
+      symlinkSync(make(join(top, 'real'), 0o700), join(top, 'link'));
+      return join(top, 'link');
+    },
+  },
+  {
+    title: 'a directory of another user',
+    words: /\/theirs is not a directory of this user$/,
+    needs: missing('root'),
+    open: (top) => make(join(top, 'theirs'), 0o700, stranger),
+  },
+  {
+    title: 'one that everybody may write to, and its sticky bit',
+    words: /^others may write to .*\/open, whose mode is 1777$/,
+    open: (top) => make(join(top, 'open'), 0o1777),
+  },
+  {
+    title: 'one that its group may write to',
+    words: /^others may write to .*\/group, whose mode is 0770$/,
+    open: (top) => make(join(top, 'group'), 0o770),
+  },
+  {
+    title: 'one in a directory that everybody may write to, without a sticky bit',
+    words: /\/own can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    open: (top) => make(join(make(join(top, 'open'), 0o777), 'own'), 0o700),
+  },
+  {
+    title: 'one that is deeper below such a directory',
+    words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    open: (top) => make(join(make(join(make(join(top, 'open'), 0o777), 'a'), 0o755), 'own'), 0o700),
+  },
+  {
+    title: 'one below a directory of another user',
+    words: /\/own can be exchanged by the user 65533, whose directory .*\/theirs is$/,
+    needs: missing('root'),
+    open: (top) => make(join(make(join(top, 'theirs'), 0o755, stranger), 'own'), 0o700),
+  },
+  {
+    title: 'one that a link leads to, below such a directory',
+    words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    open(top) {
+      const open = make(join(top, 'open'), 0o777);
+      make(join(open, 'own'), 0o700);
+      symlinkSync(open, join(top, 'link'));
+      return join(top, 'link', 'own');
+    },
+  },
+];
+
+describe('what is not trusted', () => {
+  for (const { title, words, needs = false, open } of unsafe) {
+    test(title, { skip: needs }, async (t) => {
+      const path = open(temporaryDirectory(t));
+      const { mode: before } = lstatSync(path);
+      // There a link is followed, and what it leads to is looked at.
+      const elsewhere = trustedDirectoryElsewhere(path, 'ours', limits);
+      if (lstatSync(path).isSymbolicLink()) assert.equal(await elsewhere, realpathSync(path));
+      else await assert.rejects(elsewhere, isError('ERR_DIRECTORY_UNSAFE', words));
+      assert.throws(() => assertTrusted(path, 'ours'), isError('ERR_DIRECTORY_UNSAFE', words));
+      assert.throws(() => makePrivateDirectory(path), isError('ERR_DIRECTORY_UNSAFE', words));
+      assert.equal(isTrusted(path, 'ours'), false);
+      assert.equal(lstatSync(path).mode, before);
+    });
+  }
+
+  test('what is no directory at all, for a process elsewhere too', async (t) => {
+    const file = join(temporaryDirectory(t), 'file');
+    writeFileSync(file, '');
+    for (const [path, words] of [
+      [file, 'it is no directory'],
+      ['/nonexistent', 'ENOENT: no such file or directory'],
+      [`${file}/x`, 'ENOTDIR: not a directory'],
+    ] as const) {
+      const message = `cannot look at the directory ${path}: ${words}`;
+      await assert.rejects(trustedDirectoryElsewhere(path, 'ours', limits), { code: 'ERR_SYSTEM', message });
+    }
+    assert.throws(
+      () => assertTrusted('/dev/null', 'ours'),
+      isError('ERR_DIRECTORY_UNSAFE', /^\/dev\/null is not a dir/),
+    );
+    assert.equal(isTrusted('/nonexistent', 'ours'), false);
+    assert.equal(isTrusted('/dev/null/x', 'ours'), false);
+  });
+});
+
+describe('what is trusted', () => {
+  test('one of this user, wherever the sticky bit keeps it', async (t) => {
+    const top = temporaryDirectory(t);
+    const sticky = make(join(top, 'sticky'), 0o1777);
+    for (const mode of [0o700, 0o755, 0o711]) {
+      const path = make(join(sticky, `${mode}`), mode);
+      assertTrusted(path, 'ours');
+      assert.equal(isTrusted(path, 'ours'), true);
+      assert.equal(await trustedDirectoryElsewhere(path, 'ours', limits), realpathSync(path));
+    }
+  });
+
+  test('what is missing: it is made for this user alone', (t) => {
+    const path = join(temporaryDirectory(t), 'a/b');
+    assertTrusted(path, 'ours');
+    makePrivateDirectory(path);
+    assert.equal(lstatSync(path).mode & 0o7777, 0o700);
+  });
+
+  test('one of root, where it may be that too', { skip: missing('root') }, async () => {
+    const { stdout } = await asNobody('/usr', 'ours or root');
+    assert.equal(stdout, 'trusted\n');
+    assert.match((await asNobody('/usr', 'ours')).stdout, /^\/usr is not a directory of this user\n$/);
+  });
+
+  test('in a user namespace, where the host’s root is nobody', { skip: missing('root') }, async (t) => {
+    const path = make(join(temporaryDirectory(t), 'own'), 0o700, nobody);
+    chmodSync(join(path, '..'), 0o711);
+    const unshare = ['setpriv', '--reuid', `${nobody}`, '--regid', `${nobody}`, '--clear-groups', 'unshare', '-r'];
+    const { stdout } = await runFixture('os/is-trusted', [path, 'ours', ...unshare]);
+    assert.equal(stdout, 'trusted\n');
+  });
+});
+
+describe('the place of a user', () => {
+  const inRun = (): string => (process.geteuid?.() === 0 ? '/run/t' : join(tmpdir(), `t-${process.geteuid?.()}`));
+
+  test('below $XDG_RUNTIME_DIR, if that is trusted', (t) => {
+    const base = useRuntimeDirectory(t);
+    assert.equal(placeOfUser('t'), join(base, 't'));
+  });
+
+  for (const { title, needs = false, open } of unsafe) {
+    test(`elsewhere, if $XDG_RUNTIME_DIR is ${title}`, { skip: needs }, (t) => {
+      useRuntimeDirectory(t, open(temporaryDirectory(t)));
+      assert.equal(placeOfUser('t'), inRun());
+    });
+  }
+
+  for (const [mode, outcome] of [
+    [0o1777, /^made\n$/],
+    [0o777, /^.*\/termshim-65534 can be exchanged by others, who may write to .*, whose mode is 0777\n$/],
+  ] as const) {
+    test(`a directory for temporary files with mode ${mode.toString(8)}`, { skip: missing('root') }, async (t) => {
+      const top = temporaryDirectory(t);
+      chmodSync(top, 0o711);
+      const env = { ...process.env, XDG_RUNTIME_DIR: '', TMPDIR: make(join(top, 'tmp'), mode) };
+      const { stdout } = await runFixture('os/is-trusted', ['make'], { env, uid: nobody, gid: nobody, cwd: '/' });
+      assert.match(stdout, outcome);
+    });
+  }
+
+  test('somebody was there before, with a directory or a link', { skip: missing('root') }, async (t) => {
+    const top = temporaryDirectory(t);
+    chmodSync(top, 0o711);
+    const tmp = make(join(top, 'tmp'), 0o1777);
+    const place = join(tmp, `termshim-${nobody}`);
+    const env = { ...process.env, XDG_RUNTIME_DIR: '', TMPDIR: tmp };
+    const run = () => runFixture('os/is-trusted', ['make'], { env, uid: nobody, gid: nobody, cwd: '/' });
+    make(place, 0o777, stranger);
+    assert.match((await run()).stdout, /termshim-65534 is not a directory of this user\n$/);
+    renameSync(place, join(tmp, 'other'));
+    symlinkSync(make(join(top, 'own'), 0o700, nobody), place);
+    assert.match((await run()).stdout, /termshim-65534 is a link, and not a directory of this user\n$/);
+    assert.equal(realpathSync(place), join(top, 'own'));
+  });
+});
+
+function asNobody(path: string, owner: string): Promise<{ stdout: string }> {
+  return runFixture('os/is-trusted', [path, owner], { uid: nobody, gid: nobody, cwd: '/' });
+}

@@ -1,0 +1,90 @@
+/*
+ * A file of others is read in a process of its own. What could break: a disk that hangs takes the threads that serve everybody
+ * with it, more than was asked for is read, what is no file is waited for, or the process stays.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFifo } from '../../../src/os/fifo.js';
+import { readElsewhere } from '../../../src/os/file/read-in-child.js';
+import { trustedDirectoryElsewhere } from '../../../src/os/file/trusted-in-child.js';
+import { hangingDisk } from '../../helpers/base/hanging-disk.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+import { waitFor } from '../../helpers/base/wait-for.js';
+
+const options = { maxBytes: 100_000, timeoutMs: 20_000 };
+
+leakTest('the beginning of a file is what it has, as far as that goes', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'file "with" spaces');
+  const text = 'döner ☃\n'.repeat(20_000);
+  writeFileSync(path, text);
+  assert.deepEqual(await readElsewhere(path, options), Buffer.from(text).subarray(0, options.maxBytes));
+  writeFileSync(path, '');
+  assert.equal((await readElsewhere(path, options)).length, 0);
+});
+
+leakTest('its end is read where that is asked for, and one that is too old is none', async (scope) => {
+  const path = join(temporaryDirectory(scope), 'log');
+  writeFileSync(path, 'first second');
+  const end = { ...options, maxBytes: 6, atEnd: true };
+  assert.equal((await readElsewhere(path, end)).toString(), 'second');
+  assert.equal((await readElsewhere(path, { ...end, maxBytes: 100 })).toString(), 'first second');
+  assert.equal((await readElsewhere(path, { ...end, notBefore: Date.now() - 60_000 })).toString(), 'second');
+  const tooOld = readElsewhere(path, { ...end, notBefore: Date.now() + 60_000 });
+  await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it is an older one$/ });
+});
+
+leakTest('what is no file is refused in words, and not waited for', async (scope) => {
+  const directory = temporaryDirectory(scope);
+  createFifo(join(directory, 'fifo'));
+  mkdirSync(join(directory, 'directory'));
+  const refused: [path: string, words: RegExp][] = [
+    [join(directory, 'none'), /^cannot read \S+none: ENOENT: no such file or directory$/],
+    [join(directory, 'fifo'), /^cannot read \S+fifo: it is no file$/],
+    [join(directory, 'directory'), /^cannot read \S+directory: it is no file$/],
+    ['/dev/zero', /^cannot read \/dev\/zero: it is no file$/],
+  ];
+  for (const [path, message] of refused)
+    await assert.rejects(readElsewhere(path, options), { code: 'ERR_SYSTEM', message });
+});
+
+/** Those that wait there. */
+function readersOf(path: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(path);
+    } catch {
+      return false;
+    }
+  });
+}
+
+leakTest(
+  'a disk that hangs keeps nobody else waiting, and its readers end',
+  async (scope) => {
+    const disk = hangingDisk(scope);
+    const path = (n: number): string => join(disk, `${n}`);
+    const reasons = { code: 'ERR_SYSTEM', message: /the disk has not answered within 1 s/ };
+    // More than libuv has threads.
+    const waiting = Promise.all(
+      Array.from({ length: 8 }, (_, n) =>
+        assert.rejects(readElsewhere(path(n), { maxBytes: 1, timeoutMs: 1000 }), reasons),
+      ),
+    );
+    const aborting = new AbortController();
+    const aborted = readElsewhere(path(8), { ...options, signal: aborting.signal });
+    const refused = assert.rejects(aborted, /given up/);
+    await waitFor(() => readersOf(path(8)).length === 1, 'the reader');
+    const looking = trustedDirectoryElsewhere(join(disk, 'directory'), 'ours or root', { timeoutMs: 1000 });
+    await assert.rejects(looking, { code: 'ERR_SYSTEM', message: /the disk has not answered within 1 s/ });
+    aborting.abort(new Error('given up'));
+    await refused;
+    assert.equal((await readFile('/proc/self/comm')).length > 0, true);
+    await waiting;
+    await waitFor(() => Array.from({ length: 9 }, (_, n) => readersOf(path(n))).flat().length === 0, 'their end');
+  },
+  { skip: missing('root', 'fuse') },
+);

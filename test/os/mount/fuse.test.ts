@@ -1,0 +1,170 @@
+/*
+ * A root filesystem that a FUSE program serves. What could break: a program that stays when its container has gone, a helper that
+ * hangs, a program that stops answering: then everything that looks at the mount waits in the kernel, and whoever does it on the
+ * main thread of a daemon stops all of its containers. So real programs are mounted, stopped and killed, while a timer shows
+ * that this thread goes on.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Mount, mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { ext4Image, loopDevicesOf, smallTree, squashfsImage } from '../../helpers/runtime/images.js';
+import { bindAt, mountTest, mountsAt, type MountStage, tmpfs } from '../../helpers/base/mounts.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const fuse = (program: string, source: string, ...options: string[]): Mount => ({ type: program, source, options });
+
+/** Of the processes whose environment says that they were started for the root. */
+function programsOf(root: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const environment = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/environ`, 'latin1').split('\0') : [];
+      return environment.includes(`TERMSHIM_MOUNT=${root}`) ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** A program in the PATH from now on. */
+function addProgram({ make, after }: MountStage, name: string, script: string): void {
+  const directory = make('bin');
+  const path = join(directory, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  const before = process.env['PATH'];
+  process.env['PATH'] = `${directory}${delimiter}${before}`;
+  after(() => (process.env['PATH'] = before));
+}
+
+/** How often this thread came to its other work since. While it waits in the kernel it never does. */
+function watchThread({ after }: MountStage): () => number {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 5);
+  after(() => clearInterval(timer));
+  return () => turns;
+}
+
+for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
+  mountTest(
+    `${type}: with its options, until it is unmounted`,
+    async ({ directory, root }) => {
+      await mountAll([fuse(type, smallTree(directory), 'ro', 'force-user=7', 'nosuid')], root);
+      assert.equal(readFileSync(join(root, 'hello'), 'utf8'), 'hello\n');
+      assert.throws(() => writeFileSync(join(root, 'new'), ''), { code: 'EROFS' });
+      assert.ok(mountsAt(root)[0]?.flags.includes('nosuid'));
+      assert.equal(programsOf(root).length, 1);
+      await unmountAll(root);
+      assert.deepEqual(programsOf(root), [], 'the program has ended');
+    },
+    'fusePrograms',
+  );
+}
+
+mountTest(
+  'an image by squashfuse, below another mount, and a bind mount of what is in it',
+  async (stage) => {
+    const { directory, root } = stage;
+    const image = squashfsImage(directory);
+    await mountAll([tmpfs()], root);
+    mkdirSync(join(root, 'a b'));
+    writeFileSync(join(root, 'file'), '');
+    const below: Mount = { ...fuse('fuse3.squashfuse', image), target: 'a b' };
+    await mountAll([below, bindAt('file', join(root, 'a b/hello'), 'bind', 'ro')], root);
+    assert.equal(readFileSync(join(root, 'file'), 'utf8'), 'hello\n');
+    await unmountAll(root);
+    assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
+  },
+  'fusePrograms',
+);
+
+mountTest(
+  'a program that fails says why, and one that is not there',
+  async (stage) => {
+    const { directory, root } = stage;
+    const failed = (message: RegExp) => ({ code: 'ERR_MOUNT_FAILED', message });
+    const attempt = (mount: Mount): Promise<void> => mountAll([tmpfs(), mount], root);
+    const tree = smallTree(directory);
+    await assert.rejects(
+      attempt(fuse('fuse3.bindfs', tree, 'no-such=1')),
+      failed(/bindfs .*root: mount\.fuse3: .*no-such/),
+    );
+    await assert.rejects(attempt(fuse('fuse3.not-there', 'x')), failed(/: mount\.fuse3: .*not-there.*not found/));
+    addProgram(stage, 'silent', 'exit 3');
+    await assert.rejects(attempt(fuse('fuse.silent', 'x')), failed(/: mount\.fuse: it gave no reason$/));
+    addProgram(stage, 'mounts-and-fails', 'bindfs "$@" || exit; echo half done >&2; exit 1');
+    await assert.rejects(attempt(fuse('fuse3.mounts-and-fails', tree)), failed(/: mount\.fuse3: half done$/));
+    assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
+  },
+  'fusePrograms',
+);
+
+mountTest(
+  'a helper that hangs is ended with the time, or by a signal, and keeps nobody waiting',
+  async (stage) => {
+    const { root } = stage;
+    addProgram(stage, 'hangs', 'sleep 1000 & sleep 1000');
+    const turns = watchThread(stage);
+    const late = mountAll([tmpfs(), fuse('fuse3.hangs', 'x')], root, { timeoutMs: 500 });
+    await assert.rejects(late, { errno: 'ETIMEDOUT', message: /^cannot mount fuse3\.hangs x at .*within 500 ms$/ });
+    assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
+    const abort = new AbortController();
+    const called = mountAll([tmpfs(), fuse('fuse3.hangs', 'x')], root, { signal: abort.signal });
+    await waitFor(() => programsOf(root).length > 0, 'the program');
+    abort.abort(new Error('given up'));
+    await assert.rejects(called, { message: 'given up' });
+    assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
+    assert.ok(turns() > 1, 'this thread never waits');
+  },
+  'fusePrograms',
+);
+
+mountTest(
+  'a program that does not answer any more: its mount goes, and it with it',
+  async (stage) => {
+    const { directory, root } = stage;
+    await mountAll([fuse('fuse3.bindfs', smallTree(directory), 'attr_timeout=0', 'entry_timeout=0')], root);
+    const [pid = 0] = programsOf(root);
+    process.kill(pid, 'SIGSTOP');
+    const stuck = spawn('ls', ['-l', join(root, 'hello')], { stdio: 'ignore' });
+    const ended = once(stuck, 'exit');
+    await waitFor(
+      () => /fuse|request_wait/.test(readFileSync(`/proc/${stuck.pid}/wchan`, 'utf8')),
+      'somebody to wait for it',
+    );
+    const turns = watchThread(stage);
+    // Another in the same process is not kept waiting.
+    const [other, beside] = [stage.make('other'), stage.make('beside')];
+    stage.after(() => unmountAll(other));
+    const below = mountAll([{ ...bindAt('hello', beside, 'bind') }], root, { timeoutMs: 1500 });
+    await within(mountAll([tmpfs()], other), 'the other mount');
+    await assert.rejects(below, { code: 'ERR_MOUNT_FAILED' });
+    await within(unmountAll(root, 1000), 'the end', 10_000);
+    await within(ended, 'the end of whoever waited');
+    assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
+    assert.ok(turns() > 1, 'this thread never waits');
+  },
+  'fusePrograms',
+);
+
+mountTest(
+  'kill -9 of whoever mounts leaves no mount, no loop device and no program',
+  async (stage) => {
+    const { directory, root } = stage;
+    const image = ext4Image(directory);
+    addProgram(stage, 'hangs', 'sleep 1000');
+    const fixture = fileURLToPath(new URL('../../fixtures/os/mount-and-wait.js', import.meta.url));
+    const child = spawn(process.execPath, [fixture, directory, image], { stdio: 'inherit' });
+    await waitFor(() => programsOf(root).length > 0, 'the program');
+    assert.deepEqual([mountsAt(root).length, loopDevicesOf(image).length], [2, 1]);
+    child.kill('SIGKILL');
+    await waitFor(() => mountsAt(root).length + programsOf(root).length === 0, 'all to be undone');
+    await waitFor(() => loopDevicesOf(image).length === 0, 'the loop device to go');
+    assert.ok(existsSync(root));
+  },
+  'fusePrograms',
+  'disk',
+);

@@ -1,0 +1,56 @@
+/*
+ * Whoever removes a bundle removes what is still mounted in it, which may be somebody's data. So everything must be gone
+ * after unmountAll, however it was stacked, hidden or named, while others use it; and nothing else may be gone.
+ */
+import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountTest, mountsAt, tmpfs, tmpfsAt } from '../../helpers/base/mounts.js';
+
+mountTest('a stack of mounts, what is mounted in it, and what it hides', async ({ root, make }) => {
+  make('root/inner');
+  await mountAll([tmpfsAt('inner'), tmpfs(), tmpfs(), tmpfs()], root);
+  make('root/inner');
+  await mountAll([tmpfsAt('inner')], root);
+  assert.equal(mountsAt(root).length, 5);
+  await unmountAll(root);
+  assert.deepEqual(mountsAt(root), []);
+});
+
+mountTest(
+  'what is below a directory that is no mount itself, and not what is beside it',
+  async ({ directory, root, make, after }) => {
+    const beside = make('root-beside', 'root/a/b', 'root/a blank\\and\ta tab');
+    await mountAll([tmpfs()], beside);
+    after(() => unmountAll(beside));
+    await mountAll([tmpfsAt('a/b'), tmpfsAt('a blank\\and\ta tab'), tmpfsAt('a')], root);
+    await unmountAll(root);
+    assert.deepEqual(
+      mountsAt(directory).map(({ point }) => point),
+      [beside],
+    );
+  },
+);
+
+mountTest('what is in use', async ({ root, after }) => {
+  await mountAll([tmpfs()], root);
+  const before = process.cwd();
+  process.chdir(root);
+  after(() => process.chdir(before));
+  await unmountAll(root);
+  assert.deepEqual(mountsAt(root), []);
+});
+
+mountTest('what a link leads to', async ({ root, path }) => {
+  symlinkSync(root, path('link'));
+  await mountAll([tmpfs()], path('link'));
+  assert.equal(mountsAt(root).length, 1);
+  await unmountAll(path('link'));
+  assert.deepEqual(mountsAt(root), []);
+});
+
+mountTest('where nothing is mounted, and where nothing is, it is no error', async ({ root }) => {
+  await unmountAll(root);
+  await unmountAll(join(root, 'no/where'));
+});

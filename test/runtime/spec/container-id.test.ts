@@ -1,0 +1,18 @@
+/**
+ * An id becomes a file name in a runtime's state directory: one that is let through could leave that directory, and one
+ * that is refused without need locks out a container that runc would take. Both lists are tried.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseId } from '../../../src/runtime/spec/container-id.js';
+
+const good = ['a', '0', 'web-1', 'a.b_c+d', '.hidden', '-x', '...', 'a'.repeat(255)];
+const bad = ['', '.', '..', '../x', 'a/b', '/', 'a b', 'a\n', 'a\0', 'ä', 'a:b', 'a'.repeat(256)];
+
+for (const id of good) test(`takes ${id.slice(0, 20)}`, () => assert.equal(parseId(id), id));
+
+for (const id of bad) {
+  test(`refuses ${JSON.stringify(id.slice(0, 20))}`, () => {
+    assert.throws(() => parseId(id), { code: 'ERR_ID_INVALID', message: /^[^\n]+$/ });
+  });
+}

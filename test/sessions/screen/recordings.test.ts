@@ -1,0 +1,70 @@
+/*
+ * What made-up streams may not have: the sequences that programs write, in the order in which they write them. Editors,
+ * pagers, prompts in colours, a file manager's boxes and a terminal multiplexer were recorded, with wide characters, scroll
+ * regions, the alternate screen in and out, and changes of the size. A terminal that comes in the middle of one, between any
+ * two bytes, must show what one shows that was there all along, in every cell and every mode, then and to the end. RUNS says
+ * in how many places each is cut.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Size } from '../../../src/os/console.js';
+import { createEmulated, type Emulated, openScreen } from '../../helpers/sessions/emulated.js';
+import { type RecordedEvent, readRecording, recordingNames } from '../../helpers/sessions/recording.js';
+
+const pieces = Number(process.env['RUNS'] ?? 40);
+
+for (const name of recordingNames) {
+  test(`a snapshot anywhere shows what is there: ${name}`, async () => {
+    const { size, events } = readRecording(name);
+    const there = await createEmulated(size);
+    const screen = await openScreen(size);
+    const moments: Moment[] = [];
+    for (const event of cutUp(events)) {
+      play(there, event);
+      play(screen, event);
+      const snapshot = screen.snapshot();
+      moments.push({ event, size: screen.size, shown: there.describe(), snapshot });
+    }
+    screen.close();
+    there.close();
+    for (const at of moments.keys()) await comeThen(moments.slice(at));
+  });
+}
+
+interface Moment {
+  /** What has just happened. */
+  event: RecordedEvent;
+  size: Size;
+  shown: string[];
+  snapshot: Uint8Array;
+}
+
+/** At the first of these moments, to stay until the last. */
+async function comeThen([first, ...others]: readonly Moment[]): Promise<void> {
+  const { size, snapshot, shown } = first as Moment;
+  const later = await createEmulated(size);
+  try {
+    later.feed(snapshot);
+    assert.deepEqual(later.describe(), shown);
+    for (const { event } of others) play(later, event);
+    assert.deepEqual(later.describe(), others.at(-1)?.shown ?? shown);
+  } finally {
+    later.close();
+  }
+}
+
+function play(terminal: Pick<Emulated, 'feed' | 'resize'>, event: RecordedEvent): void {
+  if ('columns' in event) terminal.resize(event);
+  else terminal.feed(event);
+}
+
+/** Into pieces of about the same length, and the changes of the size between them. */
+function cutUp(events: readonly RecordedEvent[]): RecordedEvent[] {
+  const bytes = events.reduce((sum, event) => sum + ('columns' in event ? 0 : event.length), 0);
+  const length = Math.ceil(bytes / pieces);
+  return events.flatMap((event): RecordedEvent[] => {
+    if ('columns' in event) return [event];
+    const count = Math.ceil(event.length / length);
+    return Array.from({ length: count }, (_, index) => event.subarray(index * length, (index + 1) * length));
+  });
+}

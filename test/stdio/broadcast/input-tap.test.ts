@@ -1,0 +1,79 @@
+/*
+ * What is typed, for whoever records it: it comes from the stdin FIFO, which the addon serves alone while nobody asks, from
+ * clients, and from us, who type ^D at the end of stdin. What can break: bytes that were moved without a word, an order that
+ * is not the console's, one who listened and has left and keeps being told, and input that stops flowing when they leave.
+ */
+import assert from 'node:assert/strict';
+import { FifoReader, FifoWriter } from '../../../src/os/fifo.js';
+import { startSession } from '../../helpers/copy/console-session.js';
+import { newFifo } from '../../helpers/copy/fifo-ends.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { pattern } from '../../helpers/copy/pattern.js';
+import { within } from '../../helpers/base/wait-for.js';
+import { writeAll } from '../../helpers/copy/write-all.js';
+
+leakTest('all that the console takes is told, in its order, while somebody listens', async (scope) => {
+  const session = await startSession(scope);
+  session.run('stty raw -echo; echo ready; exec cat');
+  await session.screen.sees('ready');
+  await session.type('before ');
+  await session.screen.sees('before ');
+  let heard = '';
+  const listening = session.copy.observeInput((bytes) => (heard += Buffer.from(bytes).toString()));
+  const path = newFifo(scope);
+  const reader = FifoReader.open(path);
+  scope.after(() => reader.close());
+  const client = session.copy.addInput({ fd: reader.fd, onTyped() {}, onEnd() {} });
+  scope.after(() => client.close());
+  const writer = await FifoWriter.open(path, { timeoutMs: 1000 });
+  scope.after(() => writer.close());
+  await session.type('one ');
+  await session.screen.sees('one ');
+  await writeAll(writer.fd, 'two ');
+  await session.screen.sees('two ');
+  await session.type('three ');
+  await session.screen.sees('three ');
+  assert.equal(heard, 'one two three ');
+  listening.close();
+  await session.type('four ');
+  await writeAll(writer.fd, 'five ');
+  await session.screen.sees('five ');
+  assert.equal(heard, 'one two three ');
+  let again = '';
+  session.copy.observeInput((bytes) => (again += Buffer.from(bytes).toString()));
+  await session.type('six ');
+  await session.screen.sees('six ');
+  assert.equal(again, 'six ');
+});
+
+leakTest('a long paste is told whole', async (scope) => {
+  const session = await startSession(scope);
+  session.run('stty raw -echo; echo ready; exec head -c 500000 >/dev/null');
+  await session.screen.sees('ready');
+  const heard: Buffer[] = [];
+  session.copy.observeInput((bytes) => void heard.push(Buffer.from(bytes)));
+  const paste = pattern(500_000);
+  await session.type(paste);
+  await within(session.copy.done, 'the end');
+  assert.ok(Buffer.concat(heard).equals(paste));
+});
+
+leakTest('the end of stdin is heard as what we type for it', async (scope) => {
+  const session = await startSession(scope, { stdinEnd: 'veof' });
+  session.run('stty -echo; echo ready; exec cat');
+  await session.screen.sees('ready');
+  let heard = '';
+  session.copy.observeInput((bytes) => (heard += Buffer.from(bytes).toString()));
+  await session.type('line\n');
+  session.leaveKeyboard();
+  await within(session.copy.done, 'the end');
+  assert.equal(heard, 'line\n\u0004');
+});
+
+leakTest('whoever comes after the end hears nothing, and leaves nothing', async (scope) => {
+  const session = await startSession(scope);
+  session.run('exit 0');
+  await within(session.copy.done, 'the end');
+  const listening = session.copy.observeInput(() => assert.fail('nothing is typed any more'));
+  listening.close();
+});

@@ -1,0 +1,124 @@
+/*
+ * A full destination must stop its source, and nothing may be lost, doubled or kept in growing memory meanwhile. Both
+ * ways are filled to the brim: a paste of a megabyte into a process that reads slowly, and a client that stops reading.
+ * The wake-ups that follow are where edge-triggered code hangs, so every byte is compared.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startSession } from '../../helpers/copy/console-session.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { pattern, printablePattern } from '../../helpers/copy/pattern.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const megabyte = 1_000_000;
+
+/** Until it stays the same for a while. */
+async function settledCount(count: () => number): Promise<number> {
+  for (let before = -1; ; ) {
+    const now = count();
+    if (now === before) return now;
+    before = now;
+    await delay(40);
+  }
+}
+
+describe('a paste', () => {
+  leakTest('a megabyte into a process that reads in fits and starts arrives byte for byte', async (scope) => {
+    const session = await startSession(scope);
+    const file = join(session.directory, 'file');
+    const slowly = 'head -c 30000; sleep 0.1; head -c 7; sleep 0.1; head -c 200000; sleep 0.1; head -c 769993';
+    const leader = session.run(`stty raw -echo; echo ready; { ${slowly}; } >"$1"`, file);
+    await session.screen.sees('ready');
+    const sent = pattern(megabyte);
+    await within(session.type(sent), 'the typing');
+    assert.equal(await within(leader.exited, 'the reader'), 0);
+    assert.ok(readFileSync(file).equals(sent));
+    assert.equal((await session.copy.done).stdinBytes, megabyte);
+  });
+
+  leakTest('one line after another in canonical mode', async (scope) => {
+    const session = await startSession(scope);
+    const file = join(session.directory, 'file');
+    const lines = Array.from({ length: 5000 }, (_, i) => `line ${i} ${'x'.repeat(i % 70)}\n`).join('');
+    const leader = session.run('stty -echo; echo ready; head -n 5000 >"$1"', file);
+    await session.screen.sees('ready');
+    await within(session.type(lines), 'the typing');
+    assert.equal(await within(leader.exited, 'the reader'), 0);
+    assert.equal(readFileSync(file, 'utf8'), lines);
+  });
+
+  leakTest('into a process that does not read stops at what the kernel and one block hold', async (scope) => {
+    const session = await startSession(scope);
+    const leader = session.run('stty raw -echo; echo ready; sleep 60');
+    await session.screen.sees('ready');
+    let isTyped = false;
+    const typing = session.type(pattern(megabyte)).then(
+      () => (isTyped = true),
+      () => {},
+    );
+    await waitFor(() => session.copy.stdinBytes > 0, 'the first bytes');
+    const taken = await settledCount(() => session.copy.stdinBytes);
+    assert.ok(taken < 200_000, `the console took ${taken} bytes`);
+    assert.equal(isTyped, false);
+    process.kill(-leader.pid, 'SIGKILL');
+    await within(session.copy.done, 'the end, with the paste still waiting');
+    await typing;
+  });
+
+  leakTest('into a process that ends without reading: the copy ends', async (scope) => {
+    const session = await startSession(scope);
+    session.run('stty raw -echo; echo ready; sleep 0.1');
+    await session.screen.sees('ready');
+    const typing = session.type(pattern(megabyte)).catch(() => {});
+    assert.equal((await within(session.copy.done, 'the end')).reason, 'exit');
+    await typing;
+  });
+});
+
+describe('a client that stops reading', () => {
+  leakTest('stops the process; when it reads on, it gets everything', async (scope) => {
+    const session = await startSession(scope, { hasStdin: false });
+    const path = join(session.directory, 'output');
+    const sent = printablePattern(megabyte);
+    writeFileSync(path, sent);
+    const leader = session.run('stty -opost; exec cat "$1"', path);
+    for (const count of [100_000, 300_000, 600_000]) {
+      await session.screen.hasBytes(count);
+      session.screen.pause();
+      const moved = await settledCount(() => session.copy.stdoutBytes);
+      assert.ok(moved - session.screen.byteCount <= 65536, 'more than the FIFO holds was written');
+      assert.equal(leader.hasExited, false, 'the process waits');
+      session.screen.resume();
+    }
+    const result = await within(session.copy.done, 'the end');
+    assert.ok((await session.screen.all()).equals(sent));
+    assert.equal(result.stdoutBytes, megabyte);
+  });
+
+  leakTest('does not stop what is typed', async (scope) => {
+    const session = await startSession(scope);
+    const file = join(session.directory, 'file');
+    session.run('stty raw -echo; echo ready; yes & head -c 200000 >"$1"; kill $!; wait', file);
+    await session.screen.sees('ready');
+    session.screen.pause();
+    const sent = pattern(200_000);
+    await within(session.type(sent), 'the typing');
+    await waitFor(() => readFileSync(file).length === sent.length, 'the process to have read it all');
+    assert.ok(readFileSync(file).equals(sent));
+    session.screen.resume();
+    await within(session.copy.done, 'the end');
+  });
+});
+
+leakTest('both ways at once: a megabyte through cat and back', async (scope) => {
+  const session = await startSession(scope, { stdinEnd: 'ignore', tellsEnd: false });
+  session.run('stty raw -echo; echo ready; exec cat');
+  const start = (await session.screen.sees('ready\n')).length;
+  const sent = pattern(megabyte);
+  await within(session.type(sent), 'the typing');
+  const got = (await session.screen.hasBytes(start + sent.length)).subarray(start);
+  assert.ok(got.equals(sent));
+});

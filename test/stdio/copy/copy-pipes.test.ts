@@ -1,0 +1,183 @@
+/*
+ * A process without a terminal has three streams that end one by one, each in its own way, while the others go on. What
+ * belongs to one must not show up in another, a stream that has ended must cost nothing, and what the process does with
+ * its ends - it opens them anew, hands them on, closes them - must work as with any pipe.
+ */
+import assert from 'node:assert/strict';
+import { constants, fstatSync } from 'node:fs';
+import { describe } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { copyPipes } from '../../../src/stdio/copy/copy-pipes.js';
+import { openDescriptors } from '../../helpers/base/descriptors.js';
+import { O_CLOEXEC, fdFlags } from '../../helpers/base/fd-flags.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { pattern } from '../../helpers/copy/pattern.js';
+import { startPipes } from '../../helpers/copy/pipe-session.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const { O_NONBLOCK } = constants;
+
+leakTest('stdout and stderr stay apart, and both are counted', async (scope) => {
+  const session = await startPipes(scope);
+  const leader = session.run('for i in 1 2 3 4 5; do echo "out $i"; echo "err $i" >&2; done; exit 3');
+  assert.equal(await within(leader.exited, 'the process'), 3);
+  const result = await within(session.copy.done, 'the end');
+  assert.equal((await session.stdout.all()).toString(), 'out 1\nout 2\nout 3\nout 4\nout 5\n');
+  assert.equal((await session.stderr.all()).toString(), 'err 1\nerr 2\nerr 3\nerr 4\nerr 5\n');
+  assert.deepEqual(result, {
+    reason: 'exit',
+    stdinBytes: 0,
+    stdoutBytes: 60,
+    discardedBytes: 0,
+    undeliveredBytes: 0,
+  });
+});
+
+leakTest('a megabyte through cat and back', async (scope) => {
+  const session = await startPipes(scope);
+  session.run('exec cat');
+  const sent = pattern(1_000_000);
+  await within(session.type(sent), 'the typing');
+  assert.ok((await session.stdout.hasBytes(sent.length)).equals(sent));
+  assert.equal(session.copy.stdinBytes, sent.length);
+  session.stdin.release();
+  session.leaveKeyboard();
+  assert.equal((await within(session.copy.done, 'the end')).reason, 'exit');
+  assert.equal((await session.stdout.all()).length, sent.length);
+});
+
+describe('the ends for the process', () => {
+  leakTest('are blocking, and are inherited by nobody whom they were not given to', async (scope) => {
+    const { copy } = await startPipes(scope);
+    for (const end of copy.childEnds) {
+      const flags = fdFlags(end as number);
+      assert.equal(flags & O_NONBLOCK, 0);
+      assert.equal(flags & O_CLOEXEC, O_CLOEXEC);
+    }
+  });
+
+  leakTest('are closed by `started`, once', async (scope) => {
+    const { copy } = await startPipes(scope);
+    for (const end of copy.childEnds) fstatSync(end as number);
+    copy.started();
+    copy.started();
+    for (const end of copy.childEnds) assert.throws(() => fstatSync(end as number), { code: 'EBADF' });
+  });
+
+  leakTest('without any stream there are none, and the copy ends with the process', async () => {
+    const copy = copyPipes({ drainTimeoutMs: 1000 });
+    assert.deepEqual(copy.childEnds, ['ignore', 'ignore', 'ignore']);
+    copy.started();
+    assert.equal(copy.hasReader, false);
+    copy.processEnded();
+    await copy.drained;
+    const nothing = { stdinBytes: 0, stdoutBytes: 0, discardedBytes: 0, undeliveredBytes: 0 };
+    assert.deepEqual(await copy.done, { reason: 'exit', ...nothing });
+  });
+
+  leakTest(
+    'can be opened anew by their owner, as /dev/stdout is',
+    async (scope) => {
+      const owner = { uid: 54321, gid: 54322 };
+      const session = await startPipes(scope, { owner });
+      for (const end of session.copy.childEnds) {
+        const { uid, gid } = fstatSync(end as number);
+        assert.deepEqual({ uid, gid }, owner);
+      }
+      session.runAs(owner, 'echo out >/dev/stdout; echo err >/dev/stderr; read line </dev/stdin; echo "$line"');
+      await session.type('hello\n');
+      await within(session.copy.done, 'the end');
+      assert.equal((await session.stdout.all()).toString(), 'out\nhello\n');
+      assert.equal((await session.stderr.all()).toString(), 'err\n');
+    },
+    { skip: missing('root') },
+  );
+});
+
+describe('an output that the process closes', () => {
+  leakTest('has ended for its reader, while the others go on', async (scope) => {
+    const session = await startPipes(scope);
+    const leader = session.run('echo out; exec >&-; read line; echo "err $line" >&2; cat >&2');
+    assert.equal((await session.stdout.all()).toString(), 'out\n');
+    assert.equal(leader.hasExited, false);
+    await session.type('hello\n');
+    await session.stderr.sees('err hello\n');
+    const before = process.cpuUsage();
+    await delay(300);
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 150_000, `${user + system} us of 300 ms were spent on nothing`);
+    session.stdin.release();
+    session.leaveKeyboard();
+    assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
+  });
+
+  leakTest('keeps what nobody has read for who comes later, and then ends', async (scope) => {
+    const session = await startPipes(scope);
+    session.stdout.leave();
+    session.run('echo out; exec >&-; echo err >&2; read line');
+    await session.stderr.sees('err');
+    await waitFor(() => session.copy.stdoutBytes === 8, 'the output');
+    const screen = session.stdout.return();
+    assert.equal((await screen.all()).toString(), 'out\n');
+  });
+});
+
+describe('an output that nobody reads', () => {
+  const count = 300_000;
+  const flood = `head -c ${count} /dev/zero; echo done >&2; sleep 60`;
+
+  leakTest('block: the process waits, and the next reader misses nothing; the other output goes on', async (scope) => {
+    const session = await startPipes(scope);
+    session.stdout.leave();
+    const leader = session.run('echo before >&2; head -c 300000 /dev/zero; echo after >&2');
+    await session.stderr.sees('before');
+    await waitFor(() => session.copy.stdoutBytes >= 65536, 'the FIFO to fill up');
+    await delay(50);
+    assert.equal(leader.hasExited, false);
+    assert.doesNotMatch(session.stderr.text(), /after/);
+    const screen = session.stdout.return();
+    await session.stderr.sees('after');
+    assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
+    assert.equal((await screen.all()).length, 300_000);
+  });
+
+  leakTest('discard: the process goes on, and what is not undelivered was discarded', async (scope) => {
+    const session = await startPipes(scope, { noReader: 'discard' });
+    session.stdout.leave();
+    const leader = session.run(flood);
+    await session.stderr.sees('done');
+    process.kill(-leader.pid, 'SIGKILL');
+    const { discardedBytes, undeliveredBytes } = await within(session.copy.done, 'the end');
+    assert.equal(discardedBytes + undeliveredBytes, count);
+    assert.ok(discardedBytes > 0 && undeliveredBytes > 0);
+  });
+
+  leakTest('hangup: its pipe closes, and nothing else', async (scope) => {
+    const session = await startPipes(scope, { noReader: 'hangup' });
+    const pipe = `pipe:[${fstatSync(session.copy.childEnds[1] as number).ino}]`;
+    session.run('trap "" PIPE; read line; echo lost || echo "$line: broken" >&2; read line; echo "$line" >&2');
+    session.stdout.leave();
+    await waitFor(() => !openDescriptors().some((it) => it.endsWith(pipe)), 'the hang-up');
+    await session.type('first\n');
+    await session.stderr.sees('first: broken');
+    await session.type('second\n');
+    await session.stderr.sees('second');
+    const result = await within(session.copy.done, 'the end');
+    assert.deepEqual([result.reason, result.undeliveredBytes], ['exit', 0]);
+  });
+
+  leakTest('hangup: what was written and not read is undelivered', async (scope) => {
+    const session = await startPipes(scope, { noReader: 'hangup' });
+    session.stdout.pause();
+    const leader = session.run(flood);
+    await waitFor(() => session.copy.stdoutBytes === 65536, 'the FIFO to fill up');
+    await delay(50);
+    session.stdout.leave();
+    await session.stderr.sees('done');
+    process.kill(-leader.pid, 'SIGKILL');
+    const { undeliveredBytes } = await within(session.copy.done, 'the end');
+    const held = `${undeliveredBytes} bytes: the FIFO, what had been read, and the pipe`;
+    assert.ok(undeliveredBytes >= 2 * 65536 && undeliveredBytes <= 3 * 65536, held);
+  });
+});

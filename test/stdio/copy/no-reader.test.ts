@@ -1,0 +1,218 @@
+/*
+ * A client that is killed leaves a session that nobody reads, and what happens then is a policy: the process waits, or
+ * its oldest output is dropped and counted, or the session hangs up. Readers leave here in the middle of a flood and
+ * come back, and every byte is accounted for: received, discarded or undelivered, and in the right order.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Session, startSession } from '../../helpers/copy/console-session.js';
+import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
+import { printablePattern } from '../../helpers/copy/pattern.js';
+import type { TtyProcess } from '../../helpers/copy/tty-process.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+const flood = 1_000_000;
+
+interface Flood {
+  session: Session;
+  leader: TtyProcess;
+  sent: Buffer;
+}
+
+/** A process that writes the pattern as fast as it can. */
+async function startFlood(
+  scope: Scope,
+  noReader: 'block' | 'discard' | 'hangup',
+  { script = '', drainTimeoutMs = 2000, hasScreen = true } = {},
+): Promise<Flood> {
+  const session = await startSession(scope, { noReader, drainTimeoutMs, hasStdin: false });
+  const path = join(session.directory, 'output');
+  const sent = printablePattern(flood);
+  writeFileSync(path, sent);
+  if (!hasScreen) session.leaveScreen();
+  const leader = session.run(`${script} stty -opost; exec cat "$1"`, path);
+  return { session, leader, sent };
+}
+
+describe('block', () => {
+  leakTest('the process waits while nobody reads, and the next reader misses nothing', async (scope) => {
+    const { session, leader, sent } = await startFlood(scope, 'block');
+    const before = await session.screen.hasBytes(200_000);
+    session.screen.pause();
+    const first = session.screen.bytes();
+    assert.ok(first.length >= before.length);
+    session.leaveScreen();
+    await delay(100);
+    assert.equal(leader.hasExited, false);
+    const second = session.returnToScreen();
+    const result = await within(session.copy.done, 'the end');
+    assert.ok(Buffer.concat([first, await second.all()]).equals(sent));
+    const { stdoutBytes, discardedBytes, undeliveredBytes } = result;
+    assert.deepEqual(
+      { stdoutBytes, discardedBytes, undeliveredBytes },
+      { stdoutBytes: flood, discardedBytes: 0, undeliveredBytes: 0 },
+    );
+  });
+
+  leakTest('five readers, one after the other', async (scope) => {
+    const { session, sent } = await startFlood(scope, 'block');
+    const parts: Buffer[] = [];
+    for (let i = 0; i < 4; i++) {
+      await session.screen.hasBytes(100_000);
+      parts.push(session.screen.bytes());
+      session.leaveScreen();
+      session.returnToScreen();
+    }
+    await within(session.copy.done, 'the end');
+    parts.push(await session.screen.all());
+    assert.ok(Buffer.concat(parts).equals(sent));
+  });
+
+  leakTest('a reader that is killed in the flood', async (scope) => {
+    const session = await startSession(scope, { noReader: 'block', hasStdin: false, tellsEnd: false });
+    session.leaveScreen();
+    const client = spawn('cat', [session.stdoutPath], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let read = 0;
+    client.stdout.on('data', (chunk: Buffer) => (read += chunk.length));
+    const leader = session.run('exec yes');
+    await waitFor(() => read > 100_000, 'the flood');
+    client.kill('SIGKILL');
+    await once(client, 'exit');
+    await delay(50);
+    assert.equal(leader.hasExited, false);
+    const screen = session.returnToScreen();
+    await screen.hasBytes(200_000);
+    process.kill(-leader.pid, 'SIGKILL');
+  });
+});
+
+describe('discard', () => {
+  leakTest(
+    'nobody ever reads: the process is not held up, and what is not undelivered was discarded',
+    async (scope) => {
+      const { session, leader } = await startFlood(scope, 'discard', { hasScreen: false });
+      assert.equal(await within(leader.exited, 'the process'), 0);
+      const { discardedBytes, undeliveredBytes } = await within(session.copy.done, 'the end');
+      assert.equal(discardedBytes + undeliveredBytes, flood);
+      assert.ok(discardedBytes > 0 && undeliveredBytes > 0);
+    },
+  );
+
+  leakTest('a reader leaves in the flood: received, discarded and undelivered are all there is', async (scope) => {
+    const { session, leader, sent } = await startFlood(scope, 'discard');
+    await session.screen.hasBytes(100_000);
+    const received = session.screen.bytes();
+    session.leaveScreen();
+    assert.equal(await within(leader.exited, 'the process'), 0);
+    const { discardedBytes, undeliveredBytes, stdoutBytes } = await within(session.copy.done, 'the end');
+    assert.equal(received.length + discardedBytes + undeliveredBytes, flood);
+    assert.ok(received.equals(sent.subarray(0, received.length)));
+    assert.ok(stdoutBytes <= flood);
+  });
+
+  leakTest('it comes back: received + discarded = written, and both parts are whole', async (scope) => {
+    for (let round = 0; round < 5; round++) {
+      const gate = join((await startSession(scope, { hasStdin: false })).directory, 'gate');
+      const session = await startSession(scope, { noReader: 'discard', hasStdin: false });
+      const path = join(session.directory, 'output');
+      const sent = printablePattern(flood, round + 1);
+      writeFileSync(path, sent);
+      const half = 'stty -opost; head -c 500000 "$1"; until [ -e "$2" ]; do sleep 0.01; done; tail -c 500000 "$1"';
+      session.run(half, path, gate);
+      await session.screen.hasBytes(100_000);
+      const first = session.screen.bytes();
+      session.leaveScreen();
+      await waitFor(() => session.copy.stdoutBytes >= 500_000, 'the first half to be written');
+      const screen = session.returnToScreen();
+      writeFileSync(gate, '');
+      const { discardedBytes, undeliveredBytes } = await within(session.copy.done, 'the end');
+      const second = await screen.all();
+      assert.equal(undeliveredBytes, 0);
+      assert.equal(first.length + second.length + discardedBytes, flood, 'the account is wrong');
+      assert.ok(first.equals(sent.subarray(0, first.length)));
+      assert.ok(second.equals(sent.subarray(flood - second.length)), 'what was dropped is not one stretch');
+    }
+  });
+
+  leakTest('a reader that is there, only slow, is waited for', async (scope) => {
+    const { session, leader, sent } = await startFlood(scope, 'discard');
+    for (const count of [50_000, 200_000, 500_000]) {
+      await session.screen.hasBytes(count);
+      session.screen.pause();
+      await delay(50);
+      assert.equal(leader.hasExited, false);
+      session.screen.resume();
+    }
+    assert.equal((await within(session.copy.done, 'the end')).discardedBytes, 0);
+    assert.ok((await session.screen.all()).equals(sent));
+  });
+
+  leakTest('a reader that comes back is waited for again', async (scope) => {
+    const session = await startSession(scope, { noReader: 'discard', hasStdin: false, tellsEnd: false });
+    const leader = session.run('exec yes');
+    for (let round = 0; round < 3; round++) {
+      await session.screen.hasBytes(100_000);
+      session.leaveScreen();
+      await delay(20);
+      session.returnToScreen().pause();
+      await delay(50);
+      const moved = session.copy.stdoutBytes;
+      await delay(50);
+      assert.equal(session.copy.stdoutBytes, moved, 'the flood goes on over the head of a reader that is there');
+      session.screen.resume();
+    }
+    process.kill(-leader.pid, 'SIGKILL');
+  });
+});
+
+describe('hangup', () => {
+  leakTest('a reader that leaves in the flood is a broken pipe: SIGHUP to the process', async (scope) => {
+    const session = await startSession(scope, { noReader: 'hangup', hasStdin: false, tellsEnd: false });
+    const leader = session.run("trap 'exit 7' HUP; while :; do echo yes; done");
+    await session.screen.hasBytes(100_000);
+    const received = session.screen.bytes();
+    session.leaveScreen();
+    const result = await within(session.copy.done, 'the end');
+    assert.equal(result.reason, 'broken-pipe');
+    assert.equal(await within(leader.exited, 'SIGHUP'), 7);
+    assert.ok(result.stdoutBytes + result.undeliveredBytes >= received.length);
+    assert.equal(result.discardedBytes, 0);
+  });
+
+  leakTest('a reader that leaves an idle session is noticed at once', async (scope) => {
+    const session = await startSession(scope, { noReader: 'hangup', tellsEnd: false });
+    const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
+    await session.screen.sees('ready');
+    session.leaveScreen();
+    assert.equal((await within(session.copy.done, 'the end', 1000)).reason, 'broken-pipe');
+    assert.equal(await within(leader.exited, 'SIGHUP'), 7);
+  });
+
+  leakTest('a reader that leaves an idle session is no end for the other policies', async (scope) => {
+    for (const noReader of ['block', 'discard'] as const) {
+      const session = await startSession(scope, { noReader });
+      session.run('stty -echo; echo ready; read line; echo "got $line"');
+      await session.screen.sees('ready');
+      session.leaveScreen();
+      await delay(30);
+      const screen = session.returnToScreen();
+      await session.type('hello\n');
+      await screen.sees('got hello');
+    }
+  });
+
+  leakTest('what was written and not read is undelivered', async (scope) => {
+    const session = await startSession(scope, { noReader: 'hangup', hasStdin: false, tellsEnd: false });
+    session.screen.pause();
+    session.run('stty -opost; printf 12345; sleep 60');
+    await waitFor(() => session.copy.stdoutBytes === 5, 'the output');
+    session.leaveScreen();
+    const result = await within(session.copy.done, 'the end');
+    assert.deepEqual([result.reason, result.undeliveredBytes], ['broken-pipe', 5]);
+  });
+});

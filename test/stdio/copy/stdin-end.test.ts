@@ -1,0 +1,191 @@
+/*
+ * What a client that leaves means is a policy, and each policy has a way to go wrong: typed bytes that are thrown away
+ * with the terminal, a ^D that does not end the process or ends it twice, a second client whose keys nobody reads. And
+ * a FIFO that nobody has opened yet looks to read(2) just like one whose last writer has gone.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FifoWriter } from '../../../src/os/fifo.js';
+import { startSession } from '../../helpers/copy/console-session.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { pattern } from '../../helpers/copy/pattern.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { writeAll } from '../../helpers/copy/write-all.js';
+
+describe('a FIFO without a writer is not at its end', () => {
+  for (const stdinEnd of ['hangup', 'veof'] as const) {
+    leakTest(`${stdinEnd}: nothing happens until a writer has come and gone`, async (scope) => {
+      const session = await startSession(scope, { stdinEnd, hasKeyboard: false });
+      const leader = session.run('stty -echo; echo ready; read line; echo "got $line"; cat');
+      await session.screen.sees('ready');
+      await delay(50);
+      assert.equal(leader.hasExited, false);
+      const keyboard = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
+      await writeAll(keyboard.fd, 'hello\n');
+      await session.screen.sees('got hello');
+      keyboard.close();
+      await within(session.copy.done, 'the end');
+    });
+  }
+});
+
+describe('hangup', () => {
+  leakTest('the process gets SIGHUP, and what it had shown arrives', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
+    const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
+    await session.screen.sees('ready');
+    session.leaveKeyboard();
+    const result = await within(session.copy.done, 'the end');
+    assert.equal(result.reason, 'stdin-end');
+    assert.equal(await within(leader.exited, 'SIGHUP'), 7);
+    assert.equal((await session.screen.all()).toString(), 'ready\r\n');
+    assert.equal(session.console.isOpen, false);
+  });
+
+  leakTest('what was typed right before is read by the process', async (scope) => {
+    for (let round = 0; round < 10; round++) {
+      const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
+      const log = join(session.directory, 'log');
+      const script = 'echo ready; while read line; do echo "$line" >>"$1"; done; echo end >>"$1"';
+      const leader = session.run(`trap 'echo hup >>"$1"' HUP; ${script}`, log);
+      await session.screen.sees('ready');
+      await session.type('first\nsecond\n');
+      session.leaveKeyboard();
+      assert.equal((await within(session.copy.done, 'the end')).stdinBytes, 13);
+      await within(leader.exited, 'SIGHUP');
+      const lines = readFileSync(log, 'utf8').split('\n');
+      assert.deepEqual(
+        lines.filter((line) => line !== 'hup'),
+        ['first', 'second', 'end', ''],
+        `round ${round}`,
+      );
+      assert.ok(lines.includes('hup'));
+    }
+  });
+
+  leakTest('a long paste right before is read by a process that takes its time', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
+    const file = join(session.directory, 'file');
+    const script = 'stty raw -echo; echo ready; head -c 80000 >"$1"; sleep 0.2; exec cat >>"$1"';
+    const leader = session.run(`trap "" HUP; ${script}`, file);
+    await session.screen.sees('ready');
+    const sent = pattern(90_000);
+    await session.type(sent);
+    session.leaveKeyboard();
+    assert.equal((await within(session.copy.done, 'the end')).stdinBytes, sent.length);
+    await within(leader.exited, 'the end of the process');
+    const got = readFileSync(file);
+    assert.ok(got.equals(sent), `${got.length} of ${sent.length} bytes were read`);
+  });
+
+  leakTest(
+    'a process that reads nothing does not hold up the end for longer than the drain may take',
+    async (scope) => {
+      const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false, drainTimeoutMs: 200 });
+      const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
+      await session.screen.sees('ready');
+      await session.type('never read\n');
+      session.leaveKeyboard();
+      await within(session.copy.done, 'the end', 1000);
+      assert.equal(await within(leader.exited, 'SIGHUP'), 7);
+    },
+  );
+});
+
+describe('veof', () => {
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['nothing typed', '', ''],
+    ['after a newline', 'one\ntwo\n', 'one\ntwo\n'],
+    ['after a carriage return', 'one\r', 'one\n'],
+    ['after half a line', 'one\ntw', 'one\ntw'],
+  ];
+  for (const [what, typed, read] of rows) {
+    leakTest(`${what}: cat ends by itself, with all that was typed`, async (scope) => {
+      const session = await startSession(scope, { stdinEnd: 'veof' });
+      const file = join(session.directory, 'file');
+      const leader = session.run('stty -echo; echo ready; exec cat >"$1"', file);
+      await session.screen.sees('ready');
+      await session.type(typed);
+      session.leaveKeyboard();
+      assert.equal(await within(leader.exited, 'the end of cat'), 0);
+      const result = await within(session.copy.done, 'the end');
+      assert.deepEqual([result.reason, result.stdinBytes], ['exit', typed.length]);
+      assert.equal(readFileSync(file, 'utf8'), read);
+    });
+  }
+
+  leakTest('the copy goes on afterwards: output, and the keys of a second client', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'veof' });
+    const leader = session.run('stty -echo; echo ready; cat; echo "first over"; cat; echo "second over"');
+    await session.screen.sees('ready');
+    await session.type('a\n');
+    session.leaveKeyboard();
+    await session.screen.sees('first over');
+    await delay(30);
+    assert.doesNotMatch(session.screen.text(), /second over/, 'one end of stdin is one end of file');
+    const second = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
+    await writeAll(second.fd, 'b\n');
+    await session.screen.sees('b\r\n');
+    second.close();
+    await session.screen.sees('second over');
+    assert.equal(await within(leader.exited, 'the end'), 0);
+  });
+
+  leakTest('the end comes while the console is full: it is typed when there is room', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'veof' });
+    const [file, gate] = [join(session.directory, 'file'), join(session.directory, 'gate')];
+    const script = 'stty -icanon -echo -isig -icrnl -ixon; echo ready; until [ -e "$2" ]; do sleep 0.02; done';
+    const leader = session.run(`${script}; head -c 150001 >"$1"`, file, gate);
+    await session.screen.sees('ready');
+    const sent = pattern(150_000);
+    const typing = session.type(sent).then(() => session.leaveKeyboard());
+    await waitFor(() => session.copy.stdinBytes > 4000, 'the console to fill up');
+    writeFileSync(gate, '');
+    await within(typing, 'the typing');
+    await within(leader.exited, 'the end of the process');
+    assert.ok(readFileSync(file).equals(Buffer.concat([sent, Buffer.from([4])])));
+  });
+});
+
+describe('ignore', () => {
+  leakTest('the process goes on; a second client is read, and a third', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'ignore' });
+    const leader = session.run('stty -echo; echo ready; for i in 1 2 3; do read line; echo "got $line"; done');
+    await session.screen.sees('ready');
+    await session.type('first\n');
+    session.leaveKeyboard();
+    await session.screen.sees('got first');
+    await delay(30);
+    assert.equal(leader.hasExited, false);
+    for (const word of ['second', 'third']) {
+      const client = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
+      await writeAll(client.fd, `${word}\n`);
+      client.close();
+      await session.screen.sees(`got ${word}`);
+    }
+    assert.equal(await within(leader.exited, 'the end'), 0);
+    assert.equal((await session.copy.done).stdinBytes, 'first\nsecond\nthird\n'.length);
+  });
+
+  leakTest('a client that comes and leaves without a word changes nothing', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'ignore' });
+    session.run('stty -echo; echo ready; read line; echo "got $line"');
+    await session.screen.sees('ready');
+    for (let i = 0; i < 5; i++) (await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 })).close();
+    await session.type('hello\n');
+    await session.screen.sees('got hello');
+  });
+});
+
+leakTest('without any stdin the console is only shown', async (scope) => {
+  const session = await startSession(scope, { hasStdin: false });
+  const leader = session.run('echo ready; sleep 0.05; echo end');
+  assert.equal(await within(leader.exited, 'the end'), 0);
+  const result = await within(session.copy.done, 'the end of the copy');
+  assert.deepEqual([result.reason, result.stdinBytes], ['exit', 0]);
+  assert.equal((await session.screen.all()).toString(), 'ready\r\nend\r\n');
+  assert.ok(existsSync(session.stdinPath));
+});

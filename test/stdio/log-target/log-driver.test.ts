@@ -1,0 +1,199 @@
+/*
+ * A log driver and its outlet. What could break: a driver inherits what is not its own, or is called ready before it is;
+ * one that never is keeps the container waiting without a word; one that dies takes output with it, or blocks the process,
+ * or breaks its pipe; one that does not end keeps the exit back. The drivers are shell scripts that do each of this, and the
+ * process is a shell that counts, so that what is missing shows.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { whenFinished } from '../../../src/async/background.js';
+import { leakTest } from '../../helpers/base/leak-free.js';
+import { keeping, startTestDriver } from '../../helpers/log/log-driver.js';
+import { processState } from '../../helpers/base/orphan.js';
+import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+leakTest(
+  'it has its two variables, its arguments, and three descriptors more than any child of ours',
+  async (scope) => {
+    const env = { CONTAINER_ID: 'c', CONTAINER_NAMESPACE: 'n' };
+    const facts = `tr '\\0' '\\n' </proc/$$/environ >env; printf '%s\\n' "$@" >args`;
+    const driver = await startTestDriver(scope, `${facts}; ${keeping}`, { env, args: ['b', '1', 'a', ''] });
+    assert.equal(driver.read('env'), 'CONTAINER_ID=c\nCONTAINER_NAMESPACE=n\n');
+    assert.equal(driver.read('args'), 'b\n1\na\n\n');
+
+    const list = join(temporaryDirectory(scope), 'fds');
+    const script = `ls /proc/$$/fd >${list}`;
+    const descriptors = (): string[] => readFileSync(list, 'utf8').trim().split('\n').toSorted();
+    execFileSync('sh', ['-c', script], { stdio: 'ignore' });
+    const usual = descriptors();
+    await startTestDriver(scope, '', { program: '/bin/sh', args: ['-c', `${script}; exec 5>&-; exec sleep 100`] });
+    assert.deepEqual(descriptors(), [...usual, '3', '4', '5'].toSorted());
+  },
+);
+
+leakTest('stdout and stderr are apart, and it has its end when the output has', async (scope) => {
+  const driver = await startTestDriver(scope, `${keeping}; echo end >>out`);
+  await driver.run('seq 100000; echo wrong >&2');
+  await within(driver.outlet.done, 'the end of the driver');
+  const out = driver.read('out');
+  assert.equal(out.length, 588_895 + 4);
+  assert.ok(out.endsWith('100000\nend\n'));
+  assert.equal(driver.read('err'), 'wrong\n');
+  assert.deepEqual(driver.faults, []);
+});
+
+leakTest('binary-v2: a byte is the sign', async (scope) => {
+  const driver = await startTestDriver(scope, `printf x >&5; ${keeping}`, { readySign: 'byte' });
+  await driver.run('echo hello');
+  await within(driver.outlet.done, 'the end of the driver');
+  assert.equal(driver.read('out'), 'hello\n');
+});
+
+const failures = [
+  [
+    'dies before it is ready',
+    'echo first >&2; echo no disk >&2; exit 3',
+    {},
+    /ended before it was ready: exit status 3; it said: no disk$/,
+  ],
+  ['is killed before it is ready', 'kill -9 $$', {}, /ended before it was ready: SIGKILL$/],
+  ['dies before its byte', 'exit 0', { readySign: 'byte' }, /ended before it was ready: exit status 0$/],
+  [
+    'closes 5 without its byte',
+    'exec 5>&-; exec sleep 100',
+    { readySign: 'byte' },
+    /closed its descriptor 5 without a byte/,
+  ],
+  [
+    'is not there',
+    '',
+    { program: '/nonexistent/driver' },
+    /cannot run the log driver \/nonexistent\/driver: no such file/,
+  ],
+  ['is no program', '', { program: '/etc/passwd' }, /cannot run the log driver \/etc\/passwd: permission denied/],
+] as const;
+
+for (const [name, script, more, message] of failures) {
+  leakTest(`one that ${name} is told so`, async (scope) => {
+    await assert.rejects(startTestDriver(scope, script, more), { code: 'ERR_LOG_DRIVER_FAILED', message });
+  });
+}
+
+leakTest('one that is never ready is told with its words, and killed', async (scope) => {
+  const script = 'echo $$ looking for a disk >&2; trap "" TERM; while :; do sleep 0.05; done';
+  const begun = performance.now();
+  const failure = await startTestDriver(scope, script, { readyTimeoutMs: 500 }).then(
+    () => assert.fail('it was called ready'),
+    (error: Error & { code: string }) => error,
+  );
+  assert.ok(performance.now() - begun < 3000);
+  assert.equal(failure.code, 'ERR_LOG_DRIVER_TIMEOUT');
+  const [, pid] = /DRIVER was not ready within 0.5 s; it said: (\d+) looking for a disk$/.exec(failure.message) ?? [];
+  await waitFor(() => processState(Number(pid)) === undefined, 'the driver to be reaped');
+});
+
+const aThird = 'head -c 200000 <&3 >>out; exit 7';
+
+leakTest('one that dies in the middle is replaced, and the next goes on where it stopped', async (scope) => {
+  const driver = await startTestDriver(scope, `exec 5>&-; [ -e out ] && exec cat <&3 >>out; ${aThird}`);
+  await within(driver.run('seq 100000'), 'the process', 10_000);
+  await within(driver.outlet.done, 'the end of the driver');
+  // A read that was cut short by the death of its reader is lost with it: head read more than it wrote.
+  assert.ok(driver.read('out').endsWith('\n99999\n100000\n'));
+  assert.deepEqual(driver.faults, [
+    'the log driver DRIVER ended while there was output to come: exit status 7; another is started',
+  ]);
+});
+
+leakTest('or, if that is wished, by nobody: the process goes on, and the bytes are counted', async (scope) => {
+  const driver = await startTestDriver(scope, `exec 5>&-; ${aThird}`, { onDeath: 'discard' });
+  await within(driver.run('seq 1000000'), 'the process', 10_000);
+  await within(driver.outlet.done, 'the end of the outlet');
+  const [first, second, ...others] = driver.faults;
+  assert.match(first ?? '', /exit status 7; from now on the output is discarded$/);
+  const [, bytes] = /^(\d+) bytes of output were discarded without the log driver DRIVER$/.exec(second ?? '') ?? [];
+  assert.ok(Number(bytes) > 6_000_000, second);
+  assert.deepEqual(others, []);
+});
+
+leakTest('after so many that die at once there are no more', async (scope) => {
+  const driver = await startTestDriver(scope, 'echo $$ >>pids; exec 5>&-; read line <&3; exit 1');
+  await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
+  await within(driver.outlet.done, 'the end of the outlet');
+  assert.equal(driver.read('pids').split('\n').length - 1, 6);
+  assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
+  assert.match(driver.faults.at(-2) ?? '', /from now on the output is discarded$/);
+});
+
+leakTest('a successor that is never ready counts as dead', async (scope) => {
+  const script = '[ -e out ] && exec sleep 100; exec 5>&-; echo >out; read line <&3; exit 1';
+  const driver = await startTestDriver(scope, script, { readyTimeoutMs: 500 });
+  await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
+  await within(driver.outlet.done, 'the end of the outlet');
+  assert.equal(driver.faults.filter((it) => it.includes('was not ready within 0.5 s')).length, 5);
+});
+
+leakTest('one that has lived for long is the first again, and its successors are not', async (scope) => {
+  const script = '[ -e out ] && exit 1; exec 5>&-; echo >out; sleep 0.2; exit 1';
+  const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
+  await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
+  await within(driver.outlet.done, 'the end of the outlet');
+  assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
+});
+
+leakTest('one that does not end is told to, then made to', async (scope) => {
+  const script = 'trap "echo term >>out" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.05; done';
+  const driver = await startTestDriver(scope, script, { finishTimeoutMs: 100 });
+  await driver.run('echo unread');
+  await within(driver.outlet.done, 'the end of the driver');
+  assert.equal(driver.read('out'), 'term\n');
+  assert.match(driver.faults.join(), /ended while there was output to come: SIGKILL$/);
+  assert.equal(processState(Number(driver.read('pid'))), undefined);
+});
+
+leakTest(
+  'one that is left behind by the process that ended has its output kept, for as long as it writes',
+  async (scope) => {
+    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 50 });
+    await driver.run('(sleep 0.5; echo late) & echo last');
+    await within(driver.ended(), 'what was written before', 400);
+    await waitFor(() => driver.read('out') === 'last\n', 'the last words of the process');
+    await within(driver.outlet.done, 'the end of the outlet');
+    assert.equal(driver.read('out'), 'last\nlate\n');
+    assert.deepEqual(driver.faults, []);
+  },
+);
+
+leakTest(
+  'it does not keep the driver for ever: after close its output is dropped, and it does not die of that',
+  async (scope) => {
+    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
+    await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
+    await within(driver.ended(), 'what was written before', 1000);
+    driver.outlet.close();
+    await within(whenFinished(), 'the end of the driver');
+    writeFileSync(driver.path('go'), '');
+    assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
+    assert.equal(driver.read('out'), 'last\n');
+  },
+);
+
+leakTest('close lets go at once, and stops the driver', async (scope) => {
+  const driver = await startTestDriver(
+    scope,
+    'trap "echo term >>out; exit" TERM; exec 5>&-; while :; do sleep 0.02; done',
+  );
+  driver.outlet.close();
+  await within(driver.outlet.done, 'the outlet to be done', 1000);
+  await waitFor(() => driver.read('out') === 'term\n', 'the driver to be stopped');
+});
+
+leakTest('one that was let go of is waited for before the daemon ends, though it does not listen', async (scope) => {
+  const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
+  driver.outlet.close();
+  await within(whenFinished(), 'the end of the driver');
+  assert.equal(processState(Number(driver.read('pid'))), undefined);
+});
