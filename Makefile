@@ -72,6 +72,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
+	@rm -rf dist/src dist/test dist/bench
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
 	$(esbuild) $(bundle) $(commonjs) --outbase=src --outdir=dist/bundle src/cli/programs/{log-driver,runtime-pty}.ts \
@@ -104,7 +105,8 @@ newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run e2
 
 lint: node_modules ## check formatting, lint rules and import floors
 	biome format --error-on-warnings
-	oxlint --type-aware --deny-warnings src test bench
+	oxlint --type-aware --deny-warnings src test bench scripts
+	node scripts/check-house.mjs
 	@if ! command -v protoc >/dev/null; then \
 	  echo 'not checked: src/ttrpc/gen against proto (protoc is missing)' >&2; [ "$$STRICT" != 1 ]; \
 	else \

@@ -45,7 +45,8 @@ export {
 } from './runtime/oci-runtime.js';
 
 // task: a container's life
-export { type Container, type ContainerOptions, createContainer } from './task/container.js';
+export { type Container, createContainer } from './task/container.js';
+export type { ContainerOptions } from './task/container-options.js';
 export type { TaskEvent } from './task/event.js';
 export type { Exit } from './task/launch.js';
 export type { InheritedStdio, PipeStdio, ProcessStdio, TerminalStdio } from './task/io/process-io.js';

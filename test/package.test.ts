@@ -37,10 +37,28 @@ test('the library needs the packed files and the dependencies, and nothing else'
   }
 });
 
-test('so do the programs', () => {
+test('no module is packed that imports one that is not', () => {
+  for (const extension of ['.js', '.d.ts'] as const) {
+    const modules = filesIn('dist/src', extension);
+    assert.ok(modules.length > 100, `${modules.length} modules`);
+    for (const module of modules) {
+      const { files, packages } = follow(module, extension);
+      const absent = [...[...files].filter((path) => !packed.has(path)), ...[...packages].filter(isForeign)];
+      assert.deepEqual(absent, [], module);
+    }
+  }
+});
+
+test('the programs need the packed files and the dependencies, and nothing else', () => {
   const bundles = filesIn('dist/bundle', '.cjs');
   for (const path of Object.values(manifest.bin)) assert.ok(packed.has(path), path);
-  for (const program of ['cli/main', 'cli/log-driver', 'cli/runtime-pty', 'shim/main', 'shim/daemon']) {
+  for (const program of [
+    'cli/main',
+    'cli/programs/log-driver',
+    'cli/programs/runtime-pty',
+    'shim/main',
+    'shim/daemon',
+  ]) {
     assert.ok(bundles.includes(`dist/bundle/${program}.cjs`), program);
   }
   for (const bundle of bundles) {

@@ -9,7 +9,8 @@ import { beginProgram } from '../os/process/node-program.js';
 import { printable } from '../errors/printable.js';
 import { printAtOnce } from './output/print-at-once.js';
 import { globalShimOption, passShimOn } from './options/shim-option.js';
-import { loadVerb, verbStub, verbs } from './verbs.js';
+import { loadVerb } from './verb.js';
+import { verbStub, verbs } from './verbs.js';
 
 beginProgram();
 
@@ -34,7 +35,7 @@ main().catch((error: unknown) => {
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2).find((word) => verbs.has(word));
   for (const [name, verb] of verbs) {
-    const command = name === wanted ? await loadVerb(name, verb) : verbStub(name, verb);
+    const command = name === wanted ? await loadVerb(name, verbs) : verbStub(name, verb);
     program.addCommand(command.copyInheritedSettings(program));
   }
   await program.parseAsync();

@@ -3,14 +3,9 @@
  * runtime's code.
  */
 import { Command } from 'commander';
+import type { Verb, Verbs } from './verb.js';
 
-export interface Verb {
-  /** Its line in the help. */
-  about: string;
-  load: () => Promise<{ command: () => Command }>;
-}
-
-export const verbs: ReadonlyMap<string, Verb> = new Map(
+export const verbs: Verbs = new Map(
   Object.entries({
     run: {
       about: 'run a process with a terminal: in a container, or right here',
@@ -98,11 +93,6 @@ export const verbs: ReadonlyMap<string, Verb> = new Map(
     },
   }),
 );
-
-export async function loadVerb(name: string, { about, load }: Verb): Promise<Command> {
-  const { command } = await load();
-  return command().name(name).description(about);
-}
 
 /** Enough of a verb for the help. */
 export function verbStub(name: string, { about }: Verb): Command {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { daemonScript } from '../daemon-script.js';
 import { addon } from '../native/addon.js';
 import { lockDirectory } from '../os/file/directory-lock.js';
-import { durationMs } from '../async/duration.js';
+import { durationMs } from './duration.js';
 import { TermshimError, check } from '../errors/errors.js';
 import { fileError } from '../errors/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';

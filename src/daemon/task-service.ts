@@ -10,7 +10,7 @@ import type { ProcessState } from '../task/state.js';
 import { ProcessDetails } from '../ttrpc/gen/containerd/runc-options.js';
 import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task.js';
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
-import { readMetrics } from '../task/cgroup/metrics.js';
+import { readMetrics } from './metrics/metrics.js';
 import { ExecOptions } from '../ttrpc/gen/termshim/options.js';
 import { countWait } from '../ttrpc/limits.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';

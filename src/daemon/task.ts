@@ -2,7 +2,7 @@
  * A container as containerd knows it: what it was created by, its root filesystem, its control group.
  */
 import { join } from 'node:path';
-import { mountAll, unmountAll } from '../os/mount/mount.js';
+import { mountAll, unmountAll } from '../os/mount/mount-all.js';
 import { readBundle } from '../runtime/spec/bundle.js';
 import { isPtyRuntime } from '../runtime/find-runtime.js';
 import { parseId } from '../runtime/spec/container-id.js';

@@ -1,5 +1,4 @@
 /** Times of a log, in nanoseconds since the epoch: a number of JavaScript has no room for them. */
-import { durationMs } from '../async/duration.js';
 
 const rfc3339 = /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)?)?$/;
 
@@ -10,18 +9,7 @@ export function parseTime(text: string): bigint | undefined {
   return Number.isNaN(milliseconds) ? undefined : BigInt(milliseconds) * 1_000_000n + nanoseconds(fraction);
 }
 
-/**
- * As `docker logs --since` takes it: RFC 3339, seconds since the epoch, or a duration before `now`, such as 10m.
- *
- * @param now in milliseconds since the epoch
- */
-export function parseSince(text: string, now: number): bigint | undefined {
-  const [matched, seconds = '', fraction = ''] = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text) ?? [];
-  if (matched !== undefined) return BigInt(seconds) * 1_000_000_000n + nanoseconds(fraction);
-  const duration = durationMs(text);
-  return duration === undefined ? parseTime(text) : BigInt(Math.round(now - duration)) * 1_000_000n;
-}
-
-function nanoseconds(fraction: string): bigint {
+/** Of the digits behind the point of a second. */
+export function nanoseconds(fraction: string): bigint {
   return BigInt(fraction.padEnd(9, '0'));
 }

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path';
 import { runElsewhere } from '../os/process/run-in-child.js';
 import { messageOf, TermshimError } from '../errors/errors.js';
-import { unmountAll } from '../os/mount/mount.js';
+import { unmountAll } from '../os/mount/mount-all.js';
 import { readElsewhere } from '../os/file/read-in-child.js';
 
 export interface CriuPlace {

@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { unmountAll } from '../os/mount/mount.js';
+import { unmountAll } from '../os/mount/mount-all.js';
 import { isMissing, type OciRuntime, ociRuntime } from '../runtime/oci-runtime.js';
 import { removeByHand } from '../task/remove-by-hand.js';
 import { DeleteResponse } from '../ttrpc/gen/containerd/task.js';

@@ -10,44 +10,19 @@ import { TermshimError } from '../errors/errors.js';
 import { createQueue, type Queue } from '../async/mutex.js';
 import { wait } from '../async/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
-import { isMissing, type OciRuntime } from '../runtime/oci-runtime.js';
+import { isMissing } from '../runtime/oci-runtime.js';
 import { bounded } from '../async/settle-within.js';
 import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-paths.js';
 import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
-import { assertIdIsFree, createInit, type RestoreFrom, restoreInit } from './init.js';
+import { assertIdIsFree, createInit, restoreInit } from './init.js';
 import type { Exit, LaunchedProcess } from './launch.js';
-import type { IoLimits, ProcessStdio } from './io/process-io.js';
+import type { ContainerOptions } from './container-options.js';
+import type { ProcessStdio } from './io/process-io.js';
 import { Process } from './process.js';
 import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
-
-export interface ContainerOptions extends IoLimits {
-  id: string;
-  runtime: OciRuntime;
-  /** The directory with config.json, whose `process.terminal` agrees with `stdio`. */
-  bundle: string;
-  stdio: ProcessStdio;
-  /** Where the runtime writes the pid of the init. */
-  pidFile: string;
-  /** As the runtime's options of these names. */
-  noPivot?: boolean | undefined;
-  noNewKeyring?: boolean | undefined;
-  /** Where `start` finds the processes that a checkpoint has written; undefined for new ones. */
-  restore?: RestoreFrom | undefined;
-  others: OthersAtExit;
-  onEvent: (event: TaskEvent) => void;
-}
-
-/**
- * What becomes of the other processes of a container when its init has ended.
- *
- * - `gone`: they have ended with it, since its pids are in a namespace of their own
- * - `killed`: they are killed
- * - `left`: those that were started by `exec` are killed; those that others have left behind have until `delete`
- */
-export type OthersAtExit = 'gone' | 'killed' | 'left';
 
 /**
  * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. One that

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killTree } from '../os/process/kill-tree.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
-import type { ContainerOptions } from './container.js';
+import type { ContainerOptions } from './container-options.js';
 import { type LaunchedProcess, launchProcess } from './launch.js';
-import { openIo } from './io/process-io.js';
+import { openIo } from './io/open-io.js';
 import type { Process } from './process.js';
 
 /** Runs `spec`, an OCI process, in the container. If `signal` calls it off, nothing of it stays. */

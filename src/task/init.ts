@@ -4,12 +4,11 @@ import { constants } from 'node:os';
 import { posix } from 'node:path';
 import { TermshimError } from '../errors/errors.js';
 import { wait } from '../async/wait.js';
-import type { RestoreArguments } from '../runtime/runtime-arguments.js';
 import { allDirectoriesOf } from './cgroup/cgroup-paths.js';
 import { removeCgroup, signalCgroup } from './cgroup/end-cgroup.js';
-import type { ContainerOptions } from './container.js';
+import type { ContainerOptions, RestoreFrom } from './container-options.js';
 import { type LaunchedProcess, type LaunchOptions, launchProcess } from './launch.js';
-import { openIo } from './io/process-io.js';
+import { openIo } from './io/open-io.js';
 
 /** If it fails, nothing of it stays, or `onFault` was told why. */
 export function createInit(options: ContainerOptions): Promise<LaunchedProcess> {
@@ -17,12 +16,6 @@ export function createInit(options: ContainerOptions): Promise<LaunchedProcess> 
   return launchInit(options, signal, {
     make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
   });
-}
-
-/** Where the processes are that a checkpoint has written. */
-export interface RestoreFrom extends Pick<RestoreArguments, 'imagePath' | 'workPath'> {
-  /** As in config.json. */
-  cgroupsPath: string | undefined;
 }
 
 /** Its processes run from then on. If it fails, nothing of it stays, as with `createInit`, and it can be tried again. */

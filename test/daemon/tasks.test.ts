@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { unmountAll } from '../../src/os/mount/mount.js';
+import { unmountAll } from '../../src/os/mount/mount-all.js';
 import { createTasks } from '../../src/daemon/tasks.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { CreateTaskRequest } from '../../src/ttrpc/gen/containerd/task.js';

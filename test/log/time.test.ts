@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseSince, parseTime } from '../../src/log/time.js';
+import { parseSince } from '../../src/cli/options/since.js';
+import { parseTime } from '../../src/log/time.js';
 
 const second = 1_000_000_000n;
 const noon = 1_767_268_800n * second;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Session } from '../../ttrpc/gen/termshim/sessions.js';
 import { connect } from '../connect.js';
 import { formatCommand, shorten } from '../output/format.js';
-import { loadVerb, verbs } from '../verbs.js';
+import { type Verbs, loadVerb } from '../verb.js';
 
 export interface Candidate {
   value: string;
@@ -16,13 +16,13 @@ export interface Candidate {
 export type Answer = readonly Candidate[] | 'files' | 'dirs';
 
 /** @param words what follows `termshim`, and last what is being typed, be it empty */
-export async function complete(words: readonly string[]): Promise<Answer> {
+export async function complete(words: readonly string[], verbs: Verbs): Promise<Answer> {
   const current = words.at(-1) ?? '';
-  const answer = await candidates(words.slice(0, -1), current);
+  const answer = await candidates(words.slice(0, -1), current, verbs);
   return typeof answer === 'string' ? answer : answer.filter(({ value }) => value.startsWith(current));
 }
 
-async function candidates([name, ...before]: readonly string[], current: string): Promise<Answer> {
+async function candidates([name, ...before]: readonly string[], current: string, verbs: Verbs): Promise<Answer> {
   if (name === undefined) {
     return [
       ...Array.from(verbs, ([value, { about }]) => ({ value, about })),
@@ -31,10 +31,9 @@ async function candidates([name, ...before]: readonly string[], current: string)
       { value: '--version' },
     ];
   }
-  if (name === '--shim') return before.length === 0 ? 'files' : candidates(before.slice(1), current);
-  const verb = verbs.get(name);
-  if (verb === undefined) return name === 'help' ? candidates([], current) : [];
-  const command = await loadVerb(name, verb);
+  if (name === '--shim') return before.length === 0 ? 'files' : candidates(before.slice(1), current, verbs);
+  if (!verbs.has(name)) return name === 'help' ? candidates([], current, verbs) : [];
+  const command = await loadVerb(name, verbs);
   const { operands, open, isPlain } = read(command, before);
   if (open !== undefined) return valuesOf(open, operands);
   if (!isPlain && current.startsWith('-')) return optionsOf(command, current, operands);

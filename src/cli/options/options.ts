@@ -4,7 +4,7 @@
 import { constants } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Size } from '../../os/console.js';
-import { durationMs } from '../../async/duration.js';
+import { durationMs } from '../../client/duration.js';
 import { isPid } from '../../os/process/pid.js';
 
 export type Format = 'table' | 'json';

@@ -5,13 +5,14 @@ import { Argument, Command } from 'commander';
 import { type Answer, complete } from '../completion/complete.js';
 import { type Shell, script, shells } from '../completion/scripts.js';
 import { print } from '../output/print.js';
+import type { Verbs } from '../verb.js';
 
-export function command(): Command {
+export function command(verbs: Verbs): Command {
   return new Command()
     .addArgument(new Argument('<shell>', 'which one').choices(shells))
     .argument('[words...]', 'after --: a command line, whose last word is completed')
     .addHelpText('after', example)
-    .action(completion);
+    .action((shell: Shell, words: string[]) => completion(shell, words, verbs));
 }
 
 const example = `
@@ -25,9 +26,9 @@ Examples:
 `;
 
 /** Somebody in the middle of a line wants no errors in it: what fails has no answer. */
-async function completion(shell: Shell, words: string[]): Promise<void> {
+async function completion(shell: Shell, words: string[], verbs: Verbs): Promise<void> {
   if (words.length === 0) return print(script(shell));
-  const answer = await complete(shell === 'bash' ? joinAssignments(words) : words).catch((): Answer => []);
+  const answer = await complete(shell === 'bash' ? joinAssignments(words) : words, verbs).catch((): Answer => []);
   await print(typeof answer === 'string' ? `:${answer}\n` : lines(shell, answer));
   // A daemon that does not answer in time is not waited for.
   process.exit();

@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { trustedDirectoryElsewhere } from '../../os/file/trusted-in-child.js';
 import type { Bundle } from '../../runtime/spec/bundle.js';
-import type { RestoreFrom } from '../../task/init.js';
+import type { RestoreFrom } from '../../task/container-options.js';
 import { CheckpointOptions as LegacyOptions } from '../../ttrpc/gen/containerd/linux-runc-options.js';
 import { CheckpointOptions } from '../../ttrpc/gen/containerd/runc-options.js';
 import type { Any } from '../../ttrpc/gen/google/protobuf/any.js';

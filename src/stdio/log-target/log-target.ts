@@ -1,12 +1,6 @@
 /** Where output ends that is kept: a descriptor for each stream to write to, and what becomes of the bytes. */
-import { openLog } from '../../log/write/log.js';
-import { openPlainLog } from '../../log/write/plain-file.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import type { PipeOwner } from '../../os/pipe.js';
-import { openDriverOutlet } from './driver-target.js';
-import { openGivenFile } from './plain-file-target.js';
-import { openLogOutlet } from './log-file-target.js';
-import type { RecordTarget } from './output-target.js';
 
 export type OutputStream = 'stdout' | 'stderr';
 
@@ -43,21 +37,4 @@ export interface OutletOptions {
   signal: AbortSignal | undefined;
   /** Told of what goes wrong later. The process goes on. */
   onFault: (error: Error) => void;
-}
-
-/**
- * Settles when it can take the first byte.
- *
- * @param isGiven whether it is for nobody but a process that gets the ends as they are
- */
-export function openOutlet(target: RecordTarget, isGiven: boolean, options: OutletOptions): Promise<Outlet> {
-  switch (target.kind) {
-    case 'driver':
-      return openDriverOutlet(target, options);
-    case 'log':
-      return openLogOutlet((events) => openLog(target.options, events), options);
-    case 'file':
-      // Our own copy waits for no disk.
-      return isGiven ? openGivenFile(target) : openLogOutlet((events) => openPlainLog(target.path, events), options);
-  }
 }

@@ -1,6 +1,7 @@
 /** The outlets of one process: each record of its stdio is opened once, whatever goes there. */
 import type { OwnedFd } from '../../os/owned-fd.js';
-import { type Outlet, type OutletOptions, openOutlet } from '../../stdio/log-target/log-target.js';
+import { type Outlet, type OutletOptions } from '../../stdio/log-target/log-target.js';
+import { openOutlet } from '../../stdio/log-target/open-log-target.js';
 import { type OutputTarget, pathOfRecord } from '../../stdio/log-target/output-target.js';
 import { bounded } from '../../async/settle-within.js';
 import { followed, type RecordFollower } from './follow-output.js';

@@ -8,8 +8,6 @@ import type { StdinEnd } from '../../stdio/copy/console-input.js';
 import type { FanOut } from '../../stdio/broadcast/broadcast.js';
 import type { OutputTarget, RecordTarget } from '../../stdio/log-target/output-target.js';
 import type { FifoPolicy } from '../../stdio/copy/sink.js';
-import { openPipeIo } from './pipe-io.js';
-import { openTerminalIo } from './terminal-io.js';
 
 export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
 
@@ -113,24 +111,4 @@ export interface ProcessIo {
   ended(timeoutMs: number): Promise<void>;
   /** Closes everything now. What others write after `drain` is read and dropped: nobody dies of it. Idempotent. */
   close(): void;
-}
-
-/** Opens what there is to open before the process exists. */
-export function openIo(stdio: ProcessStdio, limits: IoLimits): Promise<ProcessIo> {
-  if (stdio.kind === 'terminal') return openTerminalIo(stdio, limits);
-  if (stdio.kind === 'pipes') return openPipeIo(stdio, limits);
-  return Promise.resolve(inheritedIo(stdio, limits));
-}
-
-function inheritedIo({ streams }: InheritedStdio, { signal }: IoLimits): ProcessIo {
-  return {
-    make: (command) => command({ stdio: streams, signal }),
-    connect: () => Promise.resolve(),
-    resize() {},
-    closeStdin() {},
-    reopenLogs: () => Promise.resolve([]),
-    drain: () => Promise.resolve(),
-    ended: () => Promise.resolve(),
-    close() {},
-  };
 }

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
 import { type Answer, complete } from '../../../src/cli/completion/complete.js';
+import { verbs } from '../../../src/cli/verbs.js';
 import {
   type FakeDaemonOptions,
   endedSession,
@@ -35,7 +36,7 @@ async function completed(
   const before = process.env['XDG_RUNTIME_DIR'];
   process.env['XDG_RUNTIME_DIR'] = env['XDG_RUNTIME_DIR'];
   try {
-    const answer = await complete(line.split(' '));
+    const answer = await complete(line.split(' '), verbs);
     return typeof answer === 'string' ? answer : answer.map(({ value }) => value);
   } finally {
     if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { packageRoot } from '../../../src/package-root.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';

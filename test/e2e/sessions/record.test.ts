@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { runAtTerminal, startAtTerminal } from '../../helpers/sessions/at-terminal.js';
 import { readCast } from '../../helpers/sessions/cast.js';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountAll } from '../../../src/os/mount/mount.js';
+import { mountAll } from '../../../src/os/mount/mount-all.js';
 import { type LogEntry, outputOf, readLog } from '../../helpers/log/log-entries.js';
 import { type MountStage, mountTest, tmpfs } from '../../helpers/base/mounts.js';
 import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';

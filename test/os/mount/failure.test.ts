@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { type Mount, mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { type Mount } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import {
   type MountStage,

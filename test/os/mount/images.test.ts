@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { erofsImage, ext4Image, loopDevicesOf } from '../../helpers/runtime/images.js';
 import { bind, mountTest, mountsAt, overlay, tmpfs } from '../../helpers/base/mounts.js';
 import { waitFor } from '../../helpers/base/wait-for.js';

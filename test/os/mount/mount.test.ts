@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { bind, bindAt, mountTest, mountsAt, overlay, tmpfs, tmpfsAt } from '../../helpers/base/mounts.js';
 
 function assertFlags(path: string, expected: readonly string[], unexpected: readonly string[] = []): void {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { mountTest, mountsAt, tmpfs, tmpfsAt } from '../../helpers/base/mounts.js';
 
 mountTest('a stack of mounts, what is mounted in it, and what it hides', async ({ root, make }) => {

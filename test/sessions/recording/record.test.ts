@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountAll, unmountAll } from '../../../src/os/mount/mount.js';
+import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { Code } from '../../../src/ttrpc/status.js';
 import { type Cast, parseCast, readCast } from '../../helpers/sessions/cast.js';
 import { leakTest, type Scope } from '../../helpers/base/leak-free.js';

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Cgroup, findCgroup, isCgroup, locateCgroup } from '../../../src/task/cgroup/cgroup-paths.js';
-import { readMetrics } from '../../../src/task/cgroup/metrics.js';
+import { readMetrics } from '../../../src/daemon/metrics/metrics.js';
 import { readEntry } from '../../../src/os/process/process-table.js';
 import { isV2 } from '../../helpers/runtime/memory-cgroup.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { readLog } from '../../../log/read/read-log.js';
-import { parseSince } from '../../../log/time.js';
+import { parseSince } from '../../options/since.js';
 import type { LogEntry } from '../../../log/read/wanted.js';
 import { TermshimError } from '../../../errors/errors.js';
 import { printable, shorten } from '../../../errors/printable.js';

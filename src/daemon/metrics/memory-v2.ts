@@ -1,7 +1,7 @@
 /** The memory controller of cgroup v2. */
 import type { MemoryStat } from '../../ttrpc/gen/containerd/cgroup-v2.js';
 import { readPressure } from './pressure.js';
-import { readCount, readCounts } from './stat-files.js';
+import { readCount, readCounts } from '../../task/cgroup/stat-files.js';
 
 export function readMemory(directory: string): MemoryStat | undefined {
   const stat = readCounts(directory, 'memory.stat');

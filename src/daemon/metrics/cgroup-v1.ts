@@ -7,10 +7,10 @@
  */
 import type { CPUStat, HugetlbStat, Metrics, PidsStat } from '../../ttrpc/gen/containerd/cgroup-v1.js';
 import { readBlkio } from './blkio-v1.js';
-import type { CgroupV1 } from './cgroup-paths.js';
+import type { CgroupV1 } from '../../task/cgroup/cgroup-paths.js';
 import { readMemory, readOomControl } from './memory-v1.js';
 import { readRdma } from './rdma.js';
-import { listNames, readCount, readCounts, readText, parseCount, unlimited } from './stat-files.js';
+import { listNames, readCount, readCounts, readText, parseCount, unlimited } from '../../task/cgroup/stat-files.js';
 
 export function readMetricsV1({ directories }: CgroupV1): Metrics {
   const from = <T>(controller: string, read: (directory: string) => T | undefined): T | undefined => {

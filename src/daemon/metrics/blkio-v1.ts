@@ -1,6 +1,6 @@
 /** The blkio controller of cgroup v1; see Documentation/admin-guide/cgroup-v1/blkio-controller.rst. */
 import type { BlkIOEntry, BlkIOStat } from '../../ttrpc/gen/containerd/cgroup-v1.js';
-import { listNames, parseCount, readText } from './stat-files.js';
+import { listNames, parseCount, readText } from '../../task/cgroup/stat-files.js';
 
 /**
  * For each field the files that may have it; the first with an entry is told. The CFQ scheduler has all eight, where it

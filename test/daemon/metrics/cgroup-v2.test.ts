@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readMetrics } from '../../../src/task/cgroup/metrics.js';
-import { parseIo, readMetricsV2 } from '../../../src/task/cgroup/metrics-v2.js';
-import { parsePressure } from '../../../src/task/cgroup/pressure.js';
-import { parseRdma } from '../../../src/task/cgroup/rdma.js';
+import { readMetrics } from '../../../src/daemon/metrics/metrics.js';
+import { parseIo, readMetricsV2 } from '../../../src/daemon/metrics/cgroup-v2.js';
+import { parsePressure } from '../../../src/daemon/metrics/pressure.js';
+import { parseRdma } from '../../../src/daemon/metrics/rdma.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v2.js';
 import { packageRoot } from '../../../src/package-root.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';

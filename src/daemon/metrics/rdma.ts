@@ -1,6 +1,6 @@
 /** The rdma controller, the same in v1 and v2; see Documentation/admin-guide/cgroup-v1/rdma.rst. */
 import type { RdmaEntry, RdmaStat } from '../../ttrpc/gen/containerd/cgroup-v2.js';
-import { parseCount, parsePairs, readText, unlimited } from './stat-files.js';
+import { parseCount, parsePairs, readText, unlimited } from '../../task/cgroup/stat-files.js';
 
 export function readRdma(directory: string): RdmaStat | undefined {
   const current = readText(directory, 'rdma.current');

@@ -1,6 +1,6 @@
 /** The memory controller of cgroup v1; see Documentation/admin-guide/cgroup-v1/memory.rst. */
 import type { MemoryEntry, MemoryOomControl, MemoryStat } from '../../ttrpc/gen/containerd/cgroup-v1.js';
-import { readCount, readCounts } from './stat-files.js';
+import { readCount, readCounts } from '../../task/cgroup/stat-files.js';
 
 export function readMemory(directory: string): MemoryStat | undefined {
   const stat = readCounts(directory, 'memory.stat');

@@ -11,11 +11,11 @@ import type {
   Metrics,
   PidsStat,
 } from '../../ttrpc/gen/containerd/cgroup-v2.js';
-import type { CgroupV2 } from './cgroup-paths.js';
+import type { CgroupV2 } from '../../task/cgroup/cgroup-paths.js';
 import { readMemory } from './memory-v2.js';
 import { readPressure } from './pressure.js';
 import { readRdma } from './rdma.js';
-import { listNames, parseCount, parsePairs, readCount, readCounts, readText } from './stat-files.js';
+import { listNames, parseCount, parsePairs, readCount, readCounts, readText } from '../../task/cgroup/stat-files.js';
 
 export function readMetricsV2({ directory }: CgroupV2): Metrics {
   return {

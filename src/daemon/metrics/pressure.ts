@@ -1,6 +1,6 @@
 /** How long tasks waited for a resource (PSI); see the kernel's Documentation/accounting/psi.rst. */
 import type { PSIData, PSIStats } from '../../ttrpc/gen/containerd/cgroup-v2.js';
-import { parseCount, parsePairs, readText } from './stat-files.js';
+import { parseCount, parsePairs, readText } from '../../task/cgroup/stat-files.js';
 
 export function readPressure(directory: string, file: string): PSIStats | undefined {
   const text = readText(directory, file);

@@ -3,9 +3,9 @@ import type { Any } from '../../ttrpc/gen/google/protobuf/any.js';
 import { Metrics as MetricsV1 } from '../../ttrpc/gen/containerd/cgroup-v1.js';
 import { Metrics as MetricsV2 } from '../../ttrpc/gen/containerd/cgroup-v2.js';
 import { TermshimError } from '../../errors/errors.js';
-import { type Cgroup, isCgroup } from './cgroup-paths.js';
-import { readMetricsV1 } from './metrics-v1.js';
-import { readMetricsV2 } from './metrics-v2.js';
+import { type Cgroup, isCgroup } from '../../task/cgroup/cgroup-paths.js';
+import { readMetricsV1 } from './cgroup-v1.js';
+import { readMetricsV2 } from './cgroup-v2.js';
 
 /** What the kernel or a controller does not tell is absent. ERR_PROCESS_NOT_FOUND if the cgroup was removed. */
 export function readMetrics(cgroup: Cgroup): Any {

@@ -1,0 +1,15 @@
+/** The value of `--since` and `--until`. */
+import { durationMs } from '../../client/duration.js';
+import { nanoseconds, parseTime } from '../../log/time.js';
+
+/**
+ * As `docker logs --since` takes it: RFC 3339, seconds since the epoch, or a duration before `now`, such as 10m.
+ *
+ * @param now in milliseconds since the epoch
+ */
+export function parseSince(text: string, now: number): bigint | undefined {
+  const [matched, seconds = '', fraction = ''] = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text) ?? [];
+  if (matched !== undefined) return BigInt(seconds) * 1_000_000_000n + nanoseconds(fraction);
+  const duration = durationMs(text);
+  return duration === undefined ? parseTime(text) : BigInt(Math.round(now - duration)) * 1_000_000n;
+}
