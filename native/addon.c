@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct export *const export_tables[] = {fd_exports,   epoll_exports,   pump_exports,
-                                                     ring_exports, log_exports,     socket_exports,
-                                                     tty_exports,  process_exports};
+static const struct export *const export_tables[] = {fd_exports,  epoll_exports,  pump_exports, ring_exports,
+                                                     log_exports, socket_exports, tty_exports,  process_exports};
 
 void argument_fail(struct call *call, const char *message) {
   if (!call->failed) napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);

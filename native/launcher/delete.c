@@ -1,6 +1,7 @@
 /*
  * `delete` of a container of which nothing is left. containerd asks for it after every end, and waits; nearly always
- * the daemon has deleted the container already, and its record is gone from the bundle (src/daemon/container-record.ts).
+ * the daemon has deleted the container already, and its record is gone from the bundle
+ * (src/daemon/container-record.ts).
  */
 #include "launcher.h"
 #include <errno.h>

@@ -1,7 +1,8 @@
 /*
- * The environment that Node gets. What loads code into Node, opens its debugger or moves its output is not for a program
- * that may run as root on behalf of somebody else. It is kept under other names, under which src/os/process/node-program.ts finds it:
- * the children of our programs, runtimes and drivers, get the environment as it was.
+ * The environment that Node gets. What loads code into Node, opens its debugger or moves its output is not for a
+ * program that may run as root on behalf of somebody else. It is kept under other names, under which
+ * src/os/process/node-program.ts finds it: the children of our programs, runtimes and drivers, get the environment as
+ * it was.
  */
 #include "launcher.h"
 #include <stdio.h>
@@ -19,9 +20,7 @@ static bool is_for_node(const char *entry) {
 }
 
 /* Ours alone: whoever sets the one would pass by sudo's list of forbidden names, and the other loads code for tests. */
-static bool is_refused(const char *entry) {
-  return starts_with(entry, KEPT) || starts_with(entry, "TERMSHIM_ADDON=");
-}
+static bool is_refused(const char *entry) { return starts_with(entry, KEPT) || starts_with(entry, "TERMSHIM_ADDON="); }
 
 static char *kept(const char *entry) {
   size_t size = sizeof KEPT + strlen(entry);

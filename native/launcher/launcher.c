@@ -1,10 +1,11 @@
 /*
- * The programs of bin/: each executes Node for its bundle, in an environment that is Node's to have (node.c, environment.c).
+ * The programs of bin/: each executes Node for its bundle, in an environment that is Node's to have (node.c,
+ * environment.c).
  *
- * containerd-shim-termshim-v2 does more. Nearly every `start` finds the daemon of its namespace alive, and nearly every `delete` finds nothing left to do:
- * they are answered here, in a millisecond. All else is Node's, which needs tens of them only to begin: the first start
- * of a namespace, the `delete` after a crash, `-info`, and whatever is in any doubt. So nothing here reports an error,
- * except that Node cannot be executed.
+ * containerd-shim-termshim-v2 does more. Nearly every `start` finds the daemon of its namespace alive, and nearly every
+ * `delete` finds nothing left to do: they are answered here, in a millisecond. All else is Node's, which needs tens of
+ * them only to begin: the first start of a namespace, the `delete` after a crash, `-info`, and whatever is in any
+ * doubt. So nothing here reports an error, except that Node cannot be executed.
  */
 #include "launcher.h"
 #include <errno.h>

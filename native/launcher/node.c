@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /*
- * SIGUSR1 opens Node's debugger to every user of the machine, and no option of Node 20 says no. At this address nobody can
- * listen: a link-local one without its interface (EINVAL). src/os/process/node-program.ts has the same.
+ * SIGUSR1 opens Node's debugger to every user of the machine, and no option of Node 20 says no. At this address nobody
+ * can listen: a link-local one without its interface (EINVAL). src/os/process/node-program.ts has the same.
  */
 #define NO_DEBUGGER "--inspect-port=[fe80::1]:9229"
 

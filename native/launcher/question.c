@@ -1,7 +1,7 @@
 /*
- * What containerd asks by the stdin of `start`, and how it wants the answer. Since 2.3 it writes BootstrapParams there, and
- * reads a BootstrapResult (proto/containerd/bootstrap.proto). Before, there are the runtime's options or nothing, and the
- * answer is a bare address.
+ * What containerd asks by the stdin of `start`, and how it wants the answer. Since 2.3 it writes BootstrapParams there,
+ * and reads a BootstrapResult (proto/containerd/bootstrap.proto). Before, there are the runtime's options or nothing,
+ * and the answer is a bare address.
  */
 #include "launcher.h"
 #include <errno.h>
@@ -129,7 +129,8 @@ bool give_back(const struct question *question) {
   int fd = memfd_create("stdin", MFD_CLOEXEC);
   if (fd < 0) return false;
   ssize_t length = (ssize_t)question->length;
-  bool is_back = write(fd, question->bytes, question->length) == length && lseek(fd, 0, SEEK_SET) == 0 && dup2(fd, 0) == 0;
+  bool is_back =
+      write(fd, question->bytes, question->length) == length && lseek(fd, 0, SEEK_SET) == 0 && dup2(fd, 0) == 0;
   close(fd);
   return is_back;
 }

@@ -1,6 +1,6 @@
 /*
- * Mounts that a program of FUSE makes and serves: mount.fuse and mount.fuse3 are asked for them, as containerd has it. The program
- * goes on in the background, has the root's path in its environment, and is found by that.
+ * Mounts that a program of FUSE makes and serves: mount.fuse and mount.fuse3 are asked for them, as containerd has it.
+ * The program goes on in the background, has the root's path in its environment, and is found by that.
  */
 #include "mounter.h"
 #include <ctype.h>
@@ -27,7 +27,8 @@ static const char *program_of(const struct mount *entry, const char **helper) {
   if (dot == NULL) return NULL;
   size_t length = (size_t)(dot - entry->type);
   *helper = strncmp(entry->type, "fuse3", length) == 0 && length == 5 ? "mount.fuse3" : "mount.fuse";
-  bool is_named = length == 5 ? strncmp(entry->type, "fuse3", 5) == 0 : length == 4 && strncmp(entry->type, "fuse", 4) == 0;
+  bool is_named =
+      length == 5 ? strncmp(entry->type, "fuse3", 5) == 0 : length == 4 && strncmp(entry->type, "fuse", 4) == 0;
   return is_named ? dot + 1 : NULL;
 }
 
@@ -69,7 +70,8 @@ static void keep_words(int output, const char *helper) {
   said[length < 0 ? 0 : length] = 0;
   for (char *at = said; *at != 0; at++)
     if (iscntrl((unsigned char)*at)) *at = ' ';
-  for (size_t end = strlen(said); end > 0 && said[end - 1] == ' ';) said[--end] = 0;
+  for (size_t end = strlen(said); end > 0 && said[end - 1] == ' ';)
+    said[--end] = 0;
   snprintf(report->words, sizeof report->words, "%s: %s", helper, *said == 0 ? "it gave no reason" : said);
 }
 
@@ -80,8 +82,10 @@ bool mount_by_helper(const struct mount *entry, const char *path) {
   int status = 0;
   program_of(entry, &helper);
   ssize_t length = strncmp(path, "/proc/self/fd/", 14) == 0 ? readlink(path, target, sizeof target - 1) : -1;
-  if (length >= 0) target[length] = 0;
-  else snprintf(target, sizeof target, "%s", path);
+  if (length >= 0)
+    target[length] = 0;
+  else
+    snprintf(target, sizeof target, "%s", path);
   int output = memfd_create("output", MFD_CLOEXEC);
   pid_t pid = output < 0 ? -1 : fork();
   if (pid == 0) run_helper(entry, target, output);
@@ -129,7 +133,8 @@ static int signal_programs(int number) {
 }
 
 static bool until_none(int number) {
-  while (signal_programs(number) > 0) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+  while (signal_programs(number) > 0)
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
   return true;
 }
 

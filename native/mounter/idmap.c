@@ -55,7 +55,8 @@ int open_user_namespace(const struct mount *entry) {
   pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) pause();
+    for (;;)
+      pause();
   }
   if (pid < 0) {
     fail("clone", "make a user namespace for");

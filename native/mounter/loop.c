@@ -22,7 +22,8 @@ static int free_device(void) {
   return number;
 }
 
-/* AUTOCLEAR: the device lets go of the file with its last user, which is the mount, or we if that fails or we are killed. */
+/* AUTOCLEAR: the device lets go of the file with its last user, which is the mount, or we if that fails or we are
+ * killed. */
 static int configure(const struct mount *entry, int file, const char *path) {
   bool is_read_only = (entry->flags & MS_RDONLY) != 0;
   struct loop_config config = {.fd = (unsigned int)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};

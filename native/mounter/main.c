@@ -5,8 +5,9 @@
  *     termshim-mounter unmount ROOT LIMIT_MS
  *
  * A MOUNT is the words TYPE SOURCE TARGET FLAGS CLEARED PROPAGATIONS LOOP UID_MAP GID_MAP COUNT and so many OPTIONS
- * (src/os/mount/mounter.ts). Status 0: all are mounted, or nothing is mounted any more. Status 1: none of them is, and stdout says why
- * not: the number of the mount, the call, the errno, what was attempted, and the words of a FUSE program, each with a zero byte.
+ * (src/os/mount/mounter.ts). Status 0: all are mounted, or nothing is mounted any more. Status 1: none of them is, and
+ * stdout says why not: the number of the mount, the call, the errno, what was attempted, and the words of a FUSE
+ * program, each with a zero byte.
  */
 #include "mounter.h"
 #include <errno.h>
@@ -59,7 +60,8 @@ static bool is_remount(int i) { return (mounts[i].flags & MS_REMOUNT) != 0; }
 static bool undo_all(void *nothing) {
   int end = 0;
   (void)nothing;
-  for (int count = 0; end < mount_count && count < report->done; end++) count += !is_remount(end);
+  for (int count = 0; end < mount_count && count < report->done; end++)
+    count += !is_remount(end);
   while (end-- > 0)
     if (!is_remount(end)) undo_mount(&mounts[end]);
   return true;
@@ -69,10 +71,12 @@ static int say_failure(enum outcome outcome, int limit_ms) {
   if (outcome == WORK_LATE) {
     snprintf(report->words, sizeof report->words, "it did not come to an end within %d ms", limit_ms);
     bool is_mount = mount_count > 0;
-    snprintf(report->attempted, sizeof report->attempted, "%s%s", is_mount ? "mount" : "unmount ", is_mount ? "" : root);
+    snprintf(report->attempted, sizeof report->attempted, "%s%s", is_mount ? "mount" : "unmount ",
+             is_mount ? "" : root);
     report->error = ETIMEDOUT;
   }
-  printf("%d%c%s%c%d%c%s%c%s%c", report->index, 0, report->call, 0, report->error, 0, report->attempted, 0, report->words, 0);
+  printf("%d%c%s%c%d%c%s%c%s%c", report->index, 0, report->call, 0, report->error, 0, report->attempted, 0,
+         report->words, 0);
   fflush(stdout);
   return 1;
 }
@@ -119,7 +123,8 @@ static unsigned long number_of(const char *text) { return strtoul(text, NULL, 10
 static bool read_mount(char ***at, char **end, struct mount *entry) {
   char **word = *at;
   if (end - word < 10) return false;
-  *entry = (struct mount){.type = word[0], .source = word[1], .target = word[2], .uid_map = word[7], .gid_map = word[8]};
+  *entry =
+      (struct mount){.type = word[0], .source = word[1], .target = word[2], .uid_map = word[7], .gid_map = word[8]};
   entry->flags = number_of(word[3]);
   entry->cleared = number_of(word[4]);
   for (char *text = word[5]; *text != 0 && entry->propagation_count < MOST_PROPAGATIONS;)

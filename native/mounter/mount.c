@@ -12,8 +12,8 @@
 
 #define RECURSIVE 0x8000u
 
-/* RESOLVE_IN_ROOT: neither `..` nor a link leads out. The call is made by number because glibc has no wrapper; O_PATH opens
- * nothing. */
+/* RESOLVE_IN_ROOT: neither `..` nor a link leads out. The call is made by number because glibc has no wrapper; O_PATH
+ * opens nothing. */
 bool enter_place(const struct mount *entry, struct place *place) {
   place->fd = -1;
   snprintf(place->path, sizeof place->path, "%s", root);
@@ -60,8 +60,8 @@ static bool mount_source(const struct mount *entry, const char *path) {
 }
 
 /*
- * What the source's mount forbids stays forbidden: in a user namespace the kernel refuses anything else (EPERM). ST_RDONLY and
- * the three others have the values of their MS_ flags.
+ * What the source's mount forbids stays forbidden: in a user namespace the kernel refuses anything else (EPERM).
+ * ST_RDONLY and the three others have the values of their MS_ flags.
  */
 static bool remount_bind(const struct mount *entry, const char *path) {
   struct statvfs found;

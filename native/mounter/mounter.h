@@ -1,8 +1,8 @@
 /*
  * What the files of termshim-mounter share.
  *
- * mount(2), umount(2) and every look at a path in a container's root filesystem may wait for a FUSE program or a server that
- * does not answer, and cannot be given up. So each is made by a process that nobody else needs (work.c).
+ * mount(2), umount(2) and every look at a path in a container's root filesystem may wait for a FUSE program or a server
+ * that does not answer, and cannot be given up. So each is made by a process that nobody else needs (work.c).
  */
 #ifndef TERMSHIM_MOUNTER_H
 #define TERMSHIM_MOUNTER_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The kernel copies one page of options and cuts off the rest without a word (copy_mount_options in fs/namespace.c). This is
- * the smallest page there is. */
+/* The kernel copies one page of options and cuts off the rest without a word (copy_mount_options in fs/namespace.c).
+ * This is the smallest page there is. */
 #define DATA_BYTES 4096
 #define WORDS_BYTES 1024
 #define MOST_PROPAGATIONS 64
@@ -85,7 +85,8 @@ void leave_place(struct place *place);
 bool make_mount(const struct mount *entry);
 void undo_mount(const struct mount *entry);
 
-/* overlay.c: the options as one string of a page; lower directories that do not fit are held open and named by descriptors. */
+/* overlay.c: the options as one string of a page; lower directories that do not fit are held open and named by
+ * descriptors. */
 bool overlay_data(const struct mount *entry, char data[static DATA_BYTES]);
 /* An overlay whose lower directories have their ids mapped. */
 bool mount_mapped_overlay(const struct mount *entry);
@@ -97,7 +98,8 @@ int clone_mapped(const char *path, int user_namespace, unsigned int recursive);
 bool attach_tree(int tree, const char *path);
 int clone_tree(const char *path, unsigned int recursive);
 
-/* loop.c: a loop device of the file, which goes with its last user; its path is stored. Returns a descriptor of it, or -1. */
+/* loop.c: a loop device of the file, which goes with its last user; its path is stored. Returns a descriptor of it, or
+ * -1. */
 int open_loop(const struct mount *entry, char path[static 32]);
 
 /* fuse.c */

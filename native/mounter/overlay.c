@@ -1,8 +1,8 @@
 /*
  * Overlays: more lower directories than a page of options has room for, and such whose ids are mapped.
  *
- * The lower directories of some forty layers fill a page. containerd gives them shorter names by changing the directory of a
- * thread; here each is held open and named by its descriptor, so a page has room for 200, and nothing is created.
+ * The lower directories of some forty layers fill a page. containerd gives them shorter names by changing the directory
+ * of a thread; here each is held open and named by its descriptor, so a page has room for 200, and nothing is created.
  */
 #include "mounter.h"
 #include <errno.h>
@@ -31,8 +31,8 @@ static bool append(char *data, size_t *length, const char *text) {
 }
 
 /*
- * Copies the first of the paths, which stand between colons, without its escapes: a colon with a backslash before it belongs
- * to the path (fs/overlayfs/params.c). Returns where it ends; what is too long is cut off, and so is not found.
+ * Copies the first of the paths, which stand between colons, without its escapes: a colon with a backslash before it
+ * belongs to the path (fs/overlayfs/params.c). Returns where it ends; what is too long is cut off, and so is not found.
  */
 static const char *next_path(const char *at, char path[static PATH_MAX]) {
   size_t length = 0;
@@ -67,12 +67,14 @@ bool overlay_data(const struct mount *entry, char data[static DATA_BYTES]) {
   size_t all = 0;
   size_t length = 0;
   data[0] = 0;
-  for (int i = 0; i < entry->option_count; i++) all += strlen(entry->options[i]) + 1;
+  for (int i = 0; i < entry->option_count; i++)
+    all += strlen(entry->options[i]) + 1;
   for (int i = 0; i < entry->option_count; i++) {
     const char *option = entry->options[i];
     bool is_held = all >= DATA_BYTES && strncmp(option, lower, sizeof lower - 1) == 0;
     if (i > 0 && !append(data, &length, ",")) return false;
-    if (!(is_held ? append_held(data, &length, option + sizeof lower - 1) : append(data, &length, option))) return false;
+    if (!(is_held ? append_held(data, &length, option + sizeof lower - 1) : append(data, &length, option)))
+      return false;
   }
   return true;
 }
@@ -115,9 +117,9 @@ static bool mount_inside(const struct mount *entry, int user_namespace) {
 }
 
 /*
- * overlayfs wants its lower directories mapped, and not itself, and it wants them at a path. So the mount is made in a mount
- * namespace of a child with our table of descriptors, and moved from there: nothing of it is seen on the host, and nothing
- * stays if all of us are killed.
+ * overlayfs wants its lower directories mapped, and not itself, and it wants them at a path. So the mount is made in a
+ * mount namespace of a child with our table of descriptors, and moved from there: nothing of it is seen on the host,
+ * and nothing stays if all of us are killed.
  */
 bool mount_mapped_overlay(const struct mount *entry) {
   struct place place;

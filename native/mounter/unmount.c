@@ -32,7 +32,8 @@ static void decode(char *text) {
 /* The fifth field is where it is mounted; behind the dash comes the type. False for a line that is none. */
 static bool parse_line(char *line, struct found *found) {
   char *point = line;
-  for (int i = 0; i < 4 && point != NULL; i++) point = strchr(point + 1, ' ');
+  for (int i = 0; i < 4 && point != NULL; i++)
+    point = strchr(point + 1, ' ');
   char *type = strstr(line, " - ");
   if (point == NULL || type == NULL) return false;
   found->is_fuse = strncmp(type + 3, "fuse", 4) == 0;
@@ -58,9 +59,8 @@ static struct list list_mounts(const char *path) {
   while (file != NULL && getline(&line, &size, file) > 0) {
     struct found found;
     if (!parse_line(line, &found)) continue;
-    struct found *items = is_at_or_below(found.point, path)
-                              ? realloc(list.items, (list.count + 1) * sizeof *list.items)
-                              : NULL;
+    struct found *items =
+        is_at_or_below(found.point, path) ? realloc(list.items, (list.count + 1) * sizeof *list.items) : NULL;
     if (items == NULL) {
       free(found.point);
       continue;
@@ -74,7 +74,8 @@ static struct list list_mounts(const char *path) {
 }
 
 static void free_list(struct list *list) {
-  for (size_t i = 0; i < list->count; i++) free(list->items[i].point);
+  for (size_t i = 0; i < list->count; i++)
+    free(list->items[i].point);
   free(list->items);
 }
 
@@ -91,7 +92,8 @@ int count_mounts(const char *path) {
   const char *place = real_place(path, buffer);
   struct list list = list_mounts(place);
   int count = 0;
-  for (size_t i = 0; i < list.count; i++) count += strcmp(list.items[i].point, place) == 0;
+  for (size_t i = 0; i < list.count; i++)
+    count += strcmp(list.items[i].point, place) == 0;
   free_list(&list);
   return count;
 }
@@ -99,14 +101,16 @@ int count_mounts(const char *path) {
 bool has_fuse_mount(const char *path) {
   struct list list = list_mounts(path);
   bool has_one = false;
-  for (size_t i = 0; i < list.count; i++) has_one |= list.items[i].is_fuse;
+  for (size_t i = 0; i < list.count; i++)
+    has_one |= list.items[i].is_fuse;
   free_list(&list);
   return has_one;
 }
 
 /* EINVAL: nothing is mounted there. */
 static bool detach(const char *path) {
-  while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) continue;
+  while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+    continue;
   return errno == EINVAL || errno == ENOENT || fail("umount", "unmount %s", path);
 }
 
@@ -115,7 +119,8 @@ bool unmount_all(const char *path) {
   if (!detach(path)) return false;
   struct list list = list_mounts(path);
   bool is_done = true;
-  for (size_t i = list.count; i-- > 0 && is_done;) is_done = detach(list.items[i].point);
+  for (size_t i = list.count; i-- > 0 && is_done;)
+    is_done = detach(list.items[i].point);
   free_list(&list);
   return is_done;
 }

@@ -68,7 +68,8 @@ enum outcome run_limited(bool (*work)(void *argument), void *argument, int limit
     break;
   }
   kill(pid, SIGKILL);
-  for (int64_t until = now_ms() + LAST_MS; !has_ended(pid, &status) && await_signal(&set, until) != 0;) continue;
+  for (int64_t until = now_ms() + LAST_MS; !has_ended(pid, &status) && await_signal(&set, until) != 0;)
+    continue;
   return outcome;
 }
 
@@ -98,7 +99,8 @@ static void signal_children(int number) {
 void kill_children(int limit_ms) {
   for (int64_t until = now_ms() + limit_ms; now_ms() < until;) {
     pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) continue;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+      continue;
     if (pid < 0) return;
     signal_children(SIGKILL);
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
