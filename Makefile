@@ -19,8 +19,12 @@ MOUNTER       := bin/termshim-mounter
 MOUNTER_ASAN  := build/termshim-mounter
 # A Node installation has its headers beside its program.
 NODE_INCLUDE ?= $(shell node -p 'require("node:path").resolve(process.execPath, "../../include/node")')
-CFLAGS  := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Wall -Wextra -Werror -isystem $(NODE_INCLUDE)
-PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror
+PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Werror
+CFLAGS  := $(PROGRAM_CFLAGS) -fPIC -fvisibility=hidden -isystem $(NODE_INCLUDE)
+# For what may run as root: a buffer that overflows ends the process. Some compilers define _FORTIFY_SOURCE themselves.
+HARDENED  := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+# Without _FORTIFY_SOURCE: its checks would hide from the sanitizers what they look for.
+SANITIZED := -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SOURCES := $(wildcard native/*.c)
 LAUNCHER_SOURCES := $(wildcard native/launcher/*.c)
 MOUNTER_SOURCES := $(wildcard native/mounter/*.c)
@@ -161,18 +165,17 @@ asan: build $(ASAN) $(LAUNCHER_ASAN) $(MOUNTER_ASAN)
 valgrind: build
 	./scripts/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
 
-$(ADDON): $(SOURCES) native/addon.h Makefile
+$(ADDON): $(SOURCES) $(wildcard native/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O2 -shared $(SOURCES) -o $@
+	$(CC) $(CFLAGS) $(HARDENED) -shared $(SOURCES) -o $@
 
-$(ASAN): $(SOURCES) native/addon.h Makefile
+$(ASAN): $(SOURCES) $(wildcard native/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	  -shared $(SOURCES) -o $@
+	$(CC) $(CFLAGS) $(SANITIZED) -shared $(SOURCES) -o $@
 
 $(LAUNCHER): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -O2 -s -static $(LAUNCHER_SOURCES) -o $@
+	$(CC) $(PROGRAM_CFLAGS) $(HARDENED) -s -static $(LAUNCHER_SOURCES) -o $@
 
 # The name of the file says which program it is.
 $(filter-out $(LAUNCHER),$(PROGRAMS)): $(LAUNCHER)
@@ -180,17 +183,15 @@ $(filter-out $(LAUNCHER),$(PROGRAMS)): $(LAUNCHER)
 
 $(LAUNCHER_ASAN): $(LAUNCHER_SOURCES) native/launcher/launcher.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	  $(LAUNCHER_SOURCES) -o $@
+	$(CC) $(PROGRAM_CFLAGS) $(SANITIZED) $(LAUNCHER_SOURCES) -o $@
 
 $(MOUNTER): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -O2 $(MOUNTER_SOURCES) -o $@
+	$(CC) $(PROGRAM_CFLAGS) $(HARDENED) $(MOUNTER_SOURCES) -o $@
 
 $(MOUNTER_ASAN): $(MOUNTER_SOURCES) native/mounter/mounter.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-	  $(MOUNTER_SOURCES) -o $@
+	$(CC) $(PROGRAM_CFLAGS) $(SANITIZED) $(MOUNTER_SOURCES) -o $@
 
 # It runs in containers too, which have no libraries.
 build/bench/program: PROGRAM_CFLAGS += -static
