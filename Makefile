@@ -47,8 +47,9 @@ SECONDS := 60
 
 # Node majors that the unit tests run on: the oldest and the newest on all of them, one between on those of the addon.
 MAJORS  := 20 22 24
-units_of = $(call compiled,$(if $(filter $(firstword $(MAJORS)) $(lastword $(MAJORS)),$(1)),$(UNIT_TESTS),$(ADDON_TESTS)))
-node_of  = build/nodes/$(1)/node_modules/node-linux-$(ARCH)/bin/node
+runs_all = $(filter $(firstword $(MAJORS)) $(lastword $(MAJORS)),$(1))
+units_of = $(call compiled,$(if $(call runs_all,$(1)),$(UNIT_TESTS),$(ADDON_TESTS)))
+node_test = node --test --test-reporter=spec --test-concurrency=2
 compiled = $(patsubst %.ts,dist/%.js,$(1))
 # Messages alone: no JSON, no classes. 64-bit numbers are bigint, and a Timestamp keeps its nanoseconds.
 generate = protoc --proto_path=proto --plugin=node_modules/.bin/protoc-gen-ts_proto --ts_proto_out=$(1) \
@@ -64,18 +65,29 @@ e2e_named   = $(wildcard $(addprefix test/e2e/,$(addsuffix .test.ts,$(1))))
 # Those that meet other versions of containerd, Docker and the runtimes. TESTS names others.
 NEWER_TESTS := $(call e2e_named,console/terminal cri/* external-shim/* logs/*-ctr run/exec run/human run/modes run/oci-runtime run/run \
   run/signals shim/*)
-# What `make test` takes of them, for its time: those in which the versions differ most.
+# `make test` runs these of them: where the versions differ most.
 NEWER_FIRST := $(call e2e_named,cri/* logs/*-ctr run/exec run/oci-runtime run/run shim/answers shim/ctr shim/docker shim/options \
   shim/restart shim/rootfs shim/ttrpc-go)
 TESTS ?= $(NEWER_TESTS)
 SUITE ?= trixie
 
-.PHONY: help build test unit e2e fuzz newer lint fmt proto bench demo clean install packages nodes asan valgrind
+# The parts of `make test`, each with its time limit: at least twice the time that it takes on two cores at rest.
+PARTS := lint=5m $(foreach major,$(MAJORS),node-$(major)=$(if $(call runs_all,$(major)),15m,5m)) asan=12m valgrind=14m \
+  e2e=35m newer=12m
+C_FILES      = $(shell find native bench/c -name '*.[ch]')
+SHELL_FILES  = $(shell find .ci demo.sh scripts test -type f -exec awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME }' {} +)
+# Without the tool the rest of a recipe line is left out; with STRICT=1 the line fails.
+needs = command -v $(1) >/dev/null || { echo 'not checked: $(2) ($(1) is missing: make setup)' >&2; [ "$$STRICT" != 1 ]; exit; }
+
+.PHONY: help setup build check test unit e2e fuzz newer lint fmt proto bench demo clean install asan valgrind
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {sub("%", "N", $$1); printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile it all, and bundle the programs
+setup: node_modules ## install what the tests need: npm packages and, if you are root, Debian packages
+	@./scripts/install-packages.sh
+
+build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile everything and bundle the programs
 	@rm -rf dist/src dist/test dist/bench
 	tsc -p tsconfig.json
 	@rm -rf dist/bundle build/cli && mkdir -p dist/bundle
@@ -86,83 +98,80 @@ build: node_modules $(ADDON) $(PROGRAMS) $(MOUNTER) dist/web/page.js ## compile 
 	$(esbuild) $(commonjs) --outdir=dist/bundle/cli build/cli/*.cjs
 	@($(terms)) >dist/bundle/LICENSES
 
-test: TESTS = $(NEWER_FIRST)
-test: packages build lint nodes asan valgrind e2e newer ## install what the tests need, build, run every test (STRICT=1: skip none)
+check: lint unit ## run lint and the unit tests: what to run after each change
 
-unit: build ## run the unit tests on this Node: seconds, no root
-	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(UNIT_TESTS))
+# A part is a target of its own, run one after the other. A part that fails does not stop the next one.
+test: export TESTS = $(NEWER_FIRST)
+test: setup ## install what the tests need, build, run every test (STRICT=1: a skipped test fails)
+	$(MAKE) build
+	@node scripts/run-parts.mjs $(PARTS)
 
-e2e: build ## run the end-to-end tests with real runc, crun and terminals: minutes, root
-	node --test --test-timeout=300000 --test-concurrency=2 $(call compiled,$(E2E_TESTS))
+unit: build ## run the unit tests on this Node (minutes, no root)
+	$(node_test) --test-timeout=120000 $(call compiled,$(UNIT_TESTS))
 
-fuzz: build ## send made-up bytes to each door for SECONDS=60: the web server, the daemon, the shim, the console socket
-	FUZZ_SECONDS=$(SECONDS) node --test --test-concurrency=2 $(call compiled,$(wildcard test/e2e/fuzz/*.test.ts))
+e2e: build ## run the end-to-end tests with real runc, crun, containerd and terminals (20 minutes, root)
+	$(node_test) --test-timeout=300000 $(call compiled,$(E2E_TESTS))
 
-newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run e2e tests among the programs of Debian SUITE=trixie or sid (TESTS='test/e2e/x.test.ts', BENCH='--rows shim')
+fuzz: build ## send random bytes to the web server, the daemon, the shim and the console socket, for SECONDS=60 each
+	FUZZ_SECONDS=$(SECONDS) $(node_test) $(call compiled,$(wildcard test/e2e/fuzz/*.test.ts))
+
+newer: build $(if $(BENCH),$(BENCHES) build/bench/attach-to-fifos.cjs) ## run end-to-end tests with the programs of Debian SUITE=trixie or sid (TESTS='test/e2e/x.test.ts', BENCH='--rows shim')
 	@if ! test/newer/can-run.sh >/dev/null; then \
 	  [ "$$STRICT" != 1 ]; \
 	else \
 	  test/newer/make-root.sh $(SUITE) build/newer/$(SUITE); \
-	  test/newer/run.sh build/newer/$(SUITE) $(if $(BENCH),node dist/bench/run.js $(BENCH),node --test --test-timeout=300000 \
-	    --test-concurrency=2 $(call compiled,$(TESTS))); \
+	  test/newer/run.sh build/newer/$(SUITE) $(if $(BENCH),node dist/bench/run.js $(BENCH),$(node_test) \
+	    --test-timeout=300000 $(call compiled,$(TESTS))); \
 	fi
 
-lint: node_modules ## check formatting, lint rules and import floors
+lint: node_modules ## check formatting, lint rules, shell scripts, imports and generated code
 	biome format --error-on-warnings
 	oxlint --type-aware --deny-warnings src test bench scripts
 	node scripts/check-house.mjs
-	@if ! command -v protoc >/dev/null; then \
-	  echo 'not checked: src/ttrpc/gen against proto (protoc is missing)' >&2; [ "$$STRICT" != 1 ]; \
-	else \
-	  rm -rf build/gen && mkdir -p build/gen && $(call generate,build/gen) && diff -r src/ttrpc/gen build/gen \
-	    || { echo 'src/ttrpc/gen is not what proto says: make proto' >&2; exit 1; }; \
-	fi
+	@$(call needs,clang-format,C files); clang-format --dry-run --Werror $(C_FILES)
+	@$(call needs,shellcheck,shell scripts); shellcheck --severity=warning $(SHELL_FILES)
+	@$(call needs,protoc,src/ttrpc/gen against proto); rm -rf build/gen && mkdir -p build/gen && $(call generate,build/gen) \
+	  && diff -r src/ttrpc/gen build/gen || { echo 'src/ttrpc/gen is not what proto says: make proto' >&2; exit 1; }
 
 fmt: node_modules ## format the sources
 	biome format --write
-	@if command -v clang-format >/dev/null; then clang-format -i native/*.[ch] native/launcher/*.[ch] native/mounter/*.[ch] bench/c/*.[ch]; fi
+	@$(call needs,clang-format,C files); clang-format -i $(C_FILES)
 
-proto: node_modules ## generate src/ttrpc/gen from proto anew (needs protoc)
+proto: node_modules ## generate src/ttrpc/gen from proto (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen
 	$(call generate,src/ttrpc/gen)
 
-bench: build $(BENCHES) build/bench/attach-to-fifos.cjs ## measure termshim, its peers and the bare C limit in one run (BENCH=--quick)
+bench: build $(BENCHES) build/bench/attach-to-fifos.cjs ## measure termshim beside other programs and plain C (BENCH=--quick)
 	node dist/bench/run.js $(BENCH)
 
-demo: build ## run the main job on the embedded runtime: no root, no runc
+demo: build ## show the main job on the embedded runtime (no root, no runc)
 	@./demo.sh
 
-install: ## install the commands under PREFIX (/usr/local)
+install: ## install the commands under PREFIX=/usr/local
 	@mkdir -p build && rm -f build/termshim-*.tgz
 	npm pack --pack-destination build --loglevel=error
 	npm install --global --prefix $(DESTDIR)$(PREFIX) --loglevel=error ./build/termshim-*.tgz
 
-clean: ## remove everything that was built or installed here
+clean: ## remove all that was built or installed in this directory
 	rm -rf build dist prebuilds node_modules $(PROGRAMS) $(MOUNTER)
 
-# Debian's packages, for those who may install them; without them the tests that need one say so.
-packages:
-	@./scripts/install-packages.sh
-
-# Each major from the npm package that holds its program.
-nodes: build $(foreach major,$(MAJORS),$(call node_of,$(major))) $(addprefix node-,$(MAJORS))
-
-node-%: build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node build
+# The npm package of each major holds the program.
+node-%: build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node build ## run the unit tests on Node 20, 22 or 24 (minutes, no root)
 	@echo "unit tests on Node $$($(CURDIR)/$< --version)"
-	@PATH="$(CURDIR)/$(<D):$$PATH" node --test --test-timeout=120000 --test-concurrency=2 $(call units_of,$*)
+	@PATH="$(CURDIR)/$(<D):$$PATH" $(node_test) --test-timeout=120000 $(call units_of,$*)
 
 build/nodes/%/node_modules/node-linux-$(ARCH)/bin/node:
 	npm install --prefix build/nodes/$* --no-save --no-audit --no-fund --loglevel=error node-linux-$(ARCH)@$*
 
 # A report of either sanitizer ends the process that made it, and so the test. The programs that tests run inherit ASan:
 # they may die of a signal as ever (handle_segv=0).
-asan: build $(ASAN) $(LAUNCHER_ASAN) $(MOUNTER_ASAN)
+asan: build $(ASAN) $(LAUNCHER_ASAN) $(MOUNTER_ASAN) ## run the tests of the addon with AddressSanitizer and UBSan (5 minutes)
 	LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0 \
 	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 TERMSHIM_ADDON=$(CURDIR)/$(ASAN) \
 	TERMSHIM_LAUNCHER=$(CURDIR)/$(LAUNCHER_ASAN) TERMSHIM_MOUNTER=$(CURDIR)/$(MOUNTER_ASAN) \
-	node --test --test-timeout=120000 --test-concurrency=2 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
+	$(node_test) --test-timeout=120000 $(call compiled,$(ADDON_TESTS) $(filter test/shim/launcher%,$(UNIT_TESTS)))
 
-valgrind: build
+valgrind: build ## run the tests of the addon with valgrind (6 minutes)
 	./scripts/valgrind.sh $(call compiled,$(filter test/native/%,$(UNIT_TESTS)))
 
 $(ADDON): $(SOURCES) $(wildcard native/*.h) Makefile

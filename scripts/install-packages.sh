@@ -5,7 +5,7 @@ set -eu
 
 wanted="gcc:gcc make:make runc:runc crun:crun conmon:conmon valgrind:valgrind tmux:tmux perl:perl-base
   /bin/busybox:busybox-static protoc:protobuf-compiler containerd:containerd dockerd:docker.io
-  /usr/lib/cni/ptp:containernetworking-plugins zsh:zsh fish:fish chromium:chromium asciinema:asciinema mmdebstrap:mmdebstrap
+  /usr/lib/cni/ptp:containernetworking-plugins zsh:zsh fish:fish chromium:chromium asciinema:asciinema mmdebstrap:mmdebstrap shellcheck:shellcheck clang-format:clang-format
   mkfs.ext4:e2fsprogs mkfs.erofs:erofs-utils mount.fuse3:fuse3 bindfs:bindfs squashfuse:squashfuse mksquashfs:squashfs-tools"
 
 missing=""
