@@ -1,7 +1,7 @@
 /** What somebody plants in the name of a file, so that whoever writes there as root writes elsewhere, waits or acts. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../../../src/native/addon.js';
 import type { Scope } from './leak-free.js';
@@ -31,16 +31,34 @@ export function preciousFile(scope: Scope): Precious {
   };
 }
 
-/** Each puts something at the path. A device is that of /dev/null's driver, which tells nobody that it was opened. */
+/**
+ * Each puts something at the path, or throws EEXIST if the name is taken. A device is that of /dev/null's driver, which tells
+ * nobody that it was opened.
+ */
 export const planted: Readonly<Record<string, (path: string, precious: Precious) => void>> = {
   'a link': (path, precious) => symlinkSync(precious.path, path),
   'a link to nothing': (path, precious) => symlinkSync(`${precious.path}-that-is-not-there`, path),
   'a hard link': (path, precious) => linkSync(precious.path, path),
-  'a FIFO': (path) => void addon.fifo_create(path, 0o666),
-  'a device': (path) => assert.equal(spawnSync('mknod', [path, 'c', '1', '3']).status, 0),
+  'a FIFO': (path, precious) => plantNode(path, precious, (made) => addon.fifo_create(made, 0o666)),
+  'a device': (path, precious) =>
+    plantNode(path, precious, (made) => spawnSync('mknod', [made, 'c', '1', '3']).status),
   'a directory': (path) => mkdirSync(path),
-  'a directory with something in it': (path) => mkdirSync(join(path, 'inner'), { recursive: true }),
+  'a directory with something in it': (path) => {
+    mkdirSync(path);
+    mkdirSync(join(path, 'inner'));
+  },
 };
+
+/** Made under a name of its own first, as link(2) alone tells a name that is taken from other failures. */
+function plantNode(path: string, precious: Precious, make: (path: string) => number | null): void {
+  const made = `${precious.path}-node`;
+  assert.equal(make(made), 0);
+  try {
+    linkSync(made, path);
+  } finally {
+    rmSync(made);
+  }
+}
 
 /** A directory that everybody may write to, as a volume of a container is one, without the sticky bit or with it. */
 export function sharedDirectory(scope: Scope, mode = 0o777): string {

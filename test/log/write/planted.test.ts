@@ -17,7 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openPlainFile } from '../../../src/log/write/plain-file.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { outputOf, readLog } from '../../helpers/log/log-entries.js';
@@ -42,7 +42,12 @@ for (const [what, plant] of Object.entries(planted)) {
         const { say, log } = await openTestLog(scope, options);
         for (const letter of 'abcdefg') {
           await say(long(letter));
-          if (!existsSync(place) && !readdirSync(dirname(place)).includes(basename(place))) plant(place, precious);
+          try {
+            plant(place, precious);
+          } catch (error) {
+            // It is there still, or the log has a file of its own there: it compresses while nothing is said.
+            if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+          }
         }
         assert.equal(outputOf(readLog('json-file', options.path), 'stdout').toString(), long('g'), 'it is rotated');
         await log.close();
