@@ -12,7 +12,8 @@ import { sitAt } from '../../helpers/sessions/human.js';
 import { missingFor, runCommand, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { openStage } from '../../helpers/e2e/stage.js';
 import { startTermshim } from '../../helpers/e2e/termshim.js';
-import { within } from '../../helpers/base/wait-for.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { outputOf, readGrowingLog } from '../../helpers/log/log-entries.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
   test(`${kind}: a log is moved while a container counts`, { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
@@ -45,6 +46,9 @@ for (const kind of ['terminal', 'pipes'] as const) {
     renameSync(path, `${path}.first`);
     assert.deepEqual(await termshim('reopen-logs', id), { stdout: `${path}\n`, stderr: '', status: 0 });
     await human.sees('\n2999\r\n', 20_000);
+    // The human and the log are served independently of each other.
+    const has = (file: string): boolean => outputOf(readGrowingLog('json-file', file), 'stdout').includes('\n2999');
+    await waitFor(() => has(`${path}.first`) || has(path), 'the line in the log');
     renameSync(path, `${path}.second`);
     assert.equal((await termshim('reopen-logs', id)).stdout, `${path}\n`);
     assert.deepEqual(await logged(`${path}.first`, `${path}.second`), lines(0, 3000));

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { runAtTerminal, startAtTerminal } from '../../helpers/sessions/at-terminal.js';
-import { readCast } from '../../helpers/sessions/cast.js';
+import { readCast, readGrowingCast } from '../../helpers/sessions/cast.js';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
 import { hangingDisk } from '../../helpers/base/hanging-disk.js';
 import { sitAt } from '../../helpers/sessions/human.js';
@@ -141,12 +141,12 @@ test('a kill of the daemon costs no more than a second', { timeout: 60_000 }, as
   const script = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.01; done';
   const command = runCommand('pty', stage, { flags: ['-dt', '--record', path], command: ['sh', '-c', script] });
   await runToEnd(command, { env: stage.env });
-  await waitFor(() => readFileSync(path, 'utf8').includes('line 100\\r'), 'a second of it');
+  await waitFor(() => readGrowingCast(path)?.all('o').includes('line 100\r'), 'a second of it');
   const daemon = stage.processes().find(({ commandLine }) => commandLine.includes('--namespace termshim'));
   const [session] = (await (await connectToDaemon(stage)).sessions.list({})).sessions;
   process.kill(daemon?.pid ?? 0, 'SIGKILL');
   await waitFor(() => stage.processes().length === 0, 'the end of both');
-  const recorded = readCast(path).all('o');
+  const recorded = readGrowingCast(path)?.all('o') ?? '';
   const lines = recorded.split('\r\n').slice(0, -1);
   assert.deepEqual(
     lines,

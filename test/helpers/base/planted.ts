@@ -40,8 +40,7 @@ export const planted: Readonly<Record<string, (path: string, precious: Precious)
   'a link to nothing': (path, precious) => symlinkSync(`${precious.path}-that-is-not-there`, path),
   'a hard link': (path, precious) => linkSync(precious.path, path),
   'a FIFO': (path, precious) => plantNode(path, precious, (made) => addon.fifo_create(made, 0o666)),
-  'a device': (path, precious) =>
-    plantNode(path, precious, (made) => spawnSync('mknod', [made, 'c', '1', '3']).status),
+  'a device': (path, precious) => plantNode(path, precious, (made) => spawnSync('mknod', [made, 'c', '1', '3']).status),
   'a directory': (path) => mkdirSync(path),
   'a directory with something in it': (path) => {
     mkdirSync(path);

@@ -62,7 +62,7 @@ type Call = (request: object, options: object, done: (error: ServiceError | null
 
 export function openCri(address: string): CriClient {
   const definition = loadPackageDefinition(
-    loadSync(join(packageRoot, 'test/cri/cri.proto'), { defaults: true, enums: String, longs: String }),
+    loadSync(join(packageRoot, 'test/helpers/cri/cri.proto'), { defaults: true, enums: String, longs: String }),
   ) as unknown as { runtime: { v1: Record<'RuntimeService' | 'ImageService', typeof Client> } };
   const { RuntimeService, ImageService } = definition.runtime.v1;
   const target = `unix:${address}`;

@@ -115,9 +115,12 @@ export function openCriScript(stage: Stage, kubelet: Kubelet, runtimeHandler: Ha
       return openStreams(url);
     },
     async log(step, name, text) {
-      const read = (): string => readFileSync(join(kubelet.logs, `${name}.log`), 'utf8');
-      await waitFor(() => read().includes(text), `${text} in the log of ${name}`);
-      note(step, byStream(read()));
+      const find = (): string | false => {
+        const written = readFileSync(join(kubelet.logs, `${name}.log`), 'utf8');
+        const whole = written.slice(0, written.lastIndexOf('\n') + 1);
+        return whole.includes(text) && whole;
+      };
+      note(step, byStream(await waitFor(find, `${text} in the log of ${name}`)));
     },
   };
   return script;

@@ -20,6 +20,13 @@ export function readCast(path: string): Cast {
   return parseCast(readFileSync(path, 'utf8'));
 }
 
+/** Reads a recording while it is written: leaves out a last line that is not whole. Undefined if there is no whole line. */
+export function readGrowingCast(path: string): Cast | undefined {
+  const text = readFileSync(path, 'utf8');
+  const end = text.lastIndexOf('\n') + 1;
+  return end === 0 ? undefined : parseCast(text.slice(0, end));
+}
+
 /** Every line is whole, times never go back, and sizes are such. */
 export function parseCast(text: string): Cast {
   assert.ok(text.endsWith('\n'), `the last line is not whole: ${JSON.stringify(text.slice(-100))}`);

@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { Code } from '../../../src/ttrpc/status.js';
-import { type Cast, parseCast, readCast } from '../../helpers/sessions/cast.js';
+import { type Cast, parseCast, readCast, readGrowingCast } from '../../helpers/sessions/cast.js';
 import { leakTest, type Scope } from '../../helpers/base/leak-free.js';
 import { tmpfs } from '../../helpers/base/mounts.js';
 import { missing } from '../../helpers/base/requirement.js';
@@ -159,8 +159,7 @@ leakTest('what is shown is in the file soon, and nothing is written where nothin
   const before = timers();
   await session.sessions.record({ id: session.id, path });
   await session.start();
-  await waitFor(() => readFileSync(path, 'utf8').includes('ready'), 'the output in the file', 2000);
-  assert.equal(readCast(path).all('o'), 'ready\r\n');
+  await waitFor(() => readGrowingCast(path)?.all('o') === 'ready\r\n', 'the output in the file', 2000);
   assert.equal(timers(), before);
   await session.sessions.endRecording({ id: session.id });
 });
