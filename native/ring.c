@@ -1,7 +1,7 @@
 /*
  * The recent output of a console, for any number of readers at any pace. A pump appends what its sink has taken; each
- * reader has a place of its own. Nobody waits for a reader: one that falls behind by more than the ring holds has lost
- * its place, and is told so.
+ * reader has a place of its own. The ring itself waits for no reader: one that falls behind by more than the ring holds
+ * has lost its place, and is told so. src/stdio/broadcast/broadcast.ts pauses the pump before that, for a limited time.
  */
 #include "addon.h"
 

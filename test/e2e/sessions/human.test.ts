@@ -81,7 +81,7 @@ for (const leave of ['the keys', 'SIGTERM'] as const) {
   });
 }
 
-test('one is killed, one is stopped in a flood: nobody waits for them', { skip, timeout: 120_000 }, async (t) => {
+test('a killed and a stopped client do not stop a flood for others', { skip, timeout: 120_000 }, async (t) => {
   const stage = openStage(t);
   await runBox(stage);
   const stays = sitAt(stage, attachCommand);

@@ -27,11 +27,12 @@ export function command(): Command {
 }
 
 const example = `
-IN and OUT count the bytes that were typed and shown. WAITING says for how long a console has waited for a reader of
-its output, which stops the process when it writes more; termshim's own clients never make it wait.
+IN and OUT count the bytes typed into a terminal and the bytes shown. WAITING is the time since the reader of the output
+FIFO stopped reading: the process waits as soon as it writes more. Attached clients do not count: a client that does not
+read makes the process wait for at most 100 ms, and then misses output.
 
-With --shim it lists what the commands of this user have started with that shim and not deleted: a shim itself tells nobody
-what it has, and counts nothing at its terminals.
+With --shim, ps lists the processes that this user has started with that shim and not deleted. A shim has no list of its
+containers, and does not count bytes.
 
 Examples:
   $ termshim ps
