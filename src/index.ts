@@ -26,9 +26,9 @@ export type {
   DriverTarget,
   FifoTarget,
   FileTarget,
-  LogTarget,
+  LogFileTarget,
   OutputTarget,
-  RecordTarget,
+  LogTarget,
 } from './stdio/log-target/output-target.js';
 export { type FifoPolicy, fifoSink, type NoReader, plainSink, type Sink } from './stdio/copy/sink.js';
 

@@ -1,6 +1,6 @@
 /** Rotation of a container's logs from outside. */
 import { TermshimError } from '../errors/errors.js';
-import type { RecordTarget } from '../stdio/log-target/output-target.js';
+import type { LogTarget } from '../stdio/log-target/output-target.js';
 import type { Container } from '../task/container.js';
 import type { Process } from '../task/process.js';
 
@@ -12,17 +12,17 @@ export async function reopenLogs({ init, execs }: Container): Promise<string[]> 
   const processes = [init, ...Array.from(execs.values(), ({ process }) => process)];
   const reopened = await Promise.all(processes.map((process) => process.reopenLogs()));
   const paths = [...new Set(reopened.flat())];
-  if (paths.length === 0) throw whyNone(init, processes.flatMap(recordsOf));
+  if (paths.length === 0) throw whyNone(init, processes.flatMap(logTargetsOf));
   return paths;
 }
 
-function recordsOf({ options: { stdio } }: Process): RecordTarget[] {
+function logTargetsOf({ options: { stdio } }: Process): LogTarget[] {
   if (stdio.kind === 'inherited') return [];
   const targets = [stdio.log, stdio.stdout, stdio.kind === 'pipes' ? stdio.stderr : undefined];
   return targets.filter((target) => target !== undefined && target.kind !== 'fifo');
 }
 
-function whyNone({ options: { name, stdio }, exit }: Process, [record]: RecordTarget[]): TermshimError {
+function whyNone({ options: { name, stdio }, exit }: Process, [record]: LogTarget[]): TermshimError {
   if (record === undefined) return new TermshimError('ERR_LOG_NOT_FOUND', `${name} has no log`);
   if (record.kind === 'driver') {
     const whom = `${record.program}, which has to be told itself: ours opens its file anew when it gets SIGHUP`;

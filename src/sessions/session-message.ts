@@ -1,5 +1,5 @@
 /** A process as the Sessions service describes it. */
-import { pathOfRecord } from '../stdio/log-target/output-target.js';
+import { pathOfLogTarget } from '../stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../task/io/process-io.js';
 import type { Process } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
@@ -53,7 +53,7 @@ export function sessionMessage(
 
 function logOf(stdio: ProcessStdio): string | undefined {
   if (stdio.kind === 'inherited') return undefined;
-  return pathOfRecord(stdio.log) ?? pathOfRecord(stdio.stdout);
+  return pathOfLogTarget(stdio.log) ?? pathOfLogTarget(stdio.stdout);
 }
 
 /** Whoever is frozen with its container does not run. */

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reopenLogs } from '../../src/sessions/reopen-logs.js';
-import type { OutputTarget, RecordTarget } from '../../src/stdio/log-target/output-target.js';
+import type { OutputTarget, LogTarget } from '../../src/stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../../src/task/io/process-io.js';
 import { openDescriptors } from '../helpers/base/descriptors.js';
 import { makeGate } from '../helpers/base/gate.js';
@@ -20,13 +20,13 @@ import { waitFor, within } from '../helpers/base/wait-for.js';
 const kinds = ['terminal', 'pipes'] as const;
 type Kind = (typeof kinds)[number];
 
-function stdioOf(kind: Kind, stdout: OutputTarget | undefined, log?: RecordTarget): ProcessStdio {
+function stdioOf(kind: Kind, stdout: OutputTarget | undefined, log?: LogTarget): ProcessStdio {
   const common = { stdin: undefined, holdStdin: true, stdout, noReader: 'skip', log } as const;
   if (kind === 'pipes') return { kind, ...common, stderr: stdout, owner: undefined };
   return { kind, ...common, stdinEnd: 'hangup', size: undefined };
 }
 
-function logAt(path: string, format: 'json-file' | 'cri'): RecordTarget {
+function logAt(path: string, format: 'json-file' | 'cri'): LogTarget {
   return { kind: 'log', options: { path, format, maxBytes: undefined, maxFiles: 1, compress: false } };
 }
 
@@ -45,7 +45,7 @@ function textOf(path: string): string {
 const targets = {
   'json-file': (path: string) => logAt(path, 'json-file'),
   cri: (path: string) => logAt(path, 'cri'),
-  file: (path: string): RecordTarget => ({ kind: 'file', path }),
+  file: (path: string): LogTarget => ({ kind: 'file', path }),
 };
 
 for (const [name, targetAt] of Object.entries(targets)) {

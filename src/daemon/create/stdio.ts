@@ -2,7 +2,7 @@
 import { type LogOptions, readLogOptions } from '../../log/options.js';
 import type { TermshimError } from '../../errors/errors.js';
 import { stdinEndPolicies } from '../../stdio/copy/console-input.js';
-import { onDeathPolicies, type OutputTarget, type RecordTarget } from '../../stdio/log-target/output-target.js';
+import { onDeathPolicies, type OutputTarget, type LogTarget } from '../../stdio/log-target/output-target.js';
 import { noReaderPolicies } from '../../stdio/copy/sink.js';
 import type { ProcessStdio } from '../../task/io/process-io.js';
 import { invalidStdio, parseStdioUri, type Setting, type StdioUri } from './stdio-uri.js';
@@ -34,7 +34,7 @@ export function readStdio(request: StdioRequest, place: StdioPlace, logUri = '')
   if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin is a FIFO, or nothing');
   const { hold, end } = readSettings(source, { hold: ['yes', 'no'], end: stdinEndPolicies });
   const output = parseStdioUri(stdout);
-  const log = recordOf(logUri, place);
+  const log = logTargetOf(logUri, place);
   const policies = log === undefined ? noReaderPolicies : (['skip', ...noReaderPolicies] as const);
   const { 'no-reader': noReader } = readSettings(ifFifo(output), { 'no-reader': policies });
   const asked = { stdin, stdout, stderr };
@@ -50,14 +50,14 @@ export function readStdio(request: StdioRequest, place: StdioPlace, logUri = '')
 /** A log is where output goes that goes nowhere else. */
 function orLog<T extends Record<string, OutputTarget | undefined>>(
   targets: T,
-  log: RecordTarget | undefined,
-): { [stream in keyof T]: OutputTarget | undefined } & { log: RecordTarget | undefined } {
+  log: LogTarget | undefined,
+): { [stream in keyof T]: OutputTarget | undefined } & { log: LogTarget | undefined } {
   const filled = Object.entries(targets).map(([stream, target]) => [stream, target ?? log] as const);
   const isBeside = filled.some(([, target]) => target !== log);
   return { ...(Object.fromEntries(filled) as T), log: isBeside ? log : undefined };
 }
 
-function recordOf(text: string, place: StdioPlace): RecordTarget | undefined {
+function logTargetOf(text: string, place: StdioPlace): LogTarget | undefined {
   const uri = parseStdioUri(text);
   const target = uri && targetOf(uri, place);
   if (target?.kind === 'fifo') throw invalidStdio(text, 'a log is kept, and a FIFO keeps nothing');
@@ -108,7 +108,7 @@ function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'c
 }
 
 /** The query is the driver's own; it gets it in pairs, as containerd passes it, but in the order written. */
-function driverOf(uri: StdioUri, { namespace, id }: StdioPlace): RecordTarget {
+function driverOf(uri: StdioUri, { namespace, id }: StdioPlace): LogTarget {
   const { 'on-exit': onDeath } = readSettings(uri, { 'on-exit': onDeathPolicies }, uri.fragment);
   return {
     kind: 'driver',

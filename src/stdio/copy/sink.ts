@@ -7,7 +7,7 @@ import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 import type { FifoWriter } from '../../os/fifo.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
-import type { Outlet } from '../log-target/log-target.js';
+import type { OpenLogTarget } from '../log-target/log-target.js';
 
 /** What a copy asks of its output. */
 export interface Sink {
@@ -124,8 +124,8 @@ export function plainSink(stream: { readonly fd: number; close(): void }): Sink 
   };
 }
 
-/** One end of an outlet, taken over. A flush waits for all of the outlet. */
-export function outletSink(end: OwnedFd, { done }: Outlet): Sink {
+/** One end of a log target, taken over. A flush waits for all of the log target. */
+export function logTargetSink(end: OwnedFd, { done }: OpenLogTarget): Sink {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   return {
     ...plainSink(end),

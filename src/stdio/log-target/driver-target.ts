@@ -1,5 +1,5 @@
 /**
- * The outlet of a log driver. The writing ends are the process's, the reading ends the driver's, and the bytes go from the
+ * The log target of a log driver. The writing ends are the process's, the reading ends the driver's, and the bytes go from the
  * one to the other without us. We keep the reading ends open: so a driver that dies is no broken pipe to the process, and
  * another, or nobody, goes on where it has stopped.
  */
@@ -15,29 +15,29 @@ import { letFinish } from '../../async/background.js';
 import { discardRest } from '../copy/discard-rest.js';
 import { haveWriters } from '../copy/have-writers.js';
 import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
-import type { Outlet, OutletOptions, OutputStream } from './log-target.js';
+import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target.js';
 import type { DriverTarget } from './output-target.js';
 
 /** Starts the driver. Fails as `startLogDriver` does. */
-export async function openDriverOutlet(
+export async function openDriverTarget(
   target: DriverTarget,
-  options: OutletOptions,
+  options: LogTargetOptions,
   limits: DriverLimits = usualLimits,
-): Promise<Outlet> {
+): Promise<OpenLogTarget> {
   const stdout = createPipeEnds('stdout', options.owner);
   let stderr: PipeEnds | undefined;
   try {
     stderr = createPipeEnds('stderr', options.owner);
     const readers = { stdout: stdout.reader, stderr: stderr.reader };
     const driver = await startLogDriver(target, readers, limits, options.signal);
-    return new DriverOutlet({ ...options, target, limits, driver, pipes: { stdout, stderr } });
+    return new OpenDriverTarget({ ...options, target, limits, driver, pipes: { stdout, stderr } });
   } catch (error) {
     for (const end of [stdout.reader, stdout.writer, stderr?.reader, stderr?.writer]) end?.close();
     throw error;
   }
 }
 
-interface DriverOutletOptions extends OutletOptions {
+interface OpenDriverTargetOptions extends LogTargetOptions {
   target: DriverTarget;
   limits: DriverLimits;
   driver: LogDriver;
@@ -49,11 +49,11 @@ const emptyPollMs = 25;
 /** How often a driver that dies is replaced, unless one has lived for a while. */
 const mostRestarts = 5;
 
-class DriverOutlet implements Outlet {
+class OpenDriverTarget implements OpenLogTarget {
   readonly stdout: OwnedFd;
   readonly stderr: OwnedFd;
   readonly done: Promise<void>;
-  readonly #options: DriverOutletOptions;
+  readonly #options: OpenDriverTargetOptions;
   readonly #closing = new AbortController();
   #resolveDone!: () => void;
   #driver: LogDriver | undefined;
@@ -68,7 +68,7 @@ class DriverOutlet implements Outlet {
   #discarding: Partial<Record<OutputStream, { close(): void }>> = {};
   #discardedBytes = 0;
 
-  constructor(options: DriverOutletOptions) {
+  constructor(options: OpenDriverTargetOptions) {
     const { stdout, stderr } = options.pipes;
     this.#options = options;
     this.stdout = stdout.writer;

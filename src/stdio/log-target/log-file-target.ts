@@ -1,5 +1,5 @@
 /**
- * The outlet of a log that is written here: what a process writes to the pipes is read in blocks of 64 KiB, as much as they
+ * The log target of a log that is written here: what a process writes to the pipes is read in blocks of 64 KiB, as much as they
  * hold. Measured: pipes of 1 MiB (F_SETPIPE_SZ) are no faster, since their bytes leave the processor's cache meanwhile.
  */
 import { copyToLog, type LogCopy } from '../../log/write/copy-to-log.js';
@@ -9,16 +9,16 @@ import { createPipe } from '../../os/pipe.js';
 import { letFinish } from '../../async/background.js';
 import { discardRest } from '../copy/discard-rest.js';
 import { haveWriters } from '../copy/have-writers.js';
-import type { Outlet, OutletOptions, OutputStream } from './log-target.js';
+import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target.js';
 
 /**
  * A slow disk stops the reading, and so the process, when there is as much as the log takes. What goes wrong with the log
  * is told, and the process goes on.
  */
-export async function openLogOutlet(
+export async function openLogFileTarget(
   open: (events: LogEvents) => Promise<Log>,
-  { owner, onFault }: OutletOptions,
-): Promise<Outlet> {
+  { owner, onFault }: LogTargetOptions,
+): Promise<OpenLogTarget> {
   const inputs = new Map<OutputStream, { theirs: OwnedFd; ours: OwnedFd; copy: LogCopy }>();
   const log = await open({
     onRoom() {

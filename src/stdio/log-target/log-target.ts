@@ -4,7 +4,7 @@ import type { PipeOwner } from '../../os/pipe.js';
 
 export type OutputStream = 'stdout' | 'stderr';
 
-export interface Outlet {
+export interface OpenLogTarget {
   /**
    * Blocking, as programs expect it. Whoever writes there, or has given it to a process, closes it: when all of a pipe's
    * writers have gone, its stream has ended.
@@ -30,7 +30,7 @@ export interface Outlet {
   close(): void;
 }
 
-export interface OutletOptions {
+export interface LogTargetOptions {
   /** Who may open the pipes anew, where they are pipes. */
   owner: PipeOwner | undefined;
   /** Gives up what is not there yet. */

@@ -1,7 +1,7 @@
 /** Where the output of a process can go, as data. */
 import type { LogOptions } from '../../log/options.js';
 
-export type OutputTarget = FifoTarget | RecordTarget;
+export type OutputTarget = FifoTarget | LogTarget;
 
 /** To whoever reads there. */
 export interface FifoTarget {
@@ -10,7 +10,7 @@ export interface FifoTarget {
 }
 
 /** What keeps the output, and so needs nobody who reads it. */
-export type RecordTarget = FileTarget | DriverTarget | LogTarget;
+export type LogTarget = FileTarget | DriverTarget | LogFileTarget;
 
 /** The end of a file. It is made if it is not there, and the directories above it. */
 export interface FileTarget {
@@ -19,7 +19,7 @@ export interface FileTarget {
 }
 
 /** A log, written by us. */
-export interface LogTarget {
+export interface LogFileTarget {
   kind: 'log';
   options: LogOptions;
 }
@@ -45,7 +45,7 @@ export const onDeathPolicies = ['restart', 'discard'] as const;
 export type OnDeath = (typeof onDeathPolicies)[number];
 
 /** Undefined if there is none, or if only a driver knows. */
-export function pathOfRecord(target: OutputTarget | undefined): string | undefined {
+export function pathOfLogTarget(target: OutputTarget | undefined): string | undefined {
   if (target?.kind === 'file') return target.path;
   return target?.kind === 'log' ? target.options.path : undefined;
 }

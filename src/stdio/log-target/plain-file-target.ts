@@ -4,10 +4,10 @@ import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 import { OwnedFd } from '../../os/owned-fd.js';
 import type { FileTarget } from './output-target.js';
-import type { Outlet } from './log-target.js';
+import type { OpenLogTarget } from './log-target.js';
 
 /** Fails with ERR_LOG_FAILED and ERR_PATH_UNTRUSTED. */
-export async function openGivenFile({ path }: FileTarget): Promise<Outlet> {
+export async function openPlainFileTarget({ path }: FileTarget): Promise<OpenLogTarget> {
   const name = `the file ${path}`;
   const opened = await openPlainFile(path);
   try {

@@ -1,7 +1,7 @@
 /** Waits for the output of a process that has ended, and of those whom it has left behind. */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { bounded } from '../../async/settle-within.js';
-import type { Outlets } from './log-targets.js';
+import type { OpenLogTargets } from './log-targets.js';
 
 export interface Draining {
   /** Settles when everything was passed on. */
@@ -27,7 +27,7 @@ export async function drain(copy: Draining, timeoutMs: number): Promise<void> {
 /** As `ProcessIo.ended`. A reader who was too slow for what the process itself has written is not waited for again. */
 export async function ended(
   copy: Draining & { readonly ended: Promise<void> },
-  outlets: Outlets,
+  logTargets: OpenLogTargets,
   timeoutMs: number,
 ): Promise<void> {
   const isDrained = await Promise.race([copy.drained.then(() => true), nextTurn(false)]);
@@ -38,7 +38,7 @@ export async function ended(
       return copy.hasReader;
     },
   };
-  await Promise.all([drain(draining, timeoutMs), bounded(outlets.done, timeoutMs)]);
+  await Promise.all([drain(draining, timeoutMs), bounded(logTargets.done, timeoutMs)]);
 }
 
 /** No event tells that a reader has gone from a FIFO that we hold open ourselves. */

@@ -1,4 +1,4 @@
-/** A record of a process's output beside whoever reads it. */
+/** Copies a process's output into a log target beside its FIFO. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
@@ -6,20 +6,20 @@ import { check } from '../../errors/errors.js';
 import type { FanOut } from '../../stdio/broadcast/broadcast.js';
 import type { Patience } from '../../stdio/broadcast/subscriber.js';
 
-/** A disk may be slow for a moment. A record that takes nothing at all must not be felt by those who read. */
+/** A disk may be slow for a moment. A log target that takes nothing must not slow down the readers. */
 const forRecord: Patience = { holdMs: 1000, isForProgress: true, graceMs: undefined };
 
 /** Of what it has missed, the last is there still. */
 const keptBytes = 128 * 1024;
 
-export interface RecordFollower {
+export interface LogFollower {
   /** Bytes that the end has not yet; none once it was let go of. */
   readonly behindBytes: number;
   close(): void;
 }
 
-/** From now on `end`, which is an outlet's and is taken over, gets the output. It must be let go of before the outlet is. */
-export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): RecordFollower {
+/** From now on `end`, which is a log target's and is taken over, gets the output. It must be let go of before the log target is. */
+export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): LogFollower {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   let hasEnded = false;
   const follower = fanOut.follow({
@@ -51,9 +51,9 @@ export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Erro
 }
 
 /** Settles when all of them have what was written until now, or a little more. */
-export async function followed(followers: readonly RecordFollower[]): Promise<void> {
+export async function followed(followers: readonly LogFollower[]): Promise<void> {
   while (followers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
 }
 
-/** A record is written as fast as the disk takes it: it is behind only for moments. */
+/** A log target is written as fast as the disk takes it, so it is behind only for moments. */
 const pollMs = 10;

@@ -6,11 +6,11 @@ import { FifoReader } from '../../os/fifo.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { type ChildEnd, copyPipes } from '../../stdio/copy/copy-pipes.js';
 import type { OutputStream } from '../../stdio/log-target/log-target.js';
-import { outletSink, type Sink } from '../../stdio/copy/sink.js';
+import { logTargetSink, type Sink } from '../../stdio/copy/sink.js';
 import { drain, ended } from './drain.js';
 import { followOutput } from './follow-output.js';
 import { openSink } from './open-sink.js';
-import { openOutlets, recordTimeoutMs } from './log-targets.js';
+import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
 import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
 
 export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
@@ -26,22 +26,22 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
     if (stdio.holdStdin) stdin?.hold();
     const targets = [stdio.stdout, stdio.stderr, log];
-    const outlets = keep(await openOutlets(targets, log === undefined, { owner, signal, onFault }));
-    const endOf = (stream: OutputStream): OwnedFd | undefined => outlets.find(stdio[stream])?.[stream];
+    const logTargets = keep(await openLogTargets(targets, log === undefined, { owner, signal, onFault }));
+    const endOf = (stream: OutputStream): OwnedFd | undefined => logTargets.find(stdio[stream])?.[stream];
     const sinkOf = async (stream: OutputStream): Promise<Sink | undefined> => {
       const target = stdio[stream];
       if (!copied.includes(stream)) return undefined;
       if (target?.kind === 'fifo') return keep(await openSink(target, noReader, limits));
-      const outlet = outlets.find(target);
-      return outlet && outletSink(outlet[stream], outlet);
+      const logTarget = logTargets.find(target);
+      return logTarget && logTargetSink(logTarget[stream], logTarget);
     };
     const sinks = { stdout: await sinkOf('stdout'), stderr: await sinkOf('stderr') };
     const copy = keep(copyPipes({ stdin, ...sinks, owner, drainTimeoutMs: 0 }));
     copy.done.catch(() => {});
-    const record = copied.length > 0 ? outlets.find(log) : undefined;
+    const logBeside = copied.length > 0 ? logTargets.find(log) : undefined;
     const followers = copied.flatMap((stream) => {
       const fanOut = copy.fanOut(stream);
-      return !record || !fanOut ? [] : [keep(followOutput(fanOut, record[stream], onFault))];
+      return !logBeside || !fanOut ? [] : [keep(followOutput(fanOut, logBeside[stream], onFault))];
     });
     const [theirIn, theirOut, theirErr] = copy.childEnds;
     const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
@@ -54,24 +54,24 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     return {
       make: (command) => command({ stdio: toProcess, signal }),
       async connect() {
-        outlets.started(copied.flatMap((stream) => [endOf(stream), record?.[stream]]));
+        logTargets.started(copied.flatMap((stream) => [endOf(stream), logBeside?.[stream]]));
         copy.started();
       },
       resize() {},
       closeStdin: () => stdin?.release(),
-      reopenLogs: () => outlets.reopen(),
+      reopenLogs: () => logTargets.reopen(),
       async drain() {
         copy.processEnded();
-        const timeoutMs = drainTimeoutMs || recordTimeoutMs;
+        const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
         const isForReaders = copied.every((stream) => stdio[stream]?.kind === 'fifo');
         const passedOn = drain(copy, isForReaders ? drainTimeoutMs : timeoutMs);
-        await outlets.drain(passedOn, followers, timeoutMs);
+        await logTargets.drain(passedOn, followers, timeoutMs);
       },
-      ended: (timeoutMs) => ended(copy, outlets, timeoutMs),
+      ended: (timeoutMs) => ended(copy, logTargets, timeoutMs),
       close() {
         copy.abandon();
         for (const follower of followers) follower.close();
-        outlets.close();
+        logTargets.close();
       },
     };
   } catch (error) {

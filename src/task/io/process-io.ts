@@ -6,7 +6,7 @@ import type { RuntimeStdio } from '../../runtime/runtime-call.js';
 import type { ClientInputOptions } from '../../stdio/copy/client-input.js';
 import type { StdinEnd } from '../../stdio/copy/console-input.js';
 import type { FanOut } from '../../stdio/broadcast/broadcast.js';
-import type { OutputTarget, RecordTarget } from '../../stdio/log-target/output-target.js';
+import type { OutputTarget, LogTarget } from '../../stdio/log-target/output-target.js';
 import type { FifoPolicy } from '../../stdio/copy/sink.js';
 
 export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
@@ -23,7 +23,7 @@ interface CommonStdio {
   /** Of FIFOs. */
   noReader: FifoPolicy;
   /** What gets all that stdout and stderr get, beside them. */
-  log: RecordTarget | undefined;
+  log: LogTarget | undefined;
 }
 
 /** As in the requests Create and Exec of the Task service. */

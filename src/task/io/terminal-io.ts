@@ -6,12 +6,12 @@ import { TermshimError } from '../../errors/errors.js';
 import { FifoReader } from '../../os/fifo.js';
 import { together } from '../../async/acquire-both.js';
 import { type ConsoleCopy, copyConsole } from '../../stdio/copy/copy-console.js';
-import type { Outlet } from '../../stdio/log-target/log-target.js';
-import { outletSink, type Sink } from '../../stdio/copy/sink.js';
+import type { OpenLogTarget } from '../../stdio/log-target/log-target.js';
+import { logTargetSink, type Sink } from '../../stdio/copy/sink.js';
 import { drain, ended } from './drain.js';
-import { followOutput, type RecordFollower } from './follow-output.js';
+import { followOutput, type LogFollower } from './follow-output.js';
 import { openSink } from './open-sink.js';
-import { openOutlets, recordTimeoutMs } from './log-targets.js';
+import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
@@ -19,7 +19,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   const { onFault, drainTimeoutMs } = limits;
   const stdin = openStdin(stdio);
   // What keeps output is there before the runtime begins.
-  const outlets = await openOutlets([stdio.stdout, log], false, {
+  const logTargets = await openLogTargets([stdio.stdout, log], false, {
     owner: undefined,
     signal: limits.signal,
     onFault,
@@ -27,16 +27,16 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
     stdin?.close();
     throw error;
   });
-  const [outlet, record] = [outlets.find(stdio.stdout), outlets.find(log)];
+  const [logTarget, logBeside] = [logTargets.find(stdio.stdout), logTargets.find(log)];
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
-  let follower: RecordFollower | undefined;
+  let follower: LogFollower | undefined;
   let terminal: TerminalSession | undefined;
   // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
   const closing = new AbortController();
   const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
-  const opening = openStdout(stdio, outlet, { ...limits, signal });
+  const opening = openStdout(stdio, logTarget, { ...limits, signal });
   opening.catch(() => {});
   return {
     get terminal() {
@@ -50,11 +50,11 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       if (console === undefined) return;
       console.resize(size ?? sizeOr(console, usualSize));
       const stdout = await opening;
-      outlets.started([outlet?.stdout, record?.stdout]);
+      logTargets.started([logTarget?.stdout, logBeside?.stdout]);
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
-      if (record !== undefined) follower = followOutput(copy.fanOut, record.stdout, onFault);
+      if (logBeside !== undefined) follower = followOutput(copy.fanOut, logBeside.stdout, onFault);
       terminal = sessionOf(console, copy);
       // Whoever comes is shown what has been, since there was nobody else to see it.
       if (stdio.stdout?.kind !== 'fifo') void copy.fanOut;
@@ -64,16 +64,16 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       if (console?.isOpen) console.resize(wanted);
     },
     closeStdin: () => stdin?.release(),
-    reopenLogs: () => outlets.reopen(),
+    reopenLogs: () => logTargets.reopen(),
     async drain() {
       if (copy === undefined) return;
       copy.processEnded();
-      const timeoutMs = drainTimeoutMs || recordTimeoutMs;
-      const passedOn = drain(copy, outlet === undefined ? drainTimeoutMs : timeoutMs);
-      await outlets.drain(passedOn, follower === undefined ? [] : [follower], timeoutMs);
+      const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
+      const passedOn = drain(copy, logTarget === undefined ? drainTimeoutMs : timeoutMs);
+      await logTargets.drain(passedOn, follower === undefined ? [] : [follower], timeoutMs);
     },
     async ended(timeoutMs) {
-      if (copy !== undefined) await ended(copy, outlets, timeoutMs);
+      if (copy !== undefined) await ended(copy, logTargets, timeoutMs);
     },
     close() {
       closing.abort();
@@ -82,13 +82,13 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       copy?.abandon();
       follower?.close();
       stdin?.close();
-      outlets.close();
+      logTargets.close();
     },
   };
 }
 
-async function openStdout({ stdout, noReader }: TerminalStdio, outlet: Outlet | undefined, limits: IoLimits) {
-  if (outlet !== undefined) return outletSink(outlet.stdout, outlet);
+async function openStdout({ stdout, noReader }: TerminalStdio, logTarget: OpenLogTarget | undefined, limits: IoLimits) {
+  if (logTarget !== undefined) return logTargetSink(logTarget.stdout, logTarget);
   return await openSink(stdout?.kind === 'fifo' ? stdout : undefined, noReader, limits);
 }
 

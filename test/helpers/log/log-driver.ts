@@ -3,21 +3,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDriverOutlet } from '../../../src/stdio/log-target/driver-target.js';
+import { openDriverTarget } from '../../../src/stdio/log-target/driver-target.js';
 import type { DriverLimits } from '../../../src/stdio/log-target/log-driver.js';
-import type { Outlet } from '../../../src/stdio/log-target/log-target.js';
+import type { OpenLogTarget } from '../../../src/stdio/log-target/log-target.js';
 import type { DriverTarget } from '../../../src/stdio/log-target/output-target.js';
 import { writeProgram } from '../runtime/fake-runtime.js';
 import type { Scope } from '../base/leak-free.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
 
 export interface TestDriver {
-  readonly outlet: Outlet;
+  readonly logTarget: OpenLogTarget;
   /** What was told of it. */
   readonly faults: readonly string[];
   /** Of a file of the driver's directory. */
   path(name: string): string;
-  /** As `Outlet.end`, which comes when `run` has settled. */
+  /** As `OpenLogTarget.end`, which comes when `run` has settled. */
   ended(): Promise<void>;
   /** What stands in a file of the driver's directory; empty if it is not there. */
   read(name: string): string;
@@ -61,14 +61,14 @@ export async function startTestDriver(
     signal: undefined,
     onFault: ({ message }: Error) => void faults.push(message.replaceAll(program, 'DRIVER')),
   };
-  const outlet = await openDriverOutlet(target, options, { ...testLimits, ...more }).catch((error: Error) => {
+  const logTarget = await openDriverTarget(target, options, { ...testLimits, ...more }).catch((error: Error) => {
     error.message = error.message.replaceAll(program, 'DRIVER');
     throw error;
   });
-  scope.after(() => outlet.close());
+  scope.after(() => logTarget.close());
   let ended: Promise<void> | undefined;
   return {
-    outlet,
+    logTarget,
     faults,
     path,
     async ended() {
@@ -84,12 +84,12 @@ export async function startTestDriver(
     async run(command) {
       const child = spawn('sh', ['-c', command], {
         cwd: directory,
-        stdio: ['ignore', outlet.stdout.fd, outlet.stderr.fd],
+        stdio: ['ignore', logTarget.stdout.fd, logTarget.stderr.fd],
       });
-      outlet.stdout.close();
-      outlet.stderr.close();
+      logTarget.stdout.close();
+      logTarget.stderr.close();
       await once(child, 'exit');
-      ended = outlet.end();
+      ended = logTarget.end();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** What keeps the output of a container: a file, a log of ours, a driver. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OutputTarget, RecordTarget } from '../../../src/stdio/log-target/output-target.js';
+import type { OutputTarget, LogTarget } from '../../../src/stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../../../src/task/io/process-io.js';
 import type { Scope } from '../base/leak-free.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
@@ -10,7 +10,7 @@ export const kinds = ['terminal', 'pipes'] as const;
 export type Kind = (typeof kinds)[number];
 
 export interface Record {
-  target: RecordTarget;
+  target: LogTarget;
   /** The text of stdout that it has. */
   text(): string;
 }
@@ -43,7 +43,7 @@ export const records = {
   },
 } satisfies { [name: string]: (scope: Scope) => Record };
 
-export function stdioOf(kind: Kind, targets: { stdout?: OutputTarget; log?: RecordTarget }): ProcessStdio {
+export function stdioOf(kind: Kind, targets: { stdout?: OutputTarget; log?: LogTarget }): ProcessStdio {
   const { stdout, log } = targets;
   const common = { stdin: undefined, holdStdin: true, stdout, noReader: 'skip', log } as const;
   if (kind === 'pipes') return { kind, ...common, stderr: stdout, owner: undefined };

@@ -1,5 +1,5 @@
 /*
- * A log driver and its outlet. What could break: a driver inherits what is not its own, or is called ready before it is;
+ * A log driver and its log target. What could break: a driver inherits what is not its own, or is called ready before it is;
  * one that never is keeps the container waiting without a word; one that dies takes output with it, or blocks the process,
  * or breaks its pipe; one that does not end keeps the exit back. The drivers are shell scripts that do each of this, and the
  * process is a shell that counts, so that what is missing shows.
@@ -37,7 +37,7 @@ leakTest(
 leakTest('stdout and stderr are apart, and it has its end when the output has', async (scope) => {
   const driver = await startTestDriver(scope, `${keeping}; echo end >>out`);
   await driver.run('seq 100000; echo wrong >&2');
-  await within(driver.outlet.done, 'the end of the driver');
+  await within(driver.logTarget.done, 'the end of the driver');
   const out = driver.read('out');
   assert.equal(out.length, 588_895 + 4);
   assert.ok(out.endsWith('100000\nend\n'));
@@ -48,7 +48,7 @@ leakTest('stdout and stderr are apart, and it has its end when the output has', 
 leakTest('binary-v2: a byte is the sign', async (scope) => {
   const driver = await startTestDriver(scope, `printf x >&5; ${keeping}`, { readySign: 'byte' });
   await driver.run('echo hello');
-  await within(driver.outlet.done, 'the end of the driver');
+  await within(driver.logTarget.done, 'the end of the driver');
   assert.equal(driver.read('out'), 'hello\n');
 });
 
@@ -100,7 +100,7 @@ const aThird = 'head -c 200000 <&3 >>out; exit 7';
 leakTest('one that dies in the middle is replaced, and the next goes on where it stopped', async (scope) => {
   const driver = await startTestDriver(scope, `exec 5>&-; [ -e out ] && exec cat <&3 >>out; ${aThird}`);
   await within(driver.run('seq 100000'), 'the process', 10_000);
-  await within(driver.outlet.done, 'the end of the driver');
+  await within(driver.logTarget.done, 'the end of the driver');
   // A read that was cut short by the death of its reader is lost with it: head read more than it wrote.
   assert.ok(driver.read('out').endsWith('\n99999\n100000\n'));
   assert.deepEqual(driver.faults, [
@@ -111,7 +111,7 @@ leakTest('one that dies in the middle is replaced, and the next goes on where it
 leakTest('or, if that is wished, by nobody: the process goes on, and the bytes are counted', async (scope) => {
   const driver = await startTestDriver(scope, `exec 5>&-; ${aThird}`, { onDeath: 'discard' });
   await within(driver.run('seq 1000000'), 'the process', 10_000);
-  await within(driver.outlet.done, 'the end of the outlet');
+  await within(driver.logTarget.done, 'the end of the log target');
   const [first, second, ...others] = driver.faults;
   assert.match(first ?? '', /exit status 7; from now on the output is discarded$/);
   const [, bytes] = /^(\d+) bytes of output were discarded without the log driver DRIVER$/.exec(second ?? '') ?? [];
@@ -122,7 +122,7 @@ leakTest('or, if that is wished, by nobody: the process goes on, and the bytes a
 leakTest('after so many that die at once there are no more', async (scope) => {
   const driver = await startTestDriver(scope, 'echo $$ >>pids; exec 5>&-; read line <&3; exit 1');
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
-  await within(driver.outlet.done, 'the end of the outlet');
+  await within(driver.logTarget.done, 'the end of the log target');
   assert.equal(driver.read('pids').split('\n').length - 1, 6);
   assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
   assert.match(driver.faults.at(-2) ?? '', /from now on the output is discarded$/);
@@ -132,7 +132,7 @@ leakTest('a successor that is never ready counts as dead', async (scope) => {
   const script = '[ -e out ] && exec sleep 100; exec 5>&-; echo >out; read line <&3; exit 1';
   const driver = await startTestDriver(scope, script, { readyTimeoutMs: 500 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
-  await within(driver.outlet.done, 'the end of the outlet');
+  await within(driver.logTarget.done, 'the end of the log target');
   assert.equal(driver.faults.filter((it) => it.includes('was not ready within 0.5 s')).length, 5);
 });
 
@@ -140,7 +140,7 @@ leakTest('one that has lived for long is the first again, and its successors are
   const script = '[ -e out ] && exit 1; exec 5>&-; echo >out; sleep 0.2; exit 1';
   const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
-  await within(driver.outlet.done, 'the end of the outlet');
+  await within(driver.logTarget.done, 'the end of the log target');
   assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
 });
 
@@ -148,7 +148,7 @@ leakTest('one that does not end is told to, then made to', async (scope) => {
   const script = 'trap "echo term >>out" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.05; done';
   const driver = await startTestDriver(scope, script, { finishTimeoutMs: 100 });
   await driver.run('echo unread');
-  await within(driver.outlet.done, 'the end of the driver');
+  await within(driver.logTarget.done, 'the end of the driver');
   assert.equal(driver.read('out'), 'term\n');
   assert.match(driver.faults.join(), /ended while there was output to come: SIGKILL$/);
   assert.equal(processState(Number(driver.read('pid'))), undefined);
@@ -161,7 +161,7 @@ leakTest(
     await driver.run('(sleep 0.5; echo late) & echo last');
     await within(driver.ended(), 'what was written before', 400);
     await waitFor(() => driver.read('out') === 'last\n', 'the last words of the process');
-    await within(driver.outlet.done, 'the end of the outlet');
+    await within(driver.logTarget.done, 'the end of the log target');
     assert.equal(driver.read('out'), 'last\nlate\n');
     assert.deepEqual(driver.faults, []);
   },
@@ -173,7 +173,7 @@ leakTest(
     const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
     await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
     await within(driver.ended(), 'what was written before', 1000);
-    driver.outlet.close();
+    driver.logTarget.close();
     await within(whenFinished(), 'the end of the driver');
     writeFileSync(driver.path('go'), '');
     assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
@@ -186,14 +186,14 @@ leakTest('close lets go at once, and stops the driver', async (scope) => {
     scope,
     'trap "echo term >>out; exit" TERM; exec 5>&-; while :; do sleep 0.02; done',
   );
-  driver.outlet.close();
-  await within(driver.outlet.done, 'the outlet to be done', 1000);
+  driver.logTarget.close();
+  await within(driver.logTarget.done, 'the log target to be done', 1000);
   await waitFor(() => driver.read('out') === 'term\n', 'the driver to be stopped');
 });
 
 leakTest('one that was let go of is waited for before the daemon ends, though it does not listen', async (scope) => {
   const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
-  driver.outlet.close();
+  driver.logTarget.close();
   await within(whenFinished(), 'the end of the driver');
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });
