@@ -21,7 +21,7 @@ serve(async ({ master, stdinPath, stdoutPath }) => {
   });
   const input = copy.addInput({ fd: stdin.fd, onTyped() {}, onEnd() {} });
   const left = new Promise<void>((resolve) => {
-    copy.fanOut.follow({
+    copy.broadcast.follow({
       sink: OwnedFd.open(stdoutPath, O_RDWR | O_NONBLOCK, 'the stdout FIFO of the client'),
       greeting: { bytes: new Uint8Array() },
       back: 0,

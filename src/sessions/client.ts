@@ -3,7 +3,7 @@
  */
 import type { Size } from '../os/console.js';
 import type { FifoReader, FifoWriter } from '../os/fifo.js';
-import type { FollowOptions, Follower } from '../stdio/broadcast/subscriber.js';
+import type { FollowOptions, Subscriber } from '../stdio/broadcast/subscriber.js';
 import type { TerminalSession } from '../task/io/process-io.js';
 import type { ClientInfo } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
@@ -31,7 +31,7 @@ export class Client {
   window: Size;
   /** When it typed last, in the order of the session's clients. */
   typedAt = 0;
-  #follower: Follower | undefined;
+  #subscriber: Subscriber | undefined;
   #input: { close(): void } | undefined;
   #typedBytes = 0;
 
@@ -50,18 +50,18 @@ export class Client {
   }
 
   get isConnected(): boolean {
-    return this.#follower !== undefined;
+    return this.#subscriber !== undefined;
   }
 
   /** From now on it sees and types. False if the output has ended. */
   connect(terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back' | 'onSkipped'>): boolean {
     const { stdin, stdout, onTyped } = this.options;
-    this.#follower = terminal.fanOut.follow({
+    this.#subscriber = terminal.broadcast.follow({
       ...first,
       sink: stdout,
       onEnd: (reason) => this.#end(reason instanceof Error ? reason : undefined),
     });
-    if (this.#follower === undefined || stdin === undefined) return this.isConnected;
+    if (this.#subscriber === undefined || stdin === undefined) return this.isConnected;
     this.#input = terminal.addInput({
       fd: stdin.fd,
       onTyped: (bytes) => {
@@ -85,16 +85,16 @@ export class Client {
       readOnly: this.isReadOnly,
       ...this.window,
       typedBytes: BigInt(this.#typedBytes),
-      seenBytes: BigInt(this.#follower?.bytes ?? 0),
-      behindBytes: BigInt(this.#follower?.behindBytes ?? 0),
-      skippedBytes: BigInt(this.#follower?.skippedBytes ?? 0),
+      seenBytes: BigInt(this.#subscriber?.bytes ?? 0),
+      behindBytes: BigInt(this.#subscriber?.behindBytes ?? 0),
+      skippedBytes: BigInt(this.#subscriber?.skippedBytes ?? 0),
     };
   }
 
   /** Idempotent. What lies in its stdout FIFO can still be read. */
   close(): void {
     this.#input?.close();
-    this.#follower?.close();
+    this.#subscriber?.close();
     this.options.stdin?.close();
     this.options.stdout.close();
   }

@@ -51,10 +51,10 @@ class Keeper implements KeptScreen {
   constructor(terminal: TerminalSession, open: OpenLink, onLost: (reason: string) => void) {
     this.#terminal = terminal;
     this.#size = terminal.size;
-    const { fanOut } = terminal;
-    this.#reader = fanOut.read(() => this.#moved());
+    const { broadcast } = terminal;
+    this.#reader = broadcast.read(() => this.#moved());
     const recent = tailOf(terminal, Number.POSITIVE_INFINITY);
-    this.#firstByte = fanOut.bytes - recent.length;
+    this.#firstByte = broadcast.bytes - recent.length;
     this.#link = open({
       onWorked: (cost) => {
         this.#dueCost -= cost;
@@ -143,7 +143,7 @@ class Keeper implements KeptScreen {
     this.#anew = undefined;
     this.#reader.skip();
     const bytes = tailOf(this.#terminal, Number.POSITIVE_INFINITY);
-    this.#order({ kind: 'anew', bytes, at: this.#terminal.fanOut.bytes });
+    this.#order({ kind: 'anew', bytes, at: this.#terminal.broadcast.bytes });
   }
 
   /** Another thread goes on from the last checkpoint. */
@@ -152,8 +152,8 @@ class Keeper implements KeptScreen {
     this.#dueCost = 0;
     this.#order({ kind: 'open', size, at, picture });
     if (!isSameSize(size, this.#size)) this.#order({ kind: 'size', size: this.#size });
-    const since = this.#terminal.fanOut.bytes - at;
-    const recent = this.#terminal.fanOut.recent(since);
+    const since = this.#terminal.broadcast.bytes - at;
+    const recent = this.#terminal.broadcast.recent(since);
     clearTimeout(this.#anew);
     this.#anew = undefined;
     if (recent.length < since) this.#beginAnew();

@@ -180,8 +180,8 @@ export class Session {
   async #shown(terminal: TerminalSession): Promise<Uint8Array> {
     if (terminal.stdoutBytes === 0) return nothing;
     const { bytes, upTo = 0 } = await this.#paint(terminal, nothing, replayBytes);
-    const since = terminal.fanOut.bytes - upTo;
-    const rest = terminal.fanOut.recent(since);
+    const since = terminal.broadcast.bytes - upTo;
+    const rest = terminal.broadcast.recent(since);
     return rest.length === since ? Buffer.concat([bytes, rest]) : tailOf(terminal, replayBytes);
   }
 
@@ -202,7 +202,7 @@ export class Session {
     if (picture !== undefined) return { bytes: Buffer.concat([before, picture.bytes]), upTo: picture.at };
     const notice = this.#screenFailure === undefined ? nothing : screenLostNotice(this.#screenFailure);
     this.#askForRedraw();
-    return { bytes: Buffer.concat([before, notice, tailOf(terminal, tailBytes)]), upTo: terminal.fanOut.bytes };
+    return { bytes: Buffer.concat([before, notice, tailOf(terminal, tailBytes)]), upTo: terminal.broadcast.bytes };
   }
 
   /** Where a screen is kept there is no need, and before anything was drawn there is nothing to draw anew. */

@@ -67,7 +67,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
 
   file.append(formatHeader({ size, startedAt: new Date(), ...facts }));
   file.append(cast.output(present));
-  const observing = [terminal.fanOut.observe(output)];
+  const observing = [terminal.broadcast.observe(output)];
   if (withInput) observing.push(terminal.observeInput(input));
   return {
     resized: follow,

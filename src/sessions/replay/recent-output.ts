@@ -6,7 +6,7 @@ import { safeTail } from './replay.js';
 const contextBytes = 4096;
 
 /** At most `maxBytes`, up to the last byte that was written. */
-export function tailOf({ fanOut, stdoutBytes }: TerminalSession, maxBytes: number): Uint8Array {
-  const recent = fanOut.recent(maxBytes + contextBytes);
+export function tailOf({ broadcast, stdoutBytes }: TerminalSession, maxBytes: number): Uint8Array {
+  const recent = broadcast.recent(maxBytes + contextBytes);
   return safeTail(recent, { maxBytes, isWhole: recent.length === stdoutBytes });
 }

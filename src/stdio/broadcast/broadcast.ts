@@ -1,24 +1,24 @@
 /**
  * What flows through a console, its output above all, for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
  */
-import { type DrivenFollower, type FollowOptions, type Follower, createFollower } from './subscriber.js';
+import { type SubscriberControl, type FollowOptions, type Subscriber, createSubscriber } from './subscriber.js';
 import { type Ring, type RingReader, createRing } from './ring.js';
 
-export interface FanOut {
-  readonly followerCount: number;
+export interface Broadcast {
+  readonly subscriberCount: number;
   /** Bytes that were appended to the ring so far. */
   readonly bytes: number;
   /** The last output, oldest byte first. */
   recent(maxBytes: number): Uint8Array;
   /** Takes the sink over. Undefined, with the sink closed, if the output has ended. */
-  follow(options: FollowOptions): Follower | undefined;
+  follow(options: FollowOptions): Subscriber | undefined;
   /** Calls `onOutput` with all that is written from now on, in order. The bytes are only lent. */
   observe(onOutput: (bytes: Uint8Array) => void): { close(): void };
   /** For who reads when it suits them, from the end on. `onMoved` is told whenever there is more. To be closed. */
   read(onMoved: () => void): RingReader;
 }
 
-export interface FanOutSource {
+export interface BroadcastSource {
   /** Begins to append to the ring. */
   tap: (ring: number) => void;
   /** Whether somebody must be told of each move. */
@@ -27,7 +27,7 @@ export interface FanOutSource {
   onHeld: (isHeld: boolean) => void;
 }
 
-export interface DrivenFanOut extends FanOut {
+export interface BroadcastControl extends Broadcast {
   /** Something was appended to the ring. */
   moved(): void;
   /** Nothing will be appended any more. Those that read get the rest. */
@@ -45,57 +45,57 @@ const ringBytes = 256 * 1024;
 const holdBytes = ringBytes / 2;
 const releaseBytes = ringBytes / 4;
 
-export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenFanOut {
+export function createBroadcast({ tap, onFollowed, onHeld }: BroadcastSource): BroadcastControl {
   const ring = createRing(ringBytes);
-  const followers = new Set<DrivenFollower>();
+  const subscribers = new Set<SubscriberControl>();
   const observers = new Set<ReturnType<typeof observerOf>>();
   /** Of those who read by themselves, what tells them. */
   const readers = new Set<() => void>();
   /** Not waited for. */
-  const stalled = new Set<DrivenFollower>();
+  const stalled = new Set<SubscriberControl>();
   /** While the source is held: whom it waits for, and until when. */
-  const awaited = new Map<DrivenFollower, number>();
+  const awaited = new Map<SubscriberControl, number>();
   let nextLook: NodeJS.Timeout | undefined;
   let hasFinished = false;
   tap(ring.id);
 
   const hold = (): void => {
-    const isBehind = (it: DrivenFollower): boolean => !stalled.has(it) && it.behindBytes > holdBytes;
-    if (awaited.size > 0 || hasFinished || ![...followers].some(isBehind)) return;
+    const isBehind = (it: SubscriberControl): boolean => !stalled.has(it) && it.behindBytes > holdBytes;
+    if (awaited.size > 0 || hasFinished || ![...subscribers].some(isBehind)) return;
     onHeld(true);
-    for (const it of followers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.patience.holdMs);
+    for (const it of subscribers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.patience.holdMs);
     look();
   };
   const look = (): void => {
     const now = performance.now();
-    for (const [follower, deadline] of awaited) {
-      const isStalled = follower.behindBytes > releaseBytes;
+    for (const [subscriber, deadline] of awaited) {
+      const isStalled = subscriber.behindBytes > releaseBytes;
       if (isStalled && deadline > now) continue;
-      if (isStalled) stalled.add(follower);
-      awaited.delete(follower);
+      if (isStalled) stalled.add(subscriber);
+      awaited.delete(subscriber);
     }
     clearTimeout(nextLook);
     if (awaited.size === 0) onHeld(false);
     else nextLook = setTimeout(look, Math.min(...awaited.values()) - now);
   };
-  const letGo = (...those: DrivenFollower[]): void => {
-    for (const follower of those) awaited.delete(follower);
+  const letGo = (...those: SubscriberControl[]): void => {
+    for (const subscriber of those) awaited.delete(subscriber);
     look();
   };
   const lookAgain = (): void => {
     if (awaited.size > 0) look();
   };
   const changed = (): void => {
-    if (!hasFinished) onFollowed(followers.size + observers.size + readers.size > 0);
+    if (!hasFinished) onFollowed(subscribers.size + observers.size + readers.size > 0);
     else if (!isNeeded()) ring.close();
   };
-  const isNeeded = (): boolean => !hasFinished || followers.size + readers.size > 0;
+  const isNeeded = (): boolean => !hasFinished || subscribers.size + readers.size > 0;
   return {
     get bytes() {
       return isNeeded() ? ring.bytes : 0;
     },
-    get followerCount() {
-      return followers.size;
+    get subscriberCount() {
+      return subscribers.size;
     },
     recent: (maxBytes) => (isNeeded() ? ring.recent(maxBytes) : new Uint8Array()),
     follow(options) {
@@ -103,23 +103,23 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
         options.sink.close();
         return undefined;
       }
-      const follower = createFollower(ring, options, {
+      const subscriber = createSubscriber(ring, options, {
         onSent() {
-          const { isForProgress, holdMs } = follower.patience;
-          if (isForProgress && awaited.has(follower)) awaited.set(follower, performance.now() + holdMs);
-          if (follower.behindBytes === 0) stalled.delete(follower);
+          const { isForProgress, holdMs } = subscriber.patience;
+          if (isForProgress && awaited.has(subscriber)) awaited.set(subscriber, performance.now() + holdMs);
+          if (subscriber.behindBytes === 0) stalled.delete(subscriber);
           lookAgain();
         },
         onClosed() {
-          followers.delete(follower);
-          stalled.delete(follower);
-          if (awaited.size > 0) letGo(follower);
+          subscribers.delete(subscriber);
+          stalled.delete(subscriber);
+          if (awaited.size > 0) letGo(subscriber);
           changed();
         },
       });
-      followers.add(follower);
+      subscribers.add(subscriber);
       changed();
-      return follower;
+      return subscriber;
     },
     observe(onOutput) {
       if (hasFinished) return { close() {} };
@@ -153,19 +153,19 @@ export function createFanOut({ tap, onFollowed, onHeld }: FanOutSource): DrivenF
     moved() {
       for (const observer of observers) observer.read();
       for (const tell of readers) tell();
-      for (const follower of followers) follower.send();
+      for (const subscriber of subscribers) subscriber.send();
       hold();
     },
     finish() {
       if (hasFinished) return;
       hasFinished = true;
-      if (awaited.size > 0) letGo(...followers);
+      if (awaited.size > 0) letGo(...subscribers);
       for (const observer of observers) {
         observer.read();
         observer.close();
       }
       observers.clear();
-      for (const follower of followers) follower.finish();
+      for (const subscriber of subscribers) subscriber.finish();
       changed();
     },
   };

@@ -1,25 +1,25 @@
 /**
  * What is typed into a console, by whomever, for those who record it. Before the first of them comes there is nothing of it.
  */
-import { type DrivenFanOut, createFanOut } from './broadcast.js';
+import { type BroadcastControl, createBroadcast } from './broadcast.js';
 import type { Flow } from '../copy/flow.js';
 
 export class InputTap {
   readonly #flows = new Set<Flow>();
   readonly #observers = new Set<(bytes: Uint8Array) => void>();
-  #fanOut: DrivenFanOut | undefined;
+  #broadcast: BroadcastControl | undefined;
   #ring: number | undefined;
   #isFollowed = false;
 
   /** Calls `onInput` with all that the console takes from now on, in order. The bytes are only lent. */
   observe(onInput: (bytes: Uint8Array) => void): { close(): void } {
-    this.#fanOut ??= createFanOut({
+    this.#broadcast ??= createBroadcast({
       tap: (ring) => this.#setRing(ring),
       onFollowed: (isFollowed) => this.#setFollowed(isFollowed),
-      // Only a follower keeps a source waiting.
+      // Only a subscriber keeps a source waiting.
       onHeld() {},
     });
-    const observing = this.#fanOut.observe(onInput);
+    const observing = this.#broadcast.observe(onInput);
     this.#observers.add(onInput);
     return {
       close: () => {
@@ -48,7 +48,7 @@ export class InputTap {
   /** To be called when all flows are closed. Idempotent. */
   close(): void {
     this.#observers.clear();
-    this.#fanOut?.finish();
+    this.#broadcast?.finish();
   }
 
   #setRing(ring: number): void {
@@ -57,7 +57,7 @@ export class InputTap {
   }
 
   #connect(flow: Flow, ring: number): void {
-    flow.tap(ring, () => this.#fanOut?.moved());
+    flow.tap(ring, () => this.#broadcast?.moved());
     flow.setFollowed(this.#isFollowed);
   }
 

@@ -28,7 +28,7 @@ export interface FollowOptions {
 /** What is sent before the output goes on. */
 export interface Head {
   bytes: Uint8Array;
-  /** It stands for all output up to here (see `bytes` of the fan-out), which is not sent; undefined for none of it. */
+  /** It stands for all output up to here (see `bytes` of the broadcast), which is not sent; undefined for none of it. */
   upTo?: number | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface Patience {
 /** A client sees what is there when it comes back. One that reads slowly must not be felt by the others. */
 const forClient: Patience = { holdMs: 100, isForProgress: false, graceMs: 2000 };
 
-export interface Follower {
+export interface Subscriber {
   /** Bytes that its descriptor took. */
   readonly bytes: number;
   /** Bytes that it has not yet. */
@@ -54,7 +54,7 @@ export interface Follower {
   close(): void;
 }
 
-export interface DrivenFollower extends Follower {
+export interface SubscriberControl extends Subscriber {
   readonly patience: Patience;
   /** Something was appended to the ring. */
   send(): void;
@@ -62,13 +62,13 @@ export interface DrivenFollower extends Follower {
   finish(): void;
 }
 
-export interface FollowerListener {
+export interface SubscriberListener {
   /** It has taken what it could. */
   onSent: () => void;
   onClosed: () => void;
 }
 
-export function createFollower(ring: Ring, options: FollowOptions, listener: FollowerListener): DrivenFollower {
+export function createSubscriber(ring: Ring, options: FollowOptions, listener: SubscriberListener): SubscriberControl {
   const { sink, patience = forClient } = options;
   let reader = ring.reader(options.back);
   let head: Uint8Array = nothing;

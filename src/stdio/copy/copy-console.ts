@@ -9,7 +9,7 @@ import type { ClientInputOptions } from './client-input.js';
 import type { StdinEnd } from './console-input.js';
 import { ConsoleInputs } from './console-inputs.js';
 import { discardRest } from './discard-rest.js';
-import type { FanOut } from '../broadcast/broadcast.js';
+import type { Broadcast } from '../broadcast/broadcast.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
@@ -59,7 +59,7 @@ export interface ConsoleCopy {
   /** Since when (as of `performance.now()`) the console waits for that reader; undefined while it does not. */
   readonly waitingSince: number | undefined;
   /** For those who follow the output beside stdout. */
-  readonly fanOut: FanOut;
+  readonly broadcast: Broadcast;
   /** One more that types. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
   /** Calls `onInput` with all that is typed from now on, in order. The bytes are only lent. */
@@ -166,8 +166,8 @@ class Copier implements ConsoleCopy {
     return this.#output.waitingSince;
   }
 
-  get fanOut(): FanOut {
-    return this.#output.fanOut;
+  get broadcast(): Broadcast {
+    return this.#output.broadcast;
   }
 
   addInput(options: ClientInputOptions): { close(): void } {

@@ -5,7 +5,7 @@
  */
 import type { FifoReader } from '../../os/fifo.js';
 import type { PipeOwner } from '../../os/pipe.js';
-import type { FanOut } from '../broadcast/broadcast.js';
+import type { Broadcast } from '../broadcast/broadcast.js';
 import type { OutputStream } from '../log-target/log-target.js';
 import { type PipeInput, copyPipeInput } from './pipe-input.js';
 import { PipeOutput } from './pipe-output.js';
@@ -52,7 +52,7 @@ export interface PipeCopy {
   /** Whether somebody is there to take what is left in the pipes. */
   readonly hasReader: boolean;
   /** For those who follow the output beside its sink. Undefined where there is none. */
-  fanOut(stream: OutputStream): FanOut | undefined;
+  broadcast(stream: OutputStream): Broadcast | undefined;
   /** The process is there: our ends of what it inherited are closed, and its output is copied from now on. Idempotent. */
   started(): void;
   /** The process has been reaped: all it wrote is in the pipes. The copy ends when all others have closed them. */
@@ -130,9 +130,9 @@ class Copier implements PipeCopy {
     return this.#outputs.some((stream) => stream.hasReader);
   }
 
-  fanOut(stream: OutputStream): FanOut | undefined {
+  broadcast(stream: OutputStream): Broadcast | undefined {
     const [, output, errors] = this.#streams;
-    return (stream === 'stdout' ? output : errors)?.fanOut;
+    return (stream === 'stdout' ? output : errors)?.broadcast;
   }
 
   started(): void {

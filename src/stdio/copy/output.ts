@@ -3,7 +3,7 @@
  * nothing more is for its owner to say.
  */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
-import { type DrivenFanOut, type FanOut, createFanOut } from '../broadcast/broadcast.js';
+import { type BroadcastControl, type Broadcast, createBroadcast } from '../broadcast/broadcast.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { Sink } from './sink.js';
 
@@ -20,7 +20,7 @@ export class Output {
   readonly #options: OutputOptions;
   readonly #flow: Flow;
   #sinkWatch: Watch | undefined;
-  #fanOut: DrivenFanOut | undefined;
+  #broadcast: BroadcastControl | undefined;
   #fullSince: number | undefined;
   /** Since when the sink has taken no byte more than these. */
   #stuck = { bytes: -1, since: 0 };
@@ -44,16 +44,16 @@ export class Output {
   }
 
   /** For those who follow beside the sink. It costs nothing before it is asked for. */
-  get fanOut(): FanOut {
-    if (this.#fanOut !== undefined) return this.#fanOut;
-    const fanOut = createFanOut({
-      tap: (ring) => this.#flow.tap(ring, () => fanOut.moved()),
+  get broadcast(): Broadcast {
+    if (this.#broadcast !== undefined) return this.#broadcast;
+    const broadcast = createBroadcast({
+      tap: (ring) => this.#flow.tap(ring, () => broadcast.moved()),
       onFollowed: (isFollowed) => this.#flow.setFollowed(isFollowed),
       onHeld: (isHeld) => this.#flow.setHeld(isHeld),
     });
-    this.#fanOut = fanOut;
-    if (this.#isClosed) fanOut.finish();
-    return fanOut;
+    this.#broadcast = broadcast;
+    if (this.#isClosed) broadcast.finish();
+    return broadcast;
   }
 
   /** Since when (as of `performance.now()`) the sink takes nothing, and the source waits; undefined while it takes. */
@@ -91,7 +91,7 @@ export class Output {
     clearTimeout(this.#askAgain);
     this.#sinkWatch?.close();
     this.#flow.close();
-    this.#fanOut?.finish();
+    this.#broadcast?.finish();
   }
 
   #sinkReady(events: number): void {

@@ -7,7 +7,7 @@ import { EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { type PipeOwner, createPipe } from '../../os/pipe.js';
 import { discardRest } from './discard-rest.js';
-import type { FanOut } from '../broadcast/broadcast.js';
+import type { Broadcast } from '../broadcast/broadcast.js';
 import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
@@ -81,8 +81,8 @@ export class PipeOutput {
   }
 
   /** For those who follow beside the sink. */
-  get fanOut(): FanOut {
-    return this.#output.fanOut;
+  get broadcast(): Broadcast {
+    return this.#output.broadcast;
   }
 
   get discardedBytes(): number {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { check } from '../../errors/errors.js';
-import type { FanOut } from '../../stdio/broadcast/broadcast.js';
+import type { Broadcast } from '../../stdio/broadcast/broadcast.js';
 import type { Patience } from '../../stdio/broadcast/subscriber.js';
 
 /** A disk may be slow for a moment. A log target that takes nothing must not slow down the readers. */
@@ -12,23 +12,23 @@ const forRecord: Patience = { holdMs: 1000, isForProgress: true, graceMs: undefi
 /** Of what it has missed, the last is there still. */
 const keptBytes = 128 * 1024;
 
-export interface LogFollower {
+export interface LogSubscriber {
   /** Bytes that the end has not yet; none once it was let go of. */
   readonly behindBytes: number;
   close(): void;
 }
 
 /** From now on `end`, which is a log target's and is taken over, gets the output. It must be let go of before the log target is. */
-export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Error) => void): LogFollower {
+export function followOutput(broadcast: Broadcast, end: OwnedFd, onFault: (error: Error) => void): LogSubscriber {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   let hasEnded = false;
-  const follower = fanOut.follow({
+  const subscriber = broadcast.follow({
     sink: end,
     greeting: { bytes: new Uint8Array() },
     back: 0,
     patience: forRecord,
     onSkipped(bytes) {
-      const recent = fanOut.recent(keptBytes);
+      const recent = broadcast.recent(keptBytes);
       const lines = recent.subarray(recent.indexOf(0x0a) + 1);
       const missed = bytes - lines.length;
       const notice = Buffer.from(`\n[termshim: ${missed} bytes of output came too fast for this log]\n`);
@@ -41,18 +41,18 @@ export function followOutput(fanOut: FanOut, end: OwnedFd, onFault: (error: Erro
   });
   return {
     get behindBytes() {
-      return hasEnded ? 0 : (follower?.behindBytes ?? 0);
+      return hasEnded ? 0 : (subscriber?.behindBytes ?? 0);
     },
     close() {
       hasEnded = true;
-      follower?.close();
+      subscriber?.close();
     },
   };
 }
 
 /** Settles when all of them have what was written until now, or a little more. */
-export async function followed(followers: readonly LogFollower[]): Promise<void> {
-  while (followers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
+export async function followed(subscribers: readonly LogSubscriber[]): Promise<void> {
+  while (subscribers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
 }
 
 /** A log target is written as fast as the disk takes it, so it is behind only for moments. */

@@ -4,7 +4,7 @@ import { type OpenLogTarget, type LogTargetOptions } from '../../stdio/log-targe
 import { openLogTarget } from '../../stdio/log-target/open-log-target.js';
 import { type OutputTarget, pathOfLogTarget } from '../../stdio/log-target/output-target.js';
 import { bounded } from '../../async/settle-within.js';
-import { followed, type LogFollower } from './follow-output.js';
+import { followed, type LogSubscriber } from './follow-output.js';
 
 export interface OpenLogTargets {
   /** Undefined for a FIFO, and for no target. */
@@ -18,9 +18,9 @@ export interface OpenLogTargets {
    * what was copied late.
    *
    * @param copied settles when what goes through us has been copied
-   * @param followers bring what goes elsewhere to a log target too
+   * @param subscribers bring what goes elsewhere to a log target too
    */
-  drain(copied: Promise<void>, followers: readonly LogFollower[], timeoutMs: number): Promise<void>;
+  drain(copied: Promise<void>, subscribers: readonly LogSubscriber[], timeoutMs: number): Promise<void>;
   /** Settles when nobody writes to any of them any more, and all was passed on. */
   readonly done: Promise<unknown>;
   /** As `OpenLogTarget.close`. */
@@ -74,12 +74,12 @@ export async function openLogTargets(
       for (const end of logTargets.flatMap(({ stdout, stderr }) => [stdout, stderr]))
         if (!ours.includes(end)) end.close();
     },
-    async drain(copied, followers, timeoutMs) {
+    async drain(copied, subscribers, timeoutMs) {
       const begunAt = performance.now();
       await copied;
       const leftMs = timeoutMs - (performance.now() - begunAt);
       const end = async (): Promise<void> => {
-        await followed(followers);
+        await followed(subscribers);
         await Promise.all(logTargets.map((logTarget) => logTarget.end()));
       };
       await bounded(end(), Math.max(leftMs, leastMs));

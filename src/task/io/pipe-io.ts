@@ -39,9 +39,9 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const copy = keep(copyPipes({ stdin, ...sinks, owner, drainTimeoutMs: 0 }));
     copy.done.catch(() => {});
     const logBeside = copied.length > 0 ? logTargets.find(log) : undefined;
-    const followers = copied.flatMap((stream) => {
-      const fanOut = copy.fanOut(stream);
-      return !logBeside || !fanOut ? [] : [keep(followOutput(fanOut, logBeside[stream], onFault))];
+    const subscribers = copied.flatMap((stream) => {
+      const broadcast = copy.broadcast(stream);
+      return !logBeside || !broadcast ? [] : [keep(followOutput(broadcast, logBeside[stream], onFault))];
     });
     const [theirIn, theirOut, theirErr] = copy.childEnds;
     const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
@@ -65,12 +65,12 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
         const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
         const isForReaders = copied.every((stream) => stdio[stream]?.kind === 'fifo');
         const passedOn = drain(copy, isForReaders ? drainTimeoutMs : timeoutMs);
-        await logTargets.drain(passedOn, followers, timeoutMs);
+        await logTargets.drain(passedOn, subscribers, timeoutMs);
       },
       ended: (timeoutMs) => ended(copy, logTargets, timeoutMs),
       close() {
         copy.abandon();
-        for (const follower of followers) follower.close();
+        for (const subscriber of subscribers) subscriber.close();
         logTargets.close();
       },
     };

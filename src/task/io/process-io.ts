@@ -5,7 +5,7 @@ import type { Size } from '../../os/console.js';
 import type { RuntimeStdio } from '../../runtime/runtime-call.js';
 import type { ClientInputOptions } from '../../stdio/copy/client-input.js';
 import type { StdinEnd } from '../../stdio/copy/console-input.js';
-import type { FanOut } from '../../stdio/broadcast/broadcast.js';
+import type { Broadcast } from '../../stdio/broadcast/broadcast.js';
 import type { OutputTarget, LogTarget } from '../../stdio/log-target/output-target.js';
 import type { FifoPolicy } from '../../stdio/copy/sink.js';
 
@@ -82,7 +82,7 @@ export interface TerminalSession {
   /** For how long the console has waited for a reader of its stdout FIFO, in milliseconds; undefined if it does not. */
   readonly waitingMs: number | undefined;
   /** For those who follow the output beside the stdout FIFO. */
-  readonly fanOut: FanOut;
+  readonly broadcast: Broadcast;
   /** One more that types. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
   /** For those who record what is typed. The bytes are only lent. */

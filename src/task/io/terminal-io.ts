@@ -9,7 +9,7 @@ import { type ConsoleCopy, copyConsole } from '../../stdio/copy/copy-console.js'
 import type { OpenLogTarget } from '../../stdio/log-target/log-target.js';
 import { logTargetSink, type Sink } from '../../stdio/copy/sink.js';
 import { drain, ended } from './drain.js';
-import { followOutput, type LogFollower } from './follow-output.js';
+import { followOutput, type LogSubscriber } from './follow-output.js';
 import { openSink } from './open-sink.js';
 import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
 import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
@@ -31,7 +31,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   let { size } = stdio;
   let console: Console | undefined;
   let copy: ConsoleCopy | undefined;
-  let follower: LogFollower | undefined;
+  let subscriber: LogSubscriber | undefined;
   let terminal: TerminalSession | undefined;
   // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
   const closing = new AbortController();
@@ -54,10 +54,10 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
-      if (logBeside !== undefined) follower = followOutput(copy.fanOut, logBeside.stdout, onFault);
+      if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onFault);
       terminal = sessionOf(console, copy);
       // Whoever comes is shown what has been, since there was nobody else to see it.
-      if (stdio.stdout?.kind !== 'fifo') void copy.fanOut;
+      if (stdio.stdout?.kind !== 'fifo') void copy.broadcast;
     },
     resize(wanted) {
       size = wanted;
@@ -70,7 +70,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       copy.processEnded();
       const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
       const passedOn = drain(copy, logTarget === undefined ? drainTimeoutMs : timeoutMs);
-      await logTargets.drain(passedOn, follower === undefined ? [] : [follower], timeoutMs);
+      await logTargets.drain(passedOn, subscriber === undefined ? [] : [subscriber], timeoutMs);
     },
     async ended(timeoutMs) {
       if (copy !== undefined) await ended(copy, logTargets, timeoutMs);
@@ -80,7 +80,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       if (copy === undefined) void closeWhenOpen(opening);
       if (copy === undefined) console?.close();
       copy?.abandon();
-      follower?.close();
+      subscriber?.close();
       stdin?.close();
       logTargets.close();
     },
@@ -109,8 +109,8 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
     get waitingMs() {
       return copy.waitingSince === undefined ? undefined : performance.now() - copy.waitingSince;
     },
-    get fanOut() {
-      return copy.fanOut;
+    get broadcast() {
+      return copy.broadcast;
     },
     addInput: (options) => copy.addInput(options),
     observeInput: (onInput) => copy.observeInput(onInput),

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecordingFile } from '../../../src/sessions/recording/file.js';
 import { startRecorder } from '../../../src/sessions/recording/recorder.js';
-import type { FanOut } from '../../../src/stdio/broadcast/broadcast.js';
+import type { Broadcast } from '../../../src/stdio/broadcast/broadcast.js';
 import type { TerminalSession } from '../../../src/task/io/process-io.js';
 import { parseCast } from '../../helpers/sessions/cast.js';
 
@@ -30,12 +30,12 @@ function startRecording(withInput = false) {
   const file = slowFile();
   let show: (bytes: Uint8Array) => void = () => {};
   let type: (bytes: Uint8Array) => void = () => {};
-  const observe: FanOut['observe'] = (onOutput) => {
+  const observe: Broadcast['observe'] = (onOutput) => {
     show = onOutput;
     return { close() {} };
   };
   const terminal = {
-    fanOut: { observe },
+    broadcast: { observe },
     observeInput(onInput: typeof type) {
       type = onInput;
       return { close() {} };

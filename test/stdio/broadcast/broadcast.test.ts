@@ -1,14 +1,14 @@
 /*
  * Several who follow one console, each at its own pace: the console must never wait for one of them, nobody may miss a
  * byte who reads, and one that stalls must come back to the present and be told what it missed. What can break: a
- * follower that is told of nothing because the addon moved the bytes alone, one that leaves in the middle, the last
+ * subscriber that is told of nothing because the addon moved the bytes alone, one that leaves in the middle, the last
  * output when the process ends, and descriptors of those that left.
  */
 import assert from 'node:assert/strict';
 import { FifoReader, FifoWriter } from '../../../src/os/fifo.js';
 import { Console } from '../../../src/os/console.js';
 import { type ConsoleCopy, copyConsole } from '../../../src/stdio/copy/copy-console.js';
-import type { Follower, FollowOptions } from '../../../src/stdio/broadcast/subscriber.js';
+import type { Subscriber, FollowOptions } from '../../../src/stdio/broadcast/subscriber.js';
 import { plainSink } from '../../../src/stdio/copy/sink.js';
 import { OwnedFd } from '../../../src/os/owned-fd.js';
 import { newFifo } from '../../helpers/copy/fifo-ends.js';
@@ -40,7 +40,7 @@ function startSession(scope: Scope): Session {
 }
 
 interface Client {
-  follower: Follower;
+  subscriber: Subscriber;
   output: Reader;
   ended: Promise<string>;
   leave(): void;
@@ -58,7 +58,7 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
   const sink = await FifoWriter.open(path, { timeoutMs: 1000 });
   let tell: (reason: string) => void = () => {};
   const ended = new Promise<string>((resolve) => (tell = resolve));
-  const follower = copy.fanOut.follow({
+  const subscriber = copy.broadcast.follow({
     sink,
     greeting: { bytes: new Uint8Array() },
     back: 0,
@@ -66,13 +66,13 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
     onEnd: (reason) => tell(String(reason)),
     ...more,
   });
-  assert.ok(follower !== undefined);
-  return { follower, output, ended, leave };
+  assert.ok(subscriber !== undefined);
+  return { subscriber, output, ended, leave };
 }
 
-leakTest('all followers get all, each with what it was to have first', async (scope) => {
+leakTest('all subscribers get all, each with what it was to have first', async (scope) => {
   const session = startSession(scope);
-  void session.copy.fanOut;
+  void session.copy.broadcast;
   await writeAll(session.tty.fd, 'before ');
   await waitFor(() => session.copy.stdoutBytes === 7, 'the first output');
   const one = await follow(scope, session, { greeting: { bytes: Buffer.from('welcome: ') } });
@@ -80,18 +80,18 @@ leakTest('all followers get all, each with what it was to have first', async (sc
   await writeAll(session.tty.fd, 'after');
   assert.equal(await one.output.sees('after'), 'welcome: after');
   assert.equal(await two.output.sees('after'), 'ore after');
-  assert.deepEqual([one.follower.bytes, one.follower.behindBytes, one.follower.skippedBytes], [14, 0, 0]);
-  assert.equal(Buffer.from(session.copy.fanOut.recent(9)).toString(), 'ore after');
+  assert.deepEqual([one.subscriber.bytes, one.subscriber.behindBytes, one.subscriber.skippedBytes], [14, 0, 0]);
+  assert.equal(Buffer.from(session.copy.broadcast.recent(9)).toString(), 'ore after');
 });
 
-leakTest('a follower that stalls is skipped, told so, and never keeps the others waiting', async (scope) => {
+leakTest('a subscriber that stalls is skipped, told so, and never keeps the others waiting', async (scope) => {
   const session = startSession(scope);
   const [stalled, other] = [await follow(scope, session), await follow(scope, session)];
   stalled.output.pause();
   const flood = Buffer.alloc(1_000_000, 'flood ');
   await within(writeAll(session.tty.fd, flood), 'the flood to be taken');
   await other.output.hasBytes(flood.length);
-  assert.ok(stalled.follower.behindBytes > 256 * 1024);
+  assert.ok(stalled.subscriber.behindBytes > 256 * 1024);
   stalled.output.resume();
   await stalled.output.sees(']');
   await writeAll(session.tty.fd, 'present');
@@ -99,7 +99,7 @@ leakTest('a follower that stalls is skipped, told so, and never keeps the others
   const skipped = Number(/\[(\d+)\]/.exec(text)?.[1]);
   assert.equal(text.length, flood.length - skipped + `[${skipped}]present`.length);
   assert.match(text, /\[\d+\]present$/);
-  assert.equal(stalled.follower.skippedBytes, skipped);
+  assert.equal(stalled.subscriber.skippedBytes, skipped);
 });
 
 leakTest('one that reads, but not at once, misses nothing', async (scope) => {
@@ -113,10 +113,10 @@ leakTest('one that reads, but not at once, misses nothing', async (scope) => {
   scope.after(() => clearInterval(reading));
   const flood = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => i % 251));
   await within(writeAll(session.tty.fd, flood), 'the flood to be taken');
-  for (const { output, follower } of [slow, fast]) {
+  for (const { output, subscriber } of [slow, fast]) {
     await output.hasBytes(flood.length);
     assert.ok(output.bytes().equals(flood));
-    assert.equal(follower.skippedBytes, 0);
+    assert.equal(subscriber.skippedBytes, 0);
   }
 });
 
@@ -126,16 +126,16 @@ leakTest('one that was waited for in vain is waited for again when it has all', 
   client.output.pause();
   await writeAll(session.tty.fd, Buffer.alloc(1_000_000, 'x'));
   client.output.resume();
-  await waitFor(() => client.follower.behindBytes === 0, 'the present');
-  const { skippedBytes } = client.follower;
+  await waitFor(() => client.subscriber.behindBytes === 0, 'the present');
+  const { skippedBytes } = client.subscriber;
   assert.ok(skippedBytes > 500_000);
   client.output.pause();
   const writing = writeAll(session.tty.fd, Buffer.alloc(1_000_000, 'y'));
-  await waitFor(() => client.follower.behindBytes > 128 * 1024, 'the wait');
+  await waitFor(() => client.subscriber.behindBytes > 128 * 1024, 'the wait');
   client.output.resume();
   await within(writing, 'the flood to be taken');
-  await waitFor(() => client.follower.behindBytes === 0, 'the present');
-  assert.equal(client.follower.skippedBytes, skippedBytes);
+  await waitFor(() => client.subscriber.behindBytes === 0, 'the present');
+  assert.equal(client.subscriber.skippedBytes, skippedBytes);
 });
 
 leakTest('one that is too slow is skipped now and then, not all the time', async (scope) => {
@@ -154,7 +154,7 @@ leakTest('one that is too slow is skipped now and then, not all the time', async
   const mostSkips = Math.ceil((performance.now() - start) / 100) + 1;
   assert.ok(skips >= 2 && skips <= mostSkips, `${skips} skips, at most ${mostSkips}`);
   slow.output.resume();
-  await waitFor(() => slow.follower.behindBytes === 0, 'the present');
+  await waitFor(() => slow.subscriber.behindBytes === 0, 'the present');
   await writeAll(session.tty.fd, 'present');
   assert.ok((await slow.output.sees('present')).endsWith('present'));
 });
@@ -166,10 +166,10 @@ leakTest('one that leaves is told of, and the others stay', async (scope) => {
   await writeAll(session.tty.fd, 'still here');
   assert.equal(await within(one.ended, 'the end of the first'), 'left');
   await two.output.sees('still here');
-  assert.equal(session.copy.fanOut.followerCount, 1);
-  two.follower.close();
-  two.follower.close();
-  assert.equal(session.copy.fanOut.followerCount, 0);
+  assert.equal(session.copy.broadcast.subscriberCount, 1);
+  two.subscriber.close();
+  two.subscriber.close();
+  assert.equal(session.copy.broadcast.subscriberCount, 0);
   await writeAll(session.tty.fd, 'to nobody');
   await waitFor(() => session.copy.stdoutBytes === 19, 'the output that nobody sees');
 });
@@ -195,14 +195,14 @@ leakTest('at the end everybody who reads gets the rest, and one that does not is
     onSkipped: () => ({ bytes: new Uint8Array() }),
     onEnd() {},
   };
-  assert.equal(session.copy.fanOut.follow(options), undefined);
+  assert.equal(session.copy.broadcast.follow(options), undefined);
   reader.close();
 });
 
 leakTest('an observer sees every byte in order, also the last', async (scope) => {
   const session = startSession(scope);
   const seen: Buffer[] = [];
-  const observer = session.copy.fanOut.observe((bytes) => void seen.push(Buffer.from(bytes)));
+  const observer = session.copy.broadcast.observe((bytes) => void seen.push(Buffer.from(bytes)));
   const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
   await writeAll(session.tty.fd, sent);
   session.copy.processEnded();
@@ -219,7 +219,7 @@ leakTest('20 come and go during a flood', async (scope) => {
   for (let round = 0; round < 20; round++) {
     const guest = await follow(scope, session);
     await guest.output.hasBytes(1);
-    if (round % 2 === 0) guest.follower.close();
+    if (round % 2 === 0) guest.subscriber.close();
     guest.leave();
   }
   await within(writing, 'the flood to be taken');
