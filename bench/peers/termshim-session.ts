@@ -23,8 +23,8 @@ serve(async ({ master, stdinPath, stdoutPath }) => {
   const left = new Promise<void>((resolve) => {
     copy.broadcast.follow({
       sink: OwnedFd.open(stdoutPath, O_RDWR | O_NONBLOCK, 'the stdout FIFO of the client'),
-      greeting: { bytes: new Uint8Array() },
-      back: 0,
+      firstBytes: { bytes: new Uint8Array() },
+      replayBytes: 0,
       onSkipped: () => ({ bytes: new Uint8Array() }),
       onEnd: () => resolve(),
     });

@@ -54,7 +54,7 @@ export class Client {
   }
 
   /** From now on it sees and types. False if the output has ended. */
-  connect(terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back' | 'onSkipped'>): boolean {
+  connect(terminal: TerminalSession, first: Pick<FollowOptions, 'firstBytes' | 'replayBytes' | 'onSkipped'>): boolean {
     const { stdin, stdout, onTyped } = this.options;
     this.#subscriber = terminal.broadcast.follow({
       ...first,

@@ -5,7 +5,7 @@
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../errors/errors.js';
 import type { OpenLink } from '../screen/thread/thread.js';
-import type { FollowOptions, Head } from '../stdio/broadcast/subscriber.js';
+import type { FollowOptions, FirstBytes } from '../stdio/broadcast/subscriber.js';
 import type { TerminalSession } from '../task/io/process-io.js';
 import type { Process } from '../task/process.js';
 import { Code, RpcError } from '../ttrpc/status.js';
@@ -37,7 +37,7 @@ export interface Attachment extends ClientEnds {
 }
 
 /** A client's FIFO takes as much at once. */
-const replayBytes = 64 * 1024;
+const maxReplayBytes = 64 * 1024;
 /** For a client that was too slow for more. */
 const skippedReplayBytes = 16 * 1024;
 
@@ -99,7 +99,7 @@ export class Session {
     if (openScreen !== undefined && this.#screenFailure === undefined) {
       this.#screen ??= keepScreen(terminal, openScreen, (reason) => this.#screenLost(reason));
     }
-    const first = { greeting: { bytes: nothing }, back: terminal.stdoutBytes };
+    const first = { firstBytes: { bytes: nothing }, replayBytes: terminal.stdoutBytes };
     for (const client of this.#clients.values()) if (!client.isConnected) this.#connect(client, terminal, first);
   }
 
@@ -118,7 +118,7 @@ export class Session {
     client.typedAt = ++this.#lastTyped;
     const isResized = this.#applySize();
     const first =
-      replay && terminal !== undefined ? this.#present(terminal) : { greeting: { bytes: nothing }, back: 0 };
+      replay && terminal !== undefined ? this.#present(terminal) : { firstBytes: { bytes: nothing }, replayBytes: 0 };
     if (this.#hasEnded || (terminal !== undefined && !this.#connect(client, terminal, first))) {
       this.#clients.delete(number);
       client.close();
@@ -165,27 +165,32 @@ export class Session {
     throw new RpcError(Code.NotFound, `${this.#options.process.options.name} has no client ${number}`);
   }
 
-  #connect(client: Client, terminal: TerminalSession, first: Pick<FollowOptions, 'greeting' | 'back'>): boolean {
+  #connect(
+    client: Client,
+    terminal: TerminalSession,
+    first: Pick<FollowOptions, 'firstBytes' | 'replayBytes'>,
+  ): boolean {
     return client.connect(terminal, { ...first, onSkipped: (bytes) => this.#skipped(bytes, client, terminal) });
   }
 
   /** What to show of what has been. */
-  #present(terminal: TerminalSession): Pick<FollowOptions, 'greeting' | 'back'> {
-    if (this.#screen !== undefined) return { greeting: this.#paint(terminal, nothing, replayBytes), back: 0 };
+  #present(terminal: TerminalSession): Pick<FollowOptions, 'firstBytes' | 'replayBytes'> {
+    if (this.#screen !== undefined)
+      return { firstBytes: this.#paint(terminal, nothing, maxReplayBytes), replayBytes: 0 };
     const notice = this.#screenFailure === undefined ? nothing : screenLostNotice(this.#screenFailure);
-    return { greeting: { bytes: notice }, back: tailOf(terminal, replayBytes).length };
+    return { firstBytes: { bytes: notice }, replayBytes: tailOf(terminal, maxReplayBytes).length };
   }
 
   /** The same for a recording. From the first byte on there is nothing to show before it. */
   async #shown(terminal: TerminalSession): Promise<Uint8Array> {
     if (terminal.stdoutBytes === 0) return nothing;
-    const { bytes, upTo = 0 } = await this.#paint(terminal, nothing, replayBytes);
+    const { bytes, upTo = 0 } = await this.#paint(terminal, nothing, maxReplayBytes);
     const since = terminal.broadcast.bytes - upTo;
     const rest = terminal.broadcast.recent(since);
-    return rest.length === since ? Buffer.concat([bytes, rest]) : tailOf(terminal, replayBytes);
+    return rest.length === since ? Buffer.concat([bytes, rest]) : tailOf(terminal, maxReplayBytes);
   }
 
-  #skipped(bytes: number, { window }: Client, terminal: TerminalSession): Head | Promise<Head> {
+  #skipped(bytes: number, { window }: Client, terminal: TerminalSession): FirstBytes | Promise<FirstBytes> {
     if (this.#screen !== undefined) {
       // The screen is painted over: the notice is pushed to where the client's terminal keeps what has scrolled away.
       const push = Buffer.alloc(Math.max(window.rows, terminal.size.rows), '\n');
@@ -197,7 +202,7 @@ export class Session {
   }
 
   /** The screen behind what is to be said before, or, where it cannot be had, the last output. */
-  async #paint(terminal: TerminalSession, before: Uint8Array, tailBytes: number): Promise<Head> {
+  async #paint(terminal: TerminalSession, before: Uint8Array, tailBytes: number): Promise<FirstBytes> {
     const picture = await this.#screen?.picture();
     if (picture !== undefined) return { bytes: Buffer.concat([before, picture.bytes]), upTo: picture.at };
     const notice = this.#screenFailure === undefined ? nothing : screenLostNotice(this.#screenFailure);

@@ -24,7 +24,7 @@ export interface BroadcastSource {
   /** Whether somebody must be told of each move. */
   onFollowed: (isFollowed: boolean) => void;
   /** Whether the source is to wait, for a moment. */
-  onHeld: (isHeld: boolean) => void;
+  onPaused: (isPaused: boolean) => void;
 }
 
 export interface BroadcastControl extends Broadcast {
@@ -45,7 +45,7 @@ const ringBytes = 256 * 1024;
 const holdBytes = ringBytes / 2;
 const releaseBytes = ringBytes / 4;
 
-export function createBroadcast({ tap, onFollowed, onHeld }: BroadcastSource): BroadcastControl {
+export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource): BroadcastControl {
   const ring = createRing(ringBytes);
   const subscribers = new Set<SubscriberControl>();
   const observers = new Set<ReturnType<typeof observerOf>>();
@@ -62,8 +62,8 @@ export function createBroadcast({ tap, onFollowed, onHeld }: BroadcastSource): B
   const hold = (): void => {
     const isBehind = (it: SubscriberControl): boolean => !stalled.has(it) && it.behindBytes > holdBytes;
     if (awaited.size > 0 || hasFinished || ![...subscribers].some(isBehind)) return;
-    onHeld(true);
-    for (const it of subscribers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.patience.holdMs);
+    onPaused(true);
+    for (const it of subscribers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.slowReader.holdMs);
     look();
   };
   const look = (): void => {
@@ -75,7 +75,7 @@ export function createBroadcast({ tap, onFollowed, onHeld }: BroadcastSource): B
       awaited.delete(subscriber);
     }
     clearTimeout(nextLook);
-    if (awaited.size === 0) onHeld(false);
+    if (awaited.size === 0) onPaused(false);
     else nextLook = setTimeout(look, Math.min(...awaited.values()) - now);
   };
   const letGo = (...those: SubscriberControl[]): void => {
@@ -105,7 +105,7 @@ export function createBroadcast({ tap, onFollowed, onHeld }: BroadcastSource): B
       }
       const subscriber = createSubscriber(ring, options, {
         onSent() {
-          const { isForProgress, holdMs } = subscriber.patience;
+          const { isForProgress, holdMs } = subscriber.slowReader;
           if (isForProgress && awaited.has(subscriber)) awaited.set(subscriber, performance.now() + holdMs);
           if (subscriber.behindBytes === 0) stalled.delete(subscriber);
           lookAgain();

@@ -17,7 +17,7 @@ export class InputTap {
       tap: (ring) => this.#setRing(ring),
       onFollowed: (isFollowed) => this.#setFollowed(isFollowed),
       // Only a subscriber keeps a source waiting.
-      onHeld() {},
+      onPaused() {},
     });
     const observing = this.#broadcast.observe(onInput);
     this.#observers.add(onInput);

@@ -10,8 +10,8 @@ export interface Ring {
   readonly bytes: number;
   /** The last bytes, as many as there are and were asked for. */
   recent(maxBytes: number): Uint8Array;
-  /** A reader that begins `back` bytes before the end, or with the oldest byte. */
-  reader(back: number): RingReader;
+  /** A reader that begins `replayBytes` bytes before the end, or with the oldest byte. */
+  reader(replayBytes: number): RingReader;
   /** Frees it, once its readers are closed. Idempotent. */
   close(): void;
 }
@@ -42,7 +42,7 @@ export function createRing(capacity: number): Ring {
       const into = new Uint8Array(Math.min(maxBytes, capacity));
       return into.subarray(0, addon.ring_recent(id, into));
     },
-    reader: (back) => createReader(id, back),
+    reader: (replayBytes) => createReader(id, replayBytes),
     close() {
       if (isOpen) addon.ring_destroy(id);
       isOpen = false;
@@ -50,8 +50,8 @@ export function createRing(capacity: number): Ring {
   };
 }
 
-function createReader(ring: number, back: number): RingReader {
-  const id = check(addon.ring_reader_create(ring, back), 'malloc', 'create a reader of a ring');
+function createReader(ring: number, replayBytes: number): RingReader {
+  const id = check(addon.ring_reader_create(ring, replayBytes), 'malloc', 'create a reader of a ring');
   let isOpen = true;
   return {
     get behindBytes() {

@@ -11,28 +11,28 @@ export interface FollowOptions {
   /** Non-blocking, with events of its own (a FIFO, a socket). Taken over. */
   sink: { readonly fd: number; close(): void };
   /** What it gets first. What it is to be may take a moment. */
-  greeting: Head | Promise<Head>;
+  firstBytes: FirstBytes | Promise<FirstBytes>;
   /** With how many of the bytes that have been it goes on then. */
-  back: number;
+  replayBytes: number;
   /**
    * It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. For one that is
    * there, but too slow, this is asked a few times in a second.
    */
-  onSkipped: (bytes: number) => Head | Promise<Head>;
+  onSkipped: (bytes: number) => FirstBytes | Promise<FirstBytes>;
   /** How long it is waited for; as a client, unless it is said. */
-  patience?: Patience;
+  slowReader?: SlowReaderLimits;
   /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
   onEnd: (reason: 'left' | 'ended' | Error) => void;
 }
 
 /** What is sent before the output goes on. */
-export interface Head {
+export interface FirstBytes {
   bytes: Uint8Array;
   /** It stands for all output up to here (see `bytes` of the broadcast), which is not sent; undefined for none of it. */
   upTo?: number | undefined;
 }
 
-export interface Patience {
+export interface SlowReaderLimits {
   /** How long the source waits for one that is behind by half of the ring, in milliseconds. */
   holdMs: number;
   /** Whether that begins anew whenever it has read something. */
@@ -42,7 +42,7 @@ export interface Patience {
 }
 
 /** A client sees what is there when it comes back. One that reads slowly must not be felt by the others. */
-const forClient: Patience = { holdMs: 100, isForProgress: false, graceMs: 2000 };
+const forClient: SlowReaderLimits = { holdMs: 100, isForProgress: false, graceMs: 2000 };
 
 export interface Subscriber {
   /** Bytes that its descriptor took. */
@@ -55,7 +55,7 @@ export interface Subscriber {
 }
 
 export interface SubscriberControl extends Subscriber {
-  readonly patience: Patience;
+  readonly slowReader: SlowReaderLimits;
   /** Something was appended to the ring. */
   send(): void;
   /** Nothing will be appended any more: it ends when it has caught up, or when the time for that is up. */
@@ -69,8 +69,8 @@ export interface SubscriberListener {
 }
 
 export function createSubscriber(ring: Ring, options: FollowOptions, listener: SubscriberListener): SubscriberControl {
-  const { sink, patience = forClient } = options;
-  let reader = ring.reader(options.back);
+  const { sink, slowReader = forClient } = options;
+  let reader = ring.reader(options.replayBytes);
   let head: Uint8Array = nothing;
   let isHeadDue = false;
   let headBytes = 0;
@@ -106,11 +106,11 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
     options.onEnd(reason);
   };
 
-  const take = (given: Head | Promise<Head>): void => {
+  const take = (given: FirstBytes | Promise<FirstBytes>): void => {
     if (!('then' in given)) return takeNow(given);
     void takeLater(given);
   };
-  const takeLater = async (given: Promise<Head>): Promise<void> => {
+  const takeLater = async (given: Promise<FirstBytes>): Promise<void> => {
     isHeadDue = true;
     const it = await given;
     if (!isOpen) return;
@@ -118,14 +118,14 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
     takeNow(it);
     send();
   };
-  const takeNow = ({ bytes, upTo }: Head): void => {
+  const takeNow = ({ bytes, upTo }: FirstBytes): void => {
     head = bytes;
-    const back = ring.bytes - (upTo ?? 0);
+    const replayBytes = ring.bytes - (upTo ?? 0);
     // What the ring has lost is skipped as ever.
-    if (upTo === undefined || back > ring.capacity || back >= reader.behindBytes) return;
-    coveredBytes += reader.behindBytes - back;
+    if (upTo === undefined || replayBytes > ring.capacity || replayBytes >= reader.behindBytes) return;
+    coveredBytes += reader.behindBytes - replayBytes;
     reader.close();
-    reader = ring.reader(back);
+    reader = ring.reader(replayBytes);
   };
 
   /** Whether the head has gone. */
@@ -176,7 +176,7 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
     if (events & EPOLLERR) end('left');
     else send();
   });
-  take(options.greeting);
+  take(options.firstBytes);
   return {
     get bytes() {
       return isOpen ? bytesSent() : finalBytes;
@@ -187,14 +187,14 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
     get skippedBytes() {
       return skippedBytes;
     },
-    patience,
+    slowReader,
     close,
     send() {
       if (!isFull) send();
     },
     finish() {
       isLast = true;
-      if (patience.graceMs !== undefined) timer = setTimeout(() => end('ended'), patience.graceMs);
+      if (slowReader.graceMs !== undefined) timer = setTimeout(() => end('ended'), slowReader.graceMs);
       send();
     },
   };

@@ -40,7 +40,7 @@ export class Flow {
   #served: Watch | undefined;
   #onMoved: (() => void) | undefined;
   #isFollowed = false;
-  #isHeld = false;
+  #isPaused = false;
   #isRunOwed = false;
   #isToTheEnd = false;
   #isClosed = false;
@@ -108,9 +108,9 @@ export class Flow {
   }
 
   /** While it is held nothing is moved; what was to be done meanwhile is done afterwards. Only while it is followed. */
-  setHeld(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    if (isHeld || !this.#isRunOwed) return;
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused || !this.#isRunOwed) return;
     this.#isRunOwed = false;
     this.#runInTurn();
   }
@@ -127,7 +127,7 @@ export class Flow {
 
   /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
   run(): void {
-    if (this.#isHeld) this.#isRunOwed = true;
+    if (this.#isPaused) this.#isRunOwed = true;
     else if (!this.#isClosed) this.#stopped(addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd));
   }
 

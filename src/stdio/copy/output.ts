@@ -49,7 +49,7 @@ export class Output {
     const broadcast = createBroadcast({
       tap: (ring) => this.#flow.tap(ring, () => broadcast.moved()),
       onFollowed: (isFollowed) => this.#flow.setFollowed(isFollowed),
-      onHeld: (isHeld) => this.#flow.setHeld(isHeld),
+      onPaused: (isPaused) => this.#flow.setPaused(isPaused),
     });
     this.#broadcast = broadcast;
     if (this.#isClosed) broadcast.finish();

@@ -4,10 +4,10 @@ import { addon } from '../../native/addon.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { check } from '../../errors/errors.js';
 import type { Broadcast } from '../../stdio/broadcast/broadcast.js';
-import type { Patience } from '../../stdio/broadcast/subscriber.js';
+import type { SlowReaderLimits } from '../../stdio/broadcast/subscriber.js';
 
 /** A disk may be slow for a moment. A log target that takes nothing must not slow down the readers. */
-const forRecord: Patience = { holdMs: 1000, isForProgress: true, graceMs: undefined };
+const forLogTarget: SlowReaderLimits = { holdMs: 1000, isForProgress: true, graceMs: undefined };
 
 /** Of what it has missed, the last is there still. */
 const keptBytes = 128 * 1024;
@@ -24,9 +24,9 @@ export function followOutput(broadcast: Broadcast, end: OwnedFd, onFault: (error
   let hasEnded = false;
   const subscriber = broadcast.follow({
     sink: end,
-    greeting: { bytes: new Uint8Array() },
-    back: 0,
-    patience: forRecord,
+    firstBytes: { bytes: new Uint8Array() },
+    replayBytes: 0,
+    slowReader: forLogTarget,
     onSkipped(bytes) {
       const recent = broadcast.recent(keptBytes);
       const lines = recent.subarray(recent.indexOf(0x0a) + 1);

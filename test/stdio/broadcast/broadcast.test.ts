@@ -60,8 +60,8 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
   const ended = new Promise<string>((resolve) => (tell = resolve));
   const subscriber = copy.broadcast.follow({
     sink,
-    greeting: { bytes: new Uint8Array() },
-    back: 0,
+    firstBytes: { bytes: new Uint8Array() },
+    replayBytes: 0,
     onSkipped: (bytes) => ({ bytes: Buffer.from(`[${bytes}]`) }),
     onEnd: (reason) => tell(String(reason)),
     ...more,
@@ -75,8 +75,8 @@ leakTest('all subscribers get all, each with what it was to have first', async (
   void session.copy.broadcast;
   await writeAll(session.tty.fd, 'before ');
   await waitFor(() => session.copy.stdoutBytes === 7, 'the first output');
-  const one = await follow(scope, session, { greeting: { bytes: Buffer.from('welcome: ') } });
-  const two = await follow(scope, session, { back: 4 });
+  const one = await follow(scope, session, { firstBytes: { bytes: Buffer.from('welcome: ') } });
+  const two = await follow(scope, session, { replayBytes: 4 });
   await writeAll(session.tty.fd, 'after');
   assert.equal(await one.output.sees('after'), 'welcome: after');
   assert.equal(await two.output.sees('after'), 'ore after');
@@ -190,8 +190,8 @@ leakTest('at the end everybody who reads gets the rest, and one that does not is
   const sink = await FifoWriter.open(late, { timeoutMs: 1000 });
   const options = {
     sink,
-    greeting: { bytes: new Uint8Array() },
-    back: 0,
+    firstBytes: { bytes: new Uint8Array() },
+    replayBytes: 0,
     onSkipped: () => ({ bytes: new Uint8Array() }),
     onEnd() {},
   };
