@@ -56,11 +56,11 @@ export async function connectDaemon(options: ConnectOptions): Promise<DaemonConn
 }
 
 /** Node takes 50 ms to start, on a machine that has nothing else to do. */
-const patienceMs = 10_000;
+const timeoutMs = 10_000;
 
 /** A daemon that is about to end says no, or hangs up, and is asked again until it is gone. */
 async function reachDaemon(id: string): Promise<DaemonConnection> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const living = await dialDaemon();
     const { connection, lastWords } = living === undefined ? await startDaemon() : { connection: living };

@@ -56,7 +56,7 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
   const { daemon, signals, id, execId, terminal } = options;
   const { task } = daemon;
   const ids = { id, execId };
-  const attached = fifos === undefined ? await join(options) : fifos.connect(tellings(options));
+  const attached = fifos === undefined ? await join(options) : fifos.connect(fifoEvents(options));
   const stopResizing =
     fifos && terminal ? watchHostSize((it) => void resizeProcess(options, it).catch(ignore)) : ignore;
   try {
@@ -102,7 +102,7 @@ async function beforeItEnds(preparing: Promise<void>, ...ends: Promise<unknown>[
 }
 
 /** Some shims do not see it at the FIFOs. */
-function tellings({ daemon, id, execId }: ForegroundOptions): FifoEvents {
+function fifoEvents({ daemon, id, execId }: ForegroundOptions): FifoEvents {
   const ids = { id, execId };
   return {
     onInputEnded: () => void daemon.inputEnded(ids).catch(ignore),

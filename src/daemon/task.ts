@@ -50,7 +50,7 @@ export interface TaskContext {
  * How long a runtime may take for one command. Long, since a machine that starts many containers is slow; a runtime that
  * fails is told at once.
  */
-const patienceMs = 60_000;
+const timeoutMs = 60_000;
 
 /** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
@@ -129,7 +129,7 @@ async function createTaskIn(
       runtime: ociRuntime({
         ...settings,
         directory: { path: bundle, mayHang: bundle !== directory },
-        timeoutMs: patienceMs,
+        timeoutMs,
       }),
       bundle,
       stdio,

@@ -20,7 +20,7 @@ export function sessionMessage(
   const process = container.process(execId);
   const { terminal, exit, options, createdAt } = process;
   const { columns, rows } = session?.size ?? terminal?.size ?? process.size ?? { columns: 0, rows: 0 };
-  const waitingMs = terminal?.waitingMs;
+  const readerAwayMs = terminal?.readerAwayMs;
   const { args } = processOf({ container, spec }, execId);
   const recording = session?.recordings.last;
   return {
@@ -36,7 +36,7 @@ export function sessionMessage(
     clients: session?.clients.size ?? 0,
     stdinBytes: BigInt(terminal?.stdinBytes ?? 0),
     stdoutBytes: BigInt(terminal?.stdoutBytes ?? 0),
-    waitingSince: waitingMs === undefined ? undefined : timestampOf(Date.now() - waitingMs),
+    waitingSince: readerAwayMs === undefined ? undefined : timestampOf(Date.now() - readerAwayMs),
     createdAt: timestampOf(createdAt.getTime()),
     exitStatus: exit?.status ?? 0,
     exitedAt: exit === undefined ? undefined : timestampOf(exit.at.getTime()),

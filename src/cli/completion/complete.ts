@@ -143,12 +143,12 @@ function describe({ state, command }: Session): string {
 }
 
 /** Longer than that, and whoever pressed the key has gone on. */
-const patienceMs = 500;
+const timeoutMs = 500;
 
 async function sessionsSoon(): Promise<Session[]> {
   const asking = (async () => {
     using daemon = await connect({ shim: process.env['TERMSHIM_SHIM'] });
-    return (await daemon.sessions.list({}, { timeoutMs: patienceMs })).sessions;
+    return (await daemon.sessions.list({}, { timeoutMs })).sessions;
   })();
-  return Promise.race([asking, delay(patienceMs, [])]);
+  return Promise.race([asking, delay(timeoutMs, [])]);
 }

@@ -17,8 +17,8 @@ export async function endSession(session: number): Promise<void> {
 }
 
 /** Also those that come meanwhile. False if some are left when the time is up. */
-async function signalAll(session: number, signal: number, patienceMs: number): Promise<boolean> {
-  const deadline = performance.now() + patienceMs;
+async function signalAll(session: number, signal: number, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
   const told = new Set<number>();
   for (;;) {
     const members = listEntries().filter((it) => it.session === session);

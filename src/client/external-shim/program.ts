@@ -100,7 +100,7 @@ const containerd = (): string => join(shimsDirectory(), 'containerd.sock');
 const publisher = '/bin/true';
 
 /** containerd gives `delete` half of it. */
-const patienceMs = 10_000;
+const defaultTimeoutMs = 10_000;
 const cleanUpMs = 5000;
 const abortGraceMs = 1000;
 const maxAnswerBytes = 64 * 1024;
@@ -120,7 +120,7 @@ interface RunOptions {
 async function run(
   { shim, id, bundle, events, signal }: ProgramCall,
   action: 'start' | 'delete',
-  { input, timeoutMs = patienceMs, onSpawn }: RunOptions = {},
+  { input, timeoutMs = defaultTimeoutMs, onSpawn }: RunOptions = {},
 ): Promise<Buffer> {
   const where = ['-namespace', namespace, '-id', id, '-address', containerd(), '-publish-binary', publisher];
   const args = [...where, ...(action === 'delete' ? ['-bundle', bundle] : []), action];

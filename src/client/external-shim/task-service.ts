@@ -107,7 +107,7 @@ export function foreignTask(shims: Shims): ForeignTask {
     state: async (request, options) =>
       isBuried(request)
         ? message(StateResponse, buried)
-        : call(request.id ?? '', (it) => it.state(request, { ...patience, ...options })).catch(
+        : call(request.id ?? '', (it) => it.state(request, { ...briefly, ...options })).catch(
             unlessHalfMade(request, message(StateResponse)),
           ),
     wait: async (request, options) =>
@@ -115,7 +115,7 @@ export function foreignTask(shims: Shims): ForeignTask {
     async kill(request) {
       const { id = '', execId, signal } = request;
       try {
-        return await call(id, (it) => it.kill(request, patience));
+        return await call(id, (it) => it.kill(request, briefly));
       } catch (error) {
         const isForced = signal === constants.signals.SIGKILL && !execId;
         if (!isForced || !(error instanceof TermshimError) || error.code !== 'ERR_SHIM_FAILED') throw error;
@@ -145,7 +145,7 @@ export function foreignTask(shims: Shims): ForeignTask {
 }
 
 /** Only Create, Start, Delete and Wait may take longer. */
-const patience: CallOptions = { timeoutMs: 3000 };
+const briefly: CallOptions = { timeoutMs: 3000 };
 
 function isSilent(error: unknown): boolean {
   return error instanceof RpcError && (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded);
@@ -215,7 +215,7 @@ function forwarding(call: <T>(id: string, work: (task: Task) => Promise<T>) => P
   const methods = Object.keys(TaskDefinition.methods).map((key) => [
     key,
     (request: { id?: string }, options?: CallOptions) =>
-      call(request.id ?? '', (task) => task[key as 'state'](request, { ...patience, ...options })),
+      call(request.id ?? '', (task) => task[key as 'state'](request, { ...briefly, ...options })),
   ]);
   return Object.fromEntries(methods) as Task;
 }

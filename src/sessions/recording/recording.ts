@@ -24,7 +24,7 @@ export interface RecordingOptions extends RecordingRequest {
 }
 
 /** How long the exit of a process waits for the disk. */
-const patienceMs = 2000;
+const timeoutMs = 2000;
 
 export class Recording {
   readonly #options: RecordingOptions;
@@ -48,7 +48,7 @@ export class Recording {
     this.#file = file;
     this.#undo = [
       process.watchSize(() => this.#recorder?.resized()),
-      process.holdExit(() => bounded(this.end(), patienceMs)),
+      process.holdExit(() => bounded(this.end(), timeoutMs)),
     ];
   }
 

@@ -55,12 +55,12 @@ export function fifoSink(writer: FifoWriter, noReader: FifoPolicy): Sink {
     throw error;
   }
   let discardedBytes = 0;
-  const patience = createPatience();
+  const readerWait = createReaderWait();
   return {
     fd: writer.fd,
     onFull(waitedMs) {
       if (noReader === 'skip') {
-        const restMs = patience.restMs(writer.hasReader(), waitedMs);
+        const restMs = readerWait.restMs(writer.hasReader(), waitedMs);
         if (restMs > 0) return restMs;
         discardedBytes += writer.dropOldest(discardBytes);
         return 'retry';
@@ -91,9 +91,9 @@ export function fifoSink(writer: FifoWriter, noReader: FifoPolicy): Sink {
  * For how long a reader is waited for that takes nothing; and once it was given up, how often, and how long, it is given
  * the time to show that it reads again.
  */
-const patienceMs = { first: 1000, between: 1000, again: 20 };
+const slowReaderMs = { first: 1000, between: 1000, again: 20 };
 
-function createPatience(): { restMs(hasReader: boolean, waitedMs: number): number } {
+function createReaderWait(): { restMs(hasReader: boolean, waitedMs: number): number } {
   let givenUpAt: number | undefined;
   let isWaiting = false;
   return {
@@ -101,8 +101,8 @@ function createPatience(): { restMs(hasReader: boolean, waitedMs: number): numbe
       // It has taken something while it was waited for.
       if (isWaiting && waitedMs === 0) givenUpAt = undefined;
       const now = performance.now();
-      const isAsked = givenUpAt === undefined || now - givenUpAt >= patienceMs.between;
-      const allowedMs = givenUpAt === undefined ? patienceMs.first : patienceMs.again;
+      const isAsked = givenUpAt === undefined || now - givenUpAt >= slowReaderMs.between;
+      const allowedMs = givenUpAt === undefined ? slowReaderMs.first : slowReaderMs.again;
       isWaiting = hasReader && isAsked && waitedMs < allowedMs;
       if (isWaiting) return allowedMs - waitedMs;
       if (hasReader && isAsked) givenUpAt = now;

@@ -32,11 +32,11 @@ const thawing = [
 ] as const;
 
 /** How long the processes in it may take to end once they were killed. */
-const patienceMs = 2000;
+const timeoutMs = 2000;
 
 /** Removes it and what is below it, once its processes have ended. Fails if some are there after two seconds. */
 export async function removeCgroup(directories: readonly string[]): Promise<void> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + timeoutMs;
   for (const directory of directories) {
     while (!tryRemove(directory, performance.now() >= deadline)) await delay(20);
   }

@@ -21,7 +21,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     opened.push(stream);
     return stream;
   };
-  const { isOne, copied, given } = waysOf(stdio);
+  const { isOne, copied, inherited } = routesOf(stdio);
   try {
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
     if (stdio.holdStdin) stdin?.hold();
@@ -80,22 +80,22 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
   }
 }
 
-interface Ways {
+interface Routes {
   /** Both outputs are the same FIFO. One pipe for both keeps the order, and no FIFO takes our other end of it for a reader. */
   isOne: boolean;
   /** The outputs that go through us. */
   copied: readonly OutputStream[];
   /** Those that the process has as they are. */
-  given: readonly OutputStream[];
+  inherited: readonly OutputStream[];
 }
 
-function waysOf(stdio: PipeStdio): Ways {
+function routesOf(stdio: PipeStdio): Routes {
   const { stdout, stderr, log } = stdio;
   const isOne = stdout?.kind === 'fifo' && stderr?.kind === 'fifo' && stdout.path === stderr.path;
   const wanted = (isOne ? (['stdout'] as const) : streams).filter((stream) => stdio[stream] !== undefined);
   const isCopied = (stream: OutputStream): boolean =>
     stdio[stream]?.kind === 'fifo' || (log !== undefined && stdio[stream] !== log);
-  return { isOne, copied: wanted.filter(isCopied), given: wanted.filter((stream) => !isCopied(stream)) };
+  return { isOne, copied: wanted.filter(isCopied), inherited: wanted.filter((stream) => !isCopied(stream)) };
 }
 
 const streams: readonly OutputStream[] = ['stdout', 'stderr'];

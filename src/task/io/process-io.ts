@@ -80,7 +80,7 @@ export interface TerminalSession {
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
   /** For how long the console has waited for a reader of its stdout FIFO, in milliseconds; undefined if it does not. */
-  readonly waitingMs: number | undefined;
+  readonly readerAwayMs: number | undefined;
   /** For those who follow the output beside the stdout FIFO. */
   readonly broadcast: Broadcast;
   /** One more that types. Does nothing once the process has ended. */

@@ -106,7 +106,7 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
     get stdoutBytes() {
       return copy.stdoutBytes;
     },
-    get waitingMs() {
+    get readerAwayMs() {
       return copy.waitingSince === undefined ? undefined : performance.now() - copy.waitingSince;
     },
     get broadcast() {
