@@ -24,8 +24,8 @@ export async function launchExec(
       io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, signal, onFault }),
       signal,
       pidFile: join(directory.path, 'pid'),
-      make: async (given) => {
-        await container.runtime.exec(container.id, { processFile, detach: true, ...given });
+      make: async (io) => {
+        await container.runtime.exec(container.id, { processFile, detach: true, ...io });
       },
       unmake: async (made) => made && killTree(made.pid),
     });

@@ -14,7 +14,7 @@ import { openIo } from './io/open-io.js';
 export function createInit(options: ContainerOptions): Promise<LaunchedProcess> {
   const { id, runtime, bundle, noPivot, noNewKeyring, signal } = options;
   return launchInit(options, signal, {
-    make: (given) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...given }),
+    make: (io) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...io }),
   });
 }
 
@@ -31,7 +31,7 @@ export async function restoreInit(
   const before = cgroupsAt(cgroupsPath);
   try {
     return await launchInit(options, signal, {
-      make: (given) => runtime.restore(id, { ...from, bundle, noPivot, ...given }),
+      make: (io) => runtime.restore(id, { ...from, bundle, noPivot, ...io }),
       mayLeaveParts: true,
     });
   } catch (error) {

@@ -6,7 +6,7 @@ import { readSmallFile } from '../os/file/json.js';
 import { type ProcessWatch, watchProcess } from '../os/process/process-watch.js';
 import { becomeSubreaper, holdOrphans } from '../os/process/subreaper.js';
 import { isMissing } from '../runtime/oci-runtime.js';
-import type { GivenIo, ProcessIo } from './io/process-io.js';
+import type { RuntimeIo, ProcessIo } from './io/process-io.js';
 
 export interface Exit {
   /** As a shell says it: 128 plus the signal's number if one ended the process. */
@@ -20,7 +20,7 @@ export interface LaunchOptions {
   io: ProcessIo;
   /** Where the runtime writes the pid. */
   pidFile: string;
-  make: (given: GivenIo & { pidFile: string }) => Promise<void>;
+  make: (io: RuntimeIo & { pidFile: string }) => Promise<void>;
   /** Calls it off: what was made is taken back. */
   signal: AbortSignal | undefined;
   /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
@@ -50,7 +50,7 @@ export async function launchProcess(options: LaunchOptions): Promise<LaunchedPro
   const releaseOrphans = holdOrphans();
   let process: ProcessWatch | undefined;
   try {
-    await io.make((given) => make({ ...given, pidFile }));
+    await io.make((runtimeIo) => make({ ...runtimeIo, pidFile }));
     process = watchProcess(Number(readSmallFile(pidFile)));
     releaseOrphans();
     await io.connect();

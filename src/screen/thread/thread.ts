@@ -94,8 +94,8 @@ class ScreenThread {
     this.#worker ??= this.#start();
     const bytes = order.kind === 'open' ? order.picture : 'bytes' in order ? order.bytes : undefined;
     // A picture is kept, for the next thread.
-    const isGiven = bytes !== undefined && order.kind !== 'open';
-    this.#worker.postMessage(order, isGiven ? [bytes.buffer as ArrayBuffer] : []);
+    const isTransferred = bytes !== undefined && order.kind !== 'open';
+    this.#worker.postMessage(order, isTransferred ? [bytes.buffer as ArrayBuffer] : []);
     this.#look ??= setInterval(() => this.#watch(), lookMs).unref();
   }
 

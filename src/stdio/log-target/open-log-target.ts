@@ -10,9 +10,13 @@ import type { OpenLogTarget, LogTargetOptions } from './log-target.js';
 /**
  * Settles when it can take the first byte.
  *
- * @param isGiven whether it is for nobody but a process that gets the ends as they are
+ * @param isInherited whether it is for nobody but a process that gets the ends as they are
  */
-export function openLogTarget(target: LogTarget, isGiven: boolean, options: LogTargetOptions): Promise<OpenLogTarget> {
+export function openLogTarget(
+  target: LogTarget,
+  isInherited: boolean,
+  options: LogTargetOptions,
+): Promise<OpenLogTarget> {
   switch (target.kind) {
     case 'driver':
       return openDriverTarget(target, options);
@@ -20,7 +24,7 @@ export function openLogTarget(target: LogTarget, isGiven: boolean, options: LogT
       return openLogFileTarget((events) => openLog(target.options, events), options);
     case 'file':
       // Our own copy waits for no disk.
-      return isGiven
+      return isInherited
         ? openPlainFileTarget(target)
         : openLogFileTarget((events) => openPlainLog(target.path, events), options);
   }

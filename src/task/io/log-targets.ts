@@ -39,11 +39,11 @@ const leastMs = 2000;
 /**
  * If one cannot be opened, none is.
  *
- * @param isGiven whether only the process itself writes there
+ * @param isInherited whether only the process itself writes there
  */
 export async function openLogTargets(
   targets: readonly (OutputTarget | undefined)[],
-  isGiven: boolean,
+  isInherited: boolean,
   options: LogTargetOptions,
 ): Promise<OpenLogTargets> {
   const opened = new Map<OutputTarget, OpenLogTarget>();
@@ -53,7 +53,7 @@ export async function openLogTargets(
   try {
     for (const target of new Set(targets)) {
       if (target !== undefined && target.kind !== 'fifo')
-        opened.set(target, await openLogTarget(target, isGiven, options));
+        opened.set(target, await openLogTarget(target, isInherited, options));
     }
   } catch (error) {
     close();

@@ -45,7 +45,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     });
     const [theirIn, theirOut, theirErr] = copy.childEnds;
     const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>
-      given.includes(stream) ? (endOf(stream)?.fd ?? 'ignore') : copiedEnd;
+      inherited.includes(stream) ? (endOf(stream)?.fd ?? 'ignore') : copiedEnd;
     const toProcess = [
       theirIn,
       toInherit('stdout', theirOut),

@@ -66,7 +66,7 @@ export interface IoLimits {
 }
 
 /** What the runtime's command that makes the process is given. */
-export interface GivenIo {
+export interface RuntimeIo {
   consoleSocket?: string | undefined;
   stdio?: RuntimeStdio | undefined;
   signal?: AbortSignal | undefined;
@@ -93,7 +93,7 @@ export interface ProcessIo {
   /** Undefined before the console has come, and without one. */
   readonly terminal?: TerminalSession | undefined;
   /** Runs the command that makes the process, and receives its console if it has one. */
-  make(command: (given: GivenIo) => Promise<void>): Promise<void>;
+  make(command: (io: RuntimeIo) => Promise<void>): Promise<void>;
   /** Starts to copy, once the process is known. */
   connect(): Promise<void>;
   /** Before the console has come it is remembered. Does nothing without a console. */

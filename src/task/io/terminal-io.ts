@@ -12,7 +12,7 @@ import { drain, ended } from './drain.js';
 import { followOutput, type LogSubscriber } from './follow-output.js';
 import { openSink } from './open-sink.js';
 import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
-import type { GivenIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
+import type { RuntimeIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
   const { log } = stdio;
@@ -143,7 +143,7 @@ function sizeOr(console: Console, otherwise: Size): Size {
 }
 
 async function receiveFrom(
-  command: (given: GivenIo) => Promise<void>,
+  command: (io: RuntimeIo) => Promise<void>,
   limits: IoLimits,
   onConsole: (console: Console) => void,
 ): Promise<Console> {
