@@ -1,9 +1,10 @@
-/** Runs asynchronous work one after the other. */
+/** Runs pieces of asynchronous work one after the other. */
 
-export type Queue = <T>(work: () => Promise<T>) => Promise<T>;
+/** Starts `work` when all work that came before it has settled. Settles as `work` does. */
+export type RunExclusive = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** A queue starts what it is given when all that it was given before has settled, and settles as that does. */
-export function createQueue(): Queue {
+/** Returns the function that runs work under the mutex. Work that fails does not keep later work from running. */
+export function createMutex(): RunExclusive {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const next = last.then(work);

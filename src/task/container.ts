@@ -7,7 +7,7 @@
  */
 import { constants } from 'node:os';
 import { TermshimError } from '../errors/errors.js';
-import { createQueue, type Queue } from '../async/mutex.js';
+import { createMutex, type RunExclusive } from '../async/mutex.js';
 import { wait } from '../async/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import { isMissing } from '../runtime/oci-runtime.js';
@@ -46,7 +46,7 @@ interface Exec {
   process: Process;
   /** An OCI process. */
   spec: object;
-  inTurn: Queue;
+  runExclusive: RunExclusive;
 }
 
 export class Container {
@@ -54,7 +54,7 @@ export class Container {
   readonly init: Process;
   readonly #execs = new Map<string, Exec>();
   /** What changes a process's state comes one after the other. */
-  readonly #inTurn = createQueue();
+  readonly #runExclusive = createMutex();
   /** Starts that are under way, not those that wait for their turn: the init's exit is told after them. */
   readonly #starts = new Set<Promise<unknown>>();
   #destroyed: Promise<void> | undefined;
@@ -116,9 +116,9 @@ export class Container {
    * it is killed, and an init that was started for a moment has its start and its exit told.
    */
   start(execId: string, signal?: AbortSignal): Promise<number> {
-    if (execId === '') return this.#inTurn(() => this.#underWay(this.#startInit(signal)));
-    const { process, spec, inTurn } = this.#exec(execId);
-    return inTurn(() => this.#underWay(this.#startExec(execId, process, spec, signal)));
+    if (execId === '') return this.#runExclusive(() => this.#underWay(this.#startInit(signal)));
+    const { process, spec, runExclusive } = this.#exec(execId);
+    return runExclusive(() => this.#underWay(this.#startExec(execId, process, spec, signal)));
   }
 
   /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
@@ -136,7 +136,7 @@ export class Container {
       onExit: (exit) => onEvent({ kind: 'exit', execId, pid: process.pid, exit }),
       onFault,
     });
-    this.#execs.set(execId, { process, spec, inTurn: createQueue() });
+    this.#execs.set(execId, { process, spec, runExclusive: createMutex() });
     onEvent({ kind: 'exec-added', execId });
   }
 
@@ -161,7 +161,7 @@ export class Container {
 
   /** Writes the state of the processes to a directory, by criu. What follows cannot be called off once it has begun. */
   checkpoint(options: CheckpointOptions, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#runExclusive(async () => {
       signal?.throwIfAborted();
       this.#assertAlive('be checkpointed');
       await this.options.runtime.checkpoint(this.id, options);
@@ -171,7 +171,7 @@ export class Container {
 
   /** `resources` is the OCI `linux.resources` object. */
   update(resources: object, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#runExclusive(async () => {
       signal?.throwIfAborted();
       await this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated');
     });
@@ -193,9 +193,9 @@ export class Container {
    * ERR_PROCESS_NOT_FOUND if somebody else was faster. `signal` calls off the wait for its output, and nothing after that.
    */
   delete(execId: string, signal?: AbortSignal): Promise<Exit> {
-    if (execId === '') return this.#inTurn(() => this.#deleteInit(signal));
+    if (execId === '') return this.#runExclusive(() => this.#deleteInit(signal));
     const exec = this.#exec(execId);
-    return exec.inTurn(() => this.#deleteExec(execId, exec, signal));
+    return exec.runExclusive(() => this.#deleteExec(execId, exec, signal));
   }
 
   /** Settles when the process has ended, and those whom it has left behind write no more, or have for a while. */
@@ -206,7 +206,7 @@ export class Container {
 
   /** Settles when what changes its state, and was asked for before, is done. */
   quiet(): Promise<void> {
-    return this.#inTurn(() => Promise.resolve());
+    return this.#runExclusive(() => Promise.resolve());
   }
 
   /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. Idempotent. */
@@ -291,7 +291,7 @@ export class Container {
   }
 
   #change(from: 'running' | 'paused', to: 'running' | 'paused', signal: AbortSignal | undefined): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#runExclusive(async () => {
       const { init } = this;
       const { runtime, id } = this.options;
       const command = (wanted: ProcessState, calledOff?: AbortSignal): Promise<void> =>

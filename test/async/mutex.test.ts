@@ -1,14 +1,14 @@
 /*
- * Two changes of one container's state at a time would both find it in the old state. The queue must also go on after
- * work that failed, and tell a failure to whoever asked for that work alone.
+ * Two changes of one container's state at a time would both find it in the old state. The mutex must also run
+ * later work after a failure, and report a failure only to the caller whose work failed.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createQueue } from '../../src/async/mutex.js';
+import { createMutex } from '../../src/async/mutex.js';
 
 test('work runs one after the other, in the order in which it was given', async () => {
-  const inTurn = createQueue();
+  const runExclusive = createMutex();
   const told: string[] = [];
   const work = (name: string, ms: number) => async (): Promise<string> => {
     told.push(`${name} begins`);
@@ -16,15 +16,15 @@ test('work runs one after the other, in the order in which it was given', async 
     told.push(`${name} ends`);
     return name;
   };
-  const answers = await Promise.all([inTurn(work('slow', 20)), inTurn(work('quick', 0))]);
+  const answers = await Promise.all([runExclusive(work('slow', 20)), runExclusive(work('quick', 0))]);
   assert.deepEqual(answers, ['slow', 'quick']);
   assert.deepEqual(told, ['slow begins', 'slow ends', 'quick begins', 'quick ends']);
 });
 
 test('a failure is told to whoever asked, and the next work runs', async () => {
-  const inTurn = createQueue();
-  const failing = inTurn(() => Promise.reject(new Error('no')));
-  const next = inTurn(() => Promise.resolve('yes'));
+  const runExclusive = createMutex();
+  const failing = runExclusive(() => Promise.reject(new Error('no')));
+  const next = runExclusive(() => Promise.resolve('yes'));
   await assert.rejects(failing, /no/);
   assert.equal(await next, 'yes');
 });

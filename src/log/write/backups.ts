@@ -7,7 +7,7 @@ import { type FileHandle, readdir, rename, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { errnoOf } from '../../errors/file-error.js';
-import { createQueue } from '../../async/mutex.js';
+import { createMutex } from '../../async/mutex.js';
 import type { TrustedDirectory } from '../../os/file/trusted-directory.js';
 import { openToRead } from '../../os/file/trusted-file.js';
 import { compressFile } from './compress.js';
@@ -35,7 +35,7 @@ export function createBackups(
 ): Backups {
   const log = basename(path);
   const at = (name: string): string => directory.at(name);
-  const exclusively = createQueue();
+  const runExclusive = createMutex();
   let compression: Compression | undefined;
   let [isCompressing, isStuck] = [false, false];
   let compressing = Promise.resolve();
@@ -74,13 +74,13 @@ export function createBackups(
     let running: Compression | undefined;
     try {
       for (;;) {
-        running = await exclusively(startCompression);
+        running = await runExclusive(startCompression);
         if (running === undefined) return;
         const { source, target, stop } = running;
         await compressFile(source, target.file, stop.signal).catch((error: unknown) => {
           if (!stop.signal.aborted) throw error;
         });
-        await exclusively(() => finishCompression(running as Compression));
+        await runExclusive(() => finishCompression(running as Compression));
         isStuck = false;
       }
     } catch (error) {
@@ -103,7 +103,7 @@ export function createBackups(
       compressInTime();
     },
     replace: () =>
-      exclusively(async () => {
+      runExclusive(async () => {
         const next = await createTemporary(directory, log, 'new', constants.O_RDWR | constants.O_APPEND);
         try {
           await shift();

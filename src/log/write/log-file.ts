@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { TermshimError } from '../../errors/errors.js';
-import { type Queue, createQueue } from '../../async/mutex.js';
+import { type RunExclusive, createMutex } from '../../async/mutex.js';
 import { openDirectoryOf, type TrustedDirectory } from '../../os/file/trusted-directory.js';
 import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
 import { type Backups, createBackups } from './backups.js';
@@ -39,7 +39,7 @@ export interface LogFile {
  */
 export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
-  let { file, size, inTurn, directory } = await openAtEnd(options);
+  let { file, size, runExclusive, directory } = await openAtEnd(options);
   let backups = createBackups(directory, options, onTrouble);
   await backups.begin();
   let fullAt = maxBytes;
@@ -78,10 +78,10 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
     return { bytes: entries.length };
   };
   return {
-    write: (entries) => inTurn(() => write(entries)),
+    write: (entries) => runExclusive(() => write(entries)),
     async reopen() {
       const old = { file, directory, backups };
-      ({ file, size, inTurn, directory } = await openAtEnd(options));
+      ({ file, size, runExclusive, directory } = await openAtEnd(options));
       backups = createBackups(directory, options, onTrouble);
       fullAt = maxBytes;
       await closeFile(old.file);
@@ -100,7 +100,7 @@ interface OpenedFile {
   file: FileHandle;
   size: number;
   /** For what is done to the disk that it lies on. */
-  inTurn: Queue;
+  runExclusive: RunExclusive;
   directory: TrustedDirectory;
 }
 
@@ -116,7 +116,7 @@ async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
     assertNotShared(directory, path);
     file = await openToAppend(directory, path, { access: constants.O_RDWR, mode: logMode });
     const { dev } = await file.stat();
-    return { file, size: await mendTail(file, format), inTurn: turnsOf(dev), directory };
+    return { file, size: await mendTail(file, format), runExclusive: mutexOf(dev), directory };
   } catch (error) {
     await file?.close();
     await directory?.close();
@@ -125,14 +125,14 @@ async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
 }
 
 /** A disk that hangs keeps each thread that waits for it, and libuv has four: it gets one for all the logs on it. */
-const turns = new Map<number, Queue>();
+const mutexes = new Map<number, RunExclusive>();
 
-function turnsOf(device: number): Queue {
-  const existing = turns.get(device);
+function mutexOf(device: number): RunExclusive {
+  const existing = mutexes.get(device);
   if (existing !== undefined) return existing;
-  const queue = createQueue();
-  turns.set(device, queue);
-  return queue;
+  const runExclusive = createMutex();
+  mutexes.set(device, runExclusive);
+  return runExclusive;
 }
 
 /** The length of the first entries that have at least so many bytes together, or of all. */

@@ -3,7 +3,7 @@
  * it is full, which the log tells when there is room again. No byte of a container depends on its log.
  */
 import type { TermshimError } from '../../errors/errors.js';
-import { createQueue } from '../../async/mutex.js';
+import { createMutex } from '../../async/mutex.js';
 import { createBatches } from './batches.js';
 import type { LogStream } from '../encoder.js';
 import { openLogFile } from './log-file.js';
@@ -42,7 +42,7 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
   };
   const file = await openLogFile(options, tell);
   const batches = createBatches(options.format);
-  const exclusively = createQueue();
+  const runExclusive = createMutex();
   const flushes: { at: number; resolve: () => void }[] = [];
   let [storedBytes, lostBytes, untoldBytes] = [0, 0, 0];
   let trouble: TermshimError | undefined;
@@ -72,7 +72,7 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
     isWriting = true;
     for (let entries = batches.take(); entries !== undefined; entries = batches.take()) {
       const taken = entries;
-      await exclusively(() => store(taken));
+      await runExclusive(() => store(taken));
       released(taken.length);
     }
     isWriting = false;
@@ -89,8 +89,8 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
   };
   const close = async (): Promise<void> => {
     await flush();
-    await exclusively(() => store(nothing));
-    await exclusively(() => file.close());
+    await runExclusive(() => store(nothing));
+    await runExclusive(() => file.close());
     batches.close();
     isClosed = true;
   };
@@ -104,7 +104,7 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
     },
     end,
     flush,
-    reopen: () => exclusively(() => file.reopen()),
+    reopen: () => runExclusive(() => file.reopen()),
     close() {
       end('stdout');
       end('stderr');

@@ -1,7 +1,7 @@
 /** A file with the bytes of a process as they are, of both its streams. */
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { createQueue } from '../../async/mutex.js';
+import { createMutex } from '../../async/mutex.js';
 import { openDirectoryOf } from '../../os/file/trusted-directory.js';
 import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
 import type { Log, LogEvents } from './log.js';
@@ -10,7 +10,7 @@ import { logError } from '../log-error.js';
 /** Appends. Bytes that a full disk does not take are lost and counted. Fails as openPlainFile. */
 export async function openPlainLog(path: string, events: LogEvents): Promise<Log> {
   let file = await openPlainFile(path);
-  const exclusively = createQueue();
+  const runExclusive = createMutex();
   let waiting: Uint8Array[] = [];
   let [pendingBytes, lostBytes] = [0, 0];
   let [isFull, isTroubled, isClosed] = [false, false, false];
@@ -30,7 +30,7 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
     while (waiting.length > 0) {
       const bytes = Buffer.concat(waiting);
       waiting = [];
-      await exclusively(() => append(bytes));
+      await runExclusive(() => append(bytes));
       pendingBytes -= bytes.length;
       if (!isFull || pendingBytes > roomBytes) continue;
       isFull = false;
@@ -51,7 +51,7 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
     end() {},
     flush,
     reopen: () =>
-      exclusively(async () => {
+      runExclusive(async () => {
         const next = await openPlainFile(path);
         await file.close();
         file = next;
@@ -60,7 +60,7 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
       if (isClosed) return;
       isClosed = true;
       await flush();
-      await exclusively(() => file.close());
+      await runExclusive(() => file.close());
     },
     get pendingBytes() {
       return pendingBytes;

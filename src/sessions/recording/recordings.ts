@@ -1,7 +1,7 @@
 /** The recordings of a session, one after the other. */
 import type { Size } from '../../os/console.js';
 import { TermshimError } from '../../errors/errors.js';
-import { createQueue } from '../../async/mutex.js';
+import { createMutex } from '../../async/mutex.js';
 import type { TerminalSession } from '../../task/io/process-io.js';
 import type { Process } from '../../task/process.js';
 import { Recording, type RecordingRequest } from './recording.js';
@@ -20,7 +20,7 @@ export type RecordingEvent = 'record' | 'record-ended' | 'record-failed';
 
 export class Recordings {
   readonly #options: RecordingsOptions;
-  readonly #inTurn = createQueue();
+  readonly #runExclusive = createMutex();
   #last: Recording | undefined;
 
   constructor(options: RecordingsOptions) {
@@ -37,7 +37,7 @@ export class Recordings {
    * and with what is wrong with the file. What `signal` calls off before its turn does not begin.
    */
   add(request: RecordingRequest, signal: AbortSignal): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#runExclusive(() => {
       signal.throwIfAborted();
       return this.#add(request);
     });
