@@ -9,7 +9,7 @@ interface Closable {
  * Starts both with one signal. If either fails, or `signal` aborts, the other is aborted, what it acquired all the same
  * is closed, and the first error is thrown; or one whose `cause` it is, if the other had something to add to it.
  */
-export async function together<A extends Closable, B extends Closable>(
+export async function acquireBoth<A extends Closable, B extends Closable>(
   signal: AbortSignal | undefined,
   acquireA: (signal: AbortSignal) => Promise<A>,
   acquireB: (signal: AbortSignal) => Promise<B>,

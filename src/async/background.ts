@@ -4,13 +4,13 @@
  */
 
 /** The work fails only by itself: nobody is told here. */
-export function letFinish(work: Promise<unknown>): void {
+export function trackBackground(work: Promise<unknown>): void {
   const settled = work.catch(() => {}).finally(() => unfinished.delete(settled));
   unfinished.add(settled);
 }
 
 /** Settles when nothing is left of it. */
-export async function whenFinished(): Promise<void> {
+export async function backgroundDone(): Promise<void> {
   while (unfinished.size > 0) await Promise.all(unfinished);
 }
 

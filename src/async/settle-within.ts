@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Settles when the promise has settled, however, or after so many milliseconds. */
-export async function bounded(promise: Promise<unknown>, ms: number): Promise<void> {
+export async function settleWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   const settled = new AbortController();
   const { signal } = settled;
   void promise.then(

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
 import { becomeSubreaper } from '../os/process/subreaper.js';
-import { whenFinished } from '../async/background.js';
+import { backgroundDone } from '../async/background.js';
 import { createSessions } from '../sessions/sessions.js';
 import { serveTtrpc } from '../ttrpc/server.js';
 import { Code, RpcError } from '../ttrpc/status.js';
@@ -107,7 +107,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     const closed = server.close();
     await publisher?.close(farewellMs);
     await Promise.race([closed, delay(farewellMs)]);
-    await Promise.race([whenFinished(), delay(finishMs)]);
+    await Promise.race([backgroundDone(), delay(finishMs)]);
     options.onEnd();
   }
 

@@ -30,7 +30,7 @@ export function createInput({ _inputHandler: handler }: Inside): Input {
       handler.parse(whole);
       sequence = isGround(handler)
         ? new Uint8Array()
-        : bounded(handler, lastSequence(Buffer.concat([sequence, whole])));
+        : settleWithin(handler, lastSequence(Buffer.concat([sequence, whole])));
     },
     interrupt() {
       character = new Uint8Array();
@@ -68,7 +68,7 @@ function lastSequence(bytes: Buffer): Uint8Array {
 const introducers = [0x90, 0x98, 0x9b, 0x9d, 0x9e, 0x9f].map((byte) => Buffer.from([0xc2, byte]));
 
 /** In place of one too long: one that ends where it would have ended, and means nothing. */
-function bounded(handler: Inside['_inputHandler'], sequence: Uint8Array): Uint8Array {
+function settleWithin(handler: Inside['_inputHandler'], sequence: Uint8Array): Uint8Array {
   if (sequence.length <= maxUnfinishedBytes) return sequence;
   if (!isString(handler)) return Buffer.from('\x1b[?<');
   return Buffer.from(handler._parser.currentState === oscString ? '\x1b]9999;' : '\x1b_');

@@ -11,7 +11,7 @@ import { createMutex, type RunExclusive } from '../async/mutex.js';
 import { wait } from '../async/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
 import { isMissing } from '../runtime/oci-runtime.js';
-import { bounded } from '../async/settle-within.js';
+import { settleWithin } from '../async/settle-within.js';
 import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-paths.js';
 import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
@@ -217,7 +217,7 @@ export class Container {
 
   async #destroy(): Promise<void> {
     await this.#remove().catch(this.options.onFault);
-    if (this.init.isMade) await bounded(this.init.exited, lastWordsMs);
+    if (this.init.isMade) await settleWithin(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
 
@@ -323,7 +323,7 @@ export class Container {
     try {
       await runtime.kill(id, signal, { all });
     } catch (error) {
-      await bounded(init.reaped, newsMs);
+      await settleWithin(init.reaped, newsMs);
       // What has ended meanwhile is told so.
       if (init.exit !== undefined) init.signal(signal);
       this.#killByHand(signal, all, error);
@@ -357,7 +357,7 @@ export class Container {
       const cgroup = this.#cgroupDirectories;
       this.init.trySignal(constants.signals.SIGKILL);
       thawCgroup(cgroup);
-      if (this.init.isMade) await bounded(this.init.reaped, lastWordsMs);
+      if (this.init.isMade) await settleWithin(this.init.reaped, lastWordsMs);
       await removeByHand({ id, runtime, cgroup, sharesPids: others !== 'gone' }).catch(onFault);
     }
   }
@@ -397,7 +397,7 @@ export class Container {
       await runtime.kill(id, 'SIGKILL', { all: true }).catch((error: unknown) => this.#killLeft(error));
     const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
     if (fate === 'left') for (const process of others) process.trySignal(constants.signals.SIGKILL);
-    await bounded(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
+    await settleWithin(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
   }
 
   /** A runtime may say no just because the init has ended; that there is none is another matter. */
@@ -418,7 +418,7 @@ export class Container {
     try {
       return await command;
     } catch (error) {
-      await bounded(this.init.reaped, newsMs);
+      await settleWithin(this.init.reaped, newsMs);
       this.#assertAlive(what);
       throw error;
     }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { together } from '../../src/async/acquire-both.js';
+import { acquireBoth } from '../../src/async/acquire-both.js';
 
 interface Thing {
   isClosed: boolean;
@@ -35,15 +35,15 @@ describe('together', () => {
       await new Promise((resolve) => setImmediate(resolve));
       return a;
     };
-    assert.deepEqual(await together(undefined, slow, async () => b), [a, b]);
+    assert.deepEqual(await acquireBoth(undefined, slow, async () => b), [a, b]);
     assert.deepEqual([a.isClosed, b.isClosed], [false, false]);
   });
 
   test('one fails: the other is aborted, and the first error is told', async () => {
     const failure = new Error('runc failed');
     const fail = (): Promise<never> => Promise.reject(failure);
-    await assert.rejects(together(undefined, fail, untilAborted), (error) => error === failure);
-    await assert.rejects(together(undefined, untilAborted, fail), (error) => error === failure);
+    await assert.rejects(acquireBoth(undefined, fail, untilAborted), (error) => error === failure);
+    await assert.rejects(acquireBoth(undefined, untilAborted, fail), (error) => error === failure);
   });
 
   test('one fails: what the other acquired, before or after, is closed', async () => {
@@ -58,10 +58,10 @@ describe('together', () => {
       return late;
     };
     await assert.rejects(
-      together(undefined, async () => early, failLater),
+      acquireBoth(undefined, async () => early, failLater),
       (error) => error === failure,
     );
-    await assert.rejects(together(undefined, comeAnyway, failLater), (error) => error === failure);
+    await assert.rejects(acquireBoth(undefined, comeAnyway, failLater), (error) => error === failure);
     assert.deepEqual([early.isClosed, late.isClosed], [true, true]);
   });
 
@@ -72,16 +72,16 @@ describe('together', () => {
       throw second;
     };
     await assert.rejects(
-      together(undefined, failSecond, () => Promise.reject(first)),
+      acquireBoth(undefined, failSecond, () => Promise.reject(first)),
       (error) => error === first,
     );
   });
 
   test('the signal aborts both, before and while they wait', async () => {
     const reason = new Error('enough');
-    await assert.rejects(together(AbortSignal.abort(reason), untilAborted, untilAborted), (error) => error === reason);
+    await assert.rejects(acquireBoth(AbortSignal.abort(reason), untilAborted, untilAborted), (error) => error === reason);
     const aborting = new AbortController();
-    const waiting = together(aborting.signal, untilAborted, untilAborted);
+    const waiting = acquireBoth(aborting.signal, untilAborted, untilAborted);
     aborting.abort(reason);
     await assert.rejects(waiting, (error) => error === reason);
   });

@@ -70,7 +70,7 @@ const slow: [what: string, log: string][] = [
 ];
 
 for (const [what, log] of slow) {
-  test(`looks through ${what} in bounded time`, () => {
+  test(`looks through ${what} in settleWithin time`, () => {
     const begun = process.cpuUsage();
     assert.equal(lastErrorWords(log, 'said'), 'said');
     const { user, system } = process.cpuUsage(begun);

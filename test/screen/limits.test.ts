@@ -17,13 +17,13 @@ const size = { columns: 20, rows: 6 };
 const numRuns = Number(process.env['RUNS'] ?? 100);
 
 async function compare(bytes: Uint8Array, cuts: readonly number[]): Promise<void> {
-  const [bounded, unbounded] = await Promise.all([createEmulated(size), createUnbounded(size)]);
+  const [settleWithin, unbounded] = await Promise.all([createEmulated(size), createUnbounded(size)]);
   try {
     unbounded.feed(bytes);
-    feedInPieces(bounded, bytes, cuts);
-    assert.deepEqual(bounded.describe(), unbounded.describe());
+    feedInPieces(settleWithin, bytes, cuts);
+    assert.deepEqual(settleWithin.describe(), unbounded.describe());
   } finally {
-    bounded.close();
+    settleWithin.close();
     unbounded.close();
   }
 }

@@ -1,7 +1,7 @@
 /** A recording of a process's terminal, from the moment that there is one to the end of the process. */
 import { rm } from 'node:fs/promises';
 import type { Size } from '../../os/console.js';
-import { bounded } from '../../async/settle-within.js';
+import { settleWithin } from '../../async/settle-within.js';
 import type { TerminalSession } from '../../task/io/process-io.js';
 import type { Process } from '../../task/process.js';
 import { type Recorder, type RecordingFacts, startRecorder } from './recorder.js';
@@ -48,7 +48,7 @@ export class Recording {
     this.#file = file;
     this.#undo = [
       process.watchSize(() => this.#recorder?.resized()),
-      process.holdExit(() => bounded(this.end(), timeoutMs)),
+      process.holdExit(() => settleWithin(this.end(), timeoutMs)),
     ];
   }
 

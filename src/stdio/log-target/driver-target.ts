@@ -11,7 +11,7 @@ import { EPOLLHUP, EPOLLIN } from '../../os/epoll.js';
 import { messageOf, TermshimError } from '../../errors/errors.js';
 import { OwnedFd } from '../../os/owned-fd.js';
 import { type PipeEnds, createPipeEnds } from '../../os/pipe.js';
-import { letFinish } from '../../async/background.js';
+import { trackBackground } from '../../async/background.js';
 import { discardRest } from '../copy/discard-rest.js';
 import { haveWriters } from '../copy/have-writers.js';
 import { type DriverLimits, type LogDriver, startLogDriver, usualLimits } from './log-driver.js';
@@ -90,7 +90,7 @@ class OpenDriverTarget implements OpenLogTarget {
 
   close(): void {
     const ended = this.#driver?.ended ?? Promise.resolve();
-    letFinish(ended);
+    trackBackground(ended);
     this.#driver?.stop();
     this.stdout.close();
     this.stderr.close();

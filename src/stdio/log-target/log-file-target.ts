@@ -6,7 +6,7 @@ import { copyToLog, type LogCopy } from '../../log/write/copy-to-log.js';
 import type { Log, LogEvents } from '../../log/write/log.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { createPipe } from '../../os/pipe.js';
-import { letFinish } from '../../async/background.js';
+import { trackBackground } from '../../async/background.js';
 import { discardRest } from '../copy/discard-rest.js';
 import { haveWriters } from '../copy/have-writers.js';
 import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target.js';
@@ -55,7 +55,7 @@ export async function openLogFileTarget(
       theirs.close();
       discardRest(ours);
     }
-    letFinish(finish());
+    trackBackground(finish());
   };
   try {
     return {

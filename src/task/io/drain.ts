@@ -1,6 +1,6 @@
 /** Waits for the output of a process that has ended, and of those whom it has left behind. */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { bounded } from '../../async/settle-within.js';
+import { settleWithin } from '../../async/settle-within.js';
 import type { OpenLogTargets } from './log-targets.js';
 
 export interface Draining {
@@ -38,7 +38,7 @@ export async function ended(
       return copy.hasReader;
     },
   };
-  await Promise.all([drain(draining, timeoutMs), bounded(logTargets.done, timeoutMs)]);
+  await Promise.all([drain(draining, timeoutMs), settleWithin(logTargets.done, timeoutMs)]);
 }
 
 /** No event tells that a reader has gone from a FIFO that we hold open ourselves. */

@@ -3,7 +3,7 @@ import type { OwnedFd } from '../../os/owned-fd.js';
 import { type OpenLogTarget, type LogTargetOptions } from '../../stdio/log-target/log-target.js';
 import { openLogTarget } from '../../stdio/log-target/open-log-target.js';
 import { type OutputTarget, pathOfLogTarget } from '../../stdio/log-target/output-target.js';
-import { bounded } from '../../async/settle-within.js';
+import { settleWithin } from '../../async/settle-within.js';
 import { followed, type LogSubscriber } from './follow-output.js';
 
 export interface OpenLogTargets {
@@ -82,7 +82,7 @@ export async function openLogTargets(
         await followed(subscribers);
         await Promise.all(logTargets.map((logTarget) => logTarget.end()));
       };
-      await bounded(end(), Math.max(leftMs, leastMs));
+      await settleWithin(end(), Math.max(leftMs, leastMs));
     },
     done: Promise.all(logTargets.map((logTarget) => logTarget.done)),
     close,

@@ -4,7 +4,7 @@ import type { Console, Size } from '../../os/console.js';
 import { ConsoleSocket, type ReceiveOptions } from '../../os/console-socket.js';
 import { TermshimError } from '../../errors/errors.js';
 import { FifoReader } from '../../os/fifo.js';
-import { together } from '../../async/acquire-both.js';
+import { acquireBoth } from '../../async/acquire-both.js';
 import { type ConsoleCopy, copyConsole } from '../../stdio/copy/copy-console.js';
 import type { OpenLogTarget } from '../../stdio/log-target/log-target.js';
 import { logTargetSink, type Sink } from '../../stdio/copy/sink.js';
@@ -149,7 +149,7 @@ async function receiveFrom(
 ): Promise<Console> {
   using socket = ConsoleSocket.listen();
   const created = new AbortController();
-  const [console] = await together(
+  const [console] = await acquireBoth(
     limits.signal,
     async (signal) => {
       const received = await receiveConsole(socket, { timeoutMs: limits.connectTimeoutMs, signal }, created.signal);

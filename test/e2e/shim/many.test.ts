@@ -21,25 +21,25 @@ test('20 containers are created, used and removed at once', { skip }, async (t) 
   const containerd = await startContainerd(stage);
   const ids = Array.from({ length: 20 }, () => stage.newId());
   const script = 'exec sleep 1000';
-  const together = async (work: (id: string, index: number) => Promise<unknown>): Promise<void> => {
+  const acquireBoth = async (work: (id: string, index: number) => Promise<unknown>): Promise<void> => {
     const began = performance.now();
     await Promise.all(ids.map(work));
     t.diagnostic(`${(performance.now() - began).toFixed()} ms`);
   };
   const root = stage.rootfs;
   assert.notEqual(root, '');
-  await together(async (id, index) => {
+  await acquireBoth(async (id, index) => {
     const run = runOf(stage, { shim, id, flags: index % 2 === 0 ? ['-d', '-t'] : ['-d'], script });
     assert.deepEqual(await runAtTerminal(stage, containerd.command(...run), timeoutMs), { shown: '', status: 0 });
   });
   assert.equal(daemonsOf(stage).length, 1);
-  await together(async (id) => {
+  await acquireBoth(async (id) => {
     const exec = execOf(stage, id, 'exec', `tty; cat /proc/1/cgroup; exit 5`, '-t');
     const { shown, status } = await runAtTerminal(stage, containerd.command(...exec), timeoutMs);
     assert.equal(status, 5);
     assert.match(shown, new RegExp(`/${id}\\r`));
   });
-  await together(async (id) => {
+  await acquireBoth(async (id) => {
     await containerd.ask('tasks', 'kill', '--signal', 'KILL', id);
     await containerd.ask('tasks', 'rm', '--force', id);
     await containerd.ask('containers', 'rm', id);

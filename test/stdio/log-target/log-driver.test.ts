@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { whenFinished } from '../../../src/async/background.js';
+import { backgroundDone } from '../../../src/async/background.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { keeping, startTestDriver } from '../../helpers/log/log-driver.js';
 import { processState } from '../../helpers/base/orphan.js';
@@ -174,7 +174,7 @@ leakTest(
     await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
     await within(driver.ended(), 'what was written before', 1000);
     driver.logTarget.close();
-    await within(whenFinished(), 'the end of the driver');
+    await within(backgroundDone(), 'the end of the driver');
     writeFileSync(driver.path('go'), '');
     assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
     assert.equal(driver.read('out'), 'last\n');
@@ -194,6 +194,6 @@ leakTest('close lets go at once, and stops the driver', async (scope) => {
 leakTest('one that was let go of is waited for before the daemon ends, though it does not listen', async (scope) => {
   const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
   driver.logTarget.close();
-  await within(whenFinished(), 'the end of the driver');
+  await within(backgroundDone(), 'the end of the driver');
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });

@@ -12,7 +12,7 @@ import { type CopyResult, copyConsole } from '../../../stdio/copy/copy-console.j
 import { type NoReader, fifoSink, noReaderPolicies } from '../../../stdio/copy/sink.js';
 import { onEndSignal, printJson } from '../../output/exit.js';
 import { parseDuration, parsePid } from '../../options/options.js';
-import { together } from '../../../async/acquire-both.js';
+import { acquireBoth } from '../../../async/acquire-both.js';
 
 interface CopyOptions {
   consoleSocket?: string;
@@ -114,7 +114,7 @@ async function connect(options: CopyOptions, signal: AbortSignal): Promise<{ con
   using socket = ConsoleSocket.listen(options.consoleSocket);
   if (options.pidFile !== undefined) await writePidFile(options.pidFile, `${process.pid}\n`);
   printJson({ consoleSocket: socket.path });
-  const [console, stdout] = await together(
+  const [console, stdout] = await acquireBoth(
     signal,
     (either) => socket.receive({ timeoutMs, signal: either }),
     (either) => FifoWriter.open(options.stdout, { timeoutMs, signal: either }),
