@@ -67,7 +67,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
       publisher?.publish(eventMessage(event, request));
       sessions.told(event, request.id);
     },
-    onFault: (error, { id, bundle }) => log.error(messageOf(error), { container: id }, bundle),
+    onError: (error, { id, bundle }) => log.error(messageOf(error), { container: id }, bundle),
     onEnd: () => void end(),
     onChange() {
       idle.changed();
@@ -77,7 +77,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   const sessions = createSessions({
     host: tasks,
     stop: () => (address === undefined ? stop(tasks) : refuseToStop()),
-    onFault: (error, { container }) =>
+    onError: (error, { container }) =>
       log.error(messageOf(error), { container: container.id }, container.options.bundle),
   });
   let connections = 0;
@@ -90,7 +90,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   becomeSubreaper();
   const services = [...taskServices(tasks, version()), shimService(tasks), sessions.service];
   const server = serveTtrpc(options.listener, services, {
-    onFault: (fault, place) => log.error(messageOf(fault), { place }),
+    onError: (fault, place) => log.error(messageOf(fault), { place }),
     onConnections(count) {
       connections = count;
       idle.changed();
@@ -128,7 +128,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
 function sweepInto(log: Log): Promise<void> {
   return sweep({
     onSwept: (id) => log.warn('removed what a daemon that was killed has left', { container: id }),
-    onFault: (error) => log.error(messageOf(error)),
+    onError: (error) => log.error(messageOf(error)),
   });
 }
 

@@ -41,7 +41,7 @@ export interface Task {
 export interface TaskContext {
   namespace: string;
   onEvent: (event: TaskEvent, request: CreateTaskRequest) => void;
-  onFault: (error: Error, request: CreateTaskRequest) => void;
+  onError: (error: Error, request: CreateTaskRequest) => void;
   /** How the daemon joins a control group of its own; see `cgroupJoiner`. */
   joinCgroup: (path: string) => Promise<void>;
 }
@@ -109,11 +109,11 @@ async function createTaskIn(
       record(cgroupDirectories);
     } catch (error) {
       // The container is there, and lives as well without.
-      onFault(error as Error);
+      onError(error as Error);
     }
-    watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onFault);
+    watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onError);
   };
-  const onFault = (error: Error): void => context.onFault(error, request);
+  const onError = (error: Error): void => context.onError(error, request);
   const release = async (): Promise<void> => {
     watching?.close();
     if (isMounted) await unmountAll(rootfs);
@@ -142,26 +142,26 @@ async function createTaskIn(
         if (event.kind === 'start' && made !== undefined && watching === undefined) lookAfter(made);
         context.onEvent(event, request);
       },
-      onFault(error) {
+      onError(error) {
         isDoubtful = true;
-        onFault(error);
+        onError(error);
       },
     });
     made = container;
     if (container.init.isMade) lookAfter(container);
     return { request, container, spec, stdioPlace, own, release };
   } catch (error) {
-    await release().catch(onFault);
+    await release().catch(onError);
     throw error;
   }
 }
 
 /** The container is there, and lives as well without the watch: where cgroups are read-only, for one. */
-function tryWatchOom(cgroup: Cgroup, onOom: () => void, onFault: (error: Error) => void): OomWatch | undefined {
+function tryWatchOom(cgroup: Cgroup, onOom: () => void, onError: (error: Error) => void): OomWatch | undefined {
   try {
     return watchOom(cgroup, onOom);
   } catch (error) {
-    onFault(error as Error);
+    onError(error as Error);
     return undefined;
   }
 }

@@ -121,13 +121,13 @@ export class ConsoleSocket {
   }
 
   /** A dialer has one try. */
-  #hear(dialer: OwnedFd, onConsole: (console: Console) => void, onFault: (error: unknown) => void): void {
+  #hear(dialer: OwnedFd, onConsole: (console: Console) => void, onError: (error: unknown) => void): void {
     try {
       const console = receiveConsole(dialer.fd);
       if (console === undefined) return;
       onConsole(console);
     } catch (error) {
-      onFault(error);
+      onError(error);
     }
     this.#dialers.delete(dialer);
     dialer.close();

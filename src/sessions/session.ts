@@ -24,7 +24,7 @@ export interface SessionOptions {
   openScreen: OpenLink | undefined;
   /** `client` is 0 where none was the cause. */
   onEvent: (kind: SessionEvent, client: number) => void;
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }
 
 export type SessionEvent = 'attach' | 'detach' | 'resize' | 'screen-lost' | RecordingEvent;
@@ -224,7 +224,7 @@ export class Session {
   }
 
   #left(client: Client, failure: Error | undefined): void {
-    if (failure !== undefined) this.#options.onFault(failure);
+    if (failure !== undefined) this.#options.onError(failure);
     this.#remove(client);
   }
 
@@ -256,10 +256,10 @@ export class Session {
   }
 
   #screenLost(reason: string): void {
-    const { process, onEvent, onFault } = this.#options;
+    const { process, onEvent, onError } = this.#options;
     this.#screen = undefined;
     this.#screenFailure = reason;
-    onFault(
+    onError(
       new TermshimError('ERR_SCREEN_LOST', `the screen of ${process.options.name} is not kept any more: ${reason}`),
     );
     onEvent('screen-lost', 0);

@@ -16,7 +16,7 @@ export interface SessionsOptions {
   stop: () => number | Promise<number>;
   /** The emulators of this package, unless there are others. */
   openScreen?: OpenLink;
-  onFault: (error: Error, container: HostedContainer) => void;
+  onError: (error: Error, container: HostedContainer) => void;
 }
 
 export interface Sessions {
@@ -27,7 +27,7 @@ export interface Sessions {
   close(): void;
 }
 
-export function createSessions({ host, stop, openScreen = openLinks(), onFault }: SessionsOptions): Sessions {
+export function createSessions({ host, stop, openScreen = openLinks(), onError }: SessionsOptions): Sessions {
   const events = createEventList();
   const sessions = new WeakMap<Process, Session>();
 
@@ -42,7 +42,7 @@ export function createSessions({ host, stop, openScreen = openLinks(), onFault }
         process,
         openScreen: wantsScreen(hosted) ? openScreen : undefined,
         onEvent: (kind, client) => events.add({ kind, id: container.id, execId, pid: process.pid, client }),
-        onFault: (error) => onFault(error, hosted),
+        onError: (error) => onError(error, hosted),
       });
     sessions.set(process, session);
     return session;

@@ -22,7 +22,7 @@ export interface DeleteOptions {
   namespace: string;
   id: string;
   bundle: string;
-  onWarning: (error: unknown) => void;
+  onError: (error: unknown) => void;
 }
 
 /** containerd kills `delete` after 5 s, and what a daemon that hangs has left undone must be done in that time. */
@@ -33,12 +33,12 @@ const unmountMs = 2500;
 
 /** Answers the bytes of a DeleteResponse. Never fails. */
 export async function deleteContainer(options: DeleteOptions): Promise<Uint8Array> {
-  const { id, bundle, onWarning } = options;
+  const { id, bundle, onError } = options;
   const attempt = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await step();
     } catch (error) {
-      onWarning(error);
+      onError(error);
       return undefined;
     }
   };
@@ -50,7 +50,7 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
   const runtime = runtimeOf(options, record);
   // A forced delete kills what runs, and is content if there is no such container.
   const isGone = await runtime.delete(id, { force: true }).catch((error: unknown) => {
-    onWarning(error);
+    onError(error);
     return isMissing(error);
   });
   await attempt(() => killRemains(pid, id));

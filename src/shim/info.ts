@@ -17,19 +17,19 @@ const featuresType = 'types.containerd.io/opencontainers/runtime-spec/1/features
 
 /**
  * The bytes of a RuntimeInfo, which containerd 2 asks for once for each runtime of its configuration, with the options
- * of that on stdin. Where the features cannot be had the rest is answered all the same, and `onWarning` is told why: a
+ * of that on stdin. Where the features cannot be had the rest is answered all the same, and `onError` is told why: a
  * runtime does not have to say what it can do.
  */
-export async function runtimeInfo(onWarning: (error: unknown) => void): Promise<Uint8Array> {
-  const about = await describeRuntime(onWarning).catch(onWarning);
+export async function runtimeInfo(onError: (error: unknown) => void): Promise<Uint8Array> {
+  const about = await describeRuntime(onError).catch(onError);
   const fields = { name: 'io.containerd.termshim.v2', version: { version: version(), revision: '' }, ...about };
   return RuntimeInfo.encode(message(RuntimeInfo, fields)).finish();
 }
 
-async function describeRuntime(onWarning: (error: unknown) => void): Promise<Partial<RuntimeInfo>> {
+async function describeRuntime(onError: (error: unknown) => void): Promise<Partial<RuntimeInfo>> {
   const given = await readStdin({ maxBytes: 2 ** 20, timeoutMs: 10_000 });
   const options = given.length === 0 ? undefined : decodeMessage(Any, given);
-  const features = await readFeatures(await readCreateOptions(options, '')).catch(onWarning);
+  const features = await readFeatures(await readCreateOptions(options, '')).catch(onError);
   if (features === undefined) return { options };
   return { options, features: { typeUrl: featuresType, value: Buffer.from(JSON.stringify(features)) } };
 }

@@ -53,7 +53,7 @@ async function runStart(values: Values): Promise<void> {
 
 async function runDelete(values: Values): Promise<void> {
   const { deleteContainer } = await import('./delete.js');
-  say(await deleteContainer({ ...required(values), onWarning: warn }));
+  say(await deleteContainer({ ...required(values), onError: warn }));
 }
 
 /** For `delete` and `-info`, of which containerd reads the answer from stdout alone. */

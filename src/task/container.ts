@@ -25,7 +25,7 @@ import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
 
 /**
- * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onFault` was told why. One that
+ * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onError` was told why. One that
  * is to be restored has no process before `start`.
  */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
@@ -62,13 +62,13 @@ export class Container {
   #cgroupDirectories: readonly string[] = [];
 
   constructor(options: ContainerOptions) {
-    const { id, stdio, onFault } = options;
+    const { id, stdio, onError } = options;
     // What is told of goes on, whoever listens.
     const onEvent = (event: TaskEvent): void => {
       try {
         options.onEvent(event);
       } catch (error) {
-        onFault(error as Error);
+        onError(error as Error);
       }
     };
     this.options = { ...options, onEvent };
@@ -77,7 +77,7 @@ export class Container {
       stdio,
       beforeExit: () => this.#endOthers(),
       onExit: (exit) => onEvent({ kind: 'exit', execId: '', pid: this.init.pid, exit }),
-      onFault,
+      onError,
     });
   }
 
@@ -123,7 +123,7 @@ export class Container {
 
   /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
   addExec(execId: string, spec: object, stdio: ProcessStdio): void {
-    const { id, onEvent, onFault } = this.options;
+    const { id, onEvent, onError } = this.options;
     if (this.#execs.has(execId)) {
       throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
     }
@@ -134,7 +134,7 @@ export class Container {
       stdio,
       beforeExit: () => Promise.resolve(),
       onExit: (exit) => onEvent({ kind: 'exit', execId, pid: process.pid, exit }),
-      onFault,
+      onError,
     });
     this.#execs.set(execId, { process, spec, runExclusive: createMutex() });
     onEvent({ kind: 'exec-added', execId });
@@ -209,14 +209,14 @@ export class Container {
     return this.#runExclusive(() => Promise.resolve());
   }
 
-  /** Removes everything by force, whatever runs. What fails on the way is told to `onFault`. Idempotent. */
+  /** Removes everything by force, whatever runs. What fails on the way is told to `onError`. Idempotent. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
     return this.#destroyed;
   }
 
   async #destroy(): Promise<void> {
-    await this.#remove().catch(this.options.onFault);
+    await this.#remove().catch(this.options.onError);
     if (this.init.isMade) await settleWithin(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
@@ -348,17 +348,17 @@ export class Container {
 
   /** By force. Where the runtime is gone, what is left of the container goes all the same. */
   async #remove(): Promise<void> {
-    const { runtime, id, others, onFault } = this.options;
+    const { runtime, id, others, onError } = this.options;
     try {
       await runtime.delete(id, { force: true });
     } catch (error) {
       if (!isMissing(error)) throw error;
-      onFault(error as Error);
+      onError(error as Error);
       const cgroup = this.#cgroupDirectories;
       this.init.trySignal(constants.signals.SIGKILL);
       thawCgroup(cgroup);
       if (this.init.isMade) await settleWithin(this.init.reaped, lastWordsMs);
-      await removeByHand({ id, runtime, cgroup, sharesPids: others !== 'gone' }).catch(onFault);
+      await removeByHand({ id, runtime, cgroup, sharesPids: others !== 'gone' }).catch(onError);
     }
   }
 

@@ -10,18 +10,18 @@ import type { Process } from './process.js';
 
 /** Runs `spec`, an OCI process, in the container. If `signal` calls it off, nothing of it stays. */
 export async function launchExec(
-  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onFault'>,
+  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onError'>,
   process: Process,
   spec: object,
   signal: AbortSignal | undefined,
 ): Promise<LaunchedProcess> {
-  const { connectTimeoutMs, drainTimeoutMs, onFault } = container;
+  const { connectTimeoutMs, drainTimeoutMs, onError } = container;
   const directory = createPrivateDirectory('exec');
   const processFile = join(directory.path, 'process.json');
   try {
     writeFileSync(processFile, JSON.stringify({ ...spec, ...terminalOf(process) }), { mode: 0o600, flag: 'wx' });
     return await launchProcess({
-      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, signal, onFault }),
+      io: await openIo(process.options.stdio, { connectTimeoutMs, drainTimeoutMs, signal, onError }),
       signal,
       pidFile: join(directory.path, 'pid'),
       make: async (io) => {

@@ -10,7 +10,7 @@ import type { ContainerOptions, RestoreFrom } from './container-options.js';
 import { type LaunchedProcess, type LaunchOptions, launchProcess } from './launch.js';
 import { openIo } from './io/open-io.js';
 
-/** If it fails, nothing of it stays, or `onFault` was told why. */
+/** If it fails, nothing of it stays, or `onError` was told why. */
 export function createInit(options: ContainerOptions): Promise<LaunchedProcess> {
   const { id, runtime, bundle, noPivot, noNewKeyring, signal } = options;
   return launchInit(options, signal, {
@@ -24,7 +24,7 @@ export async function restoreInit(
   { cgroupsPath, ...from }: RestoreFrom,
   signal: AbortSignal | undefined,
 ): Promise<LaunchedProcess> {
-  const { id, runtime, bundle, noPivot, pidFile, onFault } = options;
+  const { id, runtime, bundle, noPivot, pidFile, onError } = options;
   await assertIdIsFree(options, signal);
   // One that was called off may have left it.
   rmSync(pidFile, { force: true });
@@ -38,7 +38,7 @@ export async function restoreInit(
     // crun (1.28) leaves what criu has made of it.
     const made = cgroupsAt(cgroupsPath).filter((directory) => !before.includes(directory));
     signalCgroup(made, constants.signals.SIGKILL);
-    await removeCgroup(made).catch(onFault);
+    await removeCgroup(made).catch(onError);
     throw error;
   }
 }
@@ -67,13 +67,13 @@ async function launchInit(
   signal: AbortSignal | undefined,
   how: Pick<LaunchOptions, 'make' | 'mayLeaveParts'>,
 ): Promise<LaunchedProcess> {
-  const { id, runtime, pidFile, stdio, onFault } = options;
+  const { id, runtime, pidFile, stdio, onError } = options;
   return await launchProcess({
     ...how,
     io: await openIo(stdio, { ...options, signal }),
     signal,
     pidFile,
     // A runtime that hung once hangs again: the error that led here is to be told soon.
-    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(onFault),
+    unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(onError),
   });
 }

@@ -20,7 +20,7 @@ export interface ProcessOptions {
    * Something went wrong on the way to the exit, which is told all the same. If the process was reaped by somebody else,
    * its status is not known, and stands as 255.
    */
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }
 
 /** What a shell says of a status that it cannot know. */
@@ -174,9 +174,9 @@ export class Process {
     this.#exit = exit;
     this.#state = 'stopped';
     this.#resolveReaped();
-    const { beforeExit, onExit, onFault } = this.options;
-    await Promise.all([launched.io.drain(), beforeExit()].map((step) => step.catch(onFault)));
-    await Promise.all(Array.from(this.#lastSteps, (step) => step().catch(onFault)));
+    const { beforeExit, onExit, onError } = this.options;
+    await Promise.all([launched.io.drain(), beforeExit()].map((step) => step.catch(onError)));
+    await Promise.all(Array.from(this.#lastSteps, (step) => step().catch(onError)));
     onExit(exit);
     this.#resolveExited(exit);
   }
@@ -185,7 +185,7 @@ export class Process {
     try {
       return await launched.reaped;
     } catch (error) {
-      this.options.onFault(error as Error);
+      this.options.onError(error as Error);
       return { status: unknownStatus, at: new Date() };
     }
   }

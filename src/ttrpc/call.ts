@@ -12,7 +12,7 @@ export type FaultListener = (fault: unknown, place: string) => void;
 
 export interface CallOptions {
   readonly services: ReadonlyMap<string, Service>;
-  readonly onFault: FaultListener;
+  readonly onError: FaultListener;
 }
 
 /** A call in flight. */
@@ -31,7 +31,7 @@ export interface Call {
 export async function answerCall(
   payload: Uint8Array | undefined,
   call: Call,
-  { services, onFault }: CallOptions,
+  { services, onError }: CallOptions,
 ): Promise<Uint8Array> {
   let place = 'a request';
   let hasDetails = false;
@@ -45,7 +45,7 @@ export async function answerCall(
     if (answer.length > maxPayloadBytes) throw tooLong('the response');
     return answer;
   } catch (error) {
-    if (!(error instanceof RpcError || error instanceof TermshimError)) onFault(error, place);
+    if (!(error instanceof RpcError || error instanceof TermshimError)) onError(error, place);
     return Response.encode({ status: statusOf(error, { hasDetails }), payload: new Uint8Array(0) }).finish();
   }
 }

@@ -66,7 +66,7 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
   }
 
   function onClose(fault: unknown): void {
-    if (fault !== undefined) options.onFault(fault, 'a connection');
+    if (fault !== undefined) options.onError(fault, 'a connection');
     const reason = new RpcError(Code.Canceled, 'the client is gone');
     for (const call of calls.values()) call.abort(reason);
     gone.abort(reason);

@@ -14,7 +14,7 @@ const acceptAgainMs = 100;
 
 export interface ServeOptions {
   /** Told of bugs in implementations, of clients that do not speak ttrpc, and of connections that cannot be accepted. */
-  onFault?: FaultListener;
+  onError?: FaultListener;
   /** Told how many connections there are, whenever one more or one less is. */
   onConnections?: (count: number) => void;
 }
@@ -34,9 +34,9 @@ export interface TtrpcServer extends AsyncDisposable {
 export function serveTtrpc(
   listener: OwnedFd,
   services: readonly Service[],
-  { onFault = () => {}, onConnections = () => {} }: ServeOptions = {},
+  { onError = () => {}, onConnections = () => {} }: ServeOptions = {},
 ): TtrpcServer {
-  const options = { services: new Map(services.map((it) => [it.fullName, it])), onFault };
+  const options = { services: new Map(services.map((it) => [it.fullName, it])), onError };
   const connections = new Set<ServerConnection>();
   let retry: NodeJS.Timeout | undefined;
   /* A listener that was inherited may have been made by others, and accept4 must not wait. */
@@ -57,7 +57,7 @@ export function serveTtrpc(
         void connection.closed.then(forget);
       }
     } catch (error) {
-      onFault(error, 'the ttrpc socket');
+      onError(error, 'the ttrpc socket');
       retry = setTimeout(accept, acceptAgainMs);
     }
   }

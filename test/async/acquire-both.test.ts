@@ -79,7 +79,10 @@ describe('together', () => {
 
   test('the signal aborts both, before and while they wait', async () => {
     const reason = new Error('enough');
-    await assert.rejects(acquireBoth(AbortSignal.abort(reason), untilAborted, untilAborted), (error) => error === reason);
+    await assert.rejects(
+      acquireBoth(AbortSignal.abort(reason), untilAborted, untilAborted),
+      (error) => error === reason,
+    );
     const aborting = new AbortController();
     const waiting = acquireBoth(aborting.signal, untilAborted, untilAborted);
     aborting.abort(reason);

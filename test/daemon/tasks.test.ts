@@ -27,7 +27,7 @@ function countEnds() {
   const tasks = createTasks({
     namespace: 'test',
     onEvent() {},
-    onFault() {},
+    onError() {},
     onEnd: () => (told.ends += 1),
   });
   return { tasks, told };

@@ -191,7 +191,7 @@ test('the next daemon of a user ends what a killed one has left', { skip }, asyn
   lost.loseRuntime();
   writeOwnRecord(directory, { id, bundle, name: runtime[0], runtime, cgroup });
   const [swept, faults]: [string[], Error[]] = [[], []];
-  await sweep({ onSwept: (it) => swept.push(it), onFault: (error) => faults.push(error) });
+  await sweep({ onSwept: (it) => swept.push(it), onError: (error) => faults.push(error) });
   assert.deepEqual({ swept, faults }, { swept: [id], faults: [] });
   await waitFor(() => !existsSync(`/proc/${pid}`), 'the process to be reaped');
   assert.deepEqual(

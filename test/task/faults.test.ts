@@ -127,9 +127,9 @@ leakTest('a listener that fails changes nothing in the life that it is told of',
     throw new Error(`deaf to ${kind}`);
   };
   const faults: string[] = [];
-  const onFault = ({ message }: Error): void => void faults.push(message);
+  const onError = ({ message }: Error): void => void faults.push(message);
   const { stdio } = newStdio(scope, 'terminal');
-  const { container } = await newContainer(scope, 'exit 3', stdio, { onEvent, onFault });
+  const { container } = await newContainer(scope, 'exit 3', stdio, { onEvent, onError });
   await container.start('');
   assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 3);
   await container.delete('');
@@ -147,7 +147,7 @@ test('the exit is told, though the output could not be passed on', async () => {
     stdio: { kind: 'inherited', streams: ['ignore', 'ignore', 'ignore'] },
     beforeExit: () => Promise.resolve(),
     onExit: (exit) => void told.push(exit),
-    onFault: (error) => void told.push(error),
+    onError: (error) => void told.push(error),
   });
   const exit = { status: 3, at: new Date() };
   const failure = new Error('too many open files');

@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const [stdout, stderr, ready] = [take(3, 'stdout'), take(4, 'stderr'), take(5, 'saying that the log is open')];
   const copies: LogCopy[] = [];
   const onRoom = (): void => copies.forEach((copy) => copy.resume());
-  const log = await openLog(options, { onRoom, onTrouble: complain });
+  const log = await openLog(options, { onRoom, onError: complain });
   copies.push(
     copyToLog({ source: stdout, stream: 'stdout', log }),
     copyToLog({ source: stderr, stream: 'stderr', log }),

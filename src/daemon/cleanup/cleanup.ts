@@ -14,16 +14,16 @@ import { type OwnRecord, readOwnRecord } from './user-daemon-record.js';
 export interface SweepListener {
   onSwept: (id: string) => void;
   /** What could not be ended stays, and its directory with it, for the next daemon. */
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }
 
 /** Settles when nothing of them is left. Does not fail. */
-export async function sweep({ onSwept, onFault }: SweepListener): Promise<void> {
+export async function sweep({ onSwept, onError }: SweepListener): Promise<void> {
   const attempt = (work: () => Promise<void>): Promise<boolean> =>
     work().then(
       () => true,
       (error: unknown) => {
-        onFault(error as Error);
+        onError(error as Error);
         return false;
       },
     );

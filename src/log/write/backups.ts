@@ -26,12 +26,12 @@ export interface Backups {
 
 /**
  * @param directory of the log, held open until the last call and the last compression have ended
- * @param onTrouble told once when a file cannot be compressed; that is tried again when the next is full
+ * @param onError told once when a file cannot be compressed; that is tried again when the next is full
  */
 export function createBackups(
   directory: TrustedDirectory,
   { path, maxFiles, compress }: LogOptions,
-  onTrouble: (error: TermshimError) => void,
+  onError: (error: TermshimError) => void,
 ): Backups {
   const log = basename(path);
   const at = (name: string): string => directory.at(name);
@@ -84,7 +84,7 @@ export function createBackups(
         isStuck = false;
       }
     } catch (error) {
-      if (!isStuck) onTrouble(logError(error, `compress a full file of the log ${path}`));
+      if (!isStuck) onError(logError(error, `compress a full file of the log ${path}`));
       isStuck = true;
       if (running !== undefined) await remove(running.target.path).catch(() => {});
     } finally {

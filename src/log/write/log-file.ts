@@ -34,18 +34,18 @@ export interface LogFile {
  * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED, and with
  * ERR_PATH_UNTRUSTED.
  *
- * @param onTrouble told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
+ * @param onError told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
  *   that is tried again whenever it has grown by as much once more
  */
-export async function openLogFile(options: LogOptions, onTrouble: (error: TermshimError) => void): Promise<LogFile> {
+export async function openLogFile(options: LogOptions, onError: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
   let { file, size, runExclusive, directory } = await openAtEnd(options);
-  let backups = createBackups(directory, options, onTrouble);
+  let backups = createBackups(directory, options, onError);
   await backups.begin();
   let fullAt = maxBytes;
   let [isStuck, isClosed] = [false, false];
   const closeFile = async (old: FileHandle): Promise<void> => {
-    await old.close().catch((error: unknown) => onTrouble(logError(error, `close the log ${path}`)));
+    await old.close().catch((error: unknown) => onError(logError(error, `close the log ${path}`)));
   };
   const beginAnew = async (): Promise<void> => {
     try {
@@ -61,7 +61,7 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
       isStuck = false;
     } catch (error) {
       fullAt = size + (maxBytes ?? 0);
-      if (!isStuck) onTrouble(logError(error, `put aside the full log ${path}`));
+      if (!isStuck) onError(logError(error, `put aside the full log ${path}`));
       isStuck = true;
     }
   };
@@ -82,7 +82,7 @@ export async function openLogFile(options: LogOptions, onTrouble: (error: Termsh
     async reopen() {
       const old = { file, directory, backups };
       ({ file, size, runExclusive, directory } = await openAtEnd(options));
-      backups = createBackups(directory, options, onTrouble);
+      backups = createBackups(directory, options, onError);
       fullAt = maxBytes;
       await closeFile(old.file);
       letGo(old);

@@ -31,14 +31,14 @@ export interface LogEvents {
   /** There is room again, after a write that answered false. */
   onRoom(): void;
   /** Something is wrong with the log, and will be for a while: told once. */
-  onTrouble(error: TermshimError): void;
+  onError(error: TermshimError): void;
 }
 
 /** Fails with ERR_LOG_FAILED. */
 export async function openLog(options: LogOptions, events: LogEvents): Promise<Log> {
   let isClosed = false;
   const tell = (error: TermshimError): void => {
-    if (!isClosed) events.onTrouble(error);
+    if (!isClosed) events.onError(error);
   };
   const file = await openLogFile(options, tell);
   const batches = createBatches(options.format);

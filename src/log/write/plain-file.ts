@@ -22,7 +22,7 @@ export async function openPlainLog(path: string, events: LogEvents): Promise<Log
       isTroubled = false;
     } catch (error) {
       lostBytes += bytes.length - done;
-      if (!isTroubled) events.onTrouble(logError(error, `write the file ${path}`));
+      if (!isTroubled) events.onError(logError(error, `write the file ${path}`));
       isTroubled = true;
     }
   };

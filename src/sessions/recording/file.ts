@@ -25,11 +25,11 @@ const flushLength = 64 * 1024;
  * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, ERR_PATH_UNTRUSTED, and with ERR_SYSTEM if it cannot be
  * made.
  *
- * @param onFailure told once: a write failed. The file ends with the last line that is whole, and takes no more.
+ * @param onError told once: a write failed. The file ends with the last line that is whole, and takes no more.
  */
 export async function createRecordingFile(
   path: string,
-  onFailure: (error: TermshimError) => void,
+  onError: (error: TermshimError) => void,
 ): Promise<RecordingFile> {
   const file = await create(path);
   let pending: string[] = [];
@@ -69,7 +69,7 @@ export async function createRecordingFile(
       fail(error);
     }
   };
-  const fail = (error: unknown): void => onFailure(fileError(error, `write the recording ${path}`));
+  const fail = (error: unknown): void => onError(fileError(error, `write the recording ${path}`));
   const finish = async (): Promise<void> => {
     isOpen = false;
     flush();

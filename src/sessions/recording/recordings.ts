@@ -13,7 +13,7 @@ export interface RecordingsOptions {
   /** What the terminal shows now. */
   present: (terminal: TerminalSession) => Promise<Uint8Array>;
   onEvent: (kind: RecordingEvent) => void;
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }
 
 export type RecordingEvent = 'record' | 'record-ended' | 'record-failed';
@@ -60,7 +60,7 @@ export class Recordings {
   }
 
   async #add(request: RecordingRequest): Promise<void> {
-    const { process, sizeNow, present, onEvent, onFault } = this.#options;
+    const { process, sizeNow, present, onEvent, onError } = this.#options;
     this.#assertAlive();
     if (this.#last?.isGoingOn === true) {
       throw new TermshimError(
@@ -69,7 +69,7 @@ export class Recordings {
       );
     }
     const onEnd = (failure?: Error): void => {
-      if (failure !== undefined) onFault(failure);
+      if (failure !== undefined) onError(failure);
       onEvent(failure === undefined ? 'record-ended' : 'record-failed');
     };
     const recording = await Recording.open({ ...request, process, sizeNow, onEnd });

@@ -120,10 +120,10 @@ class OpenDriverTarget implements OpenLogTarget {
     if (this.#closing.signal.aborted) return;
     const reason = driverFailed(`${this.#name()} ended while there was output to come: ${how}`);
     if (this.#isDry()) return this.#finish();
-    const { limits, onFault } = this.#options;
+    const { limits, onError } = this.#options;
     if (performance.now() - this.#startedAt > limits.provenAfterMs) this.#restarts = 0;
     if (!this.#isOver) return void this.#goOn(reason);
-    onFault(reason);
+    onError(reason);
     this.#finish();
   }
 
@@ -136,9 +136,9 @@ class OpenDriverTarget implements OpenLogTarget {
   }
 
   async #goOn(reason: TermshimError): Promise<void> {
-    const { target, limits, pipes, onFault } = this.#options;
+    const { target, limits, pipes, onError } = this.#options;
     if (target.onDeath === 'discard' || this.#restarts === mostRestarts) return this.#discard(reason);
-    onFault(driverFailed(`${reason.message}; another is started`));
+    onError(driverFailed(`${reason.message}; another is started`));
     try {
       const { signal } = this.#closing;
       await delay(limits.restartPauseMs * 2 ** this.#restarts++, undefined, { signal });
@@ -154,8 +154,8 @@ class OpenDriverTarget implements OpenLogTarget {
 
   /** The process goes on: what it writes is read, and goes nowhere. */
   #discard(reason: TermshimError): void {
-    const { onFault } = this.#options;
-    onFault(driverFailed(`${reason.message}; from now on the output is discarded`));
+    const { onError } = this.#options;
+    onError(driverFailed(`${reason.message}; from now on the output is discarded`));
     for (const [stream, end] of this.#readers()) this.#discarding[stream] = this.#read(stream, end);
   }
 
@@ -181,7 +181,7 @@ class OpenDriverTarget implements OpenLogTarget {
   #discardedAll(stream: OutputStream): void {
     delete this.#discarding[stream];
     if (Object.keys(this.#discarding).length > 0) return;
-    this.#options.onFault(
+    this.#options.onError(
       driverFailed(`${this.#discardedBytes} bytes of output were discarded without ${this.#name()}`),
     );
     this.#finish();

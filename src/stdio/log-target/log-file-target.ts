@@ -17,14 +17,14 @@ import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target
  */
 export async function openLogFileTarget(
   open: (events: LogEvents) => Promise<Log>,
-  { owner, onFault }: LogTargetOptions,
+  { owner, onError }: LogTargetOptions,
 ): Promise<OpenLogTarget> {
   const inputs = new Map<OutputStream, { theirs: OwnedFd; ours: OwnedFd; copy: LogCopy }>();
   const log = await open({
     onRoom() {
       for (const { copy } of inputs.values()) copy.resume();
     },
-    onTrouble: onFault,
+    onError,
   });
   let resolveDone = (): void => {};
   const done = new Promise<void>((resolve) => {
@@ -40,13 +40,13 @@ export async function openLogFileTarget(
       ours.close();
       if (--openStreams === 0) void finish();
     };
-    copy.done.catch(onFault).then(ended, ended);
+    copy.done.catch(onError).then(ended, ended);
     inputs.set(stream, { theirs, ours, copy });
     return theirs;
   };
   const finish = async (): Promise<void> => {
     isFinished = true;
-    await log.close().catch(onFault);
+    await log.close().catch(onError);
     resolveDone();
   };
   const close = (): void => {

@@ -36,5 +36,5 @@ export interface LogTargetOptions {
   /** Gives up what is not there yet. */
   signal: AbortSignal | undefined;
   /** Told of what goes wrong later. The process goes on. */
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }

@@ -19,7 +19,7 @@ export interface LogSubscriber {
 }
 
 /** From now on `end`, which is a log target's and is taken over, gets the output. It must be let go of before the log target is. */
-export function followOutput(broadcast: Broadcast, end: OwnedFd, onFault: (error: Error) => void): LogSubscriber {
+export function followOutput(broadcast: Broadcast, end: OwnedFd, onError: (error: Error) => void): LogSubscriber {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   let hasEnded = false;
   const subscriber = broadcast.follow({
@@ -36,7 +36,7 @@ export function followOutput(broadcast: Broadcast, end: OwnedFd, onFault: (error
     },
     onEnd(reason) {
       hasEnded = true;
-      if (reason instanceof Error) onFault(reason);
+      if (reason instanceof Error) onError(reason);
     },
   });
   return {

@@ -15,7 +15,7 @@ import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
 
 export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
   const { noReader, owner, log } = stdio;
-  const { onFault, signal, drainTimeoutMs } = limits;
+  const { onError, signal, drainTimeoutMs } = limits;
   const opened: { close(): void }[] = [];
   const keep = <T extends { close(): void }>(stream: T): T => {
     opened.push(stream);
@@ -26,7 +26,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
     if (stdio.holdStdin) stdin?.hold();
     const targets = [stdio.stdout, stdio.stderr, log];
-    const logTargets = keep(await openLogTargets(targets, log === undefined, { owner, signal, onFault }));
+    const logTargets = keep(await openLogTargets(targets, log === undefined, { owner, signal, onError }));
     const endOf = (stream: OutputStream): OwnedFd | undefined => logTargets.find(stdio[stream])?.[stream];
     const sinkOf = async (stream: OutputStream): Promise<Sink | undefined> => {
       const target = stdio[stream];
@@ -41,7 +41,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
     const logBeside = copied.length > 0 ? logTargets.find(log) : undefined;
     const subscribers = copied.flatMap((stream) => {
       const broadcast = copy.broadcast(stream);
-      return !logBeside || !broadcast ? [] : [keep(followOutput(broadcast, logBeside[stream], onFault))];
+      return !logBeside || !broadcast ? [] : [keep(followOutput(broadcast, logBeside[stream], onError))];
     });
     const [theirIn, theirOut, theirErr] = copy.childEnds;
     const toInherit = (stream: OutputStream, copiedEnd: ChildEnd): ChildEnd =>

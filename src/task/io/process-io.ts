@@ -62,7 +62,7 @@ export interface IoLimits {
   /** Gives the process up while it is made. */
   signal?: AbortSignal | undefined;
   /** Told of what went wrong where nobody waits for an answer. */
-  onFault: (error: Error) => void;
+  onError: (error: Error) => void;
 }
 
 /** What the runtime's command that makes the process is given. */

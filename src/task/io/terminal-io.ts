@@ -16,13 +16,13 @@ import type { RuntimeIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } f
 
 export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
   const { log } = stdio;
-  const { onFault, drainTimeoutMs } = limits;
+  const { onError, drainTimeoutMs } = limits;
   const stdin = openStdin(stdio);
   // What keeps output is there before the runtime begins.
   const logTargets = await openLogTargets([stdio.stdout, log], false, {
     owner: undefined,
     signal: limits.signal,
-    onFault,
+    onError,
   }).catch((error: unknown) => {
     stdin?.close();
     throw error;
@@ -54,7 +54,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       const { stdinEnd } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
-      if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onFault);
+      if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onError);
       terminal = sessionOf(console, copy);
       // Whoever comes is shown what has been, since there was nobody else to see it.
       if (stdio.stdout?.kind !== 'fifo') void copy.broadcast;

@@ -58,7 +58,7 @@ async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promis
 
 async function swept(): Promise<{ ids: string[]; faults: string[] }> {
   const [ids, faults]: [string[], string[]] = [[], []];
-  await sweep({ onSwept: (id) => ids.push(id), onFault: (error) => faults.push(error.message) });
+  await sweep({ onSwept: (id) => ids.push(id), onError: (error) => faults.push(error.message) });
   return { ids, faults };
 }
 

@@ -59,7 +59,7 @@ export async function startTestDriver(
   const options = {
     owner: undefined,
     signal: undefined,
-    onFault: ({ message }: Error) => void faults.push(message.replaceAll(program, 'DRIVER')),
+    onError: ({ message }: Error) => void faults.push(message.replaceAll(program, 'DRIVER')),
   };
   const logTarget = await openDriverTarget(target, options, { ...testLimits, ...more }).catch((error: Error) => {
     error.message = error.message.replaceAll(program, 'DRIVER');

@@ -26,7 +26,7 @@ export function logOptions(scope: Scope, more: Partial<LogOptions> = {}): LogOpt
 export async function openTestLog(scope: Scope, options: LogOptions): Promise<OpenedLog> {
   const troubles: TermshimError[] = [];
   let onRoom = (): void => {};
-  const log = await openLog(options, { onRoom: () => onRoom(), onTrouble: (error) => void troubles.push(error) });
+  const log = await openLog(options, { onRoom: () => onRoom(), onError: (error) => void troubles.push(error) });
   scope.after(() => log.close());
   return {
     log,

@@ -95,7 +95,7 @@ export async function newContainer(
     connectTimeoutMs: 10_000,
     drainTimeoutMs: 5000,
     onEvent: (event) => void events.push(event),
-    onFault(error) {
+    onError(error) {
       throw error;
     },
     ...more,

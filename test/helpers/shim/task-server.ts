@@ -60,14 +60,14 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
       events.push(event);
       sessions.told(event, id);
     },
-    onFault: (error) => void faults.push(error),
+    onError: (error) => void faults.push(error),
     onEnd: () => (ends += 1),
   });
   const sessions = createSessions({
     host: tasks,
     stop: () => tasks.count,
     ...(openScreen === undefined ? {} : { openScreen }),
-    onFault: (error) => void faults.push(error),
+    onError: (error) => void faults.push(error),
   });
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
   // What goes on by itself would run its runtime in the next test, with the environment that this has then.

@@ -41,7 +41,7 @@ export function sayService(say: Say): Service {
 export interface Served {
   readonly server: TtrpcServer;
   readonly path: string;
-  /** What `onFault` was told, as `place: message`. */
+  /** What `onError` was told, as `place: message`. */
   readonly faults: string[];
 }
 
@@ -50,8 +50,8 @@ export function serve(scope: Scope, services: readonly Service[]): Served {
   const path = join(temporaryDirectory(scope), 'socket');
   const listener = new OwnedFd(addon.socket_listen(path, 0o600), 'the listener of a test');
   const faults: string[] = [];
-  const onFault = (fault: unknown, place: string): void => void faults.push(`${place}: ${(fault as Error).message}`);
-  const server = serveTtrpc(listener, services, { onFault });
+  const onError = (fault: unknown, place: string): void => void faults.push(`${place}: ${(fault as Error).message}`);
+  const server = serveTtrpc(listener, services, { onError });
   scope.after(() => server.destroy());
   return { server, path, faults };
 }

@@ -85,9 +85,9 @@ for (const kind of kinds) {
     const target = { kind: 'file', path: '/dev/full' } as const;
     const client = newStdio(scope, kind);
     const { stdout } = client.stdio as { stdout: OutputTarget };
-    const onFault = ({ message }: Error): void => void faults.push(message);
+    const onError = ({ message }: Error): void => void faults.push(message);
     const stdio = stdioOf(kind, { stdout, log: target });
-    const { container } = await newContainer(scope, `${count}; exit 3`, stdio, { onFault });
+    const { container } = await newContainer(scope, `${count}; exit 3`, stdio, { onError });
     await container.start('');
     await client.output.sees('19999');
     assert.equal((await within(container.init.exited, 'the exit')).status, 3);
