@@ -2,22 +2,22 @@
 import type { OciSpec } from '../runtime/spec/oci-spec.js';
 import type { Container } from '../task/container.js';
 
-export interface SessionHost {
+export interface Containers {
   /** In the order in which they were created. */
-  list(): readonly HostedContainer[];
-  find(id: string): HostedContainer | undefined;
+  list(): readonly SessionContainer[];
+  find(id: string): SessionContainer | undefined;
   /** Throws ERR_PROCESS_NOT_FOUND. */
-  get(id: string): HostedContainer;
+  get(id: string): SessionContainer;
 }
 
-export interface HostedContainer {
+export interface SessionContainer {
   readonly container: Container;
   /** What its config.json says. */
   readonly spec: OciSpec;
 }
 
 /** What was asked to run. An exec process may have been asked for without any of it. */
-export function processOf({ container, spec }: HostedContainer, execId: string): { args: string[]; env: string[] } {
+export function processOf({ container, spec }: SessionContainer, execId: string): { args: string[]; env: string[] } {
   const asked = execId === '' ? spec.process : container.execs.get(execId)?.spec;
   const { args, env }: { args?: string[]; env?: string[] | null } = asked ?? {};
   return { args: args ?? [], env: env ?? [] };
@@ -30,6 +30,6 @@ export const screenAnnotation = 'io.termshim.screen';
 export const logAnnotation = 'io.termshim.log';
 
 /** Whether config.json asks for the screens of its terminals to be kept. */
-export function wantsScreen({ spec }: HostedContainer): boolean {
+export function wantsScreen({ spec }: SessionContainer): boolean {
   return spec.annotations?.[screenAnnotation] === 'true';
 }

@@ -9,7 +9,7 @@ import { type Implementation, type Service, service } from '../ttrpc/service.js'
 import { Code, RpcError } from '../ttrpc/status.js';
 import type { ClientEnds } from './client.js';
 import type { EventList } from './event-list.js';
-import type { HostedContainer, SessionHost } from './containers.js';
+import type { SessionContainer, Containers } from './containers.js';
 import { recordingFacts } from './recording/facts.js';
 import { reopenLogs } from './reopen-logs.js';
 import { sessionMessage } from './session-message.js';
@@ -17,13 +17,13 @@ import type { Session } from './session.js';
 import { parseSizePolicy } from './size.js';
 
 export interface SessionsServiceOptions {
-  host: SessionHost;
+  host: Containers;
   stop: () => number | Promise<number>;
   events: EventList;
   /** The session of a process, if there is one already. */
-  find: (hosted: HostedContainer, execId: string) => Session | undefined;
+  find: (hosted: SessionContainer, execId: string) => Session | undefined;
   /** The session of a process with a terminal. */
-  open: (hosted: HostedContainer, execId: string) => Session;
+  open: (hosted: SessionContainer, execId: string) => Session;
 }
 
 export function sessionsService(options: SessionsServiceOptions): Service {
@@ -37,7 +37,7 @@ function methods({
   find,
   open,
 }: SessionsServiceOptions): Implementation<typeof SessionsDefinition> {
-  const describe = (hosted: HostedContainer, execId: string) => sessionMessage(hosted, execId, find(hosted, execId));
+  const describe = (hosted: SessionContainer, execId: string) => sessionMessage(hosted, execId, find(hosted, execId));
   const sessionOf = ({ id, execId }: { id: string; execId: string }, what = 'nobody can attach to it'): Session => {
     const hosted = host.get(id);
     const { options } = hosted.container.process(execId);

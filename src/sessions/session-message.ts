@@ -4,7 +4,7 @@ import type { ProcessStdio } from '../task/io/process-io.js';
 import type { Process } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
-import { type HostedContainer, processOf } from './containers.js';
+import { type SessionContainer, processOf } from './containers.js';
 import type { Session } from './session.js';
 import { formatSizePolicy } from './size.js';
 
@@ -13,7 +13,7 @@ import { formatSizePolicy } from './size.js';
  * @param session undefined if nobody has attached yet
  */
 export function sessionMessage(
-  { container, spec }: HostedContainer,
+  { container, spec }: SessionContainer,
   execId: string,
   session: Session | undefined,
 ): SessionMessage {

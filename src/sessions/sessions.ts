@@ -5,18 +5,18 @@ import type { TaskEvent } from '../task/event.js';
 import type { Process } from '../task/process.js';
 import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
-import { type HostedContainer, type SessionHost, wantsScreen } from './containers.js';
+import { type SessionContainer, type Containers, wantsScreen } from './containers.js';
 import { type OpenLink, openLinks } from '../screen/thread/thread.js';
 import { sessionsService } from './service.js';
 import { Session } from './session.js';
 
 export interface SessionsOptions {
-  host: SessionHost;
+  host: Containers;
   /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
   stop: () => number | Promise<number>;
   /** The emulators of this package, unless there are others. */
   openScreen?: OpenLink;
-  onError: (error: Error, container: HostedContainer) => void;
+  onError: (error: Error, container: SessionContainer) => void;
 }
 
 export interface Sessions {
@@ -31,9 +31,9 @@ export function createSessions({ host, stop, openScreen = openLinks(), onError }
   const events = createEventList();
   const sessions = new WeakMap<Process, Session>();
 
-  const find = ({ container }: HostedContainer, execId: string): Session | undefined =>
+  const find = ({ container }: SessionContainer, execId: string): Session | undefined =>
     sessions.get(container.process(execId));
-  const open = (hosted: HostedContainer, execId: string): Session => {
+  const open = (hosted: SessionContainer, execId: string): Session => {
     const { container } = hosted;
     const process = container.process(execId);
     const session =

@@ -1,9 +1,9 @@
 import { shellLine } from '../../runtime/shell-line.js';
-import { type HostedContainer, processOf } from '../containers.js';
+import { type SessionContainer, processOf } from '../containers.js';
 import type { RecordingFacts } from './recorder.js';
 
 /** What a recording says of its process. Of the environment only what a player shows. */
-export function recordingFacts(hosted: HostedContainer, execId: string): RecordingFacts {
+export function recordingFacts(hosted: SessionContainer, execId: string): RecordingFacts {
   const { args, env } = processOf(hosted, execId);
   const shown = env
     .map((entry) => entry.split(/=(.*)/s, 2))
