@@ -17,8 +17,8 @@ export async function connectToRun(id: string, { shim }: ShimOption): Promise<Da
 }
 
 async function connectShim(shim: string): Promise<DaemonConnection> {
-  const { connectForeignShim } = await import('../client/external-shim/connect.js');
-  return connectForeignShim(shim);
+  const { connectExternalShim } = await import('../client/external-shim/connect.js');
+  return connectExternalShim(shim);
 }
 
 /** What a person means by an id and, with `--exec`, the id of a process. An empty `execId` is the init. */

@@ -12,16 +12,16 @@ export function errorWords(error: unknown): string {
 
 /** One line for stderr, with the error's code last. */
 export function errorLine(error: unknown): string {
-  const code = error instanceof TermshimError ? error.code : foreignCode(error as ForeignError);
+  const code = error instanceof TermshimError ? error.code : codeOfOther(error as OtherError);
   return `termshim: ${errorWords(error)} [${code}]\n`;
 }
 
 /** An error of Node, or that of a call, an RpcError: ttrpc is loaded only by those that call. */
-interface ForeignError {
+interface OtherError {
   code?: unknown;
   errorCode?: string;
 }
 
-function foreignCode({ code, errorCode }: ForeignError): string {
+function codeOfOther({ code, errorCode }: OtherError): string {
   return errorCode ?? (typeof code === 'string' ? code : 'ERR_INTERNAL');
 }

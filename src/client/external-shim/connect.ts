@@ -14,16 +14,16 @@ import { ShimDefinition } from '../../ttrpc/gen/termshim/shim.js';
 import { dropOutput } from './drop-output.js';
 import { openInput, openOutput } from './fifos.js';
 import type { ProcessIds } from './container-directory.js';
-import { foreignSessions, unsupported } from './sessions-service.js';
+import { sessionsOfShims, unsupported } from './sessions-service.js';
 import { Shims, type Task } from './shims.js';
-import { foreignTask } from './task-service.js';
+import { taskOfShims } from './task-service.js';
 
 /** What the commands want of a daemon. */
-export interface ForeignConnection extends Disposable {
+export interface ExternalShimConnection extends Disposable {
   readonly task: Task;
   readonly sessions: Client<typeof SessionsDefinition>;
   readonly shim: Client<typeof ShimDefinition>;
-  fifoPlace(ids: ProcessIds): ForeignPlace;
+  fifoPlace(ids: ProcessIds): ExternalFifos;
   inputEnded(ids: ProcessIds): Promise<void>;
   readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
   outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
@@ -31,16 +31,16 @@ export interface ForeignConnection extends Disposable {
   close(): void;
 }
 
-export interface ForeignPlace {
+export interface ExternalFifos {
   output(): FifoReader;
   input(): Promise<FifoWriter>;
   opened(): void;
 }
 
 /** @param shim the path of a program, or its name in PATH. Throws ERR_RUNTIME_NOT_FOUND. */
-export function connectForeignShim(shim: string): ForeignConnection {
+export function connectExternalShim(shim: string): ExternalShimConnection {
   const shims = new Shims(programOf(shim));
-  const tasks = foreignTask(shims);
+  const tasks = taskOfShims(shims);
   const { task } = tasks;
   let tellClosed = (): void => {};
   const closed = new Promise<void>((done) => (tellClosed = done));
@@ -53,7 +53,7 @@ export function connectForeignShim(shim: string): ForeignConnection {
   };
   return {
     task,
-    sessions: foreignSessions(task, shims.program),
+    sessions: sessionsOfShims(task, shims.program),
     shim: unsupported(ShimDefinition, shims.program),
     fifoPlace: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
     inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),

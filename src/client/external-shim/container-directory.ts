@@ -22,10 +22,10 @@ const schema = v.object({
   /** Its process. 0 if it would not say. */
   pid: v.optional(v.number()),
   /** It has died, and its `delete` has ended what it had. */
-  isBuried: v.optional(v.boolean()),
+  isCleanedUp: v.optional(v.boolean()),
 });
 
-export type ForeignRecord = v.InferOutput<typeof schema>;
+export type ContainerRecord = v.InferOutput<typeof schema>;
 
 export interface ProcessIds {
   id: string;
@@ -49,7 +49,7 @@ export function eventsSocket(id: string): string {
 }
 
 /** Returns the directory, with the configuration in it. Throws ERR_ID_IN_USE. */
-export function makeBundle(id: string, config: string, record: ForeignRecord): string {
+export function makeBundle(id: string, config: string, record: ContainerRecord): string {
   const bundle = directoryOf({ id, execId: '' });
   const draft = createPrivateDirectory('bundle');
   try {
@@ -104,12 +104,12 @@ export function removeDirectory(ids: ProcessIds): void {
 }
 
 /** Whole or not at all. */
-export function writeRecord(id: string, record: ForeignRecord): void {
+export function writeRecord(id: string, record: ContainerRecord): void {
   replaceFile(recordOf(id), JSON.stringify(record));
 }
 
 /** Undefined if there is no such container. */
-export function readRecord(id: string): ForeignRecord | undefined {
+export function readRecord(id: string): ContainerRecord | undefined {
   try {
     return v.parse(schema, JSON.parse(readFileSync(recordOf(id), 'utf8')));
   } catch (error) {

@@ -6,21 +6,21 @@ import type { CloseIORequest, ResizePtyRequest } from '../../ttrpc/gen/container
 import type { ProcessIds } from './container-directory.js';
 import type { Task } from './shims.js';
 
-export interface EarlyWords {
+export interface DeferredRequests {
   resize(request: Partial<ResizePtyRequest>): void;
   closeInput(request: Partial<CloseIORequest>): void;
   /** The process has started. */
-  tell(task: Task, ids: ProcessIds): Promise<void>;
+  send(task: Task, ids: ProcessIds): Promise<void>;
 }
 
-export function createEarlyWords(): EarlyWords {
+export function createDeferredRequests(): DeferredRequests {
   const sizes = new Map<string, Partial<ResizePtyRequest>>();
   const ends = new Map<string, Partial<CloseIORequest>>();
   const keyOf = ({ id = '', execId = '' }: Partial<ProcessIds>): string => `${id}/${execId}`;
   return {
     resize: (request) => void sizes.set(keyOf(request), request),
     closeInput: (request) => void ends.set(keyOf(request), request),
-    async tell(task, ids) {
+    async send(task, ids) {
       const key = keyOf(ids);
       const [size, end] = [sizes.get(key), ends.get(key)];
       // It may have ended already.

@@ -14,7 +14,7 @@ import { type ProcessIds, containersOf, directoryOf, execsOf, madeAt } from './c
 import type { Task } from './shims.js';
 
 /** @param program the shim's */
-export function foreignSessions(task: Task, program: string): Client<typeof SessionsDefinition> {
+export function sessionsOfShims(task: Task, program: string): Client<typeof SessionsDefinition> {
   const processes = (): ProcessIds[] =>
     containersOf(program).flatMap((id) => ['', ...execsOf(id)].map((execId) => ({ id, execId })));
   const resize = (ids: ProcessIds, columns: number, rows: number): Promise<unknown> =>

@@ -12,7 +12,7 @@ import { type TtrpcServer, serveTtrpc } from '../../ttrpc/server.js';
 import { service } from '../../ttrpc/service.js';
 import { assertSocketPath } from '../../os/socket-path.js';
 import {
-  type ForeignRecord,
+  type ContainerRecord,
   containersOf,
   directoryOf,
   eventsSocket,
@@ -62,7 +62,7 @@ export class Shims implements Disposable {
   }
 
   /** Throws ERR_PROCESS_NOT_FOUND. */
-  recordOf(id: string): ForeignRecord {
+  recordOf(id: string): ContainerRecord {
     const record = readRecord(id);
     if (record?.shim === this.#program) return record;
     throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such container of ${this.#program}: ${id}`);
@@ -82,23 +82,23 @@ export class Shims implements Disposable {
   }
 
   /** As `deleteRest`, where the shim has died, or hangs. */
-  async bury(id: string): Promise<void> {
+  async cleanUpAfter(id: string): Promise<void> {
     const record = this.recordOf(id);
     await this.deleteRest(id);
     if (record.socket !== undefined) await removeDeadSocket(record.socket);
-    writeRecord(id, { ...record, isBuried: true });
+    writeRecord(id, { ...record, isCleanedUp: true });
   }
 
   /** The container is gone, or shall be: so does its shim, if it has no other, and all that we remember. */
   async end(id: string): Promise<void> {
-    const { socket, pid = 0, isBuried } = this.recordOf(id);
+    const { socket, pid = 0, isCleanedUp } = this.recordOf(id);
     const task = await this.taskOf(id).catch(() => undefined);
     const connection = await this.#connections.get(id);
     if (task !== undefined && connection !== undefined && socket !== undefined) {
       this.#takeEvents(id);
-      if (!isBuried) await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
+      if (!isCleanedUp) await task.shutdown({ id, now: true }, { timeoutMs: endTimeoutMs }).catch(() => {});
       const others = containersOf(this.#program).filter((it) => it !== id && readRecord(it)?.socket === socket);
-      if (others.length === 0) await waitForEnd(connection, { pid, socket, isBuried });
+      if (others.length === 0) await waitForEnd(connection, { pid, socket, isCleanedUp });
     }
     connection?.close();
     removeDirectory({ id, execId: '' });
@@ -143,13 +143,13 @@ interface EndingShim {
   pid: number;
   socket: string;
   /** It hangs. */
-  isBuried: boolean | undefined;
+  isCleanedUp: boolean | undefined;
 }
 
-async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isBuried }: EndingShim): Promise<void> {
+async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isCleanedUp }: EndingShim): Promise<void> {
   const hasEnded = closed.then(() => true);
   const endsIn = (ms: number): Promise<boolean> => Promise.race([hasEnded, delay(ms, false, { ref: false })]);
-  if (!(await endsIn(isBuried ? 0 : endTimeoutMs))) {
+  if (!(await endsIn(isCleanedUp ? 0 : endTimeoutMs))) {
     kill(pid);
     await endsIn(endTimeoutMs);
   }

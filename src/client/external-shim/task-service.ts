@@ -20,19 +20,19 @@ import { CreateOptions, ExecOptions } from '../../ttrpc/gen/termshim/options.js'
 import { message, packAny, unpackAny } from '../../ttrpc/message.js';
 import { Code, RpcError } from '../../ttrpc/status.js';
 import { movedConfig, readConfig, withSize } from './bundle-config.js';
-import { createEarlyWords } from './deferred-requests.js';
+import { createDeferredRequests } from './deferred-requests.js';
 import { makeFifos } from './fifos.js';
 import { type ProcessIds, makeBundle, makeExecDirectory, removeDirectory } from './container-directory.js';
 import { type Shims, type Task, hasDied } from './shims.js';
 
-export interface ForeignTask {
+export interface ShimsTask {
   readonly task: Task;
   /** Idempotent. */
   close(): void;
 }
 
-export function foreignTask(shims: Shims): ForeignTask {
-  const early = createEarlyWords();
+export function taskOfShims(shims: Shims): ShimsTask {
+  const deferred = createDeferredRequests();
   /** Of outputs that nobody may read yet. */
   const readers: FifoReader[] = [];
 
@@ -93,25 +93,25 @@ export function foreignTask(shims: Shims): ForeignTask {
     start: (request, options) =>
       call(request.id ?? '', async (it) => {
         const answer = await it.start(request, options);
-        await early.tell(it, { id: request.id ?? '', execId: request.execId ?? '' });
+        await deferred.send(it, { id: request.id ?? '', execId: request.execId ?? '' });
         return answer;
       }),
     resizePty(request) {
-      early.resize(request);
+      deferred.resize(request);
       return call(request.id ?? '', (it) => it.resizePty(request));
     },
     closeIO(request) {
-      early.closeInput(request);
+      deferred.closeInput(request);
       return call(request.id ?? '', (it) => it.closeIO(request));
     },
     state: async (request, options) =>
-      isBuried(request)
-        ? message(StateResponse, buried)
+      isCleanedUp(request)
+        ? message(StateResponse, cleanedUp)
         : call(request.id ?? '', (it) => it.state(request, { ...briefly, ...options })).catch(
             unlessHalfMade(request, message(StateResponse)),
           ),
     wait: async (request, options) =>
-      isBuried(request) ? buried : call(request.id ?? '', (it) => it.wait(request, options)),
+      isCleanedUp(request) ? cleanedUp : call(request.id ?? '', (it) => it.wait(request, options)),
     async kill(request) {
       const { id = '', execId, signal } = request;
       try {
@@ -119,14 +119,14 @@ export function foreignTask(shims: Shims): ForeignTask {
       } catch (error) {
         const isForced = signal === constants.signals.SIGKILL && !execId;
         if (!isForced || !(error instanceof TermshimError) || error.code !== 'ERR_SHIM_FAILED') throw error;
-        await shims.bury(id);
+        await shims.cleanUpAfter(id);
         return {};
       }
     },
     async delete(request, options) {
       const { id = '', execId = '' } = request;
-      const deleting = isBuried(request) ? { pid: 0, ...buried } : call(id, (it) => it.delete(request, options));
-      const deleted = await Promise.resolve(deleting).catch(unlessHalfMade(request, { pid: 0, ...buried }));
+      const deleting = isCleanedUp(request) ? { pid: 0, ...cleanedUp } : call(id, (it) => it.delete(request, options));
+      const deleted = await Promise.resolve(deleting).catch(unlessHalfMade(request, { pid: 0, ...cleanedUp }));
       if (execId === '') await shims.end(id);
       else removeDirectory({ id, execId });
       return deleted;
@@ -139,8 +139,8 @@ export function foreignTask(shims: Shims): ForeignTask {
     },
   };
 
-  function isBuried({ id = '' }: { id?: string }): boolean {
-    return shims.recordOf(id).isBuried === true;
+  function isCleanedUp({ id = '' }: { id?: string }): boolean {
+    return shims.recordOf(id).isCleanedUp === true;
   }
 }
 
@@ -152,7 +152,7 @@ function isSilent(error: unknown): boolean {
 }
 
 /** How it ended nobody was there to see: 128 and SIGKILL, as containerd has it. */
-const buried = { status: Status.STOPPED, exitStatus: 137, exitedAt: undefined };
+const cleanedUp = { status: Status.STOPPED, exitStatus: 137, exitedAt: undefined };
 
 /** The command that made it was killed: there is a shim that knows of no container, whose state is unknown. */
 function unlessHalfMade<T>({ execId }: { execId?: string }, answer: T): (error: unknown) => T {
@@ -206,7 +206,7 @@ async function removeFailed(shims: Shims, id: string): Promise<void> {
   // A shim that did not start has nothing.
   if (shims.recordOf(id).socket !== undefined) {
     const isDead = task === undefined || isSilent(end);
-    await (isDead ? shims.bury(id) : shims.deleteRest(id)).catch(() => {});
+    await (isDead ? shims.cleanUpAfter(id) : shims.deleteRest(id)).catch(() => {});
   }
   await shims.end(id).catch(() => {});
 }

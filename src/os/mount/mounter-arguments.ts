@@ -5,8 +5,8 @@ import { MS_REMOUNT, type MountOptions, isForSomebodyElse, parseMountOptions } f
 /** @param refuse called with the reason for what cannot be done, in words that name it */
 export function wordsOf(mount: Mount, refuse: (reason: string) => never): string[] {
   const { type, source, target = '', options } = mount;
-  const foreign = options.find(isForSomebodyElse);
-  if (foreign !== undefined) refuse(`the option ${foreign} is not supported`);
+  const unsupported = options.find(isForSomebodyElse);
+  if (unsupported !== undefined) refuse(`the option ${unsupported} is not supported`);
   if (type === 'loop' || type.includes('/')) refuse(`the type ${type} is for containerd's mount manager`);
   const isProgram = /^fuse3?\./.test(type);
   if (isProgram && options.length > mostProgramOptions) refuse(`there are more than ${mostProgramOptions} options`);

@@ -8,7 +8,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { openForeignStage } from '../../helpers/shim/external-shim.js';
+import { openExternalShimStage } from '../../helpers/shim/external-shim.js';
 import { sitAt } from '../../helpers/sessions/human.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
@@ -82,7 +82,7 @@ const badShims: BadShim[] = [
 describe('no shim', { skip: missing('busybox') }, () => {
   for (const { name, shim, words } of badShims) {
     test(name, async (t) => {
-      const { stage, ask } = openForeignStage(t, '');
+      const { stage, ask } = openExternalShimStage(t, '');
       const run = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
       const { stdout, stderr, status } = await ask('--shim', shim(stage), ...run);
       assert.match(stderr, /^termshim: [^\n]* \[ERR_\w+\]\n$/);
@@ -93,7 +93,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
   }
 
   test('a runtime directory whose path is too long for a socket', async (t) => {
-    const { stage, ask } = openForeignStage(t, 'true');
+    const { stage, ask } = openExternalShimStage(t, 'true');
     const directory = `${stage.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
     mkdirSync(directory, { mode: 0o700 });
     stage.env['XDG_RUNTIME_DIR'] = directory;
@@ -105,7 +105,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
   });
 
   test('^C while it starts', async (t) => {
-    const { stage } = openForeignStage(t, '');
+    const { stage } = openExternalShimStage(t, '');
     const began = stage.path('began');
     const shim = writeProgram(stage, 'shim', `touch ${began}; sleep 1000`);
     const run = ['--shim', shim, 'run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
@@ -120,7 +120,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
 test('^C at any moment of a start', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
   for (let ms = 40; ms <= 240; ms += 20) {
     await t.test(`${ms} ms after its beginning`, async (each) => {
-      const { stage } = openForeignStage(each, runcShimPath);
+      const { stage } = openExternalShimStage(each, runcShimPath);
       const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 7'];
       const human = sitAt(stage, termshimCommand(...run));
       setTimeout(() => human.type('\x03'), ms);
@@ -137,7 +137,7 @@ test('^C at any moment of a start', { skip: missing('root', 'busybox', 'runc', '
 for (const shim of [runcShimPath, shimPath]) {
   const name = `^C while a runtime hangs, ${basename(shim)}`;
   test(name, { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
-    const { stage } = openForeignStage(t, shim);
+    const { stage } = openExternalShimStage(t, shim);
     const began = stage.path('began');
     const script = `case " $* " in *" create "*) touch ${began}; exec sleep 1000;; esac; exec runc "$@"`;
     const runtime = ['--runtime', writeProgram(stage, 'runtime', script)];
@@ -155,7 +155,7 @@ for (const shim of [runcShimPath, shimPath]) {
 }
 
 test('what another shim cannot do', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
-  const { stage, ask } = openForeignStage(t, runcShimPath);
+  const { stage, ask } = openExternalShimStage(t, runcShimPath);
   const rootfs = ['--rootfs', stage.rootfs];
   const id = stage.newId();
   assert.equal((await ask('run', '-dt', '--name', id, ...rootfs, '--', 'cat')).stderr, '');

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
-import { type ForeignStage, openForeignStage } from '../../helpers/shim/external-shim.js';
+import { type ExternalShimStage, openExternalShimStage } from '../../helpers/shim/external-shim.js';
 import { type Human, prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
@@ -25,7 +25,7 @@ const watching = ['sh', '-c', 'stty size; trap "stty size" WINCH; while :; do sl
 for (const shim of [runcShimPath, shimPath]) {
   describe(shim.slice(shim.lastIndexOf('/') + 1), { skip }, () => {
     test('a terminal: its size, from the first byte on, what is typed, exec, and the exit status', async (t) => {
-      const { stage, ask } = openForeignStage(t, '');
+      const { stage, ask } = openExternalShimStage(t, '');
       const bundle = makeBundle(stage, { args: shell, terminal: true });
       const id = stage.newId();
       // As the issue has it, before the verb.
@@ -57,7 +57,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('a size that is seen, and ^C', async (t) => {
-      const { stage } = openForeignStage(t, shim);
+      const { stage } = openExternalShimStage(t, shim);
       const bundle = makeBundle(stage, { args: watching, terminal: true });
       const run = termshimCommand('run', '-it', '--name', stage.newId(), '--bundle', bundle);
       const human = sitAt(stage, run, { columns: 90, rows: 20 });
@@ -69,7 +69,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('pipes: both outputs, the end of the input, the exit status', async (t) => {
-      const { stage, ask } = openForeignStage(t, shim);
+      const { stage, ask } = openExternalShimStage(t, shim);
       const script = 'cat; echo err >&2; exit 4';
       const all = { stdout: 'through a pipe', stderr: 'err\n', status: 4 };
       const pipe = (...args: string[]) =>
@@ -89,7 +89,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('a script at a terminal ends as at any other: by ^D', async (t) => {
-      const { stage } = openForeignStage(t, shim);
+      const { stage } = openExternalShimStage(t, shim);
       const words = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 5'];
       const { stdout, status } = await runToEnd(termshimCommand(...words), { env: stage.env, input: 'one\ntwo' });
       assert.match(stdout, /one\r\n/);
@@ -97,7 +97,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('whoever reads the output leaves early: the process does not go on for ever', async (t) => {
-      const { stage } = openForeignStage(t, shim);
+      const { stage } = openExternalShimStage(t, shim);
       const human = await sitAtShell(stage);
       for (const flags of [[], ['-t']]) {
         const words = ['run', ...flags, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'yes'];
@@ -107,8 +107,8 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('what is left goes on, and attach comes back, also after kill -9', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { stage, ask } = foreign;
+      const external = openExternalShimStage(t, shim);
+      const { stage, ask } = external;
       const id = stage.newId();
       const run = ['run', '-it', '--name', id, '--rootfs', stage.rootfs, '--', ...shell];
       const first = sitAt(stage, termshimCommand(...run));
@@ -130,16 +130,16 @@ for (const shim of [runcShimPath, shimPath]) {
       third.type('exit 6\r');
       assert.equal(await within(third.exited, 'the end of the container'), 6);
       // Nobody is there who would remove it.
-      assert.equal((await state(foreign, id))?.['exitStatus'], 6);
+      assert.equal((await state(external, id))?.['exitStatus'], 6);
       assert.match((await ask('attach', id)).stderr, /has ended \[ERR_STATE_INVALID\]\n$/);
       assert.deepEqual(await ask('delete', id), { stdout: `${id}\n`, stderr: '', status: 0 });
-      await isGone(foreign);
+      await isGone(external);
     });
 
     test('a process that exec started can be left, found again and ended', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { stage, ask } = foreign;
-      const id = await start(foreign, ['sleep', '1000']);
+      const external = openExternalShimStage(t, shim);
+      const { stage, ask } = external;
+      const id = await start(external, ['sleep', '1000']);
       const execId = (await ask('exec', '-dt', id, ...shell)).stdout.trim();
       const human = sitAt(stage, termshimCommand('attach', '--exec', execId, id), { columns: 71, rows: 11 });
       await answers(human, 'stty size', '11 71');
@@ -147,18 +147,18 @@ for (const shim of [runcShimPath, shimPath]) {
       assert.equal(await within(human.exited, 'the end of the exec'), 2);
       assert.equal((await ask('wait', '--exec', execId, id)).stdout, '2\n');
       assert.equal((await ask('delete', '--exec', execId, id)).stdout, `${execId}\n`);
-      assert.equal((await list(foreign)).length, 1);
+      assert.equal((await list(external)).length, 1);
       await ask('delete', '-f', id);
     });
 
     test('pause, resume, stats, kill, wait, delete', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { ask } = foreign;
-      const id = await start(foreign, ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done']);
-      assert.equal((await state(foreign, id))?.['state'], 'running');
+      const external = openExternalShimStage(t, shim);
+      const { ask } = external;
+      const id = await start(external, ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done']);
+      assert.equal((await state(external, id))?.['state'], 'running');
       const nothing = { stdout: '', stderr: '', status: 0 };
       assert.deepEqual(await ask('pause', id), nothing);
-      assert.equal((await state(foreign, id))?.['state'], 'paused');
+      assert.equal((await state(external, id))?.['state'], 'paused');
       assert.deepEqual(await ask('resume', id), nothing);
       const [used] = JSON.parse((await ask('stats', '--format', 'json')).stdout) as { id: string; pids: number }[];
       assert.equal(used?.id, id);
@@ -167,28 +167,28 @@ for (const shim of [runcShimPath, shimPath]) {
       const waiting = ask('wait', id);
       assert.deepEqual(await ask('kill', id), nothing);
       assert.deepEqual(await waiting, { stdout: '7\n', stderr: '', status: 0 });
-      assert.equal((await state(foreign, id))?.['exitStatus'], 7);
+      assert.equal((await state(external, id))?.['exitStatus'], 7);
       assert.match((await ask('run', '--rootfs', '/', '--name', id)).stderr, /ERR_ID_IN_USE\]\n$/);
       assert.deepEqual(await ask('delete', id), { stdout: `${id}\n`, stderr: '', status: 0 });
-      await isGone(foreign);
+      await isGone(external);
     });
 
     test('two containers do not end each other', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const [first, second] = [await start(foreign, ['sleep', '1000']), await start(foreign, ['sleep', '1000'])];
-      assert.equal((await foreign.ask('delete', '-f', first)).status, 0);
-      assert.equal((await foreign.ask('exec', second, 'echo', 'alive')).stdout, 'alive\n');
-      assert.equal((await foreign.ask('delete', '-f', second)).status, 0);
-      await isGone(foreign);
+      const external = openExternalShimStage(t, shim);
+      const [first, second] = [await start(external, ['sleep', '1000']), await start(external, ['sleep', '1000'])];
+      assert.equal((await external.ask('delete', '-f', first)).status, 0);
+      assert.equal((await external.ask('exec', second, 'echo', 'alive')).stdout, 'alive\n');
+      assert.equal((await external.ask('delete', '-f', second)).status, 0);
+      await isGone(external);
     });
 
     test('a shim that was killed: one line for each verb, and delete -f takes away what it has left', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { stage, ask } = foreign;
-      const id = await start(foreign, ['sleep', '1000']);
+      const external = openExternalShimStage(t, shim);
+      const { stage, ask } = external;
+      const id = await start(external, ['sleep', '1000']);
       for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
       await waitFor(() => daemonsOf(stage).length === 0, 'the end of the shim');
-      assert.equal((await state(foreign, id))?.['state'], 'unknown');
+      assert.equal((await state(external, id))?.['state'], 'unknown');
       for (const verb of [['kill'], ['exec', '-t'], ['attach'], ['pause'], ['stats'], ['wait'], ['delete']]) {
         const args = verb[0] === 'exec' ? [...verb, id, 'sh'] : [...verb, id];
         const { stdout, stderr, status } = await ask(...args);
@@ -196,29 +196,29 @@ for (const shim of [runcShimPath, shimPath]) {
         assert.deepEqual([stdout, status], ['', 1], verb[0]);
       }
       assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
-      await isGone(foreign);
+      await isGone(external);
     });
 
     test('a shim that hangs', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { stage, ask } = foreign;
-      const id = await start(foreign, ['sleep', '1000']);
+      const external = openExternalShimStage(t, shim);
+      const { stage, ask } = external;
+      const id = await start(external, ['sleep', '1000']);
       for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGSTOP');
-      assert.equal((await state(foreign, id))?.['state'], 'unknown');
+      assert.equal((await state(external, id))?.['state'], 'unknown');
       assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
-      await isGone(foreign);
+      await isGone(external);
     });
 
     test('a shim that is killed under a terminal', async (t) => {
-      const foreign = openForeignStage(t, shim);
-      const { stage } = foreign;
+      const external = openExternalShimStage(t, shim);
+      const { stage } = external;
       const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', ...shell];
       const human = sitAt(stage, termshimCommand(...run));
       await human.sees(prompt);
       for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
       await human.sees(/termshim: [^\n]*\[ERR_SHIM_FAILED\]\r\n/);
       assert.equal(await within(human.exited, 'the end of the run'), 1);
-      await isGone(foreign);
+      await isGone(external);
     });
   });
 }
@@ -229,18 +229,18 @@ interface Told {
   [fact: string]: unknown;
 }
 
-async function list({ ask }: ForeignStage): Promise<Told[]> {
+async function list({ ask }: ExternalShimStage): Promise<Told[]> {
   const { stdout, stderr } = await ask('ps', '--format', 'json');
   assert.equal(stderr, '');
   return JSON.parse(stdout) as Told[];
 }
 
-async function state(foreign: ForeignStage, id: string): Promise<Told | undefined> {
-  return (await list(foreign)).find((it) => it.id === id && it.execId === '');
+async function state(external: ExternalShimStage, id: string): Promise<Told | undefined> {
+  return (await list(external)).find((it) => it.id === id && it.execId === '');
 }
 
 /** Starts a container with a terminal that nobody sits at. */
-async function start({ stage, ask }: ForeignStage, command: readonly string[]): Promise<string> {
+async function start({ stage, ask }: ExternalShimStage, command: readonly string[]): Promise<string> {
   const id = stage.newId();
   const started = await ask('run', '-dt', '--name', id, '--rootfs', stage.rootfs, '--', ...command);
   assert.deepEqual(started, { stdout: `${id}\n`, stderr: '', status: 0 });
@@ -254,7 +254,7 @@ async function answers(human: Human, line: string, answer: string): Promise<void
 }
 
 /** At once, not only when the test has ended: a shim goes with its last container. */
-async function isGone({ stage }: Pick<ForeignStage, 'stage'> & { ask?: unknown }): Promise<void> {
+async function isGone({ stage }: Pick<ExternalShimStage, 'stage'> & { ask?: unknown }): Promise<void> {
   await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
   assert.deepEqual(stage.traces(), []);
 }

@@ -7,14 +7,14 @@ import { findSockets } from './containerd-traces.js';
 import { termshimCommand } from '../runtime/run-command.js';
 import { type Stage, openStage } from '../e2e/stage.js';
 
-export interface ForeignStage {
+export interface ExternalShimStage {
   stage: Stage;
   /** Runs a verb with the shim to its end. */
   ask(...args: readonly string[]): Promise<CommandResult>;
 }
 
 /** @param shim the path that TERMSHIM_SHIM has in the stage's environment */
-export function openForeignStage(t: TestContext, shim: string): ForeignStage {
+export function openExternalShimStage(t: TestContext, shim: string): ExternalShimStage {
   const stage = openStage(t);
   stage.env['TERMSHIM_SHIM'] = shim;
   const runcRoot = '/run/containerd/runc/termshim';
