@@ -27,15 +27,15 @@ export interface SessionOptions {
 /** Settles when we are in: all that the session shows from now on comes here. Fails with what the daemon says. */
 export async function attachSession(daemon: DaemonConnection, options: SessionOptions): Promise<Attachment> {
   const { stdin, detachKeys, replay, ...ids } = options;
-  const place = daemon.fifoPlace(ids);
-  const output = place.output('stdout');
+  const directory = daemon.fifoDirectory(ids);
+  const output = directory.output('stdout');
   let sink: FifoWriter | undefined;
   try {
-    if (stdin === 'typed') sink = await place.input('stdin');
+    if (stdin === 'typed') sink = await directory.input('stdin');
     const window = hostSize() ?? { columns: 0, rows: 0 };
     const paths = { stdin: sink?.path ?? '', stdout: output.path };
     const { client } = await daemon.sessions.attach({ ...ids, ...paths, ...window, replay, label: describeUs() });
-    place.opened();
+    directory.opened();
     const attachment = attach({
       input: stdin === 'left' ? undefined : { sink, detachKeys, atEnd: 'type-eof' },
       isRaw: stdin !== 'left',
@@ -43,7 +43,7 @@ export async function attachSession(daemon: DaemonConnection, options: SessionOp
     });
     return asClient(daemon, { ...ids, client }, attachment);
   } catch (error) {
-    place.opened();
+    directory.opened();
     output.close();
     sink?.close();
     throw error;

@@ -12,7 +12,7 @@ import { ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { dialDaemon } from './daemon-socket.js';
 import type { Attachment } from '../terminal/attach.js';
-import { type FifoPlace, createFifoPlace } from './fifo-directory.js';
+import { type FifoDirectory, createFifoDirectory } from './fifo-directory.js';
 import { removeDeadSocket, startDaemon } from './start-daemon.js';
 
 export interface ProcessIds {
@@ -26,7 +26,7 @@ export interface DaemonConnection extends Disposable {
   readonly sessions: Client<typeof SessionsDefinition>;
   readonly shim: Client<typeof ShimDefinition>;
   /** For a client of a session. */
-  fifoPlace(ids: ProcessIds): FifoPlace;
+  fifoDirectory(ids: ProcessIds): FifoDirectory;
   /** Nobody will type any more; our end of the FIFO is closed. Our own daemon sees it there, and another shim does not. */
   inputEnded(ids: ProcessIds): Promise<void>;
   /** Nobody reads an output any more. As `inputEnded`. Takes the FIFO that it came from over. */
@@ -90,7 +90,7 @@ function daemonConnection(connection: TtrpcConnection): DaemonConnection {
     task: clientOf(TaskDefinition, connection),
     sessions: clientOf(SessionsDefinition, connection),
     shim: clientOf(ShimDefinition, connection),
-    fifoPlace: createFifoPlace,
+    fifoDirectory: createFifoDirectory,
     inputEnded: async () => {},
     readerLeft: async (_, from) => from.close(),
     outputCopied: async () => {},

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { FifoReader, FifoWriter, createFifo } from '../os/fifo.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
 
-export interface FifoPlace {
+export interface FifoDirectory {
   /** A new FIFO that the daemon writes to. The reader is the caller's. */
   output(name: string): FifoReader;
   /** A new FIFO that the daemon reads from. The writer is the caller's; what it writes before `opened` waits. */
@@ -16,7 +16,7 @@ export interface FifoPlace {
   opened(): void;
 }
 
-export function createFifoPlace(): FifoPlace {
+export function createFifoDirectory(): FifoDirectory {
   const directory = createPrivateDirectory('attach');
   const holders: FifoReader[] = [];
   const create = (name: string): string => {

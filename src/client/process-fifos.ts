@@ -5,7 +5,7 @@
 import { isatty } from 'node:tty';
 import type { FifoReader } from '../os/fifo.js';
 import { type Attachment, type AttachOptions, attach } from '../terminal/attach.js';
-import { createFifoPlace } from './fifo-directory.js';
+import { createFifoDirectory } from './fifo-directory.js';
 import type { RequestStdio } from './wanted-process.js';
 
 export interface ProcessFifosOptions {
@@ -37,9 +37,9 @@ export interface FifoEvents {
  * or ^D. docs/shim.md says what the settings of the URIs mean.
  */
 export async function openProcessFifos({ terminal, isInteractive }: ProcessFifosOptions): Promise<ProcessFifos> {
-  const place = createFifoPlace();
-  const sink = isInteractive ? await place.input('stdin') : undefined;
-  const [output, errors] = [place.output('stdout'), terminal ? undefined : place.output('stderr')];
+  const directory = createFifoDirectory();
+  const sink = isInteractive ? await directory.input('stdin') : undefined;
+  const [output, errors] = [directory.output('stdout'), terminal ? undefined : directory.output('stderr')];
   const outputs: AttachOptions['outputs'] = [
     { from: output, to: 1 },
     ...(errors === undefined ? [] : [{ from: errors, to: 2 } as const]),
@@ -57,9 +57,9 @@ export async function openProcessFifos({ terminal, isInteractive }: ProcessFifos
       const input = sink && ({ sink, detachKeys: undefined, atEnd, onClosed: onInputEnded } as const);
       return attach({ input, isRaw: terminal && isInteractive, outputs, onBroken: onReaderLeft });
     },
-    opened: () => place.opened(),
+    opened: () => directory.opened(),
     close() {
-      place.opened();
+      directory.opened();
       sink?.close();
       for (const { from } of outputs) from.close();
     },

@@ -11,7 +11,7 @@ import type { OwnSettings } from './create/create-options.js';
 /** Of the names of the daemon's own directories. */
 export const containerPrefix = 'container';
 
-export interface BundlePlace {
+export interface ContainerDirectory {
   /** The bundle. */
   readonly bundle: string;
   /** For the pid file. */
@@ -21,11 +21,11 @@ export interface BundlePlace {
 }
 
 /** @param bundle as the request has it */
-export function openBundlePlace(bundle: string, own: OwnSettings | undefined): BundlePlace {
+export function openContainerDirectory(bundle: string, own: OwnSettings | undefined): ContainerDirectory {
   if (own === undefined) return { bundle, directory: bundle, remove() {} };
-  const place = createPrivateDirectory(containerPrefix);
-  const directory = place.path;
-  const remove = (): void => place.remove();
+  const made = createPrivateDirectory(containerPrefix);
+  const directory = made.path;
+  const remove = (): void => made.remove();
   if (own.config.length === 0) return { bundle, directory, remove };
   try {
     writeFileSync(join(directory, 'config.json'), own.config, { mode: 0o600, flag: 'wx' });

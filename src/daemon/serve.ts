@@ -90,7 +90,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   becomeSubreaper();
   const services = [...taskServices(tasks, version()), shimService(tasks), sessions.service];
   const server = serveTtrpc(options.listener, services, {
-    onError: (fault, place) => log.error(messageOf(fault), { place }),
+    onError: (fault, method) => log.error(messageOf(fault), { method }),
     onConnections(count) {
       connections = count;
       idle.changed();

@@ -55,7 +55,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       if (execId === '') throw new RpcError(Code.InvalidArgument, 'a process of a container needs an id');
       const own = unpackAny(ExecOptions, spec);
       const process = parseJson('spec', own?.process ?? spec?.value);
-      task.container.addExec(execId, process, readStdio(request, { ...task.stdioPlace, id: execId }));
+      task.container.addExec(execId, process, readStdio(request, { ...task.stdioContext, id: execId }));
       if (own?.remove === true) removeExecBehind(connection, task, execId);
       return {};
     },

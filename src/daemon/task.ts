@@ -15,12 +15,12 @@ import { type Container, createContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import { annotatedLog } from './create/annotated-log.js';
-import { type BundlePlace, openBundlePlace } from './container-directory.js';
+import { type ContainerDirectory, openContainerDirectory } from './container-directory.js';
 import { readRestore } from './create/checkpoint.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create/create-options.js';
 import { writeOwnRecord } from './cleanup/user-daemon-record.js';
-import { readStdio, type StdioPlace } from './create/stdio.js';
+import { readStdio, type StdioContext } from './create/stdio.js';
 
 export interface Task {
   readonly request: CreateTaskRequest;
@@ -28,7 +28,7 @@ export interface Task {
   /** What config.json says. */
   readonly spec: OciSpec;
   /** What an exec process's stdio is read with. */
-  readonly stdioPlace: Omit<StdioPlace, 'id'>;
+  readonly stdioContext: Omit<StdioContext, 'id'>;
   /** What a command of ours wants; undefined for a container of containerd's. */
   readonly own: OwnSettings | undefined;
   /**
@@ -56,26 +56,32 @@ const timeoutMs = 60_000;
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   const settings = await readCreateOptions(request.options, context.namespace, signal);
   await context.joinCgroup(settings.shimCgroup);
-  const place = openBundlePlace(request.bundle, settings.own);
+  const directory = openContainerDirectory(request.bundle, settings.own);
   const checkpoint = request.checkpoint || settings.criuImagePath;
   try {
-    const task = await createTaskIn(place, { ...request, bundle: place.bundle, checkpoint }, settings, context, signal);
+    const task = await createTaskIn(
+      directory,
+      { ...request, bundle: directory.bundle, checkpoint },
+      settings,
+      context,
+      signal,
+    );
     const release = async (): Promise<void> => {
       try {
         await task.release();
       } finally {
-        place.remove();
+        directory.remove();
       }
     };
     return { ...task, release };
   } catch (error) {
-    place.remove();
+    directory.remove();
     throw error;
   }
 }
 
 async function createTaskIn(
-  { directory }: BundlePlace,
+  { directory }: ContainerDirectory,
   request: CreateTaskRequest,
   settings: RuntimeSettings,
   context: TaskContext,
@@ -86,8 +92,8 @@ async function createTaskIn(
   const { path: bundle, spec } = found;
   if (settings.own?.screen === true) spec.annotations = { ...spec.annotations, [screenAnnotation]: 'true' };
   const log = settings.own?.log || annotatedLog(spec, settings.own !== undefined);
-  const stdioPlace = { namespace: context.namespace, owner: settings.owner };
-  const stdio = readStdio(request, { ...stdioPlace, id }, log);
+  const stdioContext = { namespace: context.namespace, owner: settings.owner };
+  const stdio = readStdio(request, { ...stdioContext, id }, log);
   const rootfs = join(bundle, 'rootfs');
   const { name, command: runtime, root, systemdCgroup, own } = settings;
   const restore = await readRestore(request.checkpoint, settings.criuWorkPath, found, signal);
@@ -149,7 +155,7 @@ async function createTaskIn(
     });
     made = container;
     if (container.init.isMade) lookAfter(container);
-    return { request, container, spec, stdioPlace, own, release };
+    return { request, container, spec, stdioContext, own, release };
   } catch (error) {
     await release().catch(onError);
     throw error;

@@ -10,11 +10,11 @@ import { OwnedFd } from './owned-fd.js';
  *
  * @param place what is dialled, as in `the console socket`
  */
-export function* acceptTrusted(listener: number, place: string): Generator<OwnedFd, void, void> {
+export function* acceptTrusted(listener: number, path: string): Generator<OwnedFd, void, void> {
   for (;;) {
     const accepted = addon.socket_accept(listener);
     if (accepted === -constants.errno.EAGAIN) return;
-    const dialer = new OwnedFd(check(accepted, 'accept4', `accept at ${place}`), `a dialer of ${place}`);
+    const dialer = new OwnedFd(check(accepted, 'accept4', `accept at ${path}`), `a dialer of ${path}`);
     if (isTrusted(dialer.fd)) yield dialer;
     else dialer.close();
   }

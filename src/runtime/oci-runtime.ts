@@ -11,7 +11,7 @@ import { parseJson as readJson } from '../os/file/json.js';
 import { TermshimError } from '../errors/errors.js';
 import { isPid } from '../os/process/pid.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
-import { runtimePlace } from '../os/file/runtime-directory.js';
+import { runtimePathOf } from '../os/file/runtime-directory.js';
 import { parseId } from './spec/container-id.js';
 import { currentCommand } from './current-command.js';
 import { type OciState, parseState } from './oci-state.js';
@@ -139,14 +139,14 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
 
   /** The pid file tells the exit status of a process from that of a runtime which made none. */
   const execInForeground = async (id: string, exec: ExecArguments, more: Partial<RuntimeCall>) => {
-    const place = createPrivateDirectory('exec');
+    const directory = createPrivateDirectory('exec');
     try {
-      const { pidFile = join(place.path, 'pid') } = exec;
+      const { pidFile = join(directory.path, 'pid') } = exec;
       rmSync(pidFile, { force: true });
       const args = execArguments(id, { ...exec, pidFile });
       return await call('exec', args, { ...more, timeoutMs: Number.POSITIVE_INFINITY, madePidFile: pidFile });
     } finally {
-      place.remove();
+      directory.remove();
     }
   };
 
@@ -201,7 +201,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
 
 /** Where runc and crun have their root by themselves. */
 function usualRoot(name: string): string | undefined {
-  return name === 'runc' || name === 'crun' ? runtimePlace(name) : undefined;
+  return name === 'runc' || name === 'crun' ? runtimePathOf(name) : undefined;
 }
 
 /**

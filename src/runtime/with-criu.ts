@@ -8,7 +8,7 @@ import { messageOf, TermshimError } from '../errors/errors.js';
 import { unmountAll } from '../os/mount/mount-all.js';
 import { readElsewhere } from '../os/file/read-in-child.js';
 
-export interface CriuPlace {
+export interface CriuDirectory {
   /** Where it works; undefined where the runtime says where, and removes it. */
   workPath: string | undefined;
   /** The log that it writes there. A runtime gives it its name. */
@@ -16,7 +16,7 @@ export interface CriuPlace {
 }
 
 /** Runs `work`. If it fails, what criu has said meanwhile stands in the error too, and its mounts are gone. */
-export async function withCriu({ workPath, log }: CriuPlace, work: () => Promise<void>): Promise<void> {
+export async function withCriu({ workPath, log }: CriuDirectory, work: () => Promise<void>): Promise<void> {
   if (workPath === undefined) return await work();
   const startedAt = Date.now();
   works.set(workPath, (works.get(workPath) ?? 0) + 1);

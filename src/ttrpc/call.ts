@@ -8,11 +8,11 @@ import type { Handler, Service } from './service.js';
 import { Code, RpcError, detailsKey, statusOf, tooLong } from './status.js';
 
 /** Told of what nobody foresaw, and where it came from: `containerd.task.v2.Task/Create`. */
-export type FaultListener = (fault: unknown, place: string) => void;
+export type ErrorListener = (fault: unknown, method: string) => void;
 
 export interface CallOptions {
   readonly services: ReadonlyMap<string, Service>;
-  readonly onError: FaultListener;
+  readonly onError: ErrorListener;
 }
 
 /** A call in flight. */
@@ -33,19 +33,19 @@ export async function answerCall(
   call: Call,
   { services, onError }: CallOptions,
 ): Promise<Uint8Array> {
-  let place = 'a request';
+  let method = 'a request';
   let hasDetails = false;
   try {
     if (payload === undefined) throw tooLong('the request');
     const request = decodeMessage(Request, payload);
-    place = `${request.service}/${request.method}`;
+    method = `${request.service}/${request.method}`;
     hasDetails = request.metadata.some(({ key }) => key === detailsKey);
-    const response = await runCall(request, findHandler(services, request), call, place);
+    const response = await runCall(request, findHandler(services, request), call, method);
     const answer = Response.encode({ status: undefined, payload: response }).finish();
     if (answer.length > maxPayloadBytes) throw tooLong('the response');
     return answer;
   } catch (error) {
-    if (!(error instanceof RpcError || error instanceof TermshimError)) onError(error, place);
+    if (!(error instanceof RpcError || error instanceof TermshimError)) onError(error, method);
     return Response.encode({ status: statusOf(error, { hasDetails }), payload: new Uint8Array(0) }).finish();
   }
 }
@@ -59,10 +59,10 @@ function findHandler(services: ReadonlyMap<string, Service>, { service, method }
 }
 
 /** An implementation that does not heed the signal is left to itself: whoever called has the answer by then. */
-async function runCall(request: Request, handler: Handler, call: Call, place: string): Promise<Uint8Array> {
+async function runCall(request: Request, handler: Handler, call: Call, method: string): Promise<Uint8Array> {
   const { abort, connection } = call;
   const { signal } = abort;
-  const passed = new RpcError(Code.DeadlineExceeded, `the deadline of ${place} has passed`);
+  const passed = new RpcError(Code.DeadlineExceeded, `the deadline of ${method} has passed`);
   /* Go's client sends what is left of the deadline. */
   if (request.timeoutNano < 0n) throw passed;
   const stopDeadline = startDeadline(Number(request.timeoutNano) / 1e6, () => abort.abort(passed));

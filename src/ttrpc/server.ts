@@ -5,7 +5,7 @@ import { acceptTrusted } from '../os/accept.js';
 import { EPOLLIN, watch } from '../os/epoll.js';
 import { check } from '../errors/errors.js';
 import type { OwnedFd } from '../os/owned-fd.js';
-import type { FaultListener } from './call.js';
+import type { ErrorListener } from './call.js';
 import { type ServerConnection, serveConnection } from './server-connection.js';
 import type { Service } from './service.js';
 
@@ -14,7 +14,7 @@ const acceptAgainMs = 100;
 
 export interface ServeOptions {
   /** Told of bugs in implementations, of clients that do not speak ttrpc, and of connections that cannot be accepted. */
-  onError?: FaultListener;
+  onError?: ErrorListener;
   /** Told how many connections there are, whenever one more or one less is. */
   onConnections?: (count: number) => void;
 }

@@ -19,13 +19,13 @@ export function logUri(text: string | undefined, id: string): string {
  * along with `su` names a place of somebody else, and counts as none.
  */
 function stateDirectory(): string {
-  const { XDG_STATE_HOME: place } = process.env;
-  if (place?.startsWith('/') && isPlaceOfOurs(place)) return join(place, 'termshim');
+  const { XDG_STATE_HOME: home } = process.env;
+  if (home?.startsWith('/') && isOwnDirectory(home)) return join(home, 'termshim');
   return process.getuid?.() === 0 ? '/var/lib/termshim' : join(homedir(), '.local/state/termshim');
 }
 
 /** By what is there of it. */
-function isPlaceOfOurs(path: string): boolean {
+function isOwnDirectory(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  return found === undefined ? isPlaceOfOurs(dirname(path)) : isOurs(found);
+  return found === undefined ? isOwnDirectory(dirname(path)) : isOurs(found);
 }

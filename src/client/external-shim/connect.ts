@@ -23,7 +23,7 @@ export interface ExternalShimConnection extends Disposable {
   readonly task: Task;
   readonly sessions: Client<typeof SessionsDefinition>;
   readonly shim: Client<typeof ShimDefinition>;
-  fifoPlace(ids: ProcessIds): ExternalFifos;
+  fifoDirectory(ids: ProcessIds): ExternalFifos;
   inputEnded(ids: ProcessIds): Promise<void>;
   readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
   outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
@@ -55,7 +55,7 @@ export function connectExternalShim(shim: string): ExternalShimConnection {
     task,
     sessions: sessionsOfShims(task, shims.program),
     shim: unsupported(ShimDefinition, shims.program),
-    fifoPlace: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
+    fifoDirectory: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
     inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),
     // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever, and so would
     // Delete for the rest, some 10 s.

@@ -3,7 +3,7 @@
  * nobody has the terminals of any more, and nobody would remove. Each daemon sweeps when it begins.
  */
 import { basename } from 'node:path';
-import { type AbandonedPlace, takeAbandonedPlaces } from '../../os/file/private-directory.js';
+import { type AbandonedDirectory, takeAbandonedDirectories } from '../../os/file/private-directory.js';
 import { isMissing, ociRuntime } from '../../runtime/oci-runtime.js';
 import { removeByHand } from '../../task/remove-by-hand.js';
 import { containerPrefix } from '../container-directory.js';
@@ -27,17 +27,17 @@ export async function sweep({ onSwept, onError }: SweepListener): Promise<void> 
         return false;
       },
     );
-  const sweepPlace = async (place: AbandonedPlace): Promise<void> => {
+  const cleanUpDirectory = async (directory: AbandonedDirectory): Promise<void> => {
     try {
-      const containers = place.directories.filter((path) => basename(path).startsWith(`${containerPrefix}-`));
+      const containers = directory.directories.filter((path) => basename(path).startsWith(`${containerPrefix}-`));
       const areEnded = await Promise.all(containers.map((path) => attempt(() => sweepOne(path, onSwept))));
-      if (areEnded.every(Boolean)) place.remove();
+      if (areEnded.every(Boolean)) directory.remove();
     } finally {
-      place.close();
+      directory.close();
     }
   };
   await attempt(async () => {
-    await Promise.all(takeAbandonedPlaces().map((place) => attempt(() => sweepPlace(place))));
+    await Promise.all(takeAbandonedDirectories().map((directory) => attempt(() => cleanUpDirectory(directory))));
   });
 }
 

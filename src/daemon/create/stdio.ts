@@ -16,7 +16,7 @@ export interface StdioRequest {
 }
 
 /** Whose stdio it is. */
-export interface StdioPlace {
+export interface StdioContext {
   namespace: string;
   /** Of the container; of an exec process, its own. */
   id: string;
@@ -28,23 +28,23 @@ export interface StdioPlace {
  *
  * @param logUri of what gets all of the output, wherever else it goes; empty for nothing
  */
-export function readStdio(request: StdioRequest, place: StdioPlace, logUri = ''): ProcessStdio {
+export function readStdio(request: StdioRequest, context: StdioContext, logUri = ''): ProcessStdio {
   const { stdin, stdout, stderr } = request;
   const source = parseStdioUri(stdin);
   if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin is a FIFO, or nothing');
   const { hold, end } = readSettings(source, { hold: ['yes', 'no'], end: stdinEndPolicies });
   const output = parseStdioUri(stdout);
-  const log = logTargetOf(logUri, place);
+  const log = logTargetOf(logUri, context);
   const policies = log === undefined ? noReaderPolicies : (['skip', ...noReaderPolicies] as const);
   const { 'no-reader': noReader } = readSettings(ifFifo(output), { 'no-reader': policies });
   const asked = { stdin, stdout, stderr };
   const common = { asked, stdin: source?.path, holdStdin: hold === 'yes', noReader };
-  const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, place);
+  const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, context);
   if (request.terminal) {
     return { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end, size: undefined };
   }
-  const targets = { stdout: target, stderr: stderrOf(request, target, place) };
-  return { kind: 'pipes', ...common, ...orLog(targets, log), owner: place.owner };
+  const targets = { stdout: target, stderr: stderrOf(request, target, context) };
+  return { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner };
 }
 
 /** A log is where output goes that goes nowhere else. */
@@ -57,9 +57,9 @@ function orLog<T extends Record<string, OutputTarget | undefined>>(
   return { ...(Object.fromEntries(filled) as T), log: isBeside ? log : undefined };
 }
 
-function logTargetOf(text: string, place: StdioPlace): LogTarget | undefined {
+function logTargetOf(text: string, context: StdioContext): LogTarget | undefined {
   const uri = parseStdioUri(text);
-  const target = uri && targetOf(uri, place);
+  const target = uri && targetOf(uri, context);
   if (target?.kind === 'fifo') throw invalidStdio(text, 'a log is kept, and a FIFO keeps nothing');
   return target;
 }
@@ -74,17 +74,17 @@ export function stdioFields(stdio: ProcessStdio): StdioRequest {
 function stderrOf(
   { stdout: other, stderr: text }: StdioRequest,
   stdout: OutputTarget | undefined,
-  place: StdioPlace,
+  context: StdioContext,
 ): OutputTarget | undefined {
   const isForBoth = stdout !== undefined && stdout.kind !== 'fifo';
   if (isForBoth && (stdout.kind !== 'log' || text === '' || text === other)) return stdout;
   const uri = parseStdioUri(text);
   // What is to be done without a reader is said with stdout.
   readSettings(ifFifo(uri), {});
-  return uri && targetOf(uri, place);
+  return uri && targetOf(uri, context);
 }
 
-function targetOf(uri: StdioUri, place: StdioPlace): OutputTarget {
+function targetOf(uri: StdioUri, context: StdioContext): OutputTarget {
   const { scheme, path } = uri;
   switch (scheme) {
     case 'fifo':
@@ -97,7 +97,7 @@ function targetOf(uri: StdioUri, place: StdioPlace): OutputTarget {
       return { kind: 'log', options: logOptions(uri, scheme) };
     case 'binary':
     case 'binary-v2':
-      return driverOf(uri, place);
+      return driverOf(uri, context);
   }
 }
 
@@ -108,7 +108,7 @@ function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'c
 }
 
 /** The query is the driver's own; it gets it in pairs, as containerd passes it, but in the order written. */
-function driverOf(uri: StdioUri, { namespace, id }: StdioPlace): LogTarget {
+function driverOf(uri: StdioUri, { namespace, id }: StdioContext): LogTarget {
   const { 'on-exit': onDeath } = readSettings(uri, { 'on-exit': onDeathPolicies }, uri.fragment);
   return {
     kind: 'driver',

@@ -73,7 +73,7 @@ export class LogCursor implements Disposable {
     const room = this.#block.subarray(0, Math.max(0, Math.min(blockBytes, end - this.#offset)));
     const found = await this.#file.read(room, this.#offset);
     // Asked after the read: it may have been cut off, and written to anew, just before.
-    const bytes = (await this.#isInPlace()) ? found : 0;
+    const bytes = (await this.#isAtPosition()) ? found : 0;
     const lines = this.#lines.cut(room.subarray(0, bytes));
     const isAtEnd = lines.length === 0 && bytes < blockBytes;
     this.#offset += bytes;
@@ -91,8 +91,8 @@ export class LogCursor implements Disposable {
    * the writer has begun with the next: up to then it may write to this one.
    */
   async advance(): Promise<boolean> {
-    if (!(await this.#isInPlace())) {
-      await this.#findPlace();
+    if (!(await this.#isAtPosition())) {
+      await this.#findPosition();
       return true;
     }
     if (findNewest(this.#path)?.id === this.#file.id) return false;
@@ -127,7 +127,7 @@ export class LogCursor implements Disposable {
     this.#lookedAt = performance.now();
   }
 
-  async #isInPlace(): Promise<boolean> {
+  async #isAtPosition(): Promise<boolean> {
     if (this.#mark?.id === this.#file.id && !(await isMarkIn(this.#mark, this.#file))) return false;
     return (await this.#file.size()) >= this.#offset;
   }
@@ -140,7 +140,7 @@ export class LogCursor implements Disposable {
   }
 
   /** The file was cut off. Whoever did that may have made a copy; else what was not read of it is lost. */
-  async #findPlace(): Promise<void> {
+  async #findPosition(): Promise<void> {
     const copy = this.#mark && (await openCopy(this.#path, this.#mark));
     if (copy !== undefined && this.#mark !== undefined) {
       this.#mark = { ...this.#mark, id: copy.id };

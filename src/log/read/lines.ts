@@ -55,7 +55,7 @@ export class LineCutter {
   }
 }
 
-export interface PlacedLine {
+export interface LineWithOffset {
   /** Where it begins in the file. */
   start: number;
   /** Where the next one does. */
@@ -68,7 +68,7 @@ export interface PlacedLine {
  * The lines before `end`, the last first, some at a time. What follows the last line end is none. A file that has become
  * shorter meanwhile has no more.
  */
-export async function* linesBackwards(file: ReadableFile, end: number): AsyncGenerator<PlacedLine[]> {
+export async function* linesBackwards(file: ReadableFile, end: number): AsyncGenerator<LineWithOffset[]> {
   const cutter = new BackwardCutter();
   for (let blockEnd = end; blockEnd > 0; ) {
     const blockStart = Math.max(0, blockEnd - blockBytes);
@@ -87,8 +87,8 @@ class BackwardCutter {
   /** Where that line ends in the file. */
   #end: number | undefined;
 
-  cut(block: Buffer, blockStart: number): PlacedLine[] {
-    const lines: PlacedLine[] = [];
+  cut(block: Buffer, blockStart: number): LineWithOffset[] {
+    const lines: LineWithOffset[] = [];
     let lineEnd = block.length;
     for (let last = lineEnd - 1; last >= 0; last = lineEnd - 2) {
       const newlineAt = block.lastIndexOf(newline, last);
@@ -102,7 +102,7 @@ class BackwardCutter {
     return lines;
   }
 
-  #finish(beginning: Buffer, start: number, lines: PlacedLine[]): void {
+  #finish(beginning: Buffer, start: number, lines: LineWithOffset[]): void {
     if (this.#end === undefined) return;
     this.#hold(beginning);
     const isTooLong = this.#heldBytes > maxLineBytes;

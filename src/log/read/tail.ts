@@ -2,7 +2,7 @@
 import { type ParsedEntry, parseEntry } from '../entry.js';
 import type { LogStart } from './beginning.js';
 import { type FoundFile, findLogFiles, openById, openFound } from './files.js';
-import { type PlacedLine, linesBackwards } from './lines.js';
+import { type LineWithOffset, linesBackwards } from './lines.js';
 
 /** Undefined if there is no log. */
 export async function findTail(path: string, lines: number): Promise<LogStart | undefined> {
@@ -10,17 +10,17 @@ export async function findTail(path: string, lines: number): Promise<LogStart | 
     const found = await search(path, lines);
     if (found === undefined) return undefined;
     const file = found === 'again' ? undefined : openById(path, found.id);
-    if (file !== undefined) return { ...(found as Place), file };
+    if (file !== undefined) return { ...(found as Position), file };
   }
 }
 
-interface Place extends Omit<LogStart, 'file'> {
+interface Position extends Omit<LogStart, 'file'> {
   /** The file's. */
   id: string;
 }
 
 /** `again`: the files were renamed meanwhile, so that the next is not known. */
-async function search(path: string, lines: number): Promise<Place | undefined | 'again'> {
+async function search(path: string, lines: number): Promise<Position | undefined | 'again'> {
   let files = findLogFiles(path);
   const newest = files.at(-1);
   if (newest === undefined) return undefined;
@@ -45,7 +45,7 @@ async function search(path: string, lines: number): Promise<Place | undefined | 
  */
 class Tail {
   /** Where those begin that are known. */
-  start: Place;
+  start: Position;
   readonly #lines: number;
   readonly #streams = { stdout: new Stream(), stderr: new Stream() };
   #found = 0;
@@ -59,7 +59,7 @@ class Tail {
   }
 
   /** False if nothing before it is wanted. */
-  add(id: string, { start, end, line }: PlacedLine): boolean {
+  add(id: string, { start, end, line }: LineWithOffset): boolean {
     if (this.#isEmpty) this.start = { ...this.start, offset: end };
     this.#isEmpty = false;
     const entry = parseEntry(line);

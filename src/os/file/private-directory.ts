@@ -26,18 +26,18 @@ export interface PrivateDirectory {
  * early, or, if it was killed, by the next daemon of this user. Throws ERR_SYSTEM, ERR_DIRECTORY_UNSAFE.
  */
 export function createPrivateDirectory(prefix: string): PrivateDirectory {
-  const place = enterPlace(makeRuntimeDirectory());
+  const parent = enterProcessDirectory(makeRuntimeDirectory());
   let path: string;
   try {
-    path = orSay(`make a directory in ${place.path}`, () => mkdtempSync(join(place.path, `${prefix}-`)));
+    path = orSay(`make a directory in ${parent.path}`, () => mkdtempSync(join(parent.path, `${prefix}-`)));
   } catch (error) {
-    place.leave();
+    parent.leave();
     throw error;
   }
   const remove = (): void => orSay(`remove ${path}`, () => rmSync(path, { recursive: true, force: true }));
   let isThere = true;
   const leave = (): void => {
-    if (isThere) place.leave();
+    if (isThere) parent.leave();
     isThere = false;
   };
   const forget = atExit(() => {
@@ -59,7 +59,7 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
 }
 
 /** The place of a process that was killed. */
-export interface AbandonedPlace {
+export interface AbandonedDirectory {
   /** The private directories in it. */
   readonly directories: readonly string[];
   /** Removes it and what is in it. */
@@ -69,15 +69,15 @@ export interface AbandonedPlace {
 }
 
 /** Those of this user that no process has, and nobody else is sweeping. Each is the caller's to close. */
-export function takeAbandonedPlaces(): AbandonedPlace[] {
+export function takeAbandonedDirectories(): AbandonedDirectory[] {
   const base = makeRuntimeDirectory();
-  const names = orSay(`list ${base}`, () => readdirSync(base)).filter((name) => name.startsWith(placePrefix));
+  const names = orSay(`list ${base}`, () => readdirSync(base)).filter((name) => name.startsWith(processPrefix));
   return names.flatMap((name) => takeAbandoned(join(base, name)) ?? []);
 }
 
-const placePrefix = 'of-';
+const processPrefix = 'of-';
 
-interface Place {
+interface ProcessDirectory {
   path: string;
   lock: OwnedFd;
   /** How many directories are in it, and being made. */
@@ -86,29 +86,29 @@ interface Place {
 }
 
 /** By the runtime directory, which tests change. */
-const places = new Map<string, Place>();
+const processDirectories = new Map<string, ProcessDirectory>();
 
-function enterPlace(base: string): Place {
-  const place = places.get(base) ?? makePlace(base);
-  place.count++;
-  return place;
+function enterProcessDirectory(base: string): ProcessDirectory {
+  const parent = processDirectories.get(base) ?? makeProcessDirectory(base);
+  parent.count++;
+  return parent;
 }
 
-function makePlace(base: string): Place {
-  const { path, lock } = makeLocked(join(base, `${placePrefix}${process.pid}-`));
-  const place: Place = {
+function makeProcessDirectory(base: string): ProcessDirectory {
+  const { path, lock } = makeLocked(join(base, `${processPrefix}${process.pid}-`));
+  const parent: ProcessDirectory = {
     path,
     lock,
     count: 0,
     leave() {
-      if (--place.count > 0) return;
-      places.delete(base);
-      removePlace(path);
+      if (--parent.count > 0) return;
+      processDirectories.delete(base);
+      removeProcessDirectory(path);
       lock.close();
     },
   };
-  places.set(base, place);
-  return place;
+  processDirectories.set(base, parent);
+  return parent;
 }
 
 /** Between its making and its lock somebody may take it for abandoned. Then another is made. */
@@ -138,7 +138,7 @@ function isStillThere(path: string, { fd }: OwnedFd): boolean {
   return named?.ino === locked.ino && named.dev === locked.dev;
 }
 
-function takeAbandoned(path: string): AbandonedPlace | undefined {
+function takeAbandoned(path: string): AbandonedDirectory | undefined {
   const lock = tryLock(path);
   if (lock === undefined) return undefined;
   return {
@@ -149,7 +149,7 @@ function takeAbandoned(path: string): AbandonedPlace | undefined {
 }
 
 /** It is empty, unless a directory in it could not be removed: that waits for a daemon. */
-function removePlace(path: string): void {
+function removeProcessDirectory(path: string): void {
   try {
     rmdirSync(path);
   } catch {

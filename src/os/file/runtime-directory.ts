@@ -15,13 +15,13 @@ export function runtimeDirectory(): string {
  * counts as none, as does a link, and a directory that others may write to.
  */
 export function placeOfUser(name: string): string {
-  return runtimePlace(name) ?? join(tmpdir(), `${name}-${process.geteuid?.()}`);
+  return runtimePathOf(name) ?? join(tmpdir(), `${name}-${process.geteuid?.()}`);
 }
 
 /** As `placeOfUser`, but undefined where there is only the directory for temporary files. */
-export function runtimePlace(name: string): string | undefined {
-  const { XDG_RUNTIME_DIR: place } = process.env;
-  if (place && isTrusted(place, 'ours')) return join(place, name);
+export function runtimePathOf(name: string): string | undefined {
+  const { XDG_RUNTIME_DIR: home } = process.env;
+  if (home && isTrusted(home, 'ours')) return join(home, name);
   return process.geteuid?.() === 0 ? join('/run', name) : undefined;
 }
 

@@ -53,8 +53,8 @@ export async function openDirectoryOf(file: string, make = false): Promise<Trust
 
 /** Whether nobody but root and us can have put the link into the directory. */
 export function isTrustedLink(link: Pick<Stats, 'uid'>, directory: Stats): boolean {
-  const isPlaceOfOthers = isWritableByOthers(directory) && !isSticky(directory);
-  return isOurs(link) && !isPlaceOfOthers;
+  const isOthersDirectory = isWritableByOthers(directory) && !isSticky(directory);
+  return isOurs(link) && !isOthersDirectory;
 }
 
 /** Of root, whom nothing is kept from, or ours. */

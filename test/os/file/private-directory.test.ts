@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { atExit } from '../../../src/async/at-exit.js';
-import { createPrivateDirectory, takeAbandonedPlaces } from '../../../src/os/file/private-directory.js';
+import { createPrivateDirectory, takeAbandonedDirectories } from '../../../src/os/file/private-directory.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { useRuntimeDirectory } from '../../helpers/copy/dialer.js';
 import { runFixture, startFixture } from '../../helpers/base/fixture.js';
@@ -104,9 +104,9 @@ describe('takeAbandonedPlaces', () => {
   leakTest('not what this process has, nor what it removed', (scope) => {
     useRuntimeDirectory(scope);
     const { remove } = createPrivateDirectory('test');
-    assert.deepEqual(takeAbandonedPlaces(), []);
+    assert.deepEqual(takeAbandonedDirectories(), []);
     remove();
-    assert.deepEqual(takeAbandonedPlaces(), []);
+    assert.deepEqual(takeAbandonedDirectories(), []);
   });
 
   leakTest('one by one: who has it keeps it from the others', async (scope) => {
@@ -115,11 +115,11 @@ describe('takeAbandonedPlaces', () => {
     await once(owner.stdout as NodeJS.ReadableStream, 'readable');
     owner.kill('SIGKILL');
     await once(owner, 'close');
-    const [place] = takeAbandonedPlaces();
-    assert.deepEqual(takeAbandonedPlaces(), []);
+    const [place] = takeAbandonedDirectories();
+    assert.deepEqual(takeAbandonedDirectories(), []);
     assert.match(place?.directories.join() ?? '', /\/test-\w{6}$/);
     place?.close();
-    const [again] = takeAbandonedPlaces();
+    const [again] = takeAbandonedDirectories();
     again?.remove();
     again?.close();
     assert.deepEqual(readdirSync(join(base, 'termshim')), []);
