@@ -18,7 +18,7 @@ import { type Log, createLog } from './daemon-log.js';
 import { type Publisher, createPublisher } from './publisher.js';
 import { writeReport } from './report.js';
 import { shimService } from './shim-service.js';
-import { sweep } from './cleanup/cleanup.js';
+import { cleanUp } from './cleanup/cleanup.js';
 import { taskServices } from './task-service.js';
 import { type Tasks, createTasks } from './tasks.js';
 
@@ -57,7 +57,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   const { socket, namespace, address, isDebug } = options;
   const log = createLog({ debug: isDebug, isForStderr: address === undefined });
   const publisher = address === undefined ? undefined : publisherFor(address, namespace, log);
-  const swept = sweepInto(log);
+  const swept = cleanUpInto(log);
   const tasks = createTasks({
     namespace,
     // A container of a command may have the id of one that is being ended. containerd asks for a `delete` itself.
@@ -125,9 +125,9 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   return { tasks, endWhenEmpty };
 }
 
-function sweepInto(log: Log): Promise<void> {
-  return sweep({
-    onSwept: (id) => log.warn('removed what a daemon that was killed has left', { container: id }),
+function cleanUpInto(log: Log): Promise<void> {
+  return cleanUp({
+    onCleanedUp: (id) => log.warn('removed what a daemon that was killed has left', { container: id }),
     onError: (error) => log.error(messageOf(error)),
   });
 }

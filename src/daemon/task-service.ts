@@ -17,7 +17,7 @@ import { type Implementation, type Service, service } from '../ttrpc/service.js'
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './create/checkpoint.js';
 import { packAny } from './event-message.js';
-import { removeBehind, removeExecBehind } from './cleanup/auto-remove.js';
+import { autoRemove, autoRemoveExec } from './cleanup/auto-remove.js';
 import { readStdio, stdioFields } from './create/stdio.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
@@ -35,7 +35,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
   return {
     async create(request, { signal, connection }) {
       const task = await inWordsOf('create', tasks.create(request, signal));
-      if (task.own?.remove === true) removeBehind(connection, tasks, task);
+      if (task.own?.remove === true) autoRemove(connection, tasks, task);
       return { pid: task.container.init.pid };
     },
     async start({ id, execId }, { signal }) {
@@ -56,7 +56,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       const own = unpackAny(ExecOptions, spec);
       const process = parseJson('spec', own?.process ?? spec?.value);
       task.container.addExec(execId, process, readStdio(request, { ...task.stdioContext, id: execId }));
-      if (own?.remove === true) removeExecBehind(connection, task, execId);
+      if (own?.remove === true) autoRemoveExec(connection, task, execId);
       return {};
     },
     state: ({ id, execId }) => stateOf(tasks.get(id), execId),

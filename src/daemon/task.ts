@@ -19,7 +19,7 @@ import { type ContainerDirectory, openContainerDirectory } from './container-dir
 import { readRestore } from './create/checkpoint.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create/create-options.js';
-import { writeOwnRecord } from './cleanup/user-daemon-record.js';
+import { writeUserDaemonRecord } from './cleanup/user-daemon-record.js';
 import { readStdio, type StdioContext } from './create/stdio.js';
 
 export interface Task {
@@ -103,7 +103,7 @@ async function createTaskIn(
   const record = (cgroup: readonly string[]): void => {
     const common = { name, runtime, cgroup: [...cgroup] };
     if (isRecorded) writeContainerRecord(bundle, { ...common, root, systemdCgroup, mounted: isMounted });
-    if (own !== undefined) writeOwnRecord(directory, { ...common, id, bundle });
+    if (own !== undefined) writeUserDaemonRecord(directory, { ...common, id, bundle });
   };
   record([]);
   let isDoubtful = false;

@@ -18,8 +18,8 @@ export interface SessionContainer {
 
 /** What was asked to run. An exec process may have been asked for without any of it. */
 export function processOf({ container, spec }: SessionContainer, execId: string): { args: string[]; env: string[] } {
-  const asked = execId === '' ? spec.process : container.execs.get(execId)?.spec;
-  const { args, env }: { args?: string[]; env?: string[] | null } = asked ?? {};
+  const requested = execId === '' ? spec.process : container.execs.get(execId)?.spec;
+  const { args, env }: { args?: string[]; env?: string[] | null } = requested ?? {};
   return { args: args ?? [], env: env ?? [] };
 }
 

@@ -15,7 +15,7 @@ import { readBundleAddress } from './bundle-address.js';
 import { type ContainerRecord, readContainerRecord, readInitPid } from '../daemon/container-record.js';
 import { defaultRoot } from '../daemon/create/create-options.js';
 import { forget, isListening } from './daemon-client.js';
-import { killRemains } from '../daemon/cleanup/kill-leftovers.js';
+import { killLeftovers } from '../daemon/cleanup/kill-leftovers.js';
 import { underLock } from './socket-lock.js';
 
 export interface DeleteOptions {
@@ -53,7 +53,7 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
     onError(error);
     return isMissing(error);
   });
-  await attempt(() => killRemains(pid, id));
+  await attempt(() => killLeftovers(pid, id));
   if (isGone === true)
     await attempt(() => removeByHand({ id, runtime, cgroup: record?.cgroup ?? [], sharesPids: false }));
   if (record?.mounted !== false) await attempt(() => unmountAll(join(bundle, 'rootfs'), unmountMs));

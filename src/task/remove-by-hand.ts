@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import { removeCgroup, signalCgroup } from './cgroup/end-cgroup.js';
 
-export interface Remains {
+export interface Leftovers {
   id: string;
   runtime: OciRuntime;
   /** The directories of its cgroup. */
@@ -17,7 +17,7 @@ export interface Remains {
 }
 
 /** Kills what is left of its processes, and removes its cgroup and what the runtime kept of it. */
-export async function removeByHand({ id, runtime, cgroup, sharesPids }: Remains): Promise<void> {
+export async function removeByHand({ id, runtime, cgroup, sharesPids }: Leftovers): Promise<void> {
   runtime.forget(id);
   signalCgroup(sharesPids ? cgroup : cgroup.filter((directory) => isNamedAfter(basename(directory), id)), sigkill);
   await removeCgroup(cgroup);

@@ -69,10 +69,10 @@ async function create(
   request: Partial<CreateTaskRequest> = {},
 ) {
   const { task, binaryName, root } = server;
-  const asked = { ...(await server.request(id, script)), ...request };
-  if (asked.terminal === false) takeTerminal(join(asked.bundle ?? '', 'config.json'));
+  const requested = { ...(await server.request(id, script)), ...request };
+  if (requested.terminal === false) takeTerminal(join(requested.bundle ?? '', 'config.json'));
   const options = packAny(Options, { binaryName, root, ...more });
-  return { asked, created: await task.create({ ...asked, options }) };
+  return { requested, created: await task.create({ ...requested, options }) };
 }
 
 function takeTerminal(path: string): void {
@@ -90,7 +90,7 @@ for (const terminal of [true, false]) {
       const request = { checkpoint: images, parentCheckpoint: '/parent', ...stdioFields(stdio.stdio) };
       mkdirSync(join(root, 'work'), { recursive: true, mode: 0o700 });
       const options = { criuWorkPath: join(root, 'work'), noPivotRoot: true, noNewKeyring: true };
-      const { asked, created } = await create(server, 'echo in; exit 3', options, request);
+      const { requested, created } = await create(server, 'echo in; exit 3', options, request);
       assert.equal(created.pid, 0);
       const state = await task.state({ id });
       assert.deepEqual([state.status, state.pid], [Status.CREATED, 0]);
@@ -98,7 +98,7 @@ for (const terminal of [true, false]) {
       assert.ok(pid > 0);
       await stdio.output.sees('in');
       assert.equal((await within(task.wait({ id }), 'the exit')).exitStatus, 3);
-      const bundle = realpathSync(asked.bundle ?? '');
+      const bundle = realpathSync(requested.bundle ?? '');
       const words = server.told();
       const [log = '', socket = ''] = ['--log', '--console-socket'].map((name) => words[words.indexOf(name) + 1]);
       const command =
@@ -120,26 +120,26 @@ leakTest('criu works in the bundle by default, and a link is followed once', asy
   const server = await serve(scope);
   const link = join(temporaryDirectory(scope), 'link');
   symlinkSync(server.images, link);
-  const { asked } = await create(server, 'exit 0', {}, { checkpoint: link });
+  const { requested } = await create(server, 'exit 0', {}, { checkpoint: link });
   await server.task.start({ id });
   await within(server.task.wait({ id }), 'the exit');
   const words = server.told();
   const of = (name: string): string | undefined => words[words.indexOf(name) + 1];
-  assert.deepEqual([of('--image-path'), of('--work-path')], [server.images, join(asked.bundle ?? '', 'work')]);
+  assert.deepEqual([of('--image-path'), of('--work-path')], [server.images, join(requested.bundle ?? '', 'work')]);
   await server.task.delete({ id });
 });
 
 leakTest('the checkpoint of a runtime of our name is in its options, as a message or as TOML', async (scope) => {
   const server = await serve(scope);
   const { task, images, binaryName, root } = server;
-  const asked = await server.request(id, 'exit 4');
+  const requested = await server.request(id, 'exit 4');
   const toml = `BinaryName = "${binaryName}"\nRoot = "${root}"\nCriuImagePath = "${images}"\n`;
   const all = [
     packAny(Options, { binaryName, root, criuImagePath: images }),
     packAny(GenericOptions, messageOf(GenericOptions, { configBody: Buffer.from(toml) })),
   ];
   for (const options of all) {
-    await task.create({ ...asked, options });
+    await task.create({ ...requested, options });
     assert.ok(server.events.some((event) => event.kind === 'create' && event.pid === 0));
     await task.start({ id });
     assert.equal((await within(task.wait({ id }), 'the exit')).exitStatus, 4);
@@ -249,9 +249,9 @@ leakTest('a checkpoint that cannot be one, or that others can write, makes Creat
 leakTest('a client of ours may restore too: the bundle is made for it', async (scope) => {
   const server = await serve(scope);
   const { task, images, binaryName } = server;
-  const asked = await server.request(id, 'exit 6');
+  const requested = await server.request(id, 'exit 6');
   const options = packAny(CreateOptions, { runtimeName: 'runtime', runtimeCommand: [binaryName] });
-  await task.create({ ...asked, checkpoint: images, options });
+  await task.create({ ...requested, checkpoint: images, options });
   await task.start({ id });
   assert.equal((await within(task.wait({ id }), 'the exit')).exitStatus, 6);
   await task.delete({ id });

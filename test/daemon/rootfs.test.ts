@@ -62,12 +62,12 @@ leakTest(
   'what is not mounted is told by name, and nothing stays',
   async (scope) => {
     const { task, request } = await serveTasks(scope);
-    const asked = await request('c', 'true');
-    mkdirSync(join(asked.bundle ?? '', 'rootfs'));
+    const requested = await request('c', 'true');
+    mkdirSync(join(requested.bundle ?? '', 'rootfs'));
     const mount = { ...plain, type: 'ext4', source: '/x', options: ['X-containerd.mkfs.size=1'] };
     const message = /cannot mount ext4 \/x at .*: the option X-containerd\.mkfs\.size=1 is not supported/;
-    await assert.rejects(task.create({ ...asked, rootfs: [mount] }), { message });
-    assert.ok(!existsSync(join(asked.bundle ?? '', 'termshim.json')));
+    await assert.rejects(task.create({ ...requested, rootfs: [mount] }), { message });
+    assert.ok(!existsSync(join(requested.bundle ?? '', 'termshim.json')));
   },
   { skip },
 );

@@ -80,9 +80,9 @@ leakTest('a container of ours: so it is in the bundle that a user has', async (s
   const runtimeCommand = [writeWrapper(directory, '')];
   const options = packAny(CreateOptions, { runtimeName: 'wrapper', runtimeCommand });
   const id = 'wrapped-of-ours';
-  const asked = await request(id, 'exec sleep 100');
-  writeFileSync(join(asked.bundle ?? '', 'init.pid'), '7');
-  await task.create({ ...asked, options });
+  const requested = await request(id, 'exec sleep 100');
+  writeFileSync(join(requested.bundle ?? '', 'init.pid'), '7');
+  await task.create({ ...requested, options });
   await live(task, id, false);
   assert.deepEqual(faults, []);
   assert.deepEqual(callsOf(directory), ['create', 'start', 'exec', 'ps', 'pause', 'resume', 'kill', 'kill', 'delete']);

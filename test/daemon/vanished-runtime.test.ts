@@ -12,8 +12,8 @@ import { type TestContext, test } from 'node:test';
 import { findProgram } from '../../src/runtime/find-program.js';
 import { findCgroupDirectories } from '../../src/task/cgroup/cgroup-paths.js';
 import { readContainerRecord } from '../../src/daemon/container-record.js';
-import { writeOwnRecord } from '../../src/daemon/cleanup/user-daemon-record.js';
-import { sweep } from '../../src/daemon/cleanup/cleanup.js';
+import { writeUserDaemonRecord } from '../../src/daemon/cleanup/user-daemon-record.js';
+import { cleanUp } from '../../src/daemon/cleanup/cleanup.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { Mount } from '../../src/ttrpc/gen/containerd/types.js';
 import { message, packAny } from '../../src/ttrpc/message.js';
@@ -189,9 +189,9 @@ test('the next daemon of a user ends what a killed one has left', { skip }, asyn
   writeFileSync(join(directory, 'init.pid'), String(pid));
   const runtime = [stage.path('runtime-of-a-test')];
   lost.loseRuntime();
-  writeOwnRecord(directory, { id, bundle, name: runtime[0], runtime, cgroup });
+  writeUserDaemonRecord(directory, { id, bundle, name: runtime[0], runtime, cgroup });
   const [swept, faults]: [string[], Error[]] = [[], []];
-  await sweep({ onSwept: (it) => swept.push(it), onError: (error) => faults.push(error) });
+  await cleanUp({ onCleanedUp: (it) => swept.push(it), onError: (error) => faults.push(error) });
   assert.deepEqual({ swept, faults }, { swept: [id], faults: [] });
   await waitFor(() => !existsSync(`/proc/${pid}`), 'the process to be reaped');
   assert.deepEqual(

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { atExit } from '../../async/at-exit.js';
 import { enterRawMode, hostSize, watchHostSize } from '../../os/host-terminal.js';
 
-export interface Screen extends Disposable {
+export interface FullScreen extends Disposable {
   /** Shows lines, as many and as much of each as there is room for. */
   draw(text: string): void;
   /** Aborted by q, ^C, a signal that ends processes, or when the terminal is gone. Whoever drew should leave then. */
@@ -18,7 +18,7 @@ const leaveSequence = '\x1b[?25h\x1b[?1049l';
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /** ^C ends it well, as it ends `top`; the other signals have the status that a shell gives them. */
-export function openScreen(): Screen {
+export function openFullScreen(): FullScreen {
   const closing = new AbortController();
   let drawn = '';
   let isShown = true;

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { print } from './print.js';
-import { openScreen } from './full-screen.js';
+import { openFullScreen } from './full-screen.js';
 
 export interface RepeatOptions {
   /** Whether it is for eyes, and so for a screen if there is one. */
@@ -21,7 +21,7 @@ export async function repeat(render: () => Promise<string>, { onScreen }: Repeat
 }
 
 async function repeatOnScreen(render: () => Promise<string>): Promise<void> {
-  using screen = openScreen();
+  using screen = openFullScreen();
   const { signal } = screen.closing;
   while (!signal.aborted) {
     screen.draw(await render());

@@ -6,7 +6,7 @@ import type { Task } from '../task.js';
 import type { Tasks } from '../tasks.js';
 
 /** Removes the container at its end if `client`, its creator's connection, has gone; at once if that never started it. */
-export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): void {
+export function autoRemove(client: AbortSignal, tasks: Tasks, task: Task): void {
   const { container } = task;
   whenGone(client, async () => {
     // It may be being started just now, and is its process's then.
@@ -18,8 +18,8 @@ export function removeBehind(client: AbortSignal, tasks: Tasks, task: Task): voi
   });
 }
 
-/** As `removeBehind`, for a process that was added to a container. */
-export function removeExecBehind(client: AbortSignal, { container }: Task, execId: string): void {
+/** As `autoRemove`, for a process that was added to a container. */
+export function autoRemoveExec(client: AbortSignal, { container }: Task, execId: string): void {
   const process = container.process(execId);
   const remove = async (): Promise<boolean> => {
     try {

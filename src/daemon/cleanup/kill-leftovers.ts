@@ -7,7 +7,7 @@ import { isNamedAfter } from '../../task/remove-by-hand.js';
  * Kills the process if it is still of the container. A pid may have been given to another process since it was written
  * down, so its control group decides, which containerd's clients name after the container.
  */
-export function killRemains(pid: number, id: string): void {
+export function killLeftovers(pid: number, id: string): void {
   if (pid === 0 || !isOfContainer(pid, id)) return;
   try {
     process.kill(pid, 'SIGKILL');

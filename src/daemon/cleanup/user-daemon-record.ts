@@ -19,15 +19,15 @@ const schema = v.object({
   cgroup: v.optional(v.array(v.string())),
 });
 
-export type OwnRecord = v.InferOutput<typeof schema>;
+export type UserDaemonRecord = v.InferOutput<typeof schema>;
 
 /** Whole or not at all. It goes with the directory. */
-export function writeOwnRecord(directory: string, record: OwnRecord): void {
+export function writeUserDaemonRecord(directory: string, record: UserDaemonRecord): void {
   replaceFile(pathIn(directory), JSON.stringify(record));
 }
 
 /** Undefined where there is none. */
-export function readOwnRecord(directory: string): OwnRecord | undefined {
+export function readUserDaemonRecord(directory: string): UserDaemonRecord | undefined {
   try {
     return v.parse(schema, parseJson(readSmallFile(pathIn(directory))));
   } catch (error) {

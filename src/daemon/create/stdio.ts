@@ -37,8 +37,8 @@ export function readStdio(request: StdioRequest, context: StdioContext, logUri =
   const log = logTargetOf(logUri, context);
   const policies = log === undefined ? noReaderPolicies : (['skip', ...noReaderPolicies] as const);
   const { 'no-reader': noReader } = readSettings(ifFifo(output), { 'no-reader': policies });
-  const asked = { stdin, stdout, stderr };
-  const common = { asked, stdin: source?.path, holdStdin: hold === 'yes', noReader };
+  const requested = { stdin, stdout, stderr };
+  const common = { requested, stdin: source?.path, holdStdin: hold === 'yes', noReader };
   const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, context);
   if (request.terminal) {
     return { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end, size: undefined };
@@ -66,8 +66,8 @@ function logTargetOf(text: string, context: StdioContext): LogTarget | undefined
 
 /** As the process was asked for. */
 export function stdioFields(stdio: ProcessStdio): StdioRequest {
-  const asked = stdio.kind === 'inherited' ? undefined : stdio.asked;
-  return { terminal: stdio.kind === 'terminal', ...(asked ?? { stdin: '', stdout: '', stderr: '' }) };
+  const requested = stdio.kind === 'inherited' ? undefined : stdio.requested;
+  return { terminal: stdio.kind === 'terminal', ...(requested ?? { stdin: '', stdout: '', stderr: '' }) };
 }
 
 /** A file and a driver are for both streams, as containerd has it; a log too, unless something else is said. */

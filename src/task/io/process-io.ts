@@ -13,7 +13,7 @@ export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
 
 interface CommonStdio {
   /** The words that asked for it, for whoever wants to hear them again. */
-  asked?: AskedStdio | undefined;
+  requested?: RequestedStdio | undefined;
   /** The path of a FIFO; undefined for nothing to read. */
   stdin: string | undefined;
   /** Whether stdin ends only after `closeStdin`, however many writers come and go, as containerd has it. */
@@ -27,7 +27,7 @@ interface CommonStdio {
 }
 
 /** As in the requests Create and Exec of the Task service. */
-export interface AskedStdio {
+export interface RequestedStdio {
   stdin: string;
   stdout: string;
   stderr: string;

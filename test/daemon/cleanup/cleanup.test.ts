@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { writeOwnRecord } from '../../../src/daemon/cleanup/user-daemon-record.js';
-import { sweep } from '../../../src/daemon/cleanup/cleanup.js';
+import { writeUserDaemonRecord } from '../../../src/daemon/cleanup/user-daemon-record.js';
+import { cleanUp } from '../../../src/daemon/cleanup/cleanup.js';
 import { useRuntimeDirectory } from '../../helpers/copy/dialer.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
 import { startFixture } from '../../helpers/base/fixture.js';
@@ -46,7 +46,7 @@ async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promis
     owner,
     calls: () => readFileSync(calls, 'utf8').split('\n').slice(0, -1),
     record() {
-      writeOwnRecord(line, { id: 'demo', bundle: '/bundle', runtime: [runtime] });
+      writeUserDaemonRecord(line, { id: 'demo', bundle: '/bundle', runtime: [runtime] });
       writeFileSync(join(line, 'init.pid'), '7');
     },
     async kill() {
@@ -58,7 +58,7 @@ async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promis
 
 async function swept(): Promise<{ ids: string[]; faults: string[] }> {
   const [ids, faults]: [string[], string[]] = [[], []];
-  await sweep({ onSwept: (id) => ids.push(id), onError: (error) => faults.push(error.message) });
+  await cleanUp({ onCleanedUp: (id) => ids.push(id), onError: (error) => faults.push(error.message) });
   return { ids, faults };
 }
 

@@ -129,7 +129,7 @@ test('the settings of a URI are the policies, and without one they are container
   const ours = { stdin: 'fifo:///in?hold=no&end=veof', stdout: 'fifo:///a%3Fb?no-reader=hangup' };
   assert.deepEqual(terminal(ours.stdin, ours.stdout), {
     kind: 'terminal',
-    asked: { ...ours, stderr: '' },
+    requested: { ...ours, stderr: '' },
     stdin: '/in',
     holdStdin: false,
     stdinEnd: 'veof',

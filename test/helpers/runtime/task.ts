@@ -42,8 +42,15 @@ export function newStdio(scope: Scope, kind: 'terminal' | 'pipes'): TestStdio {
   };
   const { reader, output } = listen(stdout);
   const fifo = (path: string) => ({ kind: 'fifo', path }) as const;
-  const asked = { stdin, stdout, stderr: kind === 'terminal' ? '' : stderr };
-  const common = { asked, stdin, holdStdin: true, stdout: fifo(stdout), noReader: 'block', log: undefined } as const;
+  const requested = { stdin, stdout, stderr: kind === 'terminal' ? '' : stderr };
+  const common = {
+    requested,
+    stdin,
+    holdStdin: true,
+    stdout: fifo(stdout),
+    noReader: 'block',
+    log: undefined,
+  } as const;
   return {
     stdio:
       kind === 'terminal'
