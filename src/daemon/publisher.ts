@@ -28,7 +28,7 @@ const mostWaiting = 2048;
 const callTimeoutMs = 5000;
 
 /** From the first failure of an event to its last try. A containerd that is started again is there after a second or two. */
-const timeoutMs = 10_000;
+const giveUpMs = 10_000;
 
 /** The pauses between tries double from the first to the longest. */
 const firstPauseMs = 20;
@@ -69,7 +69,7 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
         return await send(envelope);
       } catch (error) {
         const now = performance.now();
-        giveUpAt = Math.min(giveUpAt, now + timeoutMs);
+        giveUpAt = Math.min(giveUpAt, now + giveUpMs);
         if (now >= giveUpAt || closing.signal.aborted) return onDrop(envelope.topic, error);
         await delay(pauseMs, undefined, { signal: closing.signal }).catch(() => {});
       }

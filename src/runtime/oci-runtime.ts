@@ -139,14 +139,14 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
 
   /** The pid file tells the exit status of a process from that of a runtime which made none. */
   const execInForeground = async (id: string, exec: ExecArguments, more: Partial<RuntimeCall>) => {
-    const directory = createPrivateDirectory('exec');
+    const scratch = createPrivateDirectory('exec');
     try {
-      const { pidFile = join(directory.path, 'pid') } = exec;
+      const { pidFile = join(scratch.path, 'pid') } = exec;
       rmSync(pidFile, { force: true });
       const args = execArguments(id, { ...exec, pidFile });
       return await call('exec', args, { ...more, timeoutMs: Number.POSITIVE_INFINITY, madePidFile: pidFile });
     } finally {
-      directory.remove();
+      scratch.remove();
     }
   };
 
