@@ -225,9 +225,10 @@ export const LogFormat = {
   'json-file': 0,
   /** Of kubelet's container runtime interface: `TIME stdout F LINE`, or P for a part that ends no line. */
   cri: 1,
-} as const;
+} as const satisfies Record<LogFormat, number>;
 
-export type LogFormat = keyof typeof LogFormat;
+/** The format of a log: Docker's `json-file`, or `cri`, which kubelet reads. */
+export type LogFormat = 'json-file' | 'cri';
 
 export const addon: Addon = load();
 

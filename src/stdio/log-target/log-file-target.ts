@@ -16,7 +16,7 @@ import type { Outlet, OutletOptions, OutputStream } from './log-target.js';
  * is told, and the process goes on.
  */
 export async function openLogOutlet(
-  open: (events: LogEvents) => Promise<Log>,
+  open: (events: Required<LogEvents>) => Promise<Log>,
   { owner, onFault }: OutletOptions,
 ): Promise<Outlet> {
   const inputs = new Map<OutputStream, { theirs: OwnedFd; ours: OwnedFd; copy: LogCopy }>();

@@ -51,7 +51,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       console.resize(size ?? sizeOr(console, usualSize));
       const stdout = await opening;
       outlets.started([outlet?.stdout, record?.stdout]);
-      const { stdinEnd } = stdio;
+      const { stdinEnd = 'hangup' } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
       if (record !== undefined) follower = followOutput(copy.fanOut, record.stdout, onFault);
@@ -87,7 +87,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   };
 }
 
-async function openStdout({ stdout, noReader }: TerminalStdio, outlet: Outlet | undefined, limits: IoLimits) {
+async function openStdout({ stdout, noReader = 'block' }: TerminalStdio, outlet: Outlet | undefined, limits: IoLimits) {
   if (outlet !== undefined) return outletSink(outlet.stdout, outlet);
   return await openSink(stdout?.kind === 'fifo' ? stdout : undefined, noReader, limits);
 }
@@ -117,7 +117,7 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
   };
 }
 
-function openStdin({ stdin: path, holdStdin }: TerminalStdio): FifoReader | undefined {
+function openStdin({ stdin: path, holdStdin = false }: TerminalStdio): FifoReader | undefined {
   const stdin = path === undefined ? undefined : FifoReader.open(path);
   try {
     if (holdStdin) stdin?.hold();
