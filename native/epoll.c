@@ -59,7 +59,7 @@ static int sort_out(struct epoll_set *set, const struct epoll_event *ready, int 
   int told = 0;
   for (int i = 0; i < count; i++) {
     uint32_t answer = serve(set, &ready[i]);
-    if (answer == PUMP_EMPTY) continue;
+    if (answer == STOP_EMPTY) continue;
     uint32_t *entry = fields + FIELDS * told++;
     entry[0] = (uint32_t)ready[i].data.u64;
     entry[1] = (uint32_t)(ready[i].data.u64 >> 32);
@@ -119,29 +119,29 @@ static int64_t epoll_start(struct epoll_set *set, uv_loop_t *loop) {
   return error;
 }
 
-static void check_create_arguments(struct call *call) {
-  napi_typedarray_type array_type = napi_uint8_array;
-  napi_valuetype type = napi_undefined;
-  napi_get_typedarray_info(call->env, call->arguments[0], &array_type, NULL, NULL, NULL, NULL);
-  if (array_type != napi_uint32_array) argument_fail(call, "a Uint32Array was expected");
-  napi_typeof(call->env, call->arguments[1], &type);
-  if (type != napi_function) argument_fail(call, "a function was expected");
+static bool is_uint32_array(napi_env env, napi_value value) {
+  napi_typedarray_type type;
+  return napi_get_typedarray_info(env, value, &type, NULL, NULL, NULL, NULL) == napi_ok && type == napi_uint32_array;
+}
+
+static bool is_function(napi_env env, napi_value value) {
+  napi_valuetype type;
+  return napi_typeof(env, value, &type) == napi_ok && type == napi_function;
 }
 
 static int64_t epoll_create_set(struct call *call) {
   napi_env env = call->env;
-  napi_value name;
+  napi_value name, events = call->arguments[0].value, on_events = call->arguments[1].value;
   uv_loop_t *loop;
-  check_create_arguments(call);
-  if (call->failed) return 0;
+  if (!is_uint32_array(env, events)) return call_refuse(call, "a Uint32Array was expected");
+  if (!is_function(env, on_events)) return call_refuse(call, "a function was expected");
   if (call->context->epoll != NULL) return -EEXIST;
   struct epoll_set *set = calloc(1, sizeof *set);
   if (set == NULL) return -ENOMEM;
   set->context = call->context;
   napi_create_string_utf8(env, "termshim:epoll", NAPI_AUTO_LENGTH, &name);
-  if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
-      napi_create_reference(env, call->arguments[0], 1, &set->events) != napi_ok ||
-      napi_create_reference(env, call->arguments[1], 1, &set->on_events) != napi_ok ||
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok || napi_create_reference(env, events, 1, &set->events) != napi_ok ||
+      napi_create_reference(env, on_events, 1, &set->on_events) != napi_ok ||
       napi_async_init(env, NULL, name, &set->async) != napi_ok) {
     free(set);
     return -EINVAL;
@@ -156,14 +156,12 @@ static int64_t epoll_create_set(struct call *call) {
 }
 
 static int64_t epoll_control(struct call *call, int operation) {
-  int fd = argument_int(call, 0);
-  uint32_t events = (uint32_t)argument_int(call, 1);
-  uint64_t slot = (uint32_t)argument_int(call, 2);
-  uint64_t generation = (uint32_t)argument_int(call, 3);
-  if (call->failed) return 0;
+  uint32_t events = (uint32_t)call->arguments[1].number;
+  uint64_t slot = (uint32_t)call->arguments[2].number;
+  uint64_t generation = (uint32_t)call->arguments[3].number;
   if (call->context->epoll == NULL) return -EBADF;
   struct epoll_event event = {.events = events | EPOLLET, .data.u64 = generation << 32 | slot};
-  return answer(epoll_ctl(call->context->epoll->fd, operation, fd, &event));
+  return answer(epoll_ctl(call->context->epoll->fd, operation, call->arguments[0].number, &event));
 }
 
 static int64_t epoll_add(struct call *call) { return epoll_control(call, EPOLL_CTL_ADD); }
@@ -171,10 +169,8 @@ static int64_t epoll_add(struct call *call) { return epoll_control(call, EPOLL_C
 static int64_t epoll_modify(struct call *call) { return epoll_control(call, EPOLL_CTL_MOD); }
 
 static int64_t epoll_remove(struct call *call) {
-  int fd = argument_int(call, 0);
-  if (call->failed) return 0;
   if (call->context->epoll == NULL) return -EBADF;
-  return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_DEL, fd, NULL));
+  return answer(epoll_ctl(call->context->epoll->fd, EPOLL_CTL_DEL, call->arguments[0].number, NULL));
 }
 
 static bool make_room(struct epoll_set *set, uint32_t slot) {
@@ -192,10 +188,9 @@ static bool make_room(struct epoll_set *set, uint32_t slot) {
 }
 
 static int64_t epoll_serve(struct call *call) {
-  int32_t slot = argument_int(call, 0);
-  int32_t pump = argument_int(call, 1);
-  int32_t budget_us = argument_int(call, 2);
-  if (call->failed) return 0;
+  int32_t slot = call->arguments[0].number;
+  int32_t pump = call->arguments[1].number;
+  int32_t budget_us = call->arguments[2].number;
   struct epoll_set *set = call->context->epoll;
   if (set == NULL) return -EBADF;
   if (slot < 0 || slot > MOST_SLOTS || budget_us <= 0) return -EINVAL;
@@ -205,8 +200,7 @@ static int64_t epoll_serve(struct call *call) {
 }
 
 static int64_t epoll_ref(struct call *call) {
-  bool keep_alive = argument_bool(call, 0);
-  if (call->failed) return 0;
+  bool keep_alive = call->arguments[0].number;
   if (call->context->epoll == NULL) return -EBADF;
   if (keep_alive)
     uv_ref((uv_handle_t *)&call->context->epoll->poll);
@@ -240,11 +234,11 @@ void epoll_teardown(struct context *context, void (*done)(struct context *contex
 }
 
 const struct export epoll_exports[] = {
-    {"epoll_create", epoll_create_set},
-    {"epoll_add", epoll_add},
-    {"epoll_modify", epoll_modify},
-    {"epoll_remove", epoll_remove},
-    {"epoll_serve", epoll_serve},
-    {"epoll_ref", epoll_ref},
-    {NULL, NULL},
+    {"epoll_create", epoll_create_set, {VALUE, VALUE}},
+    {"epoll_add", epoll_add, {INT, INT, INT, INT}},
+    {"epoll_modify", epoll_modify, {INT, INT, INT, INT}},
+    {"epoll_remove", epoll_remove, {INT}},
+    {"epoll_serve", epoll_serve, {INT, INT, INT}},
+    {"epoll_ref", epoll_ref, {BOOL}},
+    {0},
 };

@@ -9,27 +9,23 @@
 #include <unistd.h>
 
 static int64_t process_set_subreaper(struct call *call) {
-  bool on = argument_bool(call, 0);
-  return call->failed ? 0 : answer(prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0));
+  bool on = call->arguments[0].number;
+  return answer(prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0));
 }
 
-/* A pidfd has CLOEXEC from birth. The system call is made by number because glibc has a wrapper only from 2.36 on. */
-static int64_t pidfd_open_(struct call *call) {
-  int pid = argument_int(call, 0);
-  return call->failed ? 0 : fd_own(call->context, (int)syscall(SYS_pidfd_open, pid, 0));
+/* A pidfd has CLOEXEC from birth. The system call is made by number because glibc has a wrapper only since 2.36. */
+static int64_t process_pidfd(struct call *call) {
+  return fd_own(call->context, (int)syscall(SYS_pidfd_open, call->arguments[0].number, 0));
 }
 
 static int64_t pidfd_signal(struct call *call) {
-  int pidfd = argument_int(call, 0);
-  int number = argument_int(call, 1);
-  return call->failed ? 0 : answer(syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0));
+  return answer(syscall(SYS_pidfd_send_signal, call->arguments[0].number, call->arguments[1].number, NULL, 0));
 }
 
-/* Never P_ALL: libuv and node-pty wait for children of their own, by pid, and expect no thief. */
+/* Never P_ALL: libuv and node-pty wait for their own children by pid, and lose them if anything else reaps them. */
 static int64_t process_reap(struct call *call) {
-  int pid = argument_int(call, 0);
+  int pid = call->arguments[0].number;
   siginfo_t info = {.si_pid = 0};
-  if (call->failed) return 0;
   if (pid <= 0) return -EINVAL;
   if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0) return -errno;
   return info.si_pid == 0 ? -EAGAIN : (int64_t)info.si_code << 8 | info.si_status;
@@ -43,10 +39,10 @@ static int64_t process_peek(struct call *call) {
 }
 
 const struct export process_exports[] = {
-    {"process_set_subreaper", process_set_subreaper},
-    {"pidfd_open", pidfd_open_},
-    {"pidfd_signal", pidfd_signal},
-    {"process_reap", process_reap},
-    {"process_peek", process_peek},
-    {NULL, NULL},
+    {"process_set_subreaper", process_set_subreaper, {BOOL}},
+    {"pidfd_open", process_pidfd, {INT}},
+    {"pidfd_signal", pidfd_signal, {INT, INT}},
+    {"process_reap", process_reap, {INT}},
+    {"process_peek", process_peek, {NO_ARGUMENT}},
+    {0},
 };

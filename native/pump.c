@@ -1,14 +1,15 @@
 /*
- * Moves bytes from one descriptor to another until one of them, or the budget, says stop. JavaScript decides when to
- * run a pump and what its answer means; no byte passes through JavaScript.
+ * Moves bytes from one descriptor to another until one of them, or the time budget, makes it stop. JavaScript decides
+ * when to run a pump and what to do when it has stopped. No byte passes through JavaScript.
  *
  * A read of a pty master returns at most 4095 bytes (the n_tty buffer), so a run collects up to one block before it
- * writes: fewer writes, fewer wake-ups of the reader. A shorter read means that the source is empty, and what comes
- * next makes a new edge, so the read that would only say EAGAIN is left out (epoll(7)); on a pty it would wait for the
- * kernel's worker. A hang-up makes no further edge: then, and for a file without events, the caller asks for all.
+ * writes: there are fewer writes, and the reader wakes up less often. A shorter read means that the source is empty.
+ * What comes later makes a new edge (epoll(7)), so the pump does not read once more to get EAGAIN; on a pty that read
+ * would wait for the kernel's worker. A hang-up makes no further edge, and a regular file makes none at all: for those
+ * the caller asks to read `to_the_end`.
  *
- * What the sink refuses waits in a block of its own, taken from the pool only then; nothing more is read until it has
- * gone, so a full sink stops the source.
+ * What the sink refuses waits in a block of the pump's own, which is allocated only then. The pump reads nothing more
+ * until that block is written, so a full sink stops the source.
  */
 #include "addon.h"
 
@@ -20,21 +21,28 @@
 
 #define FULL_PTY_READ 4095
 
-/* In the order of PumpStop in src/native/addon.ts; addon.h knows the first. */
-enum stop { EMPTY = PUMP_EMPTY, END, HANGUP, FULL, BROKEN, BUDGET, SOURCE_ERROR, SINK_ERROR };
+const char *const stop_names[STOP_COUNT] = {
+    [STOP_EMPTY] = "empty",
+    [STOP_END] = "end",
+    [STOP_HANGUP] = "hangup",
+    [STOP_FULL] = "full",
+    [STOP_BROKEN] = "broken",
+    [STOP_BUDGET] = "budget",
+    [STOP_SOURCE_ERROR] = "sourceError",
+    [STOP_SINK_ERROR] = "sinkError",
+    [STOP_LOST] = "lost",
+};
 
 struct pump {
   int source;
   int sink;
-  /* The pending block: bytes from `start` to `end` wait for the sink. NULL when nothing waits. */
+  /* The pending block: bytes from `start` to `end` wait for the sink. NULL if nothing waits. */
   uint8_t *block;
   uint32_t start;
   uint32_t end;
   int32_t last_byte;
-  /* What the sink takes is appended to it; -1 for none. */
+  /* What the sink takes is appended to this ring; -1 for none. */
   int32_t ring;
-  int32_t next_free;
-  bool in_use;
   uint64_t written;
   /* How many more bytes may be read. */
   uint64_t allowance;
@@ -46,27 +54,34 @@ struct turn {
   bool to_the_end;
 };
 
-struct outcome {
-  enum stop stop;
-  int error;
-  bool stopped;
-};
-
 static const struct outcome go_on = {.stopped = false};
 
 static struct outcome stop_with(enum stop stop, int error) {
-  return (struct outcome){.stop = stop, .error = error, .stopped = true};
+  return (struct outcome){.stopped = true, .stop = stop, .error = error};
 }
 
-static uint8_t *block_take(struct pump_table *table) {
-  if (table->free_block_count > 0) return table->free_blocks[--table->free_block_count];
+int64_t outcome_answer(struct outcome outcome) { return (int64_t)outcome.stop | (int64_t)outcome.error << 8; }
+
+struct outcome write_some(int sink, const uint8_t *bytes, size_t length, size_t *taken) {
+  ssize_t written;
+  do
+    written = write(sink, bytes, length);
+  while (written < 0 && errno == EINTR);
+  *taken = written > 0 ? (size_t)written : 0;
+  if (written > 0) return go_on;
+  if (written == 0 || errno == EAGAIN) return stop_with(STOP_FULL, 0);
+  return errno == EPIPE || errno == EIO ? stop_with(STOP_BROKEN, 0) : stop_with(STOP_SINK_ERROR, errno);
+}
+
+static uint8_t *block_take(struct pumps *pumps) {
+  if (pumps->free_block_count > 0) return pumps->free_blocks[--pumps->free_block_count];
   return malloc(BLOCK_BYTES);
 }
 
-static void block_return(struct pump_table *table, uint8_t *block) {
-  int room = sizeof table->free_blocks / sizeof *table->free_blocks;
-  if (table->free_block_count < room)
-    table->free_blocks[table->free_block_count++] = block;
+static void block_return(struct pumps *pumps, uint8_t *block) {
+  int room = sizeof pumps->free_blocks / sizeof *pumps->free_blocks;
+  if (pumps->free_block_count < room)
+    pumps->free_blocks[pumps->free_block_count++] = block;
   else
     free(block);
 }
@@ -77,29 +92,29 @@ static uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Reads until the block is full, the source has no more or the turn is over. What ended the reading goes to `*source`.
- * A read that was cut short by the end of the block says nothing about the source. */
+/* Reads until the block is full, the source has no more, or the turn is over. `*source` says why it ended. A read that
+ * was cut short by the end of the block says nothing about the source. */
 static size_t collect(struct pump *pump, const struct turn *turn, uint8_t *block, struct outcome *source) {
   size_t length = 0;
   *source = go_on;
   while (length < BLOCK_BYTES && !source->stopped) {
-    size_t room = BLOCK_BYTES - length < pump->allowance ? BLOCK_BYTES - length : (size_t)pump->allowance;
+    size_t room = smaller(BLOCK_BYTES - length, pump->allowance);
     ssize_t got = room == 0 ? -1 : read(pump->source, block + length, room);
     if (room == 0) {
-      *source = stop_with(EMPTY, 0);
+      *source = stop_with(STOP_EMPTY, 0);
     } else if (got > 0) {
       length += (size_t)got;
       pump->allowance -= (uint64_t)got;
       if (got < FULL_PTY_READ && length < BLOCK_BYTES && !turn->to_the_end)
-        *source = stop_with(EMPTY, 0);
+        *source = stop_with(STOP_EMPTY, 0);
       else if (now_ns() >= turn->deadline_ns)
-        *source = stop_with(BUDGET, 0);
+        *source = stop_with(STOP_BUDGET, 0);
     } else if (got == 0) {
-      *source = stop_with(END, 0);
+      *source = stop_with(STOP_END, 0);
     } else if (errno != EINTR) {
-      *source = errno == EAGAIN ? stop_with(EMPTY, 0)
-                : errno == EIO  ? stop_with(HANGUP, 0)
-                                : stop_with(SOURCE_ERROR, errno);
+      *source = errno == EAGAIN ? stop_with(STOP_EMPTY, 0)
+                : errno == EIO  ? stop_with(STOP_HANGUP, 0)
+                                : stop_with(STOP_SOURCE_ERROR, errno);
     }
   }
   return length;
@@ -109,17 +124,13 @@ static size_t collect(struct pump *pump, const struct turn *turn, uint8_t *block
 static struct outcome deliver(struct context *context, struct pump *pump, const uint8_t *block, uint32_t *start,
                               uint32_t end) {
   while (*start < end) {
-    ssize_t taken = write(pump->sink, block + *start, end - *start);
-    if (taken > 0) {
-      ring_append(&context->rings, pump->ring, block + *start, (size_t)taken);
-      *start += (uint32_t)taken;
-      pump->written += (uint64_t)taken;
-      pump->last_byte = block[*start - 1];
-    } else if (taken == 0 || errno == EAGAIN) {
-      return stop_with(FULL, 0);
-    } else if (errno != EINTR) {
-      return errno == EPIPE || errno == EIO ? stop_with(BROKEN, 0) : stop_with(SINK_ERROR, errno);
-    }
+    size_t taken;
+    struct outcome sink = write_some(pump->sink, block + *start, end - *start, &taken);
+    if (sink.stopped) return sink;
+    ring_append(context, pump->ring, block + *start, taken);
+    *start += (uint32_t)taken;
+    pump->written += taken;
+    pump->last_byte = block[*start - 1];
   }
   return go_on;
 }
@@ -134,144 +145,119 @@ static struct outcome deliver_pending(struct context *context, struct pump *pump
   return sink;
 }
 
-static struct outcome keep_pending(struct pump_table *table, struct pump *pump, uint32_t start, uint32_t end) {
-  pump->block = block_take(table);
-  if (pump->block == NULL) return stop_with(SINK_ERROR, ENOMEM);
-  memcpy(pump->block, table->scratch + start, end - start);
+static struct outcome keep_pending(struct pumps *pumps, struct pump *pump, uint32_t start, uint32_t end) {
+  pump->block = block_take(pumps);
+  if (pump->block == NULL) return stop_with(STOP_SINK_ERROR, ENOMEM);
+  memcpy(pump->block, pumps->scratch + start, end - start);
   pump->start = 0;
   pump->end = end - start;
   return go_on;
 }
 
 static struct outcome pump_until_stop(struct context *context, struct pump *pump, const struct turn *turn) {
-  struct pump_table *table = &context->pumps;
+  struct pumps *pumps = &context->pumps;
   struct outcome outcome = deliver_pending(context, pump);
   while (!outcome.stopped) {
     uint32_t start = 0;
-    uint32_t end = (uint32_t)collect(pump, turn, table->scratch, &outcome);
-    struct outcome sink = deliver(context, pump, table->scratch, &start, end);
+    uint32_t end = (uint32_t)collect(pump, turn, pumps->scratch, &outcome);
+    struct outcome sink = deliver(context, pump, pumps->scratch, &start, end);
     if (sink.stopped) {
-      /* Why the source stopped is not lost: it says so again when it is read next. */
-      struct outcome kept = keep_pending(table, pump, start, end);
+      /* Why the source stopped is not lost: the next read of it gives the same answer. */
+      struct outcome kept = keep_pending(pumps, pump, start, end);
       return kept.stopped ? kept : sink;
     }
   }
   return outcome;
 }
 
-static struct pump *lookup(struct pump_table *table, int32_t id) {
-  return id < 0 || id >= table->count || !table->pumps[id].in_use ? NULL : &table->pumps[id];
-}
-
-static struct pump *find(struct call *call) {
-  int32_t id = argument_int(call, 0);
-  return call->failed ? NULL : lookup(&call->context->pumps, id);
-}
-
 static int64_t run(struct context *context, struct pump *pump, int32_t budget_us, bool to_the_end) {
   struct turn turn = {.deadline_ns = now_ns() + (uint64_t)budget_us * 1000, .to_the_end = to_the_end};
-  struct outcome outcome = pump_until_stop(context, pump, &turn);
-  return (int64_t)outcome.stop | (int64_t)outcome.error << 8;
+  return outcome_answer(pump_until_stop(context, pump, &turn));
 }
 
 int64_t pump_serve(struct context *context, int32_t id, int32_t budget_us) {
-  struct pump *pump = lookup(&context->pumps, id);
-  return pump == NULL || pump->block != NULL ? PUMP_EMPTY : run(context, pump, budget_us, false);
+  struct pump *pump = table_get(&context->pumps.table, id);
+  return pump == NULL || pump->block != NULL ? STOP_EMPTY : run(context, pump, budget_us, false);
 }
 
 static int64_t pump_create(struct call *call) {
-  struct pump_table *table = &call->context->pumps;
-  int source = argument_int(call, 0);
-  int sink = argument_int(call, 1);
-  if (call->failed) return 0;
-  if (table->first_free < 0) {
-    int32_t count = table->count == 0 ? 16 : table->count * 2;
-    struct pump *pumps = realloc(table->pumps, (size_t)count * sizeof *pumps);
-    if (pumps == NULL) return -ENOMEM;
-    table->pumps = pumps;
-    for (int32_t id = count - 1; id >= table->count; id--) {
-      pumps[id] = (struct pump){.next_free = table->first_free};
-      table->first_free = id;
-    }
-    table->count = count;
-  }
-  int32_t id = table->first_free;
-  table->first_free = table->pumps[id].next_free;
-  table->pumps[id] = (struct pump){
-      .source = source, .sink = sink, .last_byte = -1, .ring = -1, .in_use = true, .allowance = UINT64_MAX};
+  struct table *table = &call->context->pumps.table;
+  int32_t id = table_add(table);
+  if (id < 0) return id;
+  *(struct pump *)table_get(table, id) = (struct pump){
+      .source = call->arguments[0].number,
+      .sink = call->arguments[1].number,
+      .last_byte = -1,
+      .ring = -1,
+      .allowance = UINT64_MAX,
+  };
   return id;
 }
 
 static int64_t pump_run(struct call *call) {
-  struct pump *pump = find(call);
-  int32_t budget_us = argument_int(call, 1);
-  bool to_the_end = argument_bool(call, 2);
-  if (call->failed) return 0;
-  if (pump == NULL || budget_us <= 0) return -EINVAL;
-  return run(call->context, pump, budget_us, to_the_end);
+  int32_t budget_us = call->arguments[1].number;
+  bool to_the_end = call->arguments[2].number;
+  return budget_us <= 0 ? -EINVAL : run(call->context, call->arguments[0].item, budget_us, to_the_end);
 }
 
 static int64_t pump_limit(struct call *call) {
-  struct pump *pump = find(call);
-  int32_t most = argument_int(call, 1);
-  if (call->failed) return 0;
-  if (pump == NULL || most < -1) return -EINVAL;
+  struct pump *pump = call->arguments[0].item;
+  int32_t most = call->arguments[1].number;
+  if (most < -1) return -EINVAL;
   pump->allowance = most < 0 ? UINT64_MAX : (uint64_t)most;
   return 0;
 }
 
 static int64_t pump_tap(struct call *call) {
-  struct pump *pump = find(call);
-  int32_t ring = argument_int(call, 1);
-  if (call->failed) return 0;
-  if (pump == NULL || !ring_exists(&call->context->rings, ring)) return -EINVAL;
-  pump->ring = ring;
+  struct pump *pump = call->arguments[0].item;
+  pump->ring = call->arguments[1].number;
   return 0;
 }
 
 static int64_t pump_bytes(struct call *call) {
-  const struct pump *pump = find(call);
-  return pump == NULL ? -EINVAL : (int64_t)pump->written;
+  const struct pump *pump = call->arguments[0].item;
+  return (int64_t)pump->written;
 }
 
 static int64_t pump_pending(struct call *call) {
-  const struct pump *pump = find(call);
-  if (pump == NULL) return -EINVAL;
+  const struct pump *pump = call->arguments[0].item;
   return pump->block == NULL ? 0 : (int64_t)(pump->end - pump->start);
 }
 
 static int64_t pump_last_byte(struct call *call) {
-  const struct pump *pump = find(call);
-  return pump == NULL ? -EINVAL : pump->last_byte;
+  const struct pump *pump = call->arguments[0].item;
+  return pump->last_byte;
 }
 
 static int64_t pump_destroy(struct call *call) {
-  struct pump *pump = find(call);
-  struct pump_table *table = &call->context->pumps;
-  if (pump == NULL) return -EINVAL;
-  if (pump->block != NULL) block_return(table, pump->block);
-  *pump = (struct pump){.next_free = table->first_free};
-  table->first_free = (int32_t)(pump - table->pumps);
+  struct pumps *pumps = &call->context->pumps;
+  struct pump *pump = call->arguments[0].item;
+  if (pump->block != NULL) block_return(pumps, pump->block);
+  table_remove(&pumps->table, call->arguments[0].number);
   return 0;
 }
 
+void pump_setup(struct context *context) { context->pumps.table.item_size = sizeof(struct pump); }
+
 void pump_teardown(struct context *context) {
-  struct pump_table *table = &context->pumps;
-  for (int32_t id = 0; id < table->count; id++)
-    free(table->pumps[id].block);
-  for (int i = 0; i < table->free_block_count; i++)
-    free(table->free_blocks[i]);
-  free(table->pumps);
+  struct pumps *pumps = &context->pumps;
+  for (int32_t id = 0; id < pumps->table.count; id++) {
+    struct pump *pump = table_get(&pumps->table, id);
+    if (pump != NULL) free(pump->block);
+  }
+  for (int i = 0; i < pumps->free_block_count; i++)
+    free(pumps->free_blocks[i]);
+  table_free(&pumps->table);
 }
 
 const struct export pump_exports[] = {
-    {"pump_create", pump_create},
-    {"pump_run", pump_run},
-    {"pump_limit", pump_limit},
-    {"pump_tap", pump_tap},
-    {"pump_bytes", pump_bytes},
-    {"pump_pending", pump_pending},
-    {"pump_last_byte", pump_last_byte},
-    {"pump_destroy", pump_destroy},
-    {NULL, NULL},
+    {"pump_create", pump_create, {INT, INT}},
+    {"pump_run", pump_run, {PUMP, INT, BOOL}},
+    {"pump_limit", pump_limit, {PUMP, INT}},
+    {"pump_tap", pump_tap, {PUMP, RING}},
+    {"pump_bytes", pump_bytes, {PUMP}},
+    {"pump_pending", pump_pending, {PUMP}},
+    {"pump_last_byte", pump_last_byte, {PUMP}},
+    {"pump_destroy", pump_destroy, {PUMP}},
+    {0},
 };

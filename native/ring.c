@@ -1,235 +1,182 @@
 /*
- * The recent output of a console, for any number of readers at any pace. A pump appends what its sink has taken; each
- * reader has a place of its own. The ring itself waits for no reader: one that falls behind by more than the ring holds
- * has lost its place, and is told so. src/stdio/broadcast/broadcast.ts pauses the pump before that, for a limited time.
+ * Keeps the recent output of a console for any number of readers, each at its own pace. A pump appends what its sink
+ * has taken. The ring itself waits for no reader: if a reader falls behind by more than the ring holds, it has lost its
+ * position, and its next read or write says so. src/stdio/broadcast/broadcast.ts pauses the pump before that happens,
+ * for a limited time.
  */
 #include "addon.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* The answer of a write besides those of a pump, in PumpStop of src/native/addon.ts. */
-enum { CAUGHT_UP = PUMP_EMPTY, FULL = 3, BROKEN = 4, SINK_ERROR = 7, LOST = 8 };
 
 struct ring {
   uint8_t *data;
   uint32_t capacity;
-  /* Bytes ever appended; the last `capacity` of them are here. */
+  /* How many bytes were ever appended. The last `capacity` of them are in `data`. */
   uint64_t end;
-  int32_t next_free;
 };
 
 struct reader {
   int32_t ring;
-  /* Of the next byte, counted as `end` is. */
-  uint64_t place;
-  int32_t next_free;
+  /* The position of the next byte, counted as `end` is. */
+  uint64_t position;
 };
 
-static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-static struct ring *find_ring(struct call *call) {
-  int32_t id = argument_int(call, 0);
-  struct ring_table *table = &call->context->rings;
-  bool is_there = !call->failed && id >= 0 && id < table->ring_count && table->rings[id].data != NULL;
-  return is_there ? &table->rings[id] : NULL;
-}
-
-static struct reader *find_reader(struct call *call) {
-  int32_t id = argument_int(call, 0);
-  struct ring_table *table = &call->context->rings;
-  bool is_there = !call->failed && id >= 0 && id < table->reader_count && table->readers[id].ring >= 0;
-  return is_there ? &table->readers[id] : NULL;
-}
-
-static struct ring *ring_of(struct call *call, const struct reader *reader) {
-  struct ring *ring = &call->context->rings.rings[reader->ring];
-  return ring->data == NULL ? NULL : ring;
-}
-
 static int64_t ring_create(struct call *call) {
-  struct ring_table *table = &call->context->rings;
-  int32_t capacity = argument_int(call, 0);
-  if (call->failed) return 0;
+  struct table *rings = &call->context->rings;
+  int32_t capacity = call->arguments[0].number;
   if (capacity <= 0) return -EINVAL;
-  if (table->first_free_ring < 0) {
-    int32_t count = table->ring_count == 0 ? 16 : table->ring_count * 2;
-    struct ring *rings = realloc(table->rings, (size_t)count * sizeof *rings);
-    if (rings == NULL) return -ENOMEM;
-    table->rings = rings;
-    for (int32_t id = count - 1; id >= table->ring_count; id--) {
-      rings[id] = (struct ring){.next_free = table->first_free_ring};
-      table->first_free_ring = id;
-    }
-    table->ring_count = count;
-  }
-  /* Pages that were never written cost nothing. */
+  /* Pages that were never written take no memory. */
   uint8_t *data = calloc(1, (size_t)capacity);
-  if (data == NULL) return -ENOMEM;
-  int32_t id = table->first_free_ring;
-  table->first_free_ring = table->rings[id].next_free;
-  table->rings[id] = (struct ring){.data = data, .capacity = (uint32_t)capacity};
+  int32_t id = data == NULL ? -ENOMEM : table_add(rings);
+  if (id < 0)
+    free(data);
+  else
+    *(struct ring *)table_get(rings, id) = (struct ring){.data = data, .capacity = (uint32_t)capacity};
   return id;
 }
 
 static int64_t ring_destroy(struct call *call) {
-  struct ring *ring = find_ring(call);
-  struct ring_table *table = &call->context->rings;
-  if (ring == NULL) return -EINVAL;
+  struct ring *ring = call->arguments[0].item;
   free(ring->data);
-  *ring = (struct ring){.next_free = table->first_free_ring};
-  table->first_free_ring = (int32_t)(ring - table->rings);
+  table_remove(&call->context->rings, call->arguments[0].number);
   return 0;
 }
 
-bool ring_exists(const struct ring_table *table, int32_t id) {
-  return id >= 0 && id < table->ring_count && table->rings[id].data != NULL;
-}
-
-void ring_append(struct ring_table *table, int32_t id, const uint8_t *bytes, size_t length) {
-  if (!ring_exists(table, id)) return;
-  struct ring *ring = &table->rings[id];
+void ring_append(struct context *context, int32_t id, const uint8_t *bytes, size_t length) {
+  struct ring *ring = table_get(&context->rings, id);
+  if (ring == NULL) return;
   if (length > ring->capacity) {
     ring->end += length - ring->capacity;
     bytes += length - ring->capacity;
     length = ring->capacity;
   }
-  size_t at = (size_t)(ring->end % ring->capacity);
-  size_t first = (size_t)smaller(length, ring->capacity - at);
+  size_t at = ring->end % ring->capacity;
+  size_t first = smaller(length, ring->capacity - at);
   memcpy(ring->data + at, bytes, first);
   memcpy(ring->data, bytes + first, length - first);
   ring->end += length;
 }
 
-/* Copies from `place`, which the ring still holds. Returns how many bytes. */
-static size_t copy_from(const struct ring *ring, uint64_t place, uint8_t *into, size_t room) {
-  size_t length = (size_t)smaller(ring->end - place, room);
-  size_t at = (size_t)(place % ring->capacity);
-  size_t first = (size_t)smaller(length, ring->capacity - at);
-  memcpy(into, ring->data + at, first);
-  memcpy(into + first, ring->data, length - first);
+/* Copies from `position`, whose byte the ring still holds. Returns how many bytes. */
+static size_t copy_from(const struct ring *ring, uint64_t position, struct bytes into) {
+  size_t length = smaller(ring->end - position, into.length);
+  size_t at = position % ring->capacity;
+  size_t first = smaller(length, ring->capacity - at);
+  memcpy(into.data, ring->data + at, first);
+  memcpy(into.data + first, ring->data, length - first);
   return length;
 }
 
 static int64_t ring_bytes(struct call *call) {
-  const struct ring *ring = find_ring(call);
-  return ring == NULL ? -EINVAL : (int64_t)ring->end;
+  const struct ring *ring = call->arguments[0].item;
+  return (int64_t)ring->end;
+}
+
+/* The position of the byte that is `back` bytes before the end, or of the oldest one that is held. */
+static uint64_t position_before_end(const struct ring *ring, size_t back) {
+  return ring->end - smaller(smaller(ring->end, ring->capacity), back);
 }
 
 static int64_t ring_recent(struct call *call) {
-  struct bytes into = argument_bytes(call, 1);
-  const struct ring *ring = find_ring(call);
-  if (call->failed) return 0;
-  if (ring == NULL) return -EINVAL;
-  size_t length = (size_t)smaller(smaller(ring->end, ring->capacity), into.length);
-  return (int64_t)copy_from(ring, ring->end - length, into.data, length);
+  const struct ring *ring = call->arguments[0].item;
+  struct bytes into = call->arguments[1].bytes;
+  return (int64_t)copy_from(ring, position_before_end(ring, into.length), into);
 }
 
 static int64_t ring_reader_create(struct call *call) {
-  struct ring *ring = find_ring(call);
-  struct ring_table *table = &call->context->rings;
-  int32_t back = argument_int(call, 1);
-  if (call->failed) return 0;
-  if (ring == NULL || back < 0) return -EINVAL;
-  if (table->first_free_reader < 0) {
-    int32_t count = table->reader_count == 0 ? 16 : table->reader_count * 2;
-    struct reader *readers = realloc(table->readers, (size_t)count * sizeof *readers);
-    if (readers == NULL) return -ENOMEM;
-    table->readers = readers;
-    for (int32_t id = count - 1; id >= table->reader_count; id--) {
-      readers[id] = (struct reader){.ring = -1, .next_free = table->first_free_reader};
-      table->first_free_reader = id;
-    }
-    table->reader_count = count;
-  }
-  int32_t id = table->first_free_reader;
-  table->first_free_reader = table->readers[id].next_free;
-  uint64_t held = smaller(smaller(ring->end, ring->capacity), (uint64_t)back);
-  table->readers[id] = (struct reader){.ring = (int32_t)(ring - table->rings), .place = ring->end - held};
+  struct table *readers = &call->context->readers;
+  const struct ring *ring = call->arguments[0].item;
+  int32_t back = call->arguments[1].number;
+  if (back < 0) return -EINVAL;
+  int32_t id = table_add(readers);
+  if (id < 0) return id;
+  *(struct reader *)table_get(readers, id) =
+      (struct reader){.ring = call->arguments[0].number, .position = position_before_end(ring, (size_t)back)};
   return id;
 }
 
 static int64_t ring_reader_destroy(struct call *call) {
-  struct reader *reader = find_reader(call);
-  struct ring_table *table = &call->context->rings;
-  if (reader == NULL) return -EINVAL;
-  *reader = (struct reader){.ring = -1, .next_free = table->first_free_reader};
-  table->first_free_reader = (int32_t)(reader - table->readers);
+  table_remove(&call->context->readers, call->arguments[0].number);
   return 0;
 }
 
+/* NULL if the reader's ring was destroyed. */
+static const struct ring *ring_of(const struct call *call, const struct reader *reader) {
+  return table_get(&call->context->rings, reader->ring);
+}
+
 static bool is_lost(const struct ring *ring, const struct reader *reader) {
-  return ring->end - reader->place > ring->capacity;
+  return ring->end - reader->position > ring->capacity;
 }
 
 static int64_t ring_reader_behind(struct call *call) {
-  const struct reader *reader = find_reader(call);
-  const struct ring *ring = reader == NULL ? NULL : ring_of(call, reader);
-  return ring == NULL ? -EINVAL : (int64_t)(ring->end - reader->place);
+  const struct reader *reader = call->arguments[0].item;
+  const struct ring *ring = ring_of(call, reader);
+  return ring == NULL ? -EINVAL : (int64_t)(ring->end - reader->position);
 }
 
 static int64_t ring_reader_skip(struct call *call) {
-  struct reader *reader = find_reader(call);
-  const struct ring *ring = reader == NULL ? NULL : ring_of(call, reader);
+  struct reader *reader = call->arguments[0].item;
+  const struct ring *ring = ring_of(call, reader);
   if (ring == NULL) return -EINVAL;
-  int64_t behind = (int64_t)(ring->end - reader->place);
-  reader->place = ring->end;
+  int64_t behind = (int64_t)(ring->end - reader->position);
+  reader->position = ring->end;
   return behind;
 }
 
 static int64_t ring_reader_read(struct call *call) {
-  struct bytes into = argument_bytes(call, 1);
-  struct reader *reader = find_reader(call);
-  if (call->failed) return 0;
-  const struct ring *ring = reader == NULL ? NULL : ring_of(call, reader);
+  struct reader *reader = call->arguments[0].item;
+  const struct ring *ring = ring_of(call, reader);
   if (ring == NULL) return -EINVAL;
   if (is_lost(ring, reader)) return -EOVERFLOW;
-  size_t length = copy_from(ring, reader->place, into.data, into.length);
-  reader->place += length;
+  size_t length = copy_from(ring, reader->position, call->arguments[1].bytes);
+  reader->position += length;
   return (int64_t)length;
 }
 
 static int64_t ring_reader_write(struct call *call) {
-  struct reader *reader = find_reader(call);
-  int sink = argument_int(call, 1);
-  if (call->failed) return 0;
-  const struct ring *ring = reader == NULL ? NULL : ring_of(call, reader);
+  struct reader *reader = call->arguments[0].item;
+  int sink = call->arguments[1].number;
+  const struct ring *ring = ring_of(call, reader);
   if (ring == NULL) return -EINVAL;
-  if (is_lost(ring, reader)) return LOST;
-  while (reader->place < ring->end) {
-    size_t at = (size_t)(reader->place % ring->capacity);
-    size_t length = (size_t)smaller(ring->end - reader->place, ring->capacity - at);
-    ssize_t taken = write(sink, ring->data + at, length);
-    if (taken > 0)
-      reader->place += (uint64_t)taken;
-    else if (taken == 0 || errno == EAGAIN)
-      return FULL;
-    else if (errno != EINTR)
-      return errno == EPIPE || errno == EIO ? BROKEN : SINK_ERROR | (int64_t)errno << 8;
+  if (is_lost(ring, reader)) return STOP_LOST;
+  while (reader->position < ring->end) {
+    size_t at = reader->position % ring->capacity;
+    size_t length = smaller(ring->end - reader->position, ring->capacity - at);
+    size_t taken;
+    struct outcome outcome = write_some(sink, ring->data + at, length, &taken);
+    if (outcome.stopped) return outcome_answer(outcome);
+    reader->position += taken;
   }
-  return CAUGHT_UP;
+  return STOP_EMPTY;
+}
+
+void ring_setup(struct context *context) {
+  context->rings.item_size = sizeof(struct ring);
+  context->readers.item_size = sizeof(struct reader);
 }
 
 void ring_teardown(struct context *context) {
-  struct ring_table *table = &context->rings;
-  for (int32_t id = 0; id < table->ring_count; id++)
-    free(table->rings[id].data);
-  free(table->rings);
-  free(table->readers);
+  for (int32_t id = 0; id < context->rings.count; id++) {
+    struct ring *ring = table_get(&context->rings, id);
+    if (ring != NULL) free(ring->data);
+  }
+  table_free(&context->rings);
+  table_free(&context->readers);
 }
 
 const struct export ring_exports[] = {
-    {"ring_create", ring_create},
-    {"ring_destroy", ring_destroy},
-    {"ring_bytes", ring_bytes},
-    {"ring_recent", ring_recent},
-    {"ring_reader_create", ring_reader_create},
-    {"ring_reader_destroy", ring_reader_destroy},
-    {"ring_reader_behind", ring_reader_behind},
-    {"ring_reader_skip", ring_reader_skip},
-    {"ring_reader_read", ring_reader_read},
-    {"ring_reader_write", ring_reader_write},
-    {NULL, NULL},
+    {"ring_create", ring_create, {INT}},
+    {"ring_destroy", ring_destroy, {RING}},
+    {"ring_bytes", ring_bytes, {RING}},
+    {"ring_recent", ring_recent, {RING, BYTES}},
+    {"ring_reader_create", ring_reader_create, {RING, INT}},
+    {"ring_reader_destroy", ring_reader_destroy, {READER}},
+    {"ring_reader_behind", ring_reader_behind, {READER}},
+    {"ring_reader_skip", ring_reader_skip, {READER}},
+    {"ring_reader_read", ring_reader_read, {READER, BYTES}},
+    {"ring_reader_write", ring_reader_write, {READER, INT}},
+    {0},
 };

@@ -1,11 +1,12 @@
 /**
- * Runs the parts of `make test` one after the other: `run-parts.mjs NAME=LIMIT...` runs `make NAME` for each. If a part fails,
- * the next ones run all the same. If a part takes longer than its limit, it is killed with every process that it started, and
- * has failed. The end of the output is the errors of each failed part, then one table. Exits with 1 if a part failed.
+ * Runs the parts of `make test` one after the other: `run-parts.mjs LIMIT NAME=LIMIT...` runs `make NAME` for each NAME. If a
+ * part fails, the next ones run all the same. If a part exceeds its limit, or all parts exceed the first limit, the part is
+ * killed with every process that it started, and has failed. The end of the output is the errors of each failed part, then
+ * one table. Exits with 1 if a part failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import ms from 'ms';
 
@@ -22,7 +23,8 @@ const stopped = new Promise((resolve) => {
 rmSync(logs, { recursive: true, force: true });
 mkdirSync(logs, { recursive: true });
 const rows = [];
-for (const part of process.argv.slice(2)) {
+const [limitOfAll, ...parts] = process.argv.slice(2);
+for (const part of parts) {
   const [name, limit] = part.split('=');
   rows.push(await runPart(name, limit));
   if (stopSignals.includes(rows.at(-1).result)) break;
@@ -34,6 +36,7 @@ process.exitCode = failures.length > 0 ? 1 : 0;
 
 async function runPart(name, limit) {
   console.log(`\n== ${name} (limit: ${limit})`);
+  writeFileSync(logFile(name), '');
   const startedAt = performance.now();
   const mark = `TERMSHIM_TEST_PART=${name}-${process.pid}`;
   // bash and tee outlive the signals that end the part, so the log has its last words.
@@ -43,8 +46,9 @@ async function runPart(name, limit) {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  const limitMs = Math.min(ms(limit), ms(limitOfAll) - performance.now());
   const exited = once(group, 'exit').then(([status]) => (status === 0 ? 'ok' : 'failed'));
-  const result = await Promise.race([exited, stopped, sleep(ms(limit), 'time is up', { ref: false })]);
+  const result = await Promise.race([exited, stopped, sleep(limitMs, 'time is up', { ref: false })]);
   if (result !== 'ok' && result !== 'failed') await endGroup(group.pid, exited);
   killMarked(mark);
   return { name, result, seconds: Math.round((performance.now() - startedAt) / 1000), ...countsOf(name) };
@@ -86,9 +90,10 @@ function errorsOf(name) {
   return [...shown, ...(left > 0 ? [`... and ${left} more lines`] : [])].join('\n');
 }
 
-function tableOf(parts) {
+/** Lines such as `e2e            622        0        0    18:03  ok`. */
+function tableOf(results) {
   const rowOf = (name, ...cells) => name.padEnd(10) + cells.map((cell) => `${cell}`.padStart(9)).join('');
-  const lines = parts.map(({ name, passed, failed, skipped, seconds, result }) => {
+  const lines = results.map(({ name, passed, failed, skipped, seconds, result }) => {
     const time = `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, '0')}`;
     return `${rowOf(name, passed, failed, skipped, time)}  ${result}`;
   });

@@ -5,7 +5,7 @@ import { parseJson as readJson } from '../os/file/json.js';
 import { TermshimError } from '../errors/errors.js';
 import { wait } from '../async/wait.js';
 import type { Exit } from '../task/launch.js';
-import type { Process } from '../task/process.js';
+import type { TaskProcess } from '../task/process.js';
 import type { ProcessState } from '../task/state.js';
 import { ProcessDetails } from '../ttrpc/gen/containerd/runc-options.js';
 import { type StateResponse, TaskDefinition } from '../ttrpc/gen/containerd/task.js';
@@ -30,7 +30,7 @@ export function taskServices(tasks: Tasks, version: string): Service[] {
 }
 
 function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskDefinition> {
-  const processOf = ({ id, execId }: { id: string; execId: string }): Process =>
+  const processOf = ({ id, execId }: { id: string; execId: string }): TaskProcess =>
     tasks.get(id).container.process(execId);
   return {
     async create(request, { signal, connection }) {

@@ -11,7 +11,7 @@ import { ociRuntime } from '../runtime/oci-runtime.js';
 import { screenAnnotation } from '../sessions/containers.js';
 import type { Cgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
-import { type Container, createContainer } from '../task/container.js';
+import { type TaskContainer, createTaskContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import { annotatedLog } from './create/annotated-log.js';
@@ -24,7 +24,7 @@ import { readStdio, type StdioContext } from './create/stdio.js';
 
 export interface Task {
   readonly request: CreateTaskRequest;
-  readonly container: Container;
+  readonly container: TaskContainer;
   /** What config.json says. */
   readonly spec: OciSpec;
   /** What an exec process's stdio is read with. */
@@ -108,8 +108,8 @@ async function createTaskIn(
   record([]);
   let isDoubtful = false;
   let watching: OomWatch | undefined;
-  let made: Container | undefined;
-  const lookAfter = (container: Container): void => {
+  let made: TaskContainer | undefined;
+  const lookAfter = (container: TaskContainer): void => {
     const { cgroup, cgroupDirectories } = container;
     try {
       record(cgroupDirectories);
@@ -128,7 +128,7 @@ async function createTaskIn(
   };
   try {
     await mountAll(request.rootfs, rootfs, { signal });
-    const container = await createContainer({
+    const container = await createTaskContainer({
       ...settings,
       id,
       // A bundle of containerd's, or of our own, is on a disk of the machine's.

@@ -1,4 +1,4 @@
-/** What a process writes as entries of a log: native/log.c with an owner. */
+/** What a process writes as entries of a log: native/log-encoder.c with an owner. */
 import { addon, LogFormat } from '../native/addon.js';
 import { check } from '../errors/errors.js';
 

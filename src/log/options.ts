@@ -1,19 +1,39 @@
 /** What can be said of a log, in the words of Docker's json-file driver. */
-import { isAbsolute } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { LogFormat } from '../native/addon.js';
 import { TermshimError } from '../errors/errors.js';
 import { sizeBytes } from './size.js';
 
 export interface LogOptions {
-  /** Of the file that is written; absolute. */
+  /** The file that is written. It is created if it does not exist, and the directories above it. */
+  path: string;
+  /** `json-file` by default. */
+  format?: LogFormat | undefined;
+  /** The size at which a file is full and the next one is begun. By default a file grows without a limit. */
+  maxBytes?: number | undefined;
+  /** How many files are kept, the one that is written included: 1 to 1000, 1 by default. The full one is emptied if it is the only one. */
+  maxFiles?: number | undefined;
+  /** Whether full files are compressed, by gzip; false by default. */
+  compress?: boolean | undefined;
+}
+
+/** The options of a log once the defaults are filled in. The path is absolute. */
+export interface LogSettings {
   path: string;
   format: LogFormat;
-  /** A file that has so many is full, and another is begun; undefined: never. */
   maxBytes: number | undefined;
-  /** How many files there are, the one that is written included. */
   maxFiles: number;
-  /** Whether those that are full are compressed. */
   compress: boolean;
+}
+
+/** Throws ERR_LOG_OPTION for a number that makes no sense. */
+export function withDefaults(options: LogOptions): LogSettings {
+  const { path, format = 'json-file', maxBytes, maxFiles = 1, compress = false } = options;
+  if (maxBytes !== undefined && !(maxBytes > 0)) throw wrong('maxBytes', `${maxBytes} is no size of a file`);
+  if (!Number.isInteger(maxFiles) || maxFiles < 1 || maxFiles > mostFiles) {
+    throw wrong('maxFiles', `${maxFiles} is no number from 1 to ${mostFiles}`);
+  }
+  return { path: resolve(path), format, maxBytes, maxFiles, compress };
 }
 
 /**
@@ -22,7 +42,7 @@ export interface LogOptions {
  *
  * @param format what it is unless the pairs say another
  */
-export function readLogOptions(pairs: Iterable<readonly [string, string]>, format: LogFormat): LogOptions {
+export function readLogOptions(pairs: Iterable<readonly [string, string]>, format: LogFormat): LogSettings {
   const given = new Map<Name, string>();
   for (const [name, value] of pairs) {
     if (!isName(name)) throw wrong(name, `there is no such option; there are ${names.join(', ')}`);

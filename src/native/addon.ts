@@ -119,7 +119,7 @@ export interface Addon {
    */
   ring_reader_write(reader: number, sink: number): number;
 
-  // log.c: log entries of what a process writes
+  // log-encoder.c: log entries of what a process writes
 
   /** Returns the id of an encoder for one stream of a log, with `format` one of {@link LogFormat}. */
   log_create(format: number, isStderr: boolean): number;
@@ -190,6 +190,11 @@ export interface Addon {
   process_reap(pid: number): number;
   /** The pid of some child that has ended and was not reaped yet, 0 if there is none. Reaps nothing. */
   process_peek(): number;
+
+  // addon.h: the enums of the C code, for the test that compares them with the objects below
+
+  readonly pump_stops: Readonly<Record<string, number>>;
+  readonly log_formats: Readonly<Record<string, number>>;
 }
 
 /** Why `pump_run` stopped. */
@@ -220,9 +225,10 @@ export const LogFormat = {
   'json-file': 0,
   /** Of kubelet's container runtime interface: `TIME stdout F LINE`, or P for a part that ends no line. */
   cri: 1,
-} as const;
+} as const satisfies Record<LogFormat, number>;
 
-export type LogFormat = keyof typeof LogFormat;
+/** The format of a log: Docker's `json-file`, or `cri`, which kubelet reads. */
+export type LogFormat = 'json-file' | 'cri';
 
 export const addon: Addon = load();
 

@@ -15,28 +15,39 @@ export const EPOLLOUT = 0x004;
 export const EPOLLERR = 0x008;
 export const EPOLLHUP = 0x010;
 
+/** Events of one descriptor. The watch keeps the process alive until it is closed. */
 export interface Watch {
-  /** Asks for other events from now on. Those that hold already are told again. */
+  /** Asks for other events from now on. Those that hold already are reported again. */
   change(events: number): void;
-  /**
-   * Lets a pump of the addon, whose source the descriptor is, serve it: while only EPOLLIN comes, the pump is run at
-   * once, for at most `budgetUs`. Only if it stops for another reason than an empty source, `onAnswer` is told, in
-   * place of the listener, what `pump_run` would have returned. Must end before the pump is destroyed.
-   */
-  serve(pump: number, budgetUs: number, onAnswer: (answer: number) => void): void;
-  /** The listener is told of everything again. Idempotent. */
-  stopServing(): void;
-  /** Stops the events. Idempotent; must come before the descriptor is closed. */
+  /** Stops the events. Idempotent; call it before you close the descriptor. */
   close(): void;
 }
 
+/** A watch whose descriptor is the source of a pump of the addon. */
+export interface PumpWatch extends Watch {
+  /**
+   * Lets the pump serve the descriptor: while only EPOLLIN comes, the pump is run at once, for at most `budgetUs`. Only if
+   * it stops for another reason than an empty source, `onAnswer` is called, in place of the listener, with what `pump_run`
+   * would have returned. Must end before the pump is destroyed.
+   */
+  serve(pump: number, budgetUs: number, onAnswer: (answer: number) => void): void;
+  /** The listener gets all events again. Idempotent. */
+  stopServing(): void;
+}
+
 /**
- * Calls `listener` with the events that come for `fd`, beginning with those that hold already. The watch keeps the
- * process alive; the descriptor stays the caller's.
+ * Calls `listener` with the events that come for `fd`, beginning with those that hold already. Events are edge-triggered:
+ * read or write until EAGAIN before you wait for the next one. The descriptor stays the caller's.
  *
+ * @param events bits such as `EPOLLIN | EPOLLOUT`
  * @returns undefined for a file that epoll refuses because it is always ready (a regular file, /dev/null)
  */
 export function watch(fd: number, events: number, listener: (events: number) => void): Watch | undefined {
+  return watchForPump(fd, events, listener);
+}
+
+/** As `watch`, for the source of a pump. */
+export function watchForPump(fd: number, events: number, listener: (events: number) => void): PumpWatch | undefined {
   if (set.events === undefined) createSet();
   const slot = set.freeSlots.pop() ?? set.slots.length;
   const generation = ((set.slots[slot]?.generation ?? 0) + 1) & 0x7fffffff;

@@ -65,8 +65,9 @@ export class FifoReader {
 }
 
 export interface OpenWriterOptions {
-  /** How long to wait for a reader; 0 waits without end. */
-  timeoutMs: number;
+  /** How long to wait for a reader; 10,000 ms by default, 0 waits without end. */
+  timeoutMs?: number | undefined;
+  /** Cancels the wait. */
   signal?: AbortSignal | undefined;
 }
 
@@ -86,7 +87,7 @@ export class FifoWriter {
    *
    * No event tells of a reader that waits in open(2), so this asks again and again, at most every 25 ms.
    */
-  static async open(path: string, { timeoutMs, signal }: OpenWriterOptions): Promise<FifoWriter> {
+  static async open(path: string, { timeoutMs = 10_000, signal }: OpenWriterOptions = {}): Promise<FifoWriter> {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
     for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, 25)) {
       signal?.throwIfAborted();

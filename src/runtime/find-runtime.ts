@@ -12,8 +12,10 @@ export interface RuntimeProgram {
 }
 
 export interface FindRuntimeOptions {
-  /** Whether the user named a bundle or a root filesystem, and so expects to be isolated from this host. */
-  isBundleGiven: boolean;
+  /**
+   * Whether the user named a bundle or a root filesystem, and so expects to be isolated from this host; true by default.
+   */
+  isBundleGiven?: boolean | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface FindRuntimeOptions {
  * Without a name it is runc, else crun, where a bundle is given, and the embedded runtime elsewhere. A bundle never
  * falls back to the embedded runtime, which isolates nothing. Throws ERR_RUNTIME_NOT_FOUND.
  */
-export function findRuntime(name: string | undefined, { isBundleGiven }: FindRuntimeOptions): RuntimeProgram {
+export function findRuntime(name?: string, { isBundleGiven = true }: FindRuntimeOptions = {}): RuntimeProgram {
   if (name === undefined) return isBundleGiven ? firstInstalled() : ptyRuntime();
   if (name === 'pty') return ptyRuntime();
   if (name === 'runc' || name === 'crun') {

@@ -1,6 +1,6 @@
 /** What the Sessions service asks of the daemon around it. */
 import type { OciSpec } from '../runtime/spec/oci-spec.js';
-import type { Container } from '../task/container.js';
+import type { TaskContainer } from '../task/container.js';
 
 export interface Containers {
   /** In the order in which they were created. */
@@ -11,7 +11,7 @@ export interface Containers {
 }
 
 export interface SessionContainer {
-  readonly container: Container;
+  readonly container: TaskContainer;
   /** What its config.json says. */
   readonly spec: OciSpec;
 }

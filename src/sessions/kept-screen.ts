@@ -6,7 +6,7 @@
 import type { Size } from '../os/console.js';
 import { costOf, type Picture, type Work } from '../screen/thread/messages.js';
 import type { OpenLink, ScreenLink } from '../screen/thread/thread.js';
-import type { RingReader } from '../stdio/broadcast/ring.js';
+import type { OutputReader } from '../stdio/broadcast/ring.js';
 import type { TerminalSession } from '../task/io/process-io.js';
 import { tailOf } from './replay/recent-output.js';
 import { isSameSize } from './size.js';
@@ -37,7 +37,7 @@ export function keepScreen(terminal: TerminalSession, open: OpenLink, onLost: (r
 class Keeper implements KeptScreen {
   readonly #terminal: TerminalSession;
   readonly #link: ScreenLink;
-  readonly #reader: RingReader;
+  readonly #reader: OutputReader;
   readonly #firstByte: number;
   /** Those who are to be answered by the picture that is due. */
   #asking: ((picture: Picture | undefined) => void)[] = [];

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Size } from '../os/console.js';
-import type { Process } from '../task/process.js';
+import type { TaskProcess } from '../task/process.js';
 import { isSameSize } from './size.js';
 
 export interface Redraw {
@@ -23,7 +23,7 @@ const otherSizeMs = 100;
 /** During a flood a client may be skipped, and ask, many times in a second. */
 const intervalMs = 1000;
 
-export function createRedraw(process: Pick<Process, 'pid' | 'terminal' | 'resize'>): Redraw {
+export function createRedraw(process: Pick<TaskProcess, 'pid' | 'terminal' | 'resize'>): Redraw {
   let timer: NodeJS.Timeout | undefined;
   let restoredSize: Size | undefined;
   let lastAt = Number.NEGATIVE_INFINITY;

@@ -1,14 +1,14 @@
 /** Rotation of a container's logs from outside. */
 import { TermshimError } from '../errors/errors.js';
 import type { LogTarget } from '../stdio/log-target/output-target.js';
-import type { Container } from '../task/container.js';
-import type { Process } from '../task/process.js';
+import type { TaskContainer } from '../task/container.js';
+import type { TaskProcess } from '../task/process.js';
 
 /**
  * Opens the files of all its processes anew. Returns their paths. Throws ERR_LOG_NOT_FOUND if there is no log,
  * ERR_UNSUPPORTED if others write it, ERR_STATE_INVALID if it was closed already, and ERR_LOG_FAILED.
  */
-export async function reopenLogs({ init, execs }: Container): Promise<string[]> {
+export async function reopenLogs({ init, execs }: TaskContainer): Promise<string[]> {
   const processes = [init, ...Array.from(execs.values(), ({ process }) => process)];
   const reopened = await Promise.all(processes.map((process) => process.reopenLogs()));
   const paths = [...new Set(reopened.flat())];
@@ -16,13 +16,13 @@ export async function reopenLogs({ init, execs }: Container): Promise<string[]> 
   return paths;
 }
 
-function logTargetsOf({ options: { stdio } }: Process): LogTarget[] {
+function logTargetsOf({ options: { stdio } }: TaskProcess): LogTarget[] {
   if (stdio.kind === 'inherited') return [];
   const targets = [stdio.log, stdio.stdout, stdio.kind === 'pipes' ? stdio.stderr : undefined];
   return targets.filter((target) => target !== undefined && target.kind !== 'fifo');
 }
 
-function whyNone({ options: { name, stdio }, exit }: Process, [record]: LogTarget[]): TermshimError {
+function whyNone({ options: { name, stdio }, exit }: TaskProcess, [record]: LogTarget[]): TermshimError {
   if (record === undefined) return new TermshimError('ERR_LOG_NOT_FOUND', `${name} has no log`);
   if (record.kind === 'driver') {
     const whom = `${record.program}, which has to be told itself: ours opens its file anew when it gets SIGHUP`;

@@ -1,7 +1,7 @@
 /** A process as the Sessions service describes it. */
 import { pathOfLogTarget } from '../stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../task/io/process-io.js';
-import type { Process } from '../task/process.js';
+import type { TaskProcess } from '../task/process.js';
 import type { Session as SessionMessage } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
 import { type SessionContainer, processOf } from './containers.js';
@@ -57,6 +57,6 @@ function logOf(stdio: ProcessStdio): string | undefined {
 }
 
 /** Whoever is frozen with its container does not run. */
-function stateOf({ state }: Process, init: Process): string {
+function stateOf({ state }: TaskProcess, init: TaskProcess): string {
   return state === 'running' && init.state === 'paused' ? 'paused' : state;
 }

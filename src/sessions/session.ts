@@ -7,7 +7,7 @@ import { TermshimError } from '../errors/errors.js';
 import type { OpenLink } from '../screen/thread/thread.js';
 import type { FollowOptions, FirstBytes } from '../stdio/broadcast/subscriber.js';
 import type { TerminalSession } from '../task/io/process-io.js';
-import type { Process } from '../task/process.js';
+import type { TaskProcess } from '../task/process.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { Client, type ClientEnds } from './client.js';
 import { type KeptScreen, keepScreen } from './kept-screen.js';
@@ -19,7 +19,7 @@ import { tailOf } from './replay/recent-output.js';
 import { chooseSize, isSameSize, type SizePolicy } from './size.js';
 
 export interface SessionOptions {
-  process: Process;
+  process: TaskProcess;
   /** Undefined where no screen is to be kept. */
   openScreen: OpenLink | undefined;
   /** `client` is 0 where none was the cause. */

@@ -2,7 +2,7 @@
  * The sessions of a daemon: for each process with a terminal, once somebody attaches or its screen is to be kept.
  */
 import type { TaskEvent } from '../task/event.js';
-import type { Process } from '../task/process.js';
+import type { TaskProcess } from '../task/process.js';
 import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
 import { type SessionContainer, type Containers, wantsScreen } from './containers.js';
@@ -29,7 +29,7 @@ export interface Sessions {
 
 export function createSessions({ host, stop, openScreen = openLinks(), onError }: SessionsOptions): Sessions {
   const events = createEventList();
-  const sessions = new WeakMap<Process, Session>();
+  const sessions = new WeakMap<TaskProcess, Session>();
 
   const find = ({ container }: SessionContainer, execId: string): Session | undefined =>
     sessions.get(container.process(execId));

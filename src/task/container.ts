@@ -18,9 +18,10 @@ import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
 import { assertIdIsFree, createInit, restoreInit } from './init.js';
 import type { Exit, LaunchedProcess } from './launch.js';
-import type { ContainerOptions } from './container-options.js';
+import type { Container } from './api.js';
+import type { TaskContainerOptions } from './container-options.js';
 import type { ProcessStdio } from './io/process-io.js';
-import { Process } from './process.js';
+import { TaskProcess } from './process.js';
 import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
 
@@ -28,8 +29,8 @@ import { impossible, type ProcessState } from './state.js';
  * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onError` was told why. One that
  * is to be restored has no process before `start`.
  */
-export async function createContainer(options: ContainerOptions): Promise<Container> {
-  const container = new Container(options);
+export async function createTaskContainer(options: TaskContainerOptions): Promise<TaskContainer> {
+  const container = new TaskContainer(options);
   const { onEvent } = container.options;
   if (options.restore !== undefined) {
     await assertIdIsFree(options, options.signal);
@@ -43,15 +44,15 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
 }
 
 interface Exec {
-  process: Process;
+  process: TaskProcess;
   /** An OCI process. */
   spec: object;
   runExclusive: RunExclusive;
 }
 
-export class Container {
-  readonly options: ContainerOptions;
-  readonly init: Process;
+export class TaskContainer implements Container {
+  readonly options: TaskContainerOptions;
+  readonly init: TaskProcess;
   readonly #execs = new Map<string, Exec>();
   /** What changes a process's state comes one after the other. */
   readonly #runExclusive = createMutex();
@@ -61,7 +62,7 @@ export class Container {
   #cgroup: Cgroup | undefined;
   #cgroupDirectories: readonly string[] = [];
 
-  constructor(options: ContainerOptions) {
+  constructor(options: TaskContainerOptions) {
     const { id, stdio, onError } = options;
     // What is told of goes on, whoever listens.
     const onEvent = (event: TaskEvent): void => {
@@ -72,7 +73,7 @@ export class Container {
       }
     };
     this.options = { ...options, onEvent };
-    this.init = new Process({
+    this.init = new TaskProcess({
       name: `the container ${id}`,
       stdio,
       beforeExit: () => this.#endOthers(),
@@ -107,7 +108,7 @@ export class Container {
   }
 
   /** The init for an empty id. Throws ERR_PROCESS_NOT_FOUND. */
-  process(execId: string): Process {
+  process(execId = ''): TaskProcess {
     return execId === '' ? this.init : this.#exec(execId).process;
   }
 
@@ -115,7 +116,7 @@ export class Container {
    * Lets the init run, or makes an exec process that was added. Returns its pid. If `signal` calls it off, it has not begun; or
    * it is killed, and an init that was started for a moment has its start and its exit told.
    */
-  start(execId: string, signal?: AbortSignal): Promise<number> {
+  start(execId = '', signal?: AbortSignal): Promise<number> {
     if (execId === '') return this.#runExclusive(() => this.#underWay(this.#startInit(signal)));
     const { process, spec, runExclusive } = this.#exec(execId);
     return runExclusive(() => this.#underWay(this.#startExec(execId, process, spec, signal)));
@@ -129,7 +130,7 @@ export class Container {
     }
     this.#assertAlive('take another process');
     if (this.init.state === 'paused' || !this.init.isMade) throw this.#stateError('take another process');
-    const process = new Process({
+    const process = new TaskProcess({
       name: `the process ${execId} of the container ${id}`,
       stdio,
       beforeExit: () => Promise.resolve(),
@@ -141,7 +142,7 @@ export class Container {
   }
 
   /** Sends a signal by number to one process, or, with the init, to all of the container's. */
-  async kill(execId: string, signal: number, all: boolean): Promise<void> {
+  async kill(execId: string, signal: number, all = false): Promise<void> {
     const process = this.process(execId);
     if (execId === '' && !process.isMade) await this.#beRestored();
     // What is frozen takes a signal only from the runtime.
@@ -192,14 +193,14 @@ export class Container {
    * Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID, and
    * ERR_PROCESS_NOT_FOUND if somebody else was faster. `signal` calls off the wait for its output, and nothing after that.
    */
-  delete(execId: string, signal?: AbortSignal): Promise<Exit> {
+  delete(execId = '', signal?: AbortSignal): Promise<Exit> {
     if (execId === '') return this.#runExclusive(() => this.#deleteInit(signal));
     const exec = this.#exec(execId);
     return exec.runExclusive(() => this.#deleteExec(execId, exec, signal));
   }
 
   /** Settles when the process has ended, and those whom it has left behind write no more, or have for a while. */
-  async outputEnded(process: Process): Promise<void> {
+  async outputEnded(process: TaskProcess): Promise<void> {
     await process.exited;
     await process.outputEnded(lateOutputMs);
   }
@@ -270,7 +271,12 @@ export class Container {
     );
   }
 
-  async #startExec(execId: string, process: Process, spec: object, signal: AbortSignal | undefined): Promise<number> {
+  async #startExec(
+    execId: string,
+    process: TaskProcess,
+    spec: object,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     signal?.throwIfAborted();
     process.assertCanBecome('running');
     this.#assertAlive('start another process');
@@ -453,7 +459,7 @@ function noProcessYet(id: string): TermshimError {
 
 const neverMade: Exit = { status: 0, at: new Date(0) };
 
-function assertDeletable(process: Process): void {
+function assertDeletable(process: TaskProcess): void {
   const { state, options } = process;
   if (state === 'deleted') throw new TermshimError('ERR_PROCESS_NOT_FOUND', `${options.name} was deleted already`);
   process.assertCanBecome('deleted');

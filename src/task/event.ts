@@ -1,12 +1,15 @@
-/** What is told of a container's life, in the order in which it happens. */
+/** The events of a container's life. */
 import type { Exit } from './launch.js';
 
+/**
+ * An event of a container's life. Events come in the order in which things happen; the exit of the init is the last exit.
+ * `pid` is as this host sees it; an `execId` is empty for the init.
+ */
 export type TaskEvent =
   | { kind: 'create'; pid: number }
   | { kind: 'start'; pid: number }
   | { kind: 'exec-added'; execId: string }
   | { kind: 'exec-started'; execId: string; pid: number }
-  /** A container's init is always the last of its processes. */
   | { kind: 'exit'; execId: string; pid: number; exit: Exit }
   | { kind: 'delete'; pid: number; exit: Exit }
   | { kind: 'oom' }

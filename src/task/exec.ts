@@ -3,15 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { killTree } from '../os/process/kill-tree.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
-import type { ContainerOptions } from './container-options.js';
+import type { TaskContainerOptions } from './container-options.js';
 import { type LaunchedProcess, launchProcess } from './launch.js';
 import { openIo } from './io/open-io.js';
-import type { Process } from './process.js';
+import type { TaskProcess } from './process.js';
 
 /** Runs `spec`, an OCI process, in the container. If `signal` calls it off, nothing of it stays. */
 export async function launchExec(
-  container: Pick<ContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onError'>,
-  process: Process,
+  container: Pick<TaskContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onError'>,
+  process: TaskProcess,
   spec: object,
   signal: AbortSignal | undefined,
 ): Promise<LaunchedProcess> {
@@ -35,7 +35,7 @@ export async function launchExec(
 }
 
 /** A terminal has its size from the beginning, if it was asked for that early. */
-function terminalOf({ options: { stdio }, size }: Process): object {
+function terminalOf({ options: { stdio }, size }: TaskProcess): object {
   if (stdio.kind !== 'terminal') return { terminal: false };
   return size === undefined
     ? { terminal: true }

@@ -6,12 +6,12 @@ import { TermshimError } from '../errors/errors.js';
 import { wait } from '../async/wait.js';
 import { allDirectoriesOf } from './cgroup/cgroup-paths.js';
 import { removeCgroup, signalCgroup } from './cgroup/end-cgroup.js';
-import type { ContainerOptions, RestoreFrom } from './container-options.js';
+import type { TaskContainerOptions, RestoreFrom } from './container-options.js';
 import { type LaunchedProcess, type LaunchOptions, launchProcess } from './launch.js';
 import { openIo } from './io/open-io.js';
 
 /** If it fails, nothing of it stays, or `onError` was told why. */
-export function createInit(options: ContainerOptions): Promise<LaunchedProcess> {
+export function createInit(options: TaskContainerOptions): Promise<LaunchedProcess> {
   const { id, runtime, bundle, noPivot, noNewKeyring, signal } = options;
   return launchInit(options, signal, {
     make: (io) => runtime.create(id, { bundle, noPivot, noNewKeyring, ...io }),
@@ -20,7 +20,7 @@ export function createInit(options: ContainerOptions): Promise<LaunchedProcess> 
 
 /** Its processes run from then on. If it fails, nothing of it stays, as with `createInit`, and it can be tried again. */
 export async function restoreInit(
-  options: ContainerOptions,
+  options: TaskContainerOptions,
   { cgroupsPath, ...from }: RestoreFrom,
   signal: AbortSignal | undefined,
 ): Promise<LaunchedProcess> {
@@ -50,7 +50,7 @@ function cgroupsAt(path: string | undefined): string[] {
 
 /** Whatever a restore that fails has left is removed by force: it must be ours. Throws ERR_ID_IN_USE. */
 export async function assertIdIsFree(
-  { id, runtime }: Pick<ContainerOptions, 'id' | 'runtime'>,
+  { id, runtime }: Pick<TaskContainerOptions, 'id' | 'runtime'>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   try {
@@ -63,7 +63,7 @@ export async function assertIdIsFree(
 }
 
 async function launchInit(
-  options: ContainerOptions,
+  options: TaskContainerOptions,
   signal: AbortSignal | undefined,
   how: Pick<LaunchOptions, 'make' | 'mayLeaveParts'>,
 ): Promise<LaunchedProcess> {

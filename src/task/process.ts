@@ -4,6 +4,7 @@
  */
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../errors/errors.js';
+import type { Process } from './api.js';
 import type { Exit, LaunchedProcess } from './launch.js';
 import type { ProcessStdio, TerminalSession } from './io/process-io.js';
 import { assertTransition, type ProcessState } from './state.js';
@@ -26,7 +27,7 @@ export interface ProcessOptions {
 /** What a shell says of a status that it cannot know. */
 const unknownStatus = 255;
 
-export class Process {
+export class TaskProcess implements Process {
   readonly options: ProcessOptions;
   /** When it was asked for. */
   readonly createdAt = new Date();

@@ -10,28 +10,31 @@ import { type HostInput, copyHostInput } from './host-input.js';
 import { copyToTerminal } from './output.js';
 
 export interface AttachOptions {
-  /** Without one our stdin is left alone, and so are the modes of the terminal. */
-  input: HostInput | undefined;
-  /** Whether each key goes to the process as it is: a terminal at our stdin is in raw mode until we leave. */
+  /** What stdin of this process goes to. Without it stdin is not read. */
+  input?: HostInput | undefined;
+  /** Whether to put a terminal at stdin into raw mode until the end, so that each key goes to the process as it is. */
   isRaw: boolean;
-  /** The process's outputs, each with the number of ours. */
+  /** The outputs of the process. `to` is stdout (1) or stderr (2) of this process. */
   outputs: readonly { from: FifoReader; to: 1 | 2 }[];
-  /** Nobody reads one of ours any more: what it came from is whoever's this is now. Without it that is closed. */
+  /**
+   * Called if nobody reads stdout or stderr of this process any more, with the FIFO that was copied there. The callee closes
+   * it. By default it is closed.
+   */
   onBroken?: ((from: FifoReader) => void) | undefined;
 }
 
-/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads our output. */
+/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more. */
 export type AttachmentEnd = 'ended' | 'detached' | 'broken';
 
 export interface Attachment {
   /**
-   * Settles when all output was written here, when nobody reads it any more, or when somebody wants to leave. The
-   * terminal is restored and everything closed by then. Rejects if our output fails, a full disk for one.
+   * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys were
+   * typed. By then the terminal is restored and everything is closed. Fails with ERR_SYSTEM if stdout cannot be written.
    */
   readonly done: Promise<AttachmentEnd>;
-  /** Whether one of our outputs takes no more now. */
+  /** Whether stdout or stderr takes no more now. */
   readonly isBlocked: boolean;
-  /** Stops at once, restores the terminal and closes everything. Idempotent; `done` does not settle for it. */
+  /** Stops at once, restores the terminal and closes everything. `done` does not settle then. Idempotent. */
   close(): void;
 }
 

@@ -6,17 +6,15 @@ import { copyStream } from '../stdio/copy/copy-stream.js';
 import { type Outbox, createOutbox } from '../stdio/copy/outbox.js';
 import { copyTyping } from './typing.js';
 
+/** What happens to the stdin of this process. */
 export interface HostInput {
-  /** The session's stdin. Undefined for a session that is only looked at: the keys are watched for all the same. */
-  sink: FifoWriter | undefined;
-  /** What leaves the session, if our stdin is a terminal. Undefined where nothing does. */
-  detachKeys: Uint8Array | undefined;
-  /**
-   * What the end of our stdin does: it closes the sink, or types ^D, as somebody at the terminal would. The sink of a
-   * session's client stays open then, since without it the client is gone.
-   */
-  atEnd: 'close' | 'type-eof';
-  /** The sink was closed, for the end of our stdin or since nobody reads it. */
+  /** The stdin FIFO of the process. Without it nothing is typed, but the detach keys are still looked for. */
+  sink?: FifoWriter | undefined;
+  /** The bytes that detach if stdin is a terminal, such as 0x10 0x11 for ctrl-p ctrl-q. By default nothing detaches. */
+  detachKeys?: Uint8Array | undefined;
+  /** What the end of stdin does: `close`, the default, closes the sink; `type-eof` types ^D and leaves the sink open. */
+  atEnd?: 'close' | 'type-eof' | undefined;
+  /** Called if the sink was closed, because stdin has ended or nobody reads the sink. */
   onClosed?: (() => void) | undefined;
 }
 

@@ -17,7 +17,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
-import { stdioFields } from '../../src/daemon/create/stdio.js';
 import { CreateOptions } from '../../src/ttrpc/gen/termshim/options.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { Options as GenericOptions } from '../../src/ttrpc/gen/containerd/runtimeoptions.js';
@@ -87,7 +86,7 @@ for (const terminal of [true, false]) {
       const server = await serve(scope);
       const { task, images, root, events, faults } = server;
       const stdio = newStdio(scope, terminal ? 'terminal' : 'pipes');
-      const request = { checkpoint: images, parentCheckpoint: '/parent', ...stdioFields(stdio.stdio) };
+      const request = { checkpoint: images, parentCheckpoint: '/parent', ...stdio.request };
       mkdirSync(join(root, 'work'), { recursive: true, mode: 0o700 });
       const options = { criuWorkPath: join(root, 'work'), noPivotRoot: true, noNewKeyring: true };
       const { requested, created } = await create(server, 'echo in; exit 3', options, request);

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { before } from 'node:test';
 import * as fc from 'fast-check';
 import type { LogStream } from '../../src/log/encoder.js';
-import type { LogOptions } from '../../src/log/options.js';
+import type { LogSettings } from '../../src/log/options.js';
 import { type ReadLogOptions, readLog } from '../../src/log/read/read-log.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { logOptions, openTestLog } from '../helpers/log/opened-log.js';
@@ -35,7 +35,7 @@ const text = fc.oneof(
     .map(([count, it]) => long(count, it)),
 );
 const piece: fc.Arbitrary<Piece> = fc.record({ stream: fc.constantFrom('stdout', 'stderr'), bytes: text });
-const options: fc.Arbitrary<Partial<LogOptions>> = fc
+const options: fc.Arbitrary<Partial<LogSettings>> = fc
   .record({
     format: fc.constantFrom('json-file', 'cri'),
     maxBytes: fc.integer({ min: 1000, max: 60_000 }),
@@ -93,7 +93,7 @@ async function read(path: string, how: ReadLogOptions = {}): Promise<Record<LogS
 }
 
 /** JSON has characters only: what is none has become U+FFFD. */
-function outputOf(pieces: readonly Piece[], wanted: LogStream, { format }: LogOptions): string {
+function outputOf(pieces: readonly Piece[], wanted: LogStream, { format }: LogSettings): string {
   const bytes = Buffer.concat(pieces.filter(({ stream }) => stream === wanted).map((it) => it.bytes));
   const shown = format === 'cri' ? bytes : Buffer.from(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
   return shown.toString('latin1');

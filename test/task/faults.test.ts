@@ -9,7 +9,7 @@ import { findRuntime } from '../../src/runtime/find-runtime.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
 import type { TaskEvent } from '../../src/task/event.js';
 import type { Exit } from '../../src/task/launch.js';
-import { Process } from '../../src/task/process.js';
+import { TaskProcess } from '../../src/task/process.js';
 import { leakTest, type Scope } from '../helpers/base/leak-free.js';
 import { newContainer, newStdio, shellProcess } from '../helpers/runtime/task.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
@@ -142,7 +142,7 @@ leakTest('a listener that fails changes nothing in the life that it is told of',
 
 test('the exit is told, though the output could not be passed on', async () => {
   const told: (Exit | Error)[] = [];
-  const process = new Process({
+  const process = new TaskProcess({
     name: 'it',
     stdio: { kind: 'inherited', streams: ['ignore', 'ignore', 'ignore'] },
     beforeExit: () => Promise.resolve(),

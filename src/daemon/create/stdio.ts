@@ -1,5 +1,5 @@
 /** What containerd's three stdio paths mean. */
-import { type LogOptions, readLogOptions } from '../../log/options.js';
+import { type LogSettings, readLogOptions } from '../../log/options.js';
 import type { TermshimError } from '../../errors/errors.js';
 import { stdinEndPolicies } from '../../stdio/copy/console-input.js';
 import { onDeathPolicies, type OutputTarget, type LogTarget } from '../../stdio/log-target/output-target.js';
@@ -29,7 +29,7 @@ export interface StdioContext {
  * @param logUri of what gets all of the output, wherever else it goes; empty for nothing
  */
 export function readStdio(request: StdioRequest, context: StdioContext, logUri = ''): ProcessStdio {
-  const { stdin, stdout, stderr } = request;
+  const { stdin, stdout } = request;
   const source = parseStdioUri(stdin);
   if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin is a FIFO, or nothing');
   const { hold, end } = readSettings(source, { hold: ['yes', 'no'], end: stdinEndPolicies });
@@ -37,14 +37,26 @@ export function readStdio(request: StdioRequest, context: StdioContext, logUri =
   const log = logTargetOf(logUri, context);
   const policies = log === undefined ? noReaderPolicies : (['skip', ...noReaderPolicies] as const);
   const { 'no-reader': noReader } = readSettings(ifFifo(output), { 'no-reader': policies });
-  const requested = { stdin, stdout, stderr };
-  const common = { requested, stdin: source?.path, holdStdin: hold === 'yes', noReader };
+  const common = { stdin: source?.path, holdStdin: hold === 'yes', noReader };
   const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, context);
   if (request.terminal) {
-    return { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end, size: undefined };
+    return remember(request, { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end });
   }
   const targets = { stdout: target, stderr: stderrOf(request, target, context) };
-  return { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner };
+  return remember(request, { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner });
+}
+
+/** The requests for what `readStdio` has returned. */
+const requests = new WeakMap<ProcessStdio, StdioRequest>();
+
+function remember({ stdin, stdout, stderr }: StdioRequest, stdio: ProcessStdio): ProcessStdio {
+  requests.set(stdio, { terminal: stdio.kind === 'terminal', stdin, stdout, stderr });
+  return stdio;
+}
+
+/** The request for `stdio`, which the answer of State repeats. */
+export function stdioFields(stdio: ProcessStdio): StdioRequest {
+  return requests.get(stdio) ?? { terminal: stdio.kind === 'terminal', stdin: '', stdout: '', stderr: '' };
 }
 
 /** A log is where output goes that goes nowhere else. */
@@ -62,12 +74,6 @@ function logTargetOf(text: string, context: StdioContext): LogTarget | undefined
   const target = uri && targetOf(uri, context);
   if (target?.kind === 'fifo') throw invalidStdio(text, 'a log is kept, and a FIFO keeps nothing');
   return target;
-}
-
-/** As the process was asked for. */
-export function stdioFields(stdio: ProcessStdio): StdioRequest {
-  const requested = stdio.kind === 'inherited' ? undefined : stdio.requested;
-  return { terminal: stdio.kind === 'terminal', ...(requested ?? { stdin: '', stdout: '', stderr: '' }) };
 }
 
 /** A file and a driver are for both streams, as containerd has it; a log too, unless something else is said. */
@@ -101,7 +107,7 @@ function targetOf(uri: StdioUri, context: StdioContext): OutputTarget {
   }
 }
 
-function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'cri'): LogOptions {
+function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'cri'): LogSettings {
   const said = settings.find(([name]) => name === 'log-path' || name === 'format');
   if (said !== undefined) throw invalidStdio(text, `${said[0]} is said by what stands before the settings`);
   return readLogOptions([['log-path', path], ...settings], format);

@@ -12,7 +12,7 @@ import type { TrustedDirectory } from '../../os/file/trusted-directory.js';
 import { openToRead } from '../../os/file/trusted-file.js';
 import { compressFile } from './compress.js';
 import { logError } from '../log-error.js';
-import type { LogOptions } from '../options.js';
+import type { LogSettings } from '../options.js';
 import { createTemporary, isTemporary, type Temporary, temporaryName } from '../temporary-file.js';
 
 export interface Backups {
@@ -30,7 +30,7 @@ export interface Backups {
  */
 export function createBackups(
   directory: TrustedDirectory,
-  { path, maxFiles, compress }: LogOptions,
+  { path, maxFiles, compress }: LogSettings,
   onError: (error: TermshimError) => void,
 ): Backups {
   const log = basename(path);

@@ -11,7 +11,7 @@ import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
 import { type Backups, createBackups } from './backups.js';
 import { logError } from '../log-error.js';
 import { logMode } from '../log-mode.js';
-import type { LogOptions } from '../options.js';
+import type { LogSettings } from '../options.js';
 import { mendTail } from './repair-tail.js';
 
 export interface Written {
@@ -37,7 +37,7 @@ export interface LogFile {
  * @param onError told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
  *   that is tried again whenever it has grown by as much once more
  */
-export async function openLogFile(options: LogOptions, onError: (error: TermshimError) => void): Promise<LogFile> {
+export async function openLogFile(options: LogSettings, onError: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
   let { file, size, runExclusive, directory } = await openAtEnd(options);
   let backups = createBackups(directory, options, onError);
@@ -109,7 +109,7 @@ function letGo({ directory, backups }: { directory: TrustedDirectory; backups: B
   void backups.settle().then(() => directory.close());
 }
 
-async function openAtEnd({ path, format }: LogOptions): Promise<OpenedFile> {
+async function openAtEnd({ path, format }: LogSettings): Promise<OpenedFile> {
   let [directory, file]: [TrustedDirectory?, FileHandle?] = [];
   try {
     directory = await openDirectoryOf(path, true);

@@ -8,40 +8,54 @@ import { createBatches } from './batches.js';
 import type { LogStream } from '../encoder.js';
 import { openLogFile } from './log-file.js';
 import { lossNotice } from './loss-notice.js';
-import type { LogOptions } from '../options.js';
+import { type LogOptions, withDefaults } from '../options.js';
 
+/** A log that is written. No call waits for the disk but `flush`, `reopen` and `close`. */
 export interface Log {
-  /** The bytes are copied. False: more waits for the disk than ought to, stop reading until `onRoom`. */
+  /**
+   * Copies the bytes, in pieces of any size; each line becomes an entry. Returns false if more than 1 MiB waits for the disk:
+   * stop reading the source until `onRoom`. The bytes are taken all the same.
+   */
   write(stream: LogStream, bytes: Uint8Array): boolean;
-  /** The stream has ended: what has no line end yet is written as it is. */
+  /** Ends a stream: a last line without a newline is written as it is. */
   end(stream: LogStream): void;
-  /** Resolves when all that was given until now is in the file, or lost. */
+  /** Settles when everything that was written until now is in the file, or lost. */
   flush(): Promise<void>;
-  /** Somebody has moved the file: opens what is at its path now. Fails with ERR_LOG_FAILED, and goes on with the old file. */
+  /** Opens the file at the path anew, after you have moved the old one. Fails with ERR_LOG_FAILED and goes on with the old file. */
   reopen(): Promise<void>;
-  /** Ends both streams, and flushes first. Idempotent. */
+  /** Ends both streams, flushes and closes the file. Idempotent. */
   close(): Promise<void>;
   /** Bytes of entries that wait for the disk. */
   readonly pendingBytes: number;
-  /** Bytes of entries that no file has. */
+  /** Bytes of entries that were lost, since the disk was full or failed. The log says so when it can be written again. */
   readonly lostBytes: number;
 }
 
 export interface LogEvents {
-  /** There is room again, after a write that answered false. */
-  onRoom(): void;
-  /** Something is wrong with the log, and will be for a while: told once. */
-  onError(error: TermshimError): void;
+  /** Called when there is room again, after a `write` that returned false. */
+  onRoom?: () => void;
+  /**
+   * Called once when the log cannot be written; later entries are lost until it can. By default the error becomes a warning
+   * of this process.
+   */
+  onError?: (error: TermshimError) => void;
 }
 
-/** Fails with ERR_LOG_FAILED. */
-export async function openLog(options: LogOptions, events: LogEvents): Promise<Log> {
+/**
+ * Opens a log and appends to it. Rotates the files by size if `maxBytes` is set: `app.log` becomes `app.log.1`.
+ *
+ * Fails with ERR_LOG_OPTION, with ERR_LOG_FAILED if the file cannot be opened, and with ERR_PATH_UNTRUSTED if another user
+ * may change the path.
+ */
+export async function openLog(options: LogOptions, events: LogEvents = {}): Promise<Log> {
+  const { onError = (error: TermshimError): void => process.emitWarning(error) } = events;
+  const settings = withDefaults(options);
   let isClosed = false;
   const tell = (error: TermshimError): void => {
-    if (!isClosed) events.onError(error);
+    if (!isClosed) onError(error);
   };
-  const file = await openLogFile(options, tell);
-  const batches = createBatches(options.format);
+  const file = await openLogFile(settings, tell);
+  const batches = createBatches(settings.format);
   const runExclusive = createMutex();
   const flushes: { at: number; resolve: () => void }[] = [];
   let [storedBytes, lostBytes, untoldBytes] = [0, 0, 0];
@@ -50,7 +64,7 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
   let closing: Promise<void> | undefined;
   /** What was lost is told where it was lost. There is room again when it is told, and all else is written. */
   const store = async (entries: Uint8Array): Promise<void> => {
-    const notice = untoldBytes === 0 ? nothing : lossNotice(options.format, untoldBytes, trouble);
+    const notice = untoldBytes === 0 ? nothing : lossNotice(settings.format, untoldBytes, trouble);
     const { bytes, error } = await file.write(untoldBytes === 0 ? entries : Buffer.concat([notice, entries]));
     if (bytes >= notice.length) untoldBytes = 0;
     const lost = entries.length - Math.max(0, bytes - notice.length);
@@ -65,7 +79,7 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<L
     while (flushes[0] !== undefined && flushes[0].at <= storedBytes) flushes.shift()?.resolve();
     if (!isFull || batches.pendingBytes > roomBytes) return;
     isFull = false;
-    events.onRoom();
+    events.onRoom?.();
   };
   const writeAll = async (): Promise<void> => {
     if (isWriting) return;

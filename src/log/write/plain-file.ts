@@ -8,7 +8,7 @@ import type { Log, LogEvents } from './log.js';
 import { logError } from '../log-error.js';
 
 /** Appends. Bytes that a full disk does not take are lost and counted. Fails as openPlainFile. */
-export async function openPlainLog(path: string, events: LogEvents): Promise<Log> {
+export async function openPlainLog(path: string, events: Required<LogEvents>): Promise<Log> {
   let file = await openPlainFile(path);
   const runExclusive = createMutex();
   let waiting: Uint8Array[] = [];

@@ -7,9 +7,12 @@ import { fileError } from '../../errors/file-error.js';
 import type { OciSpec } from './oci-spec.js';
 
 export interface DefaultSpecOptions {
+  /** The root filesystem, a directory. */
   rootfs: string;
+  /** The program and its arguments. */
   args: readonly string[];
-  terminal: boolean;
+  /** Whether the process gets a terminal; false by default. */
+  terminal?: boolean | undefined;
   /** The size that the terminal has from the beginning. */
   size?: { columns: number; rows: number } | undefined;
   /** `/` by default. */
@@ -17,8 +20,8 @@ export interface DefaultSpecOptions {
   /** As `NAME=value`; added after PATH and, with a terminal, TERM, so that they may replace them. */
   env?: readonly string[] | undefined;
   hostname?: string | undefined;
-  /** Run without root: in a user namespace where root is this user. */
-  rootless: boolean;
+  /** Whether to run without root, in a user namespace where root is this user. By default if this process is not root. */
+  rootless?: boolean | undefined;
 }
 
 /**
@@ -26,11 +29,11 @@ export interface DefaultSpecOptions {
  * has no seccomp filter and no resource limits; the network is a loopback device.
  */
 export function defaultSpec(options: DefaultSpecOptions): OciSpec {
-  const { size, rootless, hostname } = options;
+  const { size, rootless = process.geteuid?.() !== 0, hostname, terminal = false } = options;
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: options.terminal,
+      terminal,
       ...(size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } }),
       user: { uid: 0, gid: 0 },
       args: [...options.args],
@@ -61,7 +64,7 @@ export async function writeBundle(directory: string, spec: OciSpec): Promise<voi
   }
 }
 
-function environment({ terminal, env = [] }: DefaultSpecOptions): string[] {
+function environment({ terminal = false, env = [] }: DefaultSpecOptions): string[] {
   const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   const standard = terminal ? [path, 'TERM=xterm'] : [path];
   const nameOf = (entry: string): string => entry.slice(0, entry.indexOf('=') + 1);

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { Size } from '../../os/console.js';
 import { settleWithin } from '../../async/settle-within.js';
 import type { TerminalSession } from '../../task/io/process-io.js';
-import type { Process } from '../../task/process.js';
+import type { TaskProcess } from '../../task/process.js';
 import { type Recorder, type RecordingFacts, startRecorder } from './recorder.js';
 import { type RecordingFile, createRecordingFile } from './file.js';
 
@@ -16,7 +16,7 @@ export interface RecordingRequest {
 }
 
 export interface RecordingOptions extends RecordingRequest {
-  process: Process;
+  process: TaskProcess;
   /** Of the terminal, once there is one. */
   sizeNow: () => Size;
   /** Told once. */

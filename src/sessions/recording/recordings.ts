@@ -3,11 +3,11 @@ import type { Size } from '../../os/console.js';
 import { TermshimError } from '../../errors/errors.js';
 import { createMutex } from '../../async/mutex.js';
 import type { TerminalSession } from '../../task/io/process-io.js';
-import type { Process } from '../../task/process.js';
+import type { TaskProcess } from '../../task/process.js';
 import { Recording, type RecordingRequest } from './recording.js';
 
 export interface RecordingsOptions {
-  process: Process;
+  process: TaskProcess;
   /** Of the terminal, as people see it. */
   sizeNow: () => Size;
   /** What the terminal shows now. */

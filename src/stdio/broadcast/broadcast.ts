@@ -2,7 +2,7 @@
  * What flows through a console, its output above all, for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
  */
 import { type SubscriberControl, type FollowOptions, type Subscriber, createSubscriber } from './subscriber.js';
-import { type Ring, type RingReader, createRing } from './ring.js';
+import { type OutputReader, type Ring, createRing } from './ring.js';
 
 export interface Broadcast {
   readonly subscriberCount: number;
@@ -15,7 +15,7 @@ export interface Broadcast {
   /** Calls `onOutput` with all that is written from now on, in order. The bytes are only lent. */
   observe(onOutput: (bytes: Uint8Array) => void): { close(): void };
   /** For who reads when it suits them, from the end on. `onMoved` is told whenever there is more. To be closed. */
-  read(onMoved: () => void): RingReader;
+  read(onMoved: () => void): OutputReader;
 }
 
 export interface BroadcastSource {
@@ -136,7 +136,7 @@ export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource):
     },
     read(onMoved) {
       const told = (): void => onMoved();
-      const reader = isNeeded() ? ring.reader(0) : nothing;
+      const reader: OutputReader = isNeeded() ? ring.reader(0) : nothing;
       if (reader !== nothing) readers.add(told);
       changed();
       return {
@@ -172,7 +172,7 @@ export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource):
 }
 
 /** Of output that has ended. */
-const nothing: RingReader = { behindBytes: 0, write: () => 0, read: () => 0, skip: () => 0, close() {} };
+const nothing: OutputReader = { behindBytes: 0, read: () => 0, skip: () => 0, close() {} };
 
 /** It is told after each move, and a move is less than the ring holds: it never loses its place. */
 function observerOf(ring: Ring, onOutput: (bytes: Uint8Array) => void): { read(): void; close(): void } {

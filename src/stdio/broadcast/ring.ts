@@ -16,17 +16,21 @@ export interface Ring {
   close(): void;
 }
 
-export interface RingReader {
-  /** Bytes to come. More than the ring holds: the reader has lost its place. */
+/** Reads recent output, at its own pace. */
+export interface OutputReader {
+  /** Bytes to come. */
   readonly behindBytes: number;
-  /** Writes what comes next. The answer is that of `ring_reader_write`. */
-  write(sink: number): number;
-  /** Stores what comes next. Returns how many bytes; undefined if the reader has lost its place. */
+  /** Stores what comes next. Returns how many bytes; undefined if that was overwritten meanwhile: `skip` then. */
   read(into: Uint8Array): number | undefined;
   /** Goes to the end. Returns how many bytes were skipped. */
   skip(): number;
   /** Idempotent. */
   close(): void;
+}
+
+export interface RingReader extends OutputReader {
+  /** Writes what comes next. The answer is that of `ring_reader_write`. */
+  write(sink: number): number;
 }
 
 export function createRing(capacity: number): Ring {

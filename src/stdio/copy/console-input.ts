@@ -3,19 +3,19 @@
  */
 import { addon } from '../../native/addon.js';
 import type { Console } from '../../os/console.js';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { InputTap } from '../broadcast/input-tap.js';
 
 /**
- * What the end of stdin does.
+ * What happens when stdin ends.
  *
- * - `hangup`: as containerd does. What was typed is delivered, the output drained, then the console closed.
- * - `veof`: types the end-of-file character, ^D.
- * - `ignore`: nothing; a later writer is read.
+ * - `hangup`: what was typed is delivered, the output drained, then the console closed, as with containerd.
+ * - `veof`: the end-of-file character, ^D, is typed.
+ * - `ignore`: nothing. A later writer is read.
  */
-export const stdinEndPolicies = ['hangup', 'veof', 'ignore'] as const;
-export type StdinEnd = (typeof stdinEndPolicies)[number];
+export type StdinEnd = 'hangup' | 'veof' | 'ignore';
+export const stdinEndPolicies = ['hangup', 'veof', 'ignore'] as const satisfies readonly StdinEnd[];
 
 export interface ConsoleInputOptions {
   /** Both stay the caller's, and outlive the input. */
@@ -35,7 +35,7 @@ export interface ConsoleInputOptions {
 export class ConsoleInput {
   readonly #options: ConsoleInputOptions;
   readonly #flow: Flow;
-  readonly #watch: Watch | undefined;
+  readonly #watch: PumpWatch | undefined;
   /** End-of-file characters that the console did not take yet. */
   #owedEof: Uint8Array | undefined;
   #bytesAtEof = -1;
@@ -46,7 +46,7 @@ export class ConsoleInput {
     this.#options = options;
     this.#flow = new Flow({ source: stdin.fd, sink: console.fd, onStop: (stop) => this.#stopped(stop), onError });
     tap.join(this.#flow);
-    this.#watch = watch(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
+    this.#watch = watchForPump(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
     // What is owed for an end of file must come before what is typed next, and only we know of it.
     if (stdinEnd !== 'veof') this.#flow.serve(this.#watch);
     if (this.#watch !== undefined) return;

@@ -4,7 +4,7 @@
  */
 import { addon } from '../../native/addon.js';
 import type { Console } from '../../os/console.js';
-import { EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLIN, EPOLLOUT, type PumpWatch, watchForPump } from '../../os/epoll.js';
 import type { ClientInputOptions } from './client-input.js';
 import type { StdinEnd } from './console-input.js';
 import { ConsoleInputs } from './console-inputs.js';
@@ -15,19 +15,25 @@ import { Output } from './output.js';
 import type { Sink } from './sink.js';
 
 export interface ConsoleCopyOptions {
+  /** Taken over: it is closed at the end, as are stdin and stdout. */
   console: Console;
-  /** Where input comes from, if from anywhere. */
+  /** Where input comes from: a non-blocking descriptor with an owner, such as a `FifoReader`. By default there is no input. */
   stdin?: { readonly fd: number; close(): void } | undefined;
+  /** Where output goes: a `fifoSink` or a `plainSink`. */
   stdout: Sink;
-  stdinEnd: StdinEnd;
+  /** What happens when stdin ends; `hangup` by default. */
+  stdinEnd?: StdinEnd | undefined;
   /**
-   * Whether the end of the last slave (EIO) ends the copy. Where we own the process it does not: a slave may be opened
-   * again, and `processEnded` says when it is over.
+   * Whether the copy ends when no process has the tty open any more; true by default. Pass false if you watch the process and
+   * call `processEnded`: a tty may be opened again while its process lives.
    */
-  endsOnHangup: boolean;
-  /** How long the output has to end and to be read, once the end has come; 0 waits without end. */
-  drainTimeoutMs: number;
+  endsOnHangup?: boolean | undefined;
+  /** How long the rest of the output may take to be read after the end; 10,000 ms by default, 0 waits without end. */
+  drainTimeoutMs?: number | undefined;
 }
+
+/** The options once the defaults are filled in. */
+type Settings = ConsoleCopyOptions & { stdinEnd: StdinEnd; endsOnHangup: boolean; drainTimeoutMs: number };
 
 /** What ended the copy. */
 export type CopyEnd = 'exit' | 'hangup' | 'stdin-end' | 'broken-pipe' | 'shutdown';
@@ -100,6 +106,9 @@ const transitions: Readonly<Record<State, readonly State[]>> = {
  */
 const heldByKernel = 128 * 1024;
 
+/** The reader of an output that is there takes it within that time, or does not read. */
+const usualTimeoutMs = 10_000;
+
 /** Starts to copy. Takes over the console, stdin and stdout: they are closed when `done` settles. */
 export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
   return new Copier(options);
@@ -109,10 +118,10 @@ class Copier implements ConsoleCopy {
   readonly done: Promise<CopyResult>;
   readonly drained: Promise<void>;
   readonly ended: Promise<void>;
-  readonly #options: ConsoleCopyOptions;
+  readonly #options: Settings;
   readonly #output: Output;
   #inputs: ConsoleInputs | undefined;
-  #consoleWatch: Watch | undefined;
+  #consoleWatch: PumpWatch | undefined;
   #resolve!: (result: CopyResult) => void;
   #reject!: (error: Error) => void;
   #resolveDrained!: () => void;
@@ -126,7 +135,12 @@ class Copier implements ConsoleCopy {
   #isAbandoned = false;
 
   constructor(options: ConsoleCopyOptions) {
-    this.#options = options;
+    this.#options = {
+      ...options,
+      stdinEnd: options.stdinEnd ?? 'hangup',
+      endsOnHangup: options.endsOnHangup ?? true,
+      drainTimeoutMs: options.drainTimeoutMs ?? usualTimeoutMs,
+    };
     this.done = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -200,7 +214,7 @@ class Copier implements ConsoleCopy {
 
   #watch(): void {
     const { console, stdin, stdinEnd, drainTimeoutMs } = this.#options;
-    this.#consoleWatch = watch(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
+    this.#consoleWatch = watchForPump(console.fd, EPOLLIN, (events) => this.#consoleReady(events));
     this.#output.start(this.#consoleWatch);
     this.#inputs = new ConsoleInputs({
       stdin,

@@ -12,14 +12,19 @@ import { PipeOutput } from './pipe-output.js';
 import type { Sink } from './sink.js';
 
 export interface PipeCopyOptions {
-  /** It ends when its last writer has gone, our own holder included. */
+  /** Where stdin comes from. The process reads end of file when its last writer has gone and `hold` is released. */
   stdin?: FifoReader | undefined;
+  /** Where stdout goes; by default the process has none. */
   stdout?: Sink | undefined;
+  /** Where stderr goes; by default the process has none. */
   stderr?: Sink | undefined;
-  /** Who may open the pipes anew, as `/dev/stdout` does: whom the process runs as. */
+  /** The user that the process runs as, who may then open `/dev/stdout`; by default this process's user. */
   owner?: PipeOwner | undefined;
-  /** How long the outputs have to end and to be read, once the process has ended; 0 waits without end. */
-  drainTimeoutMs: number;
+  /**
+   * How long the rest of the output may take to be written and read after the process has ended; 10,000 ms by default, 0
+   * waits without end.
+   */
+  drainTimeoutMs?: number | undefined;
 }
 
 export interface PipeCopyResult {
@@ -73,14 +78,14 @@ export type ChildEnd = number | 'ignore';
 
 /** Starts to copy. Takes over stdin and the sinks: they are closed when `done` settles, or if it throws. */
 export function copyPipes(options: PipeCopyOptions): PipeCopy {
-  const { stdin, stdout, stderr, owner } = options;
+  const { stdin, stdout, stderr, owner, drainTimeoutMs = 10_000 } = options;
   const closing = new AbortController();
   const { signal } = closing;
   try {
     const input = stdin && copyPipeInput({ stdin, owner, signal });
     const output = stdout && new PipeOutput({ name: 'stdout', sink: stdout, owner, signal });
     const errors = stderr && new PipeOutput({ name: 'stderr', sink: stderr, owner, signal });
-    return new Copier([input, output, errors], closing, options.drainTimeoutMs);
+    return new Copier([input, output, errors], closing, drainTimeoutMs);
   } catch (error) {
     closing.abort();
     for (const stream of [stdin, stdout, stderr]) stream?.close();

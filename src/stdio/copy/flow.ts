@@ -3,7 +3,7 @@
  */
 import { isatty } from 'node:tty';
 import { addon, PumpStop } from '../../native/addon.js';
-import type { Watch } from '../../os/epoll.js';
+import type { PumpWatch } from '../../os/epoll.js';
 import { check, systemError } from '../../errors/errors.js';
 
 /** Why a flow waits or has ended; see PumpStop in src/native/addon.ts. */
@@ -37,7 +37,7 @@ export class Flow {
   readonly #pump: number;
   readonly #options: FlowOptions;
   #turn: NodeJS.Immediate | undefined;
-  #served: Watch | undefined;
+  #served: PumpWatch | undefined;
   #onMoved: (() => void) | undefined;
   #isFollowed = false;
   #isPaused = false;
@@ -87,7 +87,7 @@ export class Flow {
    * of JavaScript for what flows through. `onStop` is not told of an empty source then. For a source that has to be
    * read to its end this does nothing.
    */
-  serve(watch: Watch | undefined): void {
+  serve(watch: PumpWatch | undefined): void {
     if (this.#isToTheEnd || this.#isClosed) return;
     this.#served = watch;
     if (!this.#isFollowed) watch?.serve(this.#pump, budgetUs, (answer) => this.#stopped(answer));

@@ -2,7 +2,7 @@
  * The output half of a copy: from a console or a pipe into a sink, by the sink's policy. What it means that the source has
  * nothing more is for its owner to say.
  */
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type PumpWatch, type Watch, watch } from '../../os/epoll.js';
 import { type BroadcastControl, type Broadcast, createBroadcast } from '../broadcast/broadcast.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { Sink } from './sink.js';
@@ -62,7 +62,7 @@ export class Output {
   }
 
   /** @param sourceWatch of the source, with `sourceReady` as its listener */
-  start(sourceWatch: Watch | undefined): void {
+  start(sourceWatch: PumpWatch | undefined): void {
     this.#sinkWatch = watch(this.#options.sink.fd, EPOLLOUT, (events) => this.#sinkReady(events));
     this.#flow.serve(sourceWatch);
   }

@@ -3,7 +3,7 @@
  * that has ended may have left others behind who write there.
  */
 import { addon } from '../../native/addon.js';
-import { EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLHUP, EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { type PipeOwner, createPipe } from '../../os/pipe.js';
 import { discardRest } from './discard-rest.js';
@@ -37,7 +37,7 @@ export class PipeOutput {
   readonly #pipe: OwnedFd;
   readonly #sink: Sink;
   readonly #output: Output;
-  #watch: Watch | undefined;
+  #watch: PumpWatch | undefined;
   #resolveDrained!: () => void;
   #resolveEnded!: () => void;
   /** How many bytes of the process the sink has to take altogether; not known while the process may write. */
@@ -97,7 +97,7 @@ export class PipeOutput {
   /** From now on the output is copied. Idempotent. */
   start(): void {
     if (this.#watch !== undefined || this.#isClosed) return;
-    this.#watch = watch(this.#pipe.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
+    this.#watch = watchForPump(this.#pipe.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
     this.#output.start(this.#watch);
   }
 

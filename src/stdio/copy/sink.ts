@@ -29,15 +29,14 @@ export interface Sink {
 }
 
 /**
- * What to do with output while nobody reads the FIFO.
+ * What happens to output while nobody reads the FIFO.
  *
- * - `block`: as containerd does. The FIFO fills up, then the process waits; nothing is lost.
- * - `discard`: the process goes on, the oldest output is dropped and counted. A reader that is there, only slow, is
- *   waited for.
- * - `hangup`: a broken pipe ends the session.
+ * - `block`: the FIFO fills up, then the process waits, as with containerd. Nothing is lost.
+ * - `discard`: the process goes on; the oldest output is dropped and counted. A slow reader is waited for.
+ * - `hangup`: the copy ends, and the terminal hangs up.
  */
-export const noReaderPolicies = ['block', 'discard', 'hangup'] as const;
-export type NoReader = (typeof noReaderPolicies)[number];
+export type NoReader = 'block' | 'discard' | 'hangup';
+export const noReaderPolicies = ['block', 'discard', 'hangup'] as const satisfies readonly NoReader[];
 
 /**
  * `skip` is for output that a log has too: as `discard`, and a reader that is there but takes nothing for a second is not
@@ -46,7 +45,7 @@ export type NoReader = (typeof noReaderPolicies)[number];
 export type FifoPolicy = NoReader | 'skip';
 
 /** Takes over the writer, and closes it if it throws. */
-export function fifoSink(writer: FifoWriter, noReader: FifoPolicy): Sink {
+export function fifoSink(writer: FifoWriter, noReader: FifoPolicy = 'block'): Sink {
   const isHeld = noReader === 'block' || noReader === 'skip';
   try {
     if (isHeld) writer.hold();

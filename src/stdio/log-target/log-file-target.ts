@@ -16,7 +16,7 @@ import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target
  * is told, and the process goes on.
  */
 export async function openLogFileTarget(
-  open: (events: LogEvents) => Promise<Log>,
+  open: (events: Required<LogEvents>) => Promise<Log>,
   { owner, onError }: LogTargetOptions,
 ): Promise<OpenLogTarget> {
   const inputs = new Map<OutputStream, { theirs: OwnedFd; ours: OwnedFd; copy: LogCopy }>();

@@ -40,9 +40,9 @@ export interface DriverTarget {
   onDeath: OnDeath;
 }
 
-/** What to do when it dies while there is output to come: another in its place, or nobody. */
-export const onDeathPolicies = ['restart', 'discard'] as const;
-export type OnDeath = (typeof onDeathPolicies)[number];
+/** What to do if the driver dies before the output has ended: start it again, or drop the rest. */
+export type OnDeath = 'restart' | 'discard';
+export const onDeathPolicies = ['restart', 'discard'] as const satisfies readonly OnDeath[];
 
 /** Undefined if there is none, or if only a driver knows. */
 export function pathOfLogTarget(target: OutputTarget | undefined): string | undefined {

@@ -14,7 +14,7 @@ import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
 import type { IoLimits, PipeStdio, ProcessIo } from './process-io.js';
 
 export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<ProcessIo> {
-  const { noReader, owner, log } = stdio;
+  const { noReader = 'block', owner, log } = stdio;
   const { onError, signal, drainTimeoutMs } = limits;
   const opened: { close(): void }[] = [];
   const keep = <T extends { close(): void }>(stream: T): T => {
@@ -24,7 +24,7 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
   const { isOne, copied, inherited } = routesOf(stdio);
   try {
     const stdin = stdio.stdin === undefined ? undefined : keep(FifoReader.open(stdio.stdin));
-    if (stdio.holdStdin) stdin?.hold();
+    if (stdio.holdStdin === true) stdin?.hold();
     const targets = [stdio.stdout, stdio.stderr, log];
     const logTargets = keep(await openLogTargets(targets, log === undefined, { owner, signal, onError }));
     const endOf = (stream: OutputStream): OwnedFd | undefined => logTargets.find(stdio[stream])?.[stream];

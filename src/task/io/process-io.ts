@@ -2,6 +2,7 @@
  * A process's stdin, stdout and stderr: what its runtime is given for them, and where their bytes go.
  */
 import type { Size } from '../../os/console.js';
+import type { PipeOwner } from '../../os/pipe.js';
 import type { RuntimeStdio } from '../../runtime/runtime-call.js';
 import type { ClientInputOptions } from '../../stdio/copy/client-input.js';
 import type { StdinEnd } from '../../stdio/copy/console-input.js';
@@ -9,48 +10,48 @@ import type { Broadcast } from '../../stdio/broadcast/broadcast.js';
 import type { OutputTarget, LogTarget } from '../../stdio/log-target/output-target.js';
 import type { FifoPolicy } from '../../stdio/copy/sink.js';
 
+/** Where the bytes of a process come from and go to: a terminal, pipes, or descriptors that it inherits. */
 export type ProcessStdio = TerminalStdio | PipeStdio | InheritedStdio;
 
-interface CommonStdio {
-  /** The words that asked for it, for whoever wants to hear them again. */
-  requested?: RequestedStdio | undefined;
-  /** The path of a FIFO; undefined for nothing to read. */
-  stdin: string | undefined;
-  /** Whether stdin ends only after `closeStdin`, however many writers come and go, as containerd has it. */
-  holdStdin: boolean;
-  /** Undefined for output that nobody wants. */
-  stdout: OutputTarget | undefined;
-  /** Of FIFOs. */
-  noReader: FifoPolicy;
-  /** What gets all that stdout and stderr get, beside them. */
-  log: LogTarget | undefined;
+/** What a terminal and pipes have in common. */
+export interface CommonStdio {
+  /** The path of the FIFO that stdin is read from. By default there is no input. */
+  stdin?: string | undefined;
+  /**
+   * Whether stdin stays open until `closeStdin`, however many writers come and go, as containerd expects. By default (false)
+   * it ends when its last writer has gone.
+   */
+  holdStdin?: boolean | undefined;
+  /** Where stdout goes; by default it is dropped. */
+  stdout?: OutputTarget | undefined;
+  /** What happens while nobody reads a FIFO; `block` by default. */
+  noReader?: FifoPolicy | undefined;
+  /** A second target, which gets a copy of stdout and stderr. */
+  log?: LogTarget | undefined;
 }
 
-/** As in the requests Create and Exec of the Task service. */
-export interface RequestedStdio {
-  stdin: string;
-  stdout: string;
-  stderr: string;
-}
-
+/** The process has a terminal, whose output is its stdout and stderr in one. */
 export interface TerminalStdio extends CommonStdio {
   kind: 'terminal';
-  stdinEnd: StdinEnd;
-  /** Set before the process starts, so that it is right from the first byte. */
-  size: Size | undefined;
+  /** What the end of stdin does; `hangup` by default. */
+  stdinEnd?: StdinEnd | undefined;
+  /** The size before the process starts. By default that of config.json, else 80 columns and 24 rows. */
+  size?: Size | undefined;
 }
 
+/** The process has three pipes. */
 export interface PipeStdio extends CommonStdio {
   kind: 'pipes';
-  /** Undefined for output that nobody wants. */
-  stderr: OutputTarget | undefined;
-  /** Who owns the pipes, where that is not us. */
-  owner: { uid: number; gid: number } | undefined;
+  /** Where stderr goes; by default it is dropped. */
+  stderr?: OutputTarget | undefined;
+  /** The owner of the pipes, who may open `/dev/stdout`; by default this process's user. */
+  owner?: PipeOwner | undefined;
 }
 
-/** Descriptors that the process gets as they are. */
+/** The process gets descriptors of this process as they are. They stay the caller's. */
 export interface InheritedStdio {
   kind: 'inherited';
+  /** For stdin, stdout and stderr. */
   streams: RuntimeStdio;
 }
 

@@ -51,7 +51,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       console.resize(size ?? sizeOr(console, usualSize));
       const stdout = await opening;
       logTargets.started([logTarget?.stdout, logBeside?.stdout]);
-      const { stdinEnd } = stdio;
+      const { stdinEnd = 'hangup' } = stdio;
       copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
       copy.done.catch(() => {});
       if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onError);
@@ -87,7 +87,11 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   };
 }
 
-async function openStdout({ stdout, noReader }: TerminalStdio, logTarget: OpenLogTarget | undefined, limits: IoLimits) {
+async function openStdout(
+  { stdout, noReader = 'block' }: TerminalStdio,
+  logTarget: OpenLogTarget | undefined,
+  limits: IoLimits,
+) {
   if (logTarget !== undefined) return logTargetSink(logTarget.stdout, logTarget);
   return await openSink(stdout?.kind === 'fifo' ? stdout : undefined, noReader, limits);
 }
@@ -117,7 +121,7 @@ function sessionOf(console: Console, copy: ConsoleCopy): TerminalSession {
   };
 }
 
-function openStdin({ stdin: path, holdStdin }: TerminalStdio): FifoReader | undefined {
+function openStdin({ stdin: path, holdStdin = false }: TerminalStdio): FifoReader | undefined {
   const stdin = path === undefined ? undefined : FifoReader.open(path);
   try {
     if (holdStdin) stdin?.hold();

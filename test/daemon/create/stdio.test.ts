@@ -127,16 +127,16 @@ test('the settings of a URI are the policies, and without one they are container
   const containerd = terminal('/in', 'fifo:///out');
   assert.deepEqual([containerd.holdStdin, containerd.noReader, containerd.stdinEnd], [true, 'block', 'hangup']);
   const ours = { stdin: 'fifo:///in?hold=no&end=veof', stdout: 'fifo:///a%3Fb?no-reader=hangup' };
-  assert.deepEqual(terminal(ours.stdin, ours.stdout), {
+  const stdio = terminal(ours.stdin, ours.stdout);
+  assert.deepEqual(stdioFields(stdio), { terminal: true, ...ours, stderr: '' });
+  assert.deepEqual(stdio, {
     kind: 'terminal',
-    requested: { ...ours, stderr: '' },
     stdin: '/in',
     holdStdin: false,
     stdinEnd: 'veof',
     stdout: { kind: 'fifo', path: '/a?b' },
     noReader: 'hangup',
     log: undefined,
-    size: undefined,
   });
 });
 

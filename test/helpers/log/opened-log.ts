@@ -1,7 +1,7 @@
 /** A log in a directory of the test's own. */
 import { join } from 'node:path';
 import { type Log, openLog } from '../../../src/log/write/log.js';
-import type { LogOptions } from '../../../src/log/options.js';
+import type { LogSettings } from '../../../src/log/options.js';
 import type { TermshimError } from '../../../src/errors/errors.js';
 import type { Scope } from '../base/leak-free.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
@@ -17,13 +17,13 @@ export interface OpenedLog {
 }
 
 /** A file without a limit, unless it is said. */
-export function logOptions(scope: Scope, more: Partial<LogOptions> = {}): LogOptions {
+export function logOptions(scope: Scope, more: Partial<LogSettings> = {}): LogSettings {
   const path = more.path ?? join(temporaryDirectory(scope), 'c.log');
   return { format: 'json-file', maxBytes: undefined, maxFiles: 1, compress: false, ...more, path };
 }
 
 /** Closed after the test. */
-export async function openTestLog(scope: Scope, options: LogOptions): Promise<OpenedLog> {
+export async function openTestLog(scope: Scope, options: LogSettings): Promise<OpenedLog> {
   const troubles: TermshimError[] = [];
   let onRoom = (): void => {};
   const log = await openLog(options, { onRoom: () => onRoom(), onError: (error) => void troubles.push(error) });

@@ -5,8 +5,8 @@ import { writeBundle } from '../../../src/runtime/spec/default-spec.js';
 import { findRuntime } from '../../../src/runtime/find-runtime.js';
 import { hostSpec } from '../../../src/runtime/spec/host-spec.js';
 import { ociRuntime } from '../../../src/runtime/oci-runtime.js';
-import { type Container, createContainer } from '../../../src/task/container.js';
-import type { ContainerOptions } from '../../../src/task/container-options.js';
+import { type TaskContainer, createTaskContainer } from '../../../src/task/container.js';
+import type { TaskContainerOptions } from '../../../src/task/container-options.js';
 import type { TaskEvent } from '../../../src/task/event.js';
 import type { ProcessStdio } from '../../../src/task/io/process-io.js';
 import type { Scope } from '../base/leak-free.js';
@@ -15,6 +15,8 @@ import { temporaryDirectory } from '../base/temporary-directory.js';
 
 export interface TestStdio {
   stdio: ProcessStdio;
+  /** The same as a request of the Task service has it. */
+  request: { terminal: boolean; stdin: string; stdout: string; stderr: string };
   /** What came to the stdout FIFO. */
   output: Reader;
   /** Of a process without a terminal. */
@@ -42,20 +44,13 @@ export function newStdio(scope: Scope, kind: 'terminal' | 'pipes'): TestStdio {
   };
   const { reader, output } = listen(stdout);
   const fifo = (path: string) => ({ kind: 'fifo', path }) as const;
-  const requested = { stdin, stdout, stderr: kind === 'terminal' ? '' : stderr };
-  const common = {
-    requested,
-    stdin,
-    holdStdin: true,
-    stdout: fifo(stdout),
-    noReader: 'block',
-    log: undefined,
-  } as const;
+  const common = { stdin, holdStdin: true, stdout: fifo(stdout), noReader: 'block', log: undefined } as const;
   return {
     stdio:
       kind === 'terminal'
         ? { kind, ...common, stdinEnd: 'hangup', size: undefined }
         : { kind, ...common, stderr: fifo(stderr), owner: undefined },
+    request: { terminal: kind === 'terminal', stdin, stdout, stderr: kind === 'terminal' ? '' : stderr },
     output,
     errors: kind === 'terminal' ? output : listen(stderr).output,
     leave() {
@@ -72,7 +67,7 @@ export function newStdio(scope: Scope, kind: 'terminal' | 'pipes'): TestStdio {
 }
 
 export interface TestContainer {
-  container: Container;
+  container: TaskContainer;
   events: TaskEvent[];
   /** Their kinds, in order; those of exec processes with their ids. */
   story(): string[];
@@ -85,14 +80,14 @@ export async function newContainer(
   scope: Scope,
   script: string,
   stdio: ProcessStdio,
-  more: Partial<ContainerOptions> = {},
+  more: Partial<TaskContainerOptions> = {},
 ): Promise<TestContainer> {
   const directory = temporaryDirectory(scope);
   const bundle = join(directory, 'bundle');
   const size = stdio.kind === 'terminal' ? { columns: 80, rows: 24 } : undefined;
   await writeBundle(bundle, hostSpec({ args: ['/bin/sh', '-c', script], size }));
   const events: TaskEvent[] = [];
-  const container = await createContainer({
+  const container = await createTaskContainer({
     id: `task-${process.pid}-${count++}`,
     runtime: ociRuntime({ ...findRuntime('pty', { isBundleGiven: true }), root: join(directory, 'root') }),
     bundle,

@@ -7,7 +7,6 @@ import { writeBundle } from '../../../src/runtime/spec/default-spec.js';
 import { hostSpec } from '../../../src/runtime/spec/host-spec.js';
 import { shimService } from '../../../src/daemon/shim-service.js';
 import { taskServices } from '../../../src/daemon/task-service.js';
-import { stdioFields } from '../../../src/daemon/create/stdio.js';
 import { createTasks, type Tasks } from '../../../src/daemon/tasks.js';
 import type { OpenLink } from '../../../src/screen/thread/thread.js';
 import { createSessions } from '../../../src/sessions/sessions.js';
@@ -107,9 +106,9 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
       const bundle = join(directory, id);
       const spec = hostSpec({ args: ['/bin/sh', '-c', script], size: { columns: 80, rows: 24 } });
       await writeBundle(bundle, { ...spec, annotations });
-      const { stdio } = newStdio(scope, 'terminal');
+      const stdio = newStdio(scope, 'terminal');
       const options = packAny(Options, { binaryName: ptyRuntimeProgram, root: join(directory, 'root') });
-      return { id, bundle, ...stdioFields(stdio), options };
+      return { id, bundle, ...stdio.request, options };
     },
   };
 }

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { array, assert as assertProperty, asyncProperty, constantFrom, integer } from 'fast-check';
-import type { LogOptions } from '../../../src/log/options.js';
+import type { LogSettings } from '../../../src/log/options.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { logFiles, outputOf, parseLog, readAllLogs } from '../../helpers/log/log-entries.js';
 import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
@@ -16,7 +16,7 @@ import { missing } from '../../helpers/base/requirement.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 /** The lines of all files. */
-function readAll({ path, format }: LogOptions): string[] {
+function readAll({ path, format }: LogSettings): string[] {
   return outputOf(readAllLogs(format, path), 'stdout').toString().split('\n').slice(0, -1);
 }
 

@@ -84,7 +84,6 @@ async function copy(options: CopyOptions): Promise<void> {
         stdout: fifoSink(stdout, options.reader),
         stdinEnd: options.stdinEof,
         endsOnHangup: watchedProcess === undefined,
-        drainTimeoutMs: 10_000,
       });
       ending.signal.addEventListener('abort', () => copying.shutdown());
       void watchedProcess?.exited.then(() => copying.processEnded());

@@ -64,8 +64,6 @@ async function receiveOne(socket: ConsoleSocket, wantsStdin: boolean, signal: Ab
     stdin: wantsStdin ? openHostStream(0) : undefined,
     stdout: plainSink(openHostStream(1)),
     stdinEnd: 'ignore',
-    endsOnHangup: true,
-    drainTimeoutMs: 10_000,
   });
   signal.addEventListener('abort', () => copying.shutdown());
   await copying.done;
@@ -87,8 +85,6 @@ function discard(console: Console, signal: AbortSignal): void {
     console,
     stdout: plainSink(OwnedFd.open('/dev/null', constants.O_WRONLY, '/dev/null')),
     stdinEnd: 'ignore',
-    endsOnHangup: true,
-    drainTimeoutMs: 10_000,
   });
   const shutdown = (): void => copying.shutdown();
   signal.addEventListener('abort', shutdown);

@@ -1,0 +1,38 @@
+/** Creates a container, with the defaults that a user of the library wants. */
+import { join } from 'node:path';
+import type { OciRuntime } from '../runtime/oci-runtime.js';
+import { readBundle } from '../runtime/spec/bundle.js';
+import { hasOwnPids } from '../runtime/spec/oci-spec.js';
+import type { Container } from './api.js';
+import { createTaskContainer } from './container.js';
+import type { ContainerOptions, OthersAtExit } from './container-options.js';
+
+/**
+ * Creates a container by its runtime. Its process waits for `start`.
+ *
+ * This process becomes a subreaper, since the runtime leaves the container's process to it, and reaps it. If the creation
+ * fails, nothing of the container stays. A container that is to be restored has no process before `start`.
+ *
+ * Fails with ERR_BUNDLE_INVALID, with an error of the runtime (ERR_RUNTIME_FAILED, ERR_RUNTIME_NOT_FOUND, ERR_RUNTIME_DIED,
+ * ERR_RUNTIME_TIMEOUT), of the stdio (ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT, ERR_CONSOLE_TIMEOUT, ERR_LOG_FAILED), or with the
+ * reason of `signal`.
+ */
+export async function createContainer(options: ContainerOptions): Promise<Container> {
+  const { bundle, runtime } = options;
+  return await createTaskContainer({
+    ...options,
+    pidFile: options.pidFile ?? join(bundle, 'init.pid'),
+    others: options.others ?? (await othersAtExit(bundle, runtime)),
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    drainTimeoutMs: options.drainTimeoutMs ?? 10_000,
+    onEvent: options.onEvent ?? (() => {}),
+    onError: options.onError ?? ((error) => process.emitWarning(error)),
+  });
+}
+
+/** The embedded runtime isolates nothing: what its processes leave behind on this host is not to be killed. */
+async function othersAtExit(bundle: string, runtime: OciRuntime): Promise<OthersAtExit> {
+  const { spec } = await readBundle(bundle);
+  if (runtime.name === 'pty') return 'left';
+  return hasOwnPids(spec) ? 'gone' : 'killed';
+}

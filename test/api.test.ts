@@ -1,0 +1,87 @@
+/**
+ * A signature that names a type which is not exported cannot be written down by its user: no variable, no parameter can have
+ * that type. So the declarations that a user's compiler reads are read here, and every name in them is looked up.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../src/package-root.js';
+import { temporaryDirectory } from './helpers/base/temporary-directory.js';
+
+interface Declaration {
+  name: string;
+  kind: string;
+  doc: string;
+  text: string;
+}
+
+interface Declarations {
+  readEntry(path: string): Declaration[];
+  forgottenExports(path: string): string[];
+}
+
+const declarations = (await import(
+  pathToFileURL(join(packageRoot, 'scripts/api/declarations.mjs')).href
+)) as Declarations;
+
+const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  exports: Record<string, { types: string }>;
+};
+
+for (const [name, { types }] of Object.entries(manifest.exports)) {
+  const path = join(packageRoot, types);
+
+  test(`every type that the declarations of the entry point ${name} name is exported too`, () => {
+    assert.ok(declarations.readEntry(path).length > 10);
+    assert.deepEqual(declarations.forgottenExports(path), []);
+  });
+}
+
+test('a type that was forgotten is found, whichever way a declaration names it', (t) => {
+  const directory = temporaryDirectory(t);
+  const write = (name: string, text: string): void => writeFileSync(join(directory, name), text);
+  write(
+    'index.d.ts',
+    "export { Pump, open, type Options, names } from './pump.js';\nexport type { Size } from './size.js';\n",
+  );
+  write('size.d.ts', '/** Cells. */\nexport interface Size {\n    columns: number;\n}\nexport interface Far {\n}\n');
+  write(
+    'pump.d.ts',
+    `import { type Size, type Far as Distant } from './size.js';
+import type { Readable } from 'node:stream';
+interface Common {
+    size: Size;
+}
+export interface Options extends Common {
+    Far: number;
+    /** Not a Quiet one. */
+    on(Far: 'Quiet', reader: Readable): Distant;
+}
+export interface Quiet {
+}
+export declare const names: readonly ["a"];
+export type Name = (typeof names)[number];
+export declare class Pump {
+    #private;
+    run(options: Options): Promise<Quiet | Name[]>;
+}
+export declare function open(path: string): Pump & {
+    at: Map<string, Later>;
+};
+type Later = number;
+`,
+  );
+  const found = declarations.forgottenExports(join(directory, 'index.d.ts'));
+  assert.deepEqual(
+    found.map((it) => it.replaceAll(`${directory}/`, '')),
+    [
+      'Quiet of pump.d.ts, named by Pump',
+      'Name of pump.d.ts, named by Pump',
+      'Later of pump.d.ts, named by open',
+      'Common of pump.d.ts, named by Options',
+      'Far of size.d.ts, named by Options',
+    ],
+  );
+});
