@@ -14,7 +14,7 @@ import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
 import { leakTest, type Scope } from '../helpers/base/leak-free.js';
-import { processState } from '../helpers/base/orphan.js';
+import { processState } from '../helpers/base/process-state.js';
 import { newStdio, shellProcess } from '../helpers/runtime/task.js';
 import { serveTasks, type TaskServer } from '../helpers/shim/task-server.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';

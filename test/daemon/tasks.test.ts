@@ -15,6 +15,7 @@ import { CreateTaskRequest } from '../../src/ttrpc/gen/containerd/task.js';
 import { message, packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { fakeRuntime } from '../helpers/runtime/fake-runtime.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { isV2 } from '../helpers/runtime/memory-cgroup.js';
 import { missing } from '../helpers/base/requirement.js';
@@ -59,10 +60,13 @@ leakTest('a container that is given up while it is created is gone at once, and 
   const { task, shim, tasks, request } = await serveTasks(scope);
   const id = 'c';
   const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
+  const opened = (): number => openDescriptors().filter((it) => it.endsWith(` ${nobodyReads.stdin}`)).length;
+  const before = opened();
   const creating = task.create(nobodyReads);
   const refused = assert.rejects(creating, { code: Code.Aborted });
-  await waitFor(() => tasks.find(id) === undefined, 'the creation');
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // It opens stdin first, and then waits for a reader of stdout.
+  await waitFor(() => opened() > before, 'the creation to wait');
+  assert.equal(tasks.find(id), undefined);
   // Something has to keep the daemon.
   await shim.reserve({ id: 'next' });
   const { known } = await within(shim.forget({ id }), 'the answer', 5000);

@@ -13,7 +13,7 @@ import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtim
 import { callRuntime } from '../../src/runtime/runtime-call.js';
 import { TermshimError } from '../../src/errors/errors.js';
 import { assertNoDescriptorLeak } from '../helpers/base/descriptors.js';
-import { processState } from '../helpers/base/orphan.js';
+import { processState } from '../helpers/base/process-state.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 

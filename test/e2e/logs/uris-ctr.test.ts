@@ -20,6 +20,7 @@ import { missing } from '../../helpers/base/requirement.js';
 import { shimPath } from '../../helpers/shim/shim.js';
 import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
 import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -138,7 +139,7 @@ test('a driver that reads a byte a second: the container waits, and is killed an
   const slow = writeProgram(stage, 'slow', 'exec 5>&-; while head -c 1 <&3 >/dev/null; do sleep 1; done');
   await containerd.ask(...runLogged(stage, shimPath, id, `binary://${slow}`, 'exec yes'));
   const pid = pidOf(stage, ['yes']);
-  await waitFor(() => /pipe_write/.test(readFileSync(`/proc/${pid}/wchan`, 'utf8')), 'the container to wait');
+  await waitFor(() => sleepsIn(pid, /pipe_write/), 'the container to wait');
   await containerd.ask('tasks', 'kill', '--signal', 'KILL', id);
   await within(remove(containerd, id), 'the end', 30_000);
 });

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
@@ -17,6 +17,7 @@ import { prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/hum
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { openStage } from '../../helpers/e2e/stage.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -55,7 +56,7 @@ test('signals end a run whose reader has stopped reading', async (t) => {
   const shell = spawn('sh', ['-c', `${shellLine(command)} | sleep 1000`], { env: stage.env, stdio: 'ignore' });
   const exited = once(shell, 'exit');
   const writer = await waitFor(() => stage.processes().find((it) => it.commandLine === 'yes')?.pid, 'yes to run');
-  await waitFor(() => isStuck(writer), 'yes to wait for a reader');
+  await waitFor(() => sleepsIn(writer, /pipe_write/), 'yes to wait for a reader');
   const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'))?.pid ?? 0;
   const hasEnded = () => stage.processes().every(({ pid }) => pid !== termshim);
   for (let count = 0; count < 6 && !hasEnded(); count++) {
@@ -68,14 +69,6 @@ test('signals end a run whose reader has stopped reading', async (t) => {
   await exited;
   assert.ok(ended, 'six signals did not end termshim');
 });
-
-/** Whether a process that writes has not been able to for a while. */
-async function isStuck(pid: number): Promise<boolean> {
-  const written = (): string => /wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? '0';
-  const before = written();
-  await delay(200);
-  return before !== '0' && written() === before;
-}
 
 for (const [runtime, stepMs] of [
   ['runc', 10],

@@ -14,6 +14,7 @@ import { type Mount } from '../../../src/os/mount/mount.js';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { ext4Image, loopDevicesOf, smallTree, squashfsImage } from '../../helpers/runtime/images.js';
 import { bindAt, mountTest, mountsAt, type MountStage, tmpfs } from '../../helpers/base/mounts.js';
+import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const fuse = (program: string, source: string, ...options: string[]): Mount => ({ type: program, source, options });
@@ -132,10 +133,7 @@ mountTest(
     process.kill(pid, 'SIGSTOP');
     const stuck = spawn('ls', ['-l', join(root, 'hello')], { stdio: 'ignore' });
     const ended = once(stuck, 'exit');
-    await waitFor(
-      () => /fuse|request_wait/.test(readFileSync(`/proc/${stuck.pid}/wchan`, 'utf8')),
-      'somebody to wait for it',
-    );
+    await waitFor(() => sleepsIn(stuck.pid as number, /fuse|request_wait/), 'somebody to wait for it');
     const turns = watchThread(stage);
     // Another in the same process is not kept waiting.
     const [other, beside] = [stage.make('other'), stage.make('beside')];

@@ -13,7 +13,8 @@ import { watchProcess } from '../../../src/os/process/process-watch.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import { makeGate } from '../../helpers/base/gate.js';
 import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
-import { parentOf, processState, startOrphan } from '../../helpers/base/orphan.js';
+import { startOrphan } from '../../helpers/base/orphan.js';
+import { parentOf, processState } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const { SIGTERM, SIGKILL } = constants.signals;

@@ -10,6 +10,7 @@ import type { OciProcess } from '../../../src/runtime/spec/oci-spec.js';
 import { reap, reapOrphans } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
 import { command, createInTerminal, failed, setUp } from './stage.js';
+import { childrenOf } from '../../helpers/base/process-state.js';
 
 test('refuses what the state does not allow', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
@@ -41,13 +42,13 @@ test('start tells of a stub that was killed', async (t) => {
 });
 
 test('a create that fails leaves nothing behind', async (t) => {
-  const before = childrenOf(process.pid);
+  const before = childrenLeft(process.pid);
   const attempt = async (process: Partial<OciProcess>, message: RegExp, more: object = {}): Promise<void> => {
     const { runtime, bundle, root, pidFile } = await setUp(t, process);
     await assert.rejects(runtime.create('c', { bundle, pidFile, ...more }), failed(message));
     assert.deepEqual(existsSync(root) ? readdirSync(root) : [], []);
     assert.equal(existsSync(pidFile), false);
-    assert.deepEqual(childrenOf(globalThis.process.pid), before, 'a process stayed');
+    assert.deepEqual(childrenLeft(globalThis.process.pid), before, 'a process stayed');
   };
   const consoleSocket = '/nonexistent/pty.sock';
   const terminal = true;
@@ -87,9 +88,7 @@ test('the command line speaks for itself', async (t) => {
   assert.match(readFileSync(log, 'utf8'), /^time="[^"]+" level=error msg="container does not exist: none"\n$/);
 });
 
-function childrenOf(pid: number): string[] {
+function childrenLeft(pid: number): number[] {
   reapOrphans();
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter((child) => child !== '');
+  return childrenOf(pid);
 }

@@ -14,6 +14,7 @@ import { leakTest } from '../../helpers/base/leak-free.js';
 import { pattern } from '../../helpers/copy/pattern.js';
 import { startPipes } from '../../helpers/copy/pipe-session.js';
 import { missing } from '../../helpers/base/requirement.js';
+import { childrenOf, sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const { O_NONBLOCK } = constants;
@@ -172,7 +173,7 @@ describe('an output that nobody reads', () => {
     session.stdout.pause();
     const leader = session.run(flood);
     await waitFor(() => session.copy.stdoutBytes === 65536, 'the FIFO to fill up');
-    await delay(50);
+    await waitFor(() => childrenOf(leader.pid).some((pid) => sleepsIn(pid, /pipe_write/)), 'the pipe to fill up');
     session.stdout.leave();
     await session.stderr.sees('done');
     process.kill(-leader.pid, 'SIGKILL');

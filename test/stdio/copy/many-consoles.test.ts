@@ -9,7 +9,7 @@ import { addon } from '../../../src/native/addon.js';
 import { OwnedFd } from '../../../src/os/owned-fd.js';
 import { type Session, startSession } from '../../helpers/copy/console-session.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 
 const O_RDWR_NOCTTY_NONBLOCK = 0o4402;
 
@@ -104,7 +104,7 @@ leakTest('nor does one whose process waits for a reader', async (scope) => {
   session.leaveScreen();
   session.run('exec yes');
   await waitFor(() => session.copy.stdoutBytes > 30_000, 'the FIFO to fill up');
-  await delay(50);
+  await settledCount(() => session.copy.stdoutBytes, 'the output');
   await assertIdle();
 });
 

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { whenFinished } from '../../../src/async/background.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { keeping, startTestDriver } from '../../helpers/log/log-driver.js';
-import { processState } from '../../helpers/base/orphan.js';
+import { processState } from '../../helpers/base/process-state.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
