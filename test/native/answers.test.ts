@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';

@@ -12,7 +12,7 @@ import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { addon } from '../../src/native/addon.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { fixturePath } from '../helpers/base/fixture.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';

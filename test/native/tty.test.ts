@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 

@@ -10,7 +10,7 @@ import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { makeGate } from '../helpers/base/gate.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';

@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console } from '../../src/os/console.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { fixturePath } from '../helpers/base/fixture.js';
 import { sitAt } from '../helpers/sessions/human.js';

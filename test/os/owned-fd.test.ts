@@ -8,7 +8,7 @@ import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/descriptors.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 

@@ -7,7 +7,7 @@ import { constants, fstatSync } from 'node:fs';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { type Pipe, type PipeOptions, createPipe } from '../../src/os/pipe.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { missing } from '../helpers/base/requirement.js';
 
