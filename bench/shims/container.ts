@@ -11,7 +11,7 @@ import { type Client, clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
 import { EventsDefinition } from '../../src/ttrpc/gen/containerd/event-service.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
-import { service } from '../../src/ttrpc/service.js';
+import { service as ttrpcService } from '../../src/ttrpc/service.js';
 import { runToEnd } from '../../test/helpers/base/command.js';
 import type { Stage } from '../../test/helpers/e2e/stage.js';
 import { containerdTraces } from '../../test/helpers/shim/containerd-traces.js';
@@ -111,7 +111,7 @@ export interface PartOptions {
 export function playContainerd(stage: Stage, options: PartOptions): ContainerdPart {
   const address = stage.path(`${stage.newId()}.sock`);
   const listener = new OwnedFd(check(addon.socket_listen(`${address}.ttrpc`, 0o600), 'bind', 'listen'), 'events');
-  const server = serveTtrpc(listener, [service(EventsDefinition, { forward: () => ({}) })]);
+  const server = serveTtrpc(listener, [ttrpcService(EventsDefinition, { forward: () => ({}) })]);
   stage.after(() => server.destroy());
   const ours = { TERMSHIM_GROUP: undefined, TERMSHIM_NODE: process.execPath };
   const env = { ...stage.env, ...ours, ...options.env, TTRPC_ADDRESS: `${address}.ttrpc`, GOMAXPROCS: '2' };

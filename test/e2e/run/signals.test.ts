@@ -21,7 +21,7 @@ import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  test(`${signal} while the runtime hangs ends the run, and nothing stays`, async (t) => {
+  test(`${signal} ends a run while the runtime hangs, and nothing stays`, async (t) => {
     const stage = openStage(t);
     const hanging = stage.path('hanging');
     const script = `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`;
@@ -37,7 +37,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-test('^C while the runtime hangs gives the prompt back', async (t) => {
+test('^C returns the prompt while the runtime hangs', async (t) => {
   const stage = openStage(t);
   const hanging = stage.path('hanging');
   const runtime = writeProgram(stage, 'runtime', `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`);
@@ -74,7 +74,7 @@ for (const [runtime, stepMs] of [
   ['runc', 10],
   ['pty', 25],
 ] as const) {
-  test(`${runtime}: SIGTERM at any moment leaves nothing`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: SIGTERM at any moment of a run leaves nothing behind`, { skip: missingFor(runtime) }, async (t) => {
     const stage = openStage(t);
     for (let moment = 0; moment < 20; moment++) {
       const [program = '', ...args] = runCommand(runtime, stage, { flags: ['-t'], command: ['sleep', '1000'] });
@@ -93,7 +93,7 @@ for (const [runtime, stepMs] of [
 }
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: kill -9 of termshim is nothing to the process`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: the process does not notice kill -9 of termshim`, { skip: missingFor(runtime) }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
