@@ -40,7 +40,7 @@ const type = (console: Console, text: string | Uint8Array): void => {
 };
 
 describe('open', () => {
-  leakTest('the name is the path of its tty', (scope) => {
+  leakTest('the name of a console is the path of its tty', (scope) => {
     const console = openConsole(scope);
     assert.match(console.name, /^\/dev\/pts\/\d+$/);
     const tty = OwnedFd.open(console.name, O_RDWR | O_NOCTTY, console.name);
@@ -49,7 +49,7 @@ describe('open', () => {
     tty.close();
   });
 
-  leakTest('the size: none, given, changed', (scope) => {
+  leakTest('the size of a console is none at first, then what was set', (scope) => {
     assert.deepEqual(openConsole(scope).size, { columns: 0, rows: 0 });
     const console = openConsole(scope, { columns: 132, rows: 43 });
     assert.deepEqual(console.size, { columns: 132, rows: 43 });

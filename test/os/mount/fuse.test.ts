@@ -52,7 +52,7 @@ function watchThread({ after }: MountStage): () => number {
 
 for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
   mountTest(
-    `${type}: with its options, until it is unmounted`,
+    `${type} mounts with its options until it is unmounted`,
     async ({ directory, root }) => {
       await mountAll([fuse(type, smallTree(directory), 'ro', 'force-user=7', 'nosuid')], root);
       assert.equal(readFileSync(join(root, 'hello'), 'utf8'), 'hello\n');
@@ -67,7 +67,7 @@ for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
 }
 
 mountTest(
-  'an image by squashfuse, below another mount, and a bind mount of what is in it',
+  'squashfuse mounts an image below another mount, and a bind mount shows what is in it',
   async (stage) => {
     const { directory, root } = stage;
     const image = squashfsImage(directory);
@@ -84,7 +84,7 @@ mountTest(
 );
 
 mountTest(
-  'a program that fails says why, and one that is not there',
+  'a program that fails gives its reason, and a missing one is named',
   async (stage) => {
     const { directory, root } = stage;
     const failed = (message: RegExp) => ({ code: 'ERR_MOUNT_FAILED', message });
@@ -125,7 +125,7 @@ mountTest(
 );
 
 mountTest(
-  'a program that does not answer any more: its mount goes, and it with it',
+  'a mount whose program has stopped is unmounted, and the program killed',
   async (stage) => {
     const { directory, root } = stage;
     await mountAll([fuse('fuse3.bindfs', smallTree(directory), 'attr_timeout=0', 'entry_timeout=0')], root);
@@ -150,7 +150,7 @@ mountTest(
 );
 
 mountTest(
-  'kill -9 of whoever mounts leaves no mount, no loop device and no program',
+  'kill -9 of the mounter leaves no mount, loop device or program behind',
   async (stage) => {
     const { directory, root } = stage;
     const image = ext4Image(directory);
