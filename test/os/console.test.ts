@@ -16,7 +16,8 @@ import { makeGate } from '../helpers/base/gate.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { type Reader, readFrom } from '../helpers/copy/reader.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
-import { type TtyProcess, startOnTty } from '../helpers/copy/tty-process.js';
+import type { GroupLeader } from '../helpers/copy/process-group.js';
+import { startOnTty } from '../helpers/copy/tty-process.js';
 import { within } from '../helpers/base/wait-for.js';
 
 const { O_RDONLY, O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
@@ -27,7 +28,7 @@ function openConsole(scope: Scope, size?: Size): Console {
   return console;
 }
 
-function startOn(scope: Scope, console: Console, script: string): { shown: Reader; leader: TtyProcess } {
+function startOn(scope: Scope, console: Console, script: string): { shown: Reader; leader: GroupLeader } {
   const leader = startOnTty(scope, console.name, script);
   const shown = readFrom(console.fd);
   scope.after(() => shown.close());

@@ -14,7 +14,7 @@ import { isListening, startRecvtty } from '../../helpers/e2e/recvtty-command.js'
 import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
 import { openStage } from '../../helpers/e2e/stage.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
-import type { TtyProcess } from '../../helpers/copy/tty-process.js';
+import type { GroupLeader } from '../../helpers/copy/process-group.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const session = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
@@ -142,6 +142,6 @@ const wrongMessages: ((dialer: Connection) => void)[] = [
   (dialer) => dialer.send('not a console', 0),
 ];
 
-async function isRead(process: TtyProcess): Promise<void> {
+async function isRead(process: GroupLeader): Promise<void> {
   assert.equal(await within(process.exited, 'all output to be read'), 0);
 }

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
+import type { Scope } from '../../helpers/base/leak-free.js';
 import { type Human, prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
 import { missingFor, runCommand, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { type Stage, openStage } from '../../helpers/e2e/stage.js';
@@ -17,6 +18,17 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 /** A shell in the container, whose prompt no other shell has. */
 const shell = ['env', 'PS1=inside$ ', 'sh', '-i'];
 const leave = '\x10\x11';
+
+/** A human who has attached to a shell from a shell, whose terminal had the settings `before`. */
+async function attachFromShell(scope: Scope) {
+  const stage = openStage(scope);
+  const id = await startShell(stage);
+  const human = await sitAtShell(stage);
+  const before = await human.asks('stty -a');
+  await human.enters(shellLine(termshimCommand('attach', id)));
+  await human.sees('inside$ ');
+  return { stage, id, human, before };
+}
 
 /** A container with that shell, which is deleted after the test. */
 async function startShell(stage: Stage, runtime: 'runc' | 'pty' = 'pty'): Promise<string> {
@@ -102,12 +114,7 @@ test('a client that detaches is gone at once, and had a name before', async (t) 
 });
 
 test('a client that is detached by another command leaves as by the keys', async (t) => {
-  const stage = openStage(t);
-  const id = await startShell(stage);
-  const human = await sitAtShell(stage);
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(termshimCommand('attach', id)));
-  await human.sees('inside$ ');
+  const { stage, id, human, before } = await attachFromShell(t);
   const { sessions } = await connectToDaemon(stage);
   const [client] = (await sessions.inspect({ id })).clients;
   await sessions.detach({ id, client: client?.client ?? 0 });
@@ -214,12 +221,7 @@ test('a reader that leaves ends the attachment and not the container', async (t)
 });
 
 test('attach reports a kill of the daemon and restores the terminal', async (t) => {
-  const stage = openStage(t);
-  const id = await startShell(stage);
-  const human = await sitAtShell(stage);
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(termshimCommand('attach', id)));
-  await human.sees('inside$ ');
+  const { stage, human, before } = await attachFromShell(t);
   const daemon = stage.processes().find(({ commandLine }) => commandLine.includes('--namespace termshim'));
   process.kill(daemon?.pid ?? 0, 'SIGKILL');
   await human.sees(/termshim: [^\n]* \[ERR_DAEMON_FAILED\]\r\n/);

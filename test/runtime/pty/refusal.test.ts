@@ -12,7 +12,7 @@ import { listenForConsole } from '../receive-console.js';
 import { command, createInTerminal, failed, setUp } from './stage.js';
 import { childrenOf } from '../../helpers/base/process-state.js';
 
-test('refuses what the state does not allow', async (t) => {
+test('every verb is refused in a state that does not allow it', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
   const { runtime, bundle } = stage;
   for (const verb of ['start', 'state', 'pause', 'resume', 'ps', 'delete'] as const) {
@@ -33,7 +33,7 @@ test('refuses what the state does not allow', async (t) => {
   await assert.rejects(runtime.ps('c'), failed('pty ps failed: container is not running'));
 });
 
-test('start tells of a stub that was killed', async (t) => {
+test('start reports a stub that was killed', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
   const { pid } = await createInTerminal(t, stage);
   process.kill(pid, 'SIGKILL');
@@ -66,7 +66,7 @@ test('a create that fails leaves nothing behind', async (t) => {
   await attempt({ args: [] }, /config\.json: process\.args must not be empty$/);
 });
 
-test('the command line speaks for itself', async (t) => {
+test('the command line reports its errors to stderr and to the log', async (t) => {
   const log = join((await setUp(t, {})).directory, 'log');
   const help = await command('--help');
   assert.equal(help.status, 0);

@@ -102,7 +102,7 @@ describe('a client that stops reading', () => {
   });
 });
 
-leakTest('both ways at once: a megabyte through cat and back', async (scope) => {
+leakTest('a megabyte through cat and back arrives whole in both directions', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'ignore', tellsEnd: false });
   session.run('stty raw -echo; echo ready; exec cat');
   const start = (await session.screen.sees('ready\n')).length;

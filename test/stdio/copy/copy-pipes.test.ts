@@ -34,7 +34,7 @@ leakTest('stdout and stderr stay apart, and both are counted', async (scope) => 
   });
 });
 
-leakTest('a megabyte through cat and back', async (scope) => {
+leakTest('a megabyte passes through cat and back', async (scope) => {
   const session = await startPipes(scope);
   session.run('exec cat');
   const sent = pattern(1_000_000);
