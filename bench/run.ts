@@ -10,11 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { consoleSection } from './consoles/section.js';
 import { logSection } from './logs/section.js';
-import { type Report, createReport, toJson } from './harness/report.js';
-import type { Section } from './harness/section.js';
+import { type Report, createReport, formatTable, toJson } from './harness/report.js';
+import type { Section } from './harness/rounds.js';
 import { sessionSection } from './sessions/section.js';
 import { shimSection } from './shims/section.js';
-import { formatTable } from './harness/table.js';
 
 await main();
 

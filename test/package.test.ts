@@ -73,7 +73,7 @@ test('the programs need the packed files and the dependencies, and nothing else'
   }
 });
 
-test('whose code the bundles contain is said, with the terms', () => {
+test('the bundles name each package whose code they contain, with its terms', () => {
   const terms = read('dist/bundle/LICENSES');
   assert.ok(packed.has('dist/bundle/LICENSES'));
   const maps = filesIn('dist/bundle', '.cjs.map').map(read).join('');

@@ -1,15 +1,8 @@
 /** The copying of consoles, beside other copiers and the bare C limit. */
-import { builtProgram } from '../harness/child.js';
-import { conmonPeer } from './conmon-peer.js';
-import type { Peer } from '../harness/peer.js';
-import { anywhere, onOneCpu } from '../harness/placement.js';
-import { measureBusy } from './busy.js';
-import { measureCrowd } from './crowd.js';
-import { measureEcho } from './echo.js';
-import { measureFlood } from './flood.js';
-import { measureTail } from './tail.js';
-import type { Section } from '../harness/section.js';
-import { nodeCommand, socketPeer } from './socket-peer.js';
+import { anywhere, builtProgram, onOneCpu } from '../harness/child.js';
+import { conmonPeer, nodeCommand, socketPeer } from './peers.js';
+import type { Peer, Section } from '../harness/rounds.js';
+import { measureBusy, measureCrowd, measureEcho, measureFlood, measureTail } from './rows.js';
 
 const limit = 'limit (C)';
 const oneCpu = ', one CPU';

@@ -1,6 +1,6 @@
 /** The measuring side, client.c, as functions. */
 import { builtProgram, runJson } from './child.js';
-import type { BenchConsole, RunningPeer } from './peer.js';
+import type { BenchConsole, RunningPeer } from './rounds.js';
 
 export interface EchoResult {
   p50Us: number;

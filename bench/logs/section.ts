@@ -1,14 +1,13 @@
 /** Logs of containers without a terminal: in our daemon, by our driver, and conmon's. All containers are runc's. */
 import { spawnSync } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { missing } from '../../test/helpers/base/requirement.js';
 import type { Stage } from '../../test/helpers/e2e/stage.js';
-import { conmonLogger } from './conmon-logger.js';
-import type { Logger } from './logger.js';
-import { shimLogger } from './shim-logger.js';
-import type { Peer } from '../harness/peer.js';
-import { measureLogFlood } from './flood.js';
-import type { Section } from '../harness/section.js';
-import { onStage } from '../shims/row-stage.js';
+import { anywhere, until } from '../harness/child.js';
+import { cpuSeconds } from '../harness/process-figures.js';
+import { type Bench, type Peer, type Section, playRounds } from '../harness/rounds.js';
+import { onStage } from '../harness/stage.js';
+import { type Logger, conmonLogger, lineProgram, shimLogger } from './loggers.js';
 
 export function logSection(): Section {
   const { stdout } = spawnSync('conmon', ['--version'], { encoding: 'utf8' });
@@ -31,4 +30,35 @@ export function logSection(): Section {
       'log:flood': (run) => onStage(run.report, (stage) => measureLogFlood({ ...run, peers: peersOn(stage) }, stage)),
     },
   };
+}
+
+/** How fast lines get from a container's stdout into its log, and what that costs whoever logs. */
+export async function measureLogFlood(bench: Bench<Logger>, stage: Stage): Promise<void> {
+  const bytes = bench.isQuick ? 10_000_000 : 200_000_000;
+  await playRounds(bench, anywhere, bench.isQuick ? 1 : 9, async (logger, add) => {
+    const program = lineProgram(stage, bytes);
+    const { log, pids, remove } = await logger.open(program);
+    const loggers = pids();
+    const cpuBefore = cpuSeconds(loggers);
+    const began = performance.now();
+    await program.begin();
+    await until(() => hasLastLine(log), 'last line in the log');
+    const seconds = (performance.now() - began) / 1000;
+    const cpu = cpuSeconds(loggers) - cpuBefore;
+    await remove();
+    rmSync(log);
+    add('log', 'MB/s', bytes / 1e6 / seconds);
+    add('log CPU', 's/GB', cpu / (bytes / 1e9));
+  });
+}
+
+function hasLastLine(log: string): boolean {
+  const fd = openSync(log, 'r');
+  try {
+    const tail = Buffer.alloc(200);
+    const length = readSync(fd, tail, 0, tail.length, Math.max(0, fstatSync(fd).size - tail.length));
+    return tail.subarray(0, length).includes('the last line');
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,15 +1,12 @@
 /** A terminal of the daemon of a user: a client of its session, beside FIFOs as containerd gives them. */
-import { anywhere } from '../harness/placement.js';
-import type { Bench } from '../harness/rounds.js';
-import { measureAttach } from './attach.js';
-import { measureCrowd } from '../consoles/crowd.js';
-import { measureEcho } from '../consoles/echo.js';
-import { measureFlood } from '../consoles/flood.js';
-import type { Run, Section } from '../harness/section.js';
-import { sessionPeer, type RunningSession } from './peer.js';
-import { ways } from './ways.js';
-import { onStage } from '../shims/row-stage.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Stage } from '../../test/helpers/e2e/stage.js';
+import { startAtTerminal } from '../../test/helpers/sessions/at-terminal.js';
+import { measureCrowd, measureEcho, measureFlood } from '../consoles/rows.js';
+import { anywhere } from '../harness/child.js';
+import { type Add, type Bench, type Run, type Section, playRounds } from '../harness/rounds.js';
+import { onStage, stopwatch } from '../harness/stage.js';
+import { type RunningSession, sessionPeer, ways } from './peer.js';
 
 export function sessionSection(): Section {
   const row =
@@ -26,4 +23,49 @@ export function sessionSection(): Section {
       'session:crowd': row(measureCrowd),
     },
   };
+}
+
+/**
+ * How long until somebody who comes to a terminal sees something, and their first key has come back: from the call of a
+ * program that is there, and from the execution of a command, which is a start of Node.
+ */
+export async function measureAttach(bench: Bench<RunningSession>, stage: Stage): Promise<void> {
+  let keys = 0;
+  await playRounds(bench, anywhere, bench.isQuick ? 1 : 25, async (peer, add) => {
+    await comeAsProgram(peer, add, `${++keys} by a program.`);
+    await comeAsHuman(peer, add, `${keys} by a human.`, stage);
+  });
+}
+
+/** Until whoever left is gone. */
+const pauseMs = 60;
+
+async function comeAsProgram(peer: RunningSession, add: Add, key: string): Promise<void> {
+  await peer.prompt();
+  await delay(pauseMs);
+  const elapsed = stopwatch();
+  const visitor = await peer.visit();
+  await visitor.output.hasBytes(1);
+  add('attach: first byte', 'ms', elapsed());
+  await visitor.type(`${key}\n`);
+  await visitor.output.sees(key);
+  add('attach: a key is back', 'ms', elapsed());
+  visitor.leave();
+}
+
+async function comeAsHuman(peer: RunningSession, add: Add, key: string, stage: Stage): Promise<void> {
+  await peer.prompt();
+  await delay(pauseMs);
+  const elapsed = stopwatch();
+  const terminal = startAtTerminal(stage, peer.command);
+  try {
+    await terminal.screen.hasBytes(1);
+    add('`termshim attach`: first byte', 'ms', elapsed());
+    terminal.type(`${key}\r`);
+    await terminal.screen.sees(key);
+    add('`termshim attach`: a key is back', 'ms', elapsed());
+  } finally {
+    terminal.close();
+    await terminal.ended;
+  }
 }

@@ -1,10 +1,22 @@
-/** A container with a terminal in a shim, and what each step of making it took. */
-import { clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
+/** A container with a terminal in a shim, what each step of making it took, and containerd's part in it. */
+import { constants } from 'node:fs';
+import { join } from 'node:path';
+import { placeOf } from '../../src/client/external-shim/program.js';
+import { check } from '../../src/errors/errors.js';
+import { addon } from '../../src/native/addon.js';
+import { createFifo } from '../../src/os/fifo.js';
+import { OwnedFd } from '../../src/os/owned-fd.js';
+import { defaultSpec, writeBundle } from '../../src/runtime/spec/default-spec.js';
+import { type Client, clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
+import { EventsDefinition } from '../../src/ttrpc/gen/containerd/event-service.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
-import type { ContainerdPart } from './containerd-part.js';
-import { type Ends, makeEnds } from './ends.js';
-import { type ShimExec, runExec } from './exec.js';
-import { type Times, stopwatch } from './stopwatch.js';
+import { serveTtrpc } from '../../src/ttrpc/server.js';
+import { service as ttrpcService } from '../../src/ttrpc/service.js';
+import { runToEnd } from '../../test/helpers/base/command.js';
+import type { Stage } from '../../test/helpers/e2e/stage.js';
+import { containerdTraces } from '../../test/helpers/shim/containerd-traces.js';
+import type { Placement } from '../harness/rounds.js';
+import { type Ends, type Times, makeEnds, stopwatch } from '../harness/stage.js';
 
 export interface ShimContainer {
   readonly ends: Ends;
@@ -75,4 +87,106 @@ export async function runContainer(
       ends.close();
     },
   };
+}
+
+/** containerd's part, played by the harness: what a shim needs of it, and how it starts one. */
+export interface ContainerdPart {
+  readonly stage: Stage;
+  readonly namespace: string;
+  /** Makes a container's bundle, with somebody who reads its log, as containerd does until the container is gone. */
+  makeBundle(id: string, args: readonly string[], terminal?: boolean): Promise<string>;
+  /** Executes the shim's `start` in the bundle, in the words of containerd 1.6. Answers where it listens, by ttrpc. */
+  callStart(shim: string, id: string, bundle: string): Promise<{ socket: string; service: string }>;
+  /** The same, with a namespace of which no shim knows yet. */
+  anew(): ContainerdPart;
+}
+
+export interface PartOptions {
+  placement: Placement;
+  /** More for the environment of the shims. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** It hears the shims' events until the stage ends. */
+export function playContainerd(stage: Stage, options: PartOptions): ContainerdPart {
+  const address = stage.path(`${stage.newId()}.sock`);
+  const listener = new OwnedFd(check(addon.socket_listen(`${address}.ttrpc`, 0o600), 'bind', 'listen'), 'events');
+  const server = serveTtrpc(listener, [ttrpcService(EventsDefinition, { forward: () => ({}) })]);
+  stage.after(() => server.destroy());
+  const ours = { TERMSHIM_GROUP: undefined, TERMSHIM_NODE: process.execPath };
+  const env = { ...stage.env, ...ours, ...options.env, TTRPC_ADDRESS: `${address}.ttrpc`, GOMAXPROCS: '2' };
+  return inNamespace(stage, address, { ...options, env });
+}
+
+function inNamespace(stage: Stage, address: string, options: PartOptions): ContainerdPart {
+  const { placement, env } = options;
+  const namespace = stage.newId();
+  stage.lookFor(containerdTraces({ stage, namespace, address, state: stage.directory, left: [] }));
+  return {
+    stage,
+    namespace,
+    async makeBundle(id, args, terminal = true) {
+      const bundle = stage.path(id);
+      await writeBundle(bundle, defaultSpec({ rootfs: stage.rootfs, args, terminal, rootless: false }));
+      const log = join(bundle, 'log');
+      createFifo(log);
+      const reader = OwnedFd.open(log, constants.O_RDWR | constants.O_NONBLOCK, log);
+      stage.after(() => reader.close());
+      return bundle;
+    },
+    async callStart(shim, id, bundle) {
+      const flags = ['-namespace', namespace, '-address', address, '-publish-binary', '/bin/false', '-id', id];
+      const { stdout, stderr } = await runToEnd([...placement.prefix, shim, ...flags, 'start'], { cwd: bundle, env });
+      if (stderr !== '') throw new Error(`${shim} start: ${stderr}`);
+      return placeOf(Buffer.from(stdout), shim);
+    },
+    anew: () => inNamespace(stage, address, options),
+  };
+}
+
+export interface ExecOptions {
+  task: Client<typeof TaskDefinition>;
+  id: string;
+  execId: string;
+  ends: Ends;
+  args: readonly string[];
+}
+
+/** One more process in a container of a shim, with a terminal of its own. */
+export interface ShimExec {
+  readonly ends: Ends;
+  /** Up to the first bytes of its output. */
+  times(): Promise<Times>;
+  /** Kills and deletes it, and closes the ends. */
+  remove(): Promise<void>;
+}
+
+/** By the calls of `ctr tasks exec -t` and containerd, in their order. Settles when the process runs. */
+export async function runExec({ task, id, execId, ends, args }: ExecOptions): Promise<ShimExec> {
+  const elapsed = stopwatch();
+  await task.exec({ id, execId, terminal: true, stdin: ends.stdin, stdout: ends.stdout, spec: specOf(args) });
+  const isAdded = elapsed();
+  const exited = task.wait({ id, execId });
+  exited.catch(() => {});
+  const seen = ends.output.hasBytes(1).then(elapsed);
+  seen.catch(() => {});
+  await task.start({ id, execId });
+  const isStarted = elapsed();
+  return {
+    ends,
+    times: async () => ({ 'Exec answered': isAdded, 'Start answered': isStarted, prompt: await seen }),
+    async remove() {
+      await task.kill({ id, execId, signal: 9 });
+      await exited;
+      await task.delete({ id, execId });
+      ends.close();
+    },
+  };
+}
+
+function specOf(args: readonly string[]) {
+  const env = ['PATH=/bin', 'TERM=xterm'];
+  const process = { args, cwd: '/', env, terminal: true, user: { uid: 0, gid: 0 } };
+  const typeUrl = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+  return { typeUrl, value: Buffer.from(JSON.stringify(process)) };
 }

@@ -1,16 +1,17 @@
-/** The whole way of a container, as a user has it: `ctr run --rm`, with a terminal and without, under a containerd of its own. */
+/**
+ * The whole way of a container, as a user has it: `ctr run --rm`, with a terminal and without, under a containerd of its
+ * own.
+ */
 import type { Stage } from '../../test/helpers/e2e/stage.js';
 import { runAtTerminal, startAtTerminal } from '../../test/helpers/sessions/at-terminal.js';
 import { runToEnd } from '../../test/helpers/base/command.js';
 import { type Containerd, startContainerd } from '../../test/helpers/shim/containerd.js';
 import { runOf } from '../../test/helpers/shim/ctr.js';
 import { within } from '../../test/helpers/base/wait-for.js';
-import type { Closable, Peer } from '../harness/peer.js';
-import { anywhere } from '../harness/placement.js';
-import { type Add, playRounds } from '../harness/rounds.js';
-import type { Run } from '../harness/section.js';
-import { type Shim, listShims } from './shims.js';
-import { stopwatch } from './stopwatch.js';
+import { type Add, type Closable, type Peer, type Run, playRounds } from '../harness/rounds.js';
+import { anywhere } from '../harness/child.js';
+import { type Shim, listShims } from './peer.js';
+import { stopwatch } from '../harness/stage.js';
 
 interface CtrPeer extends Closable {
   /** One that ends at once. */

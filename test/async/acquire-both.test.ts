@@ -28,8 +28,8 @@ async function untilAborted(signal: AbortSignal): Promise<never> {
   throw signal.reason;
 }
 
-describe('together', () => {
-  test('both come: neither is closed, the order is kept', async () => {
+describe('acquireBoth', () => {
+  test('returns both in their order if both come, and closes neither', async () => {
     const [a, b] = [thing(), thing()];
     const slow = async (): Promise<Thing> => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -39,14 +39,14 @@ describe('together', () => {
     assert.deepEqual([a.isClosed, b.isClosed], [false, false]);
   });
 
-  test('one fails: the other is aborted, and the first error is told', async () => {
+  test('aborts the other if one fails, and throws the first error', async () => {
     const failure = new Error('runc failed');
     const fail = (): Promise<never> => Promise.reject(failure);
     await assert.rejects(acquireBoth(undefined, fail, untilAborted), (error) => error === failure);
     await assert.rejects(acquireBoth(undefined, untilAborted, fail), (error) => error === failure);
   });
 
-  test('one fails: what the other acquired, before or after, is closed', async () => {
+  test('closes what the other acquired, before or after the failure', async () => {
     const failure = new Error('runc failed');
     const [early, late] = [thing(), thing()];
     const failLater = async (): Promise<never> => {
@@ -65,7 +65,7 @@ describe('together', () => {
     assert.deepEqual([early.isClosed, late.isClosed], [true, true]);
   });
 
-  test('both fail: the first error is told', async () => {
+  test('throws the first error if both fail', async () => {
     const [first, second] = [new Error('first'), new Error('second')];
     const failSecond = async (): Promise<never> => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -77,7 +77,7 @@ describe('together', () => {
     );
   });
 
-  test('the signal aborts both, before and while they wait', async () => {
+  test('aborts both if the signal aborts, before they begin and while they wait', async () => {
     const reason = new Error('enough');
     await assert.rejects(
       acquireBoth(AbortSignal.abort(reason), untilAborted, untilAborted),

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMutex } from '../../src/async/mutex.js';
 
-test('work runs one after the other, in the order in which it was given', async () => {
+test('the mutex runs work one at a time, in the order of the calls', async () => {
   const runExclusive = createMutex();
   const told: string[] = [];
   const work = (name: string, ms: number) => async (): Promise<string> => {
@@ -21,7 +21,7 @@ test('work runs one after the other, in the order in which it was given', async 
   assert.deepEqual(told, ['slow begins', 'slow ends', 'quick begins', 'quick ends']);
 });
 
-test('a failure is told to whoever asked, and the next work runs', async () => {
+test('the mutex passes a failure to its caller and runs the next work', async () => {
   const runExclusive = createMutex();
   const failing = runExclusive(() => Promise.reject(new Error('no')));
   const next = runExclusive(() => Promise.resolve('yes'));

@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { wait } from '../../src/async/wait.js';
 import { waitFor } from '../helpers/base/wait-for.js';
 
-test('every wait settles as the promise does, whether it began before or after', async () => {
+test('every wait settles as the promise does, if it begins before or after', async () => {
   const { signal } = new AbortController();
   let resolve: (value: number) => void = () => {};
   const promise = new Promise<number>((it) => (resolve = it));
@@ -20,7 +20,7 @@ test('every wait settles as the promise does, whether it began before or after',
   await assert.rejects(wait(Promise.reject(new Error('no')), signal), { message: 'no' });
 });
 
-test('who gives up is told why, and the others go on waiting', async () => {
+test('a caller that gives up gets the reason, and the others go on waiting', async () => {
   let resolve: (value: string) => void = () => {};
   const promise = new Promise<string>((it) => (resolve = it));
   const [gone, stays] = [new AbortController(), new AbortController()];
@@ -32,7 +32,7 @@ test('who gives up is told why, and the others go on waiting', async () => {
   assert.equal(await kept, 'end');
 });
 
-test('100,000 waits that were given up leave nothing', async () => {
+test('100,000 waits that were given up leave no memory behind', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const never = new Promise<never>(() => {});

@@ -25,7 +25,7 @@ describe('findContainer', () => {
   ];
   for (const [text, id] of good) test(`${text} is ${id}`, () => assert.equal(findContainer(sessions, text), id));
 
-  test('a beginning that fits two is refused, with both', () => {
+  test('a prefix of two ids is refused, and the error names both', () => {
     assert.throws(() => findContainer(sessions, 'we'), {
       code: 'ERR_ID_AMBIGUOUS',
       message: 'we could be any container of: web, web-2',
@@ -45,15 +45,15 @@ describe('findContainer', () => {
     });
   }
 
-  test('the empty id is not the only container there is', () => {
+  test('the empty id does not select the only container', () => {
     assert.throws(() => findContainer([session('db')], ''), { code: 'ERR_PROCESS_NOT_FOUND' });
   });
 
-  test('where there is none the answer says so', () => {
+  test('the error says that there is no container at all', () => {
     assert.throws(() => findContainer([], 'x'), { message: 'no such container: x; there is none' });
   });
 
-  test('of many it names a few', () => {
+  test('the error names only a few of many containers', () => {
     const many = Array.from({ length: 20 }, (_, i) => session(`c${10 + i}`));
     const words = 'c10, c11, c12, c13, c14, c15, c16, c17 and 12 more';
     assert.throws(() => findContainer(many, 'x'), { message: `no such container: x; there are: ${words}` });
@@ -62,13 +62,13 @@ describe('findContainer', () => {
 });
 
 describe('findExec', () => {
-  test('finds among the processes of that container', () => {
+  test('findExec finds a process of that container', () => {
     assert.equal(findExec(sessions, 'web', 'shell'), 'shell');
     assert.equal(findExec(sessions, 'web', 'sho'), 'shout');
     assert.equal(findExec(sessions, 'db', 'p'), 'psql');
   });
 
-  test('refuses others', () => {
+  test('findExec refuses processes of other containers', () => {
     assert.throws(() => findExec(sessions, 'web', 'sh'), { code: 'ERR_ID_AMBIGUOUS' });
     assert.throws(() => findExec(sessions, 'web', 'psql'), {
       message: 'no such process in web: psql; there are: shell, shout',

@@ -41,7 +41,7 @@ async function run(scope: Scope, args: readonly string[], options: FakeDaemonOpt
 const silence = { stdout: '', stderr: '', status: 0 };
 
 describe('ps', () => {
-  test('shows processes in columns', async (t) => {
+  test('ps shows processes in columns', async (t) => {
     const sessions = [
       session('web', { clients: 2, stdinBytes: 12n, stdoutBytes: 5_000_000n }),
       session('web', {
@@ -83,7 +83,7 @@ describe('ps', () => {
     );
   });
 
-  test('as JSON has every key, and null for what is not there', async (t) => {
+  test('ps --format json prints every key, with null for what is missing', async (t) => {
     const createdAt = timestampOf(1_700_000_000_123);
     const sessions = [session('web', { createdAt, stdoutBytes: 2n ** 40n }), endedSession('db', 3)];
     const { stdout, ...rest } = await run(t, ['ps', '--format', 'json'], { list: sessions });
@@ -118,7 +118,7 @@ describe('ps', () => {
     assert.deepEqual(rest, { stderr: '', status: 0, calls: [] });
   });
 
-  test('without a daemon shows that there is nothing', async (t) => {
+  test('ps without a daemon shows an empty list', async (t) => {
     const { env } = placeWithoutDaemon(t);
     const shown = await termshim(['ps'], { env });
     assert.match(shown.stdout, /^ID .*COMMAND\n$/);
@@ -127,13 +127,13 @@ describe('ps', () => {
     assert.deepEqual(await termshim(['stats', '--format', 'json'], { env }), { ...silence, stdout: '[]\n' });
   });
 
-  test('of a daemon that was killed finds nothing, and no error', async (t) => {
+  test('ps after a kill of the daemon shows an empty list and no error', async (t) => {
     const daemon = serveFakeDaemon(t, { list });
     daemon.kill();
     assert.deepEqual(await termshim(['ps', '--format', 'json'], { env: daemon.env }), { ...silence, stdout: '[]\n' });
   });
 
-  test('--watch where there is no screen prints a table each second', async (t) => {
+  test('ps --watch without a terminal prints a table each second', async (t) => {
     const daemon = serveFakeDaemon(t, { list });
     const child = startTermshim(['ps', '--watch'], { env: daemon.env });
     let shown = '';
@@ -150,7 +150,7 @@ describe('ps', () => {
 describe('a reader that leaves early', () => {
   const many = Array.from({ length: 3000 }, (_, i) => session(`container-${i}`));
   for (const args of [['ps'], ['ps', '--format', 'json'], ['ps', '--watch']]) {
-    test(`of ${args.join(' ')} is no error: the status is that of SIGPIPE`, async (t) => {
+    test(`ends ${args.join(' ')} with the status of SIGPIPE and no message`, async (t) => {
       const { env } = serveFakeDaemon(t, { list: many });
       const script = '"$@" | head -c 10 >/dev/null; echo "${PIPESTATUS[0]}"';
       const shell = spawn('bash', ['-c', script, 'bash', termshimProgram, ...args], { env });
@@ -159,7 +159,7 @@ describe('a reader that leaves early', () => {
     });
   }
 
-  test('one line at a time neither', async (t) => {
+  test('ends a command that prints one line at a time with the status of SIGPIPE', async (t) => {
     const { env } = serveFakeDaemon(t, { list });
     const shell = spawn('bash', ['-c', '"$@" | head -1', 'bash', termshimProgram, 'ps'], { env });
     const [stdout, stderr] = await Promise.all([readAll(shell.stdout), readAll(shell.stderr)]);
@@ -168,7 +168,7 @@ describe('a reader that leaves early', () => {
   });
 });
 
-test('a full disk is told, with status 1', async (t) => {
+test('a full disk under stdout is an error with status 1', async (t) => {
   const { env } = serveFakeDaemon(t, { list });
   const shell = spawn('sh', ['-c', '"$@" >/dev/full', 'sh', termshimProgram, 'ps'], { env });
   const [stderr, [status]] = await Promise.all([readAll(shell.stderr), once(shell, 'exit')]);
@@ -191,7 +191,7 @@ describe('inspect', () => {
   ];
   const inspect = () => ({ session: session('web', { command: ['sh', '-c', 'a\nb'] }), clients });
 
-  test('shows facts and clients', async (t) => {
+  test('inspect shows the container and its clients', async (t) => {
     const { stdout, calls, ...rest } = await run(t, ['inspect', 'w'], { sessions: { inspect } });
     assert.deepEqual(calls, [['Inspect', { id: 'web', execId: '' }]]);
     assert.deepEqual(rest, { stderr: '', status: 0 });
@@ -213,7 +213,7 @@ describe('inspect', () => {
     );
   });
 
-  test('as JSON', async (t) => {
+  test('inspect --format json prints the session and its clients', async (t) => {
     const args = ['inspect', 'web', '--exec', 'sh', '--format', 'json'];
     const { stdout, calls } = await run(t, args, { sessions: { inspect } });
     assert.deepEqual(calls, [['Inspect', { id: 'web', execId: 'shell' }]]);
@@ -295,7 +295,7 @@ test('reopen-logs prints what was opened', async (t) => {
   assert.deepEqual(outcome, { stdout: '/logs/a\n/logs/b\n', stderr: '', status: 0 });
 });
 
-test('wait prints the status, and has 0 itself', async (t) => {
+test('wait prints the exit status of the process and exits with 0', async (t) => {
   const wait = async () => {
     await delay(100);
     return { exitStatus: 137, exitedAt: undefined };
@@ -309,7 +309,7 @@ describe('delete', () => {
   const deleted = () => message(DeleteResponse);
   const stateOf = (status: Status) => () => message(StateResponse, { status });
 
-  test('prints what is gone, and goes on after what is not', async (t) => {
+  test('delete prints what it removed, and goes on after a refusal', async (t) => {
     const refuse = ({ id }: { id: string }) => {
       if (id === 'db') return deleted();
       throw new TermshimError('ERR_STATE_INVALID', 'the container web is running and cannot become deleted');
@@ -324,7 +324,7 @@ describe('delete', () => {
     assert.equal(outcome.status, 1);
   });
 
-  test('--force kills all first, and waits', async (t) => {
+  test('delete --force kills all processes and waits for their end', async (t) => {
     const wait = () => ({ exitStatus: 137, exitedAt: undefined });
     const task = { state: stateOf(Status.PAUSED), kill: () => ({}), wait, delete: deleted };
     const { calls, ...outcome } = await run(t, ['delete', '-f', 'web'], { task });
@@ -338,7 +338,7 @@ describe('delete', () => {
     assert.deepEqual(outcome, { ...silence, stdout: 'web\n' });
   });
 
-  test('--force kills a process of exec alone', async (t) => {
+  test('delete --force --exec kills that exec process alone', async (t) => {
     const wait = () => ({ exitStatus: 137, exitedAt: undefined });
     const task = { state: stateOf(Status.RUNNING), kill: () => ({}), wait, delete: deleted };
     const { calls, ...outcome } = await run(t, ['delete', '-f', 'web', '--exec', 'shell'], { task });
@@ -347,7 +347,7 @@ describe('delete', () => {
   });
 
   for (const status of [Status.STOPPED, Status.CREATED]) {
-    test(`--force has nothing to kill in state ${status}`, async (t) => {
+    test(`delete --force kills nothing in the state ${status}`, async (t) => {
       const { calls } = await run(t, ['delete', '-f', 'db'], { task: { state: stateOf(status), delete: deleted } });
       assert.deepEqual(
         calls.map(([method]) => method),
@@ -356,7 +356,7 @@ describe('delete', () => {
     });
   }
 
-  test('--force is content with a container that its `run` removes meanwhile', async (t) => {
+  test('delete --force succeeds if the `run` of the container removes it meanwhile', async (t) => {
     const gone = (): never => {
       throw new TermshimError('ERR_PROCESS_NOT_FOUND', 'there is no container web');
     };
@@ -382,7 +382,7 @@ describe('stats', () => {
     };
   };
 
-  test('shows what is used, and nothing of what has no control group', async (t) => {
+  test('stats shows the usage, and leaves out containers without a control group', async (t) => {
     const { stdout, stderr, status } = await run(t, ['stats'], { task: { stats } });
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
     const [header, web, db] = stdout.split('\n').map((line) => line.split(/ {3,}/));
@@ -391,7 +391,7 @@ describe('stats', () => {
     assert.deepEqual(db, ['db', '-', '-', '-', '-', '-']);
   });
 
-  test('as JSON, of those that are named', async (t) => {
+  test('stats --format json prints the containers that are named', async (t) => {
     const { stdout } = await run(t, ['stats', 'w', '--format', 'json'], { task: { stats } });
     const [{ cpuPercent, cpuNanoseconds, ...web }] = JSON.parse(stdout) as [Record<string, number>];
     assert.ok((cpuPercent ?? 0) > 100 && (cpuNanoseconds ?? 0) > 0);
@@ -431,20 +431,20 @@ describe('events', () => {
     return { daemon, child, shows };
   }
 
-  test('follow from now on', async (t) => {
+  test('events shows what happens from that moment on', async (t) => {
     const { shows, child } = follow(t, []);
     assert.equal(await shows(1), '3 2023-11-14T22:13:20.002Z exit web pid=42 status=3\n');
     child.kill('SIGINT');
     assert.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
   });
 
-  test('--since has the past too', async (t) => {
+  test('events --since shows past events too', async (t) => {
     const lines = (await follow(t, ['--since', '0']).shows(3)).split('\n');
     assert.equal(lines[0], '1 2023-11-14T22:13:20.000Z create web pid=42');
     assert.equal(lines[1], '2 2023-11-14T22:13:20.001Z start web/shell pid=42');
   });
 
-  test('as JSON, one document a line', async (t) => {
+  test('events --format json prints one document a line', async (t) => {
     const shown = await follow(t, ['--since', '1', '--format', 'json']).shows(2);
     const numbers = shown
       .trim()
@@ -453,7 +453,7 @@ describe('events', () => {
     assert.deepEqual(numbers, [2, 3]);
   });
 
-  test('end with the daemon, and say so', async (t) => {
+  test('events ends with an error if the daemon ends', async (t) => {
     const { daemon, child, shows } = follow(t, []);
     const stderr = readAll(child.stderr as NodeJS.ReadableStream);
     await shows(1);
@@ -483,28 +483,28 @@ describe('what goes wrong is one line, with status 1', () => {
   };
 
   for (const args of [...verbs, ['events']]) {
-    test(`${args[0]} without a daemon`, async (t) => {
+    test(`${args[0]} fails if there is no daemon`, async (t) => {
       const { env } = placeWithoutDaemon(t);
       fails(await termshim(args, { env }), /no daemon runs.*termshim run.*ERR_NO_DAEMON/);
     });
   }
 
   for (const args of verbs) {
-    test(`${args[0]} of an unknown container`, async (t) => {
+    test(`${args[0]} fails if there is no such container`, async (t) => {
       fails(await run(t, args), /no such container: x; there are: db, web \[ERR_PROCESS_NOT_FOUND\]/);
     });
   }
 
-  test('an ambiguous id', async (t) => {
+  test('a command fails if an id is ambiguous', async (t) => {
     const two = [session('web-1'), session('web-2')];
     fails(await run(t, ['kill', 'web'], { list: two }), /web could be any.*web-1, web-2 \[ERR_ID_AMBIGUOUS\]/);
   });
 
-  test('an unknown process', async (t) => {
+  test('a command fails if there is no such exec process', async (t) => {
     fails(await run(t, ['kill', 'web', '--exec', 'x']), /no such process in web: x; there are: shell/);
   });
 
-  test('the wrong state', async (t) => {
+  test('a command fails if the container is in the wrong state', async (t) => {
     const pause = (): never => {
       throw new TermshimError('ERR_STATE_INVALID', 'the container db is stopped and cannot become paused');
     };
@@ -514,11 +514,11 @@ describe('what goes wrong is one line, with status 1', () => {
     );
   });
 
-  test('what the daemon cannot do', async (t) => {
+  test('a command fails if the daemon cannot do it', async (t) => {
     fails(await run(t, ['pause', 'web']), /the fake daemon has no Pause \[ERR_UNSUPPORTED\]/);
   });
 
-  test('the daemon of another user, whose $XDG_RUNTIME_DIR came along, is none', {
+  test('a command does not use the daemon of another user, whose $XDG_RUNTIME_DIR it has inherited', {
     skip: missing('root'),
   }, async (t) => {
     const { env, calls } = serveFakeDaemon(t, { list });
@@ -528,7 +528,7 @@ describe('what goes wrong is one line, with status 1', () => {
     assert.deepEqual(calls, []);
   });
 
-  test('no permission', { skip: missing('root') }, async (t) => {
+  test('a command fails if it may not open the socket', { skip: missing('root') }, async (t) => {
     const { env } = placeWithoutDaemon(t);
     const place = join(env['XDG_RUNTIME_DIR'] as string, 'termshim');
     mkdirSync(place, { mode: 0o700 });
@@ -536,7 +536,7 @@ describe('what goes wrong is one line, with status 1', () => {
     fails(await termshim(['ps'], { env }), /termshim is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]/);
   });
 
-  test('a daemon that is killed while it is asked', async (t) => {
+  test('a command fails if the daemon is killed during the call', async (t) => {
     const daemon = serveFakeDaemon(t, { list, task: { wait: () => new Promise(() => {}) } });
     const outcome = termshim(['wait', 'web'], { env: daemon.env });
     await waitFor(() => daemon.calls.length > 0, 'the call');

@@ -14,7 +14,7 @@ import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
 import { leakTest, type Scope } from '../helpers/base/leak-free.js';
-import { processState } from '../helpers/base/orphan.js';
+import { processState } from '../helpers/base/process-state.js';
 import { newStdio, shellProcess } from '../helpers/runtime/task.js';
 import { serveTasks, type TaskServer } from '../helpers/shim/task-server.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
@@ -71,7 +71,7 @@ async function addExec(
 }
 
 leakTest(
-  'Start of an exec process, before the runtime has made it: it is as it was, and can be started',
+  'Start of an exec process that is called off before the runtime has made it can be repeated',
   async (scope) => {
     const server = await serveHanging(scope, 'exec', 'before');
     const { task, hangs, letGo, story } = server;
@@ -91,7 +91,7 @@ leakTest(
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
   leakTest(
-    `Start of an exec process that was made already, and ${how}: it is killed, and was never started`,
+    `the daemon kills an exec process that the runtime has made already if ${how} during its Start`,
     async (scope) => {
       const server = await serveHanging(scope, 'exec', 'after');
       const { task, hangs, story, path } = server;
@@ -119,7 +119,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
 }
 
 leakTest(
-  'Start of an exec process while nobody has opened its output: it is not made, and the FIFOs are let go',
+  'Start of an exec process that waits for a reader of its output makes no process and closes the FIFOs if it is called off',
   async (scope) => {
     const server = await serveTasks(scope);
     const { task, request } = server;
@@ -136,7 +136,7 @@ leakTest(
   },
 );
 
-leakTest('what waits for its turn and is given up does not begin', async (scope) => {
+leakTest('a Start that waits for another and is called off never begins', async (scope) => {
   const server = await serveHanging(scope, 'exec', 'before');
   const { task, hangs, letGo, path } = server;
   await task.start({ id });
@@ -151,31 +151,37 @@ leakTest('what waits for its turn and is given up does not begin', async (scope)
   assert.equal(existsSync(path('runs')), false);
 });
 
-leakTest('Start of the init that has not begun: it is created still, and can be started', async (scope) => {
-  const { task, hangs, letGo, story } = await serveHanging(scope, 'start', 'before');
-  const refused = assert.rejects(task.start({ id }, deadline), passed);
-  const isKilled = await hangs();
-  await refused;
-  await isKilled();
-  assert.equal((await task.state({ id })).status, Status.CREATED);
-  letGo();
-  await within(task.start({ id }), 'the start');
-  assert.deepEqual(story(), ['create', 'start']);
-});
+leakTest(
+  'Start of the init that is called off before the runtime began leaves it created, and can be repeated',
+  async (scope) => {
+    const { task, hangs, letGo, story } = await serveHanging(scope, 'start', 'before');
+    const refused = assert.rejects(task.start({ id }, deadline), passed);
+    const isKilled = await hangs();
+    await refused;
+    await isKilled();
+    assert.equal((await task.state({ id })).status, Status.CREATED);
+    letGo();
+    await within(task.start({ id }), 'the start');
+    assert.deepEqual(story(), ['create', 'start']);
+  },
+);
 
-leakTest('Start of the init that has begun: it is killed, and its start and its exit are told', async (scope) => {
-  const { task, hangs, story } = await serveHanging(scope, 'start', 'after');
-  const refused = assert.rejects(task.start({ id }, { timeoutMs: 3000 }), passed);
-  const isKilled = await hangs();
-  await refused;
-  await isKilled();
-  assert.equal((await within(task.wait({ id }), 'the exit', 5000)).exitStatus, 137);
-  assert.deepEqual(story(), ['create', 'start', 'exit']);
-  await within(task.delete({ id }), 'the deletion');
-});
+leakTest(
+  'Start of the init that is called off after the runtime began kills it and reports its start and exit',
+  async (scope) => {
+    const { task, hangs, story } = await serveHanging(scope, 'start', 'after');
+    const refused = assert.rejects(task.start({ id }, { timeoutMs: 3000 }), passed);
+    const isKilled = await hangs();
+    await refused;
+    await isKilled();
+    assert.equal((await within(task.wait({ id }), 'the exit', 5000)).exitStatus, 137);
+    assert.deepEqual(story(), ['create', 'start', 'exit']);
+    await within(task.delete({ id }), 'the deletion');
+  },
+);
 
 for (const when of ['before', 'after'] as const) {
-  leakTest(`Pause, and Resume, called off ${when} they were done: the state is what it was`, async (scope) => {
+  leakTest(`Pause that is called off ${when} the runtime did it leaves the state as it was`, async (scope) => {
     const paused = await serveHanging(scope, 'pause', when);
     await paused.task.start({ id });
     const refused = assert.rejects(paused.task.pause({ id }, { timeoutMs: 3000 }), passed);
@@ -194,28 +200,31 @@ for (const when of ['before', 'after'] as const) {
   });
 }
 
-leakTest('Delete that waits for the output of others: nothing is deleted, and the next one does it', async (scope) => {
-  const server = await serveTasks(scope);
-  const { task, tasks, request } = server;
-  await task.create(await request(id, 'exec sleep 100'));
-  await task.start({ id });
-  const { stdio } = newStdio(scope, 'pipes');
-  const stdout = stdio.kind === 'pipes' && stdio.stdout?.kind === 'fifo' ? stdio.stdout.path : '';
-  const go = join(temporaryDirectory(scope), 'go');
-  await addExec(server, `(until [ -e ${go} ]; do sleep 0.05; done) & exit 3`, { stdout });
-  await task.start({ id, execId });
-  await within(task.wait({ id, execId }), 'the exit');
-  const calledOff = new AbortController();
-  const refused = assert.rejects(tasks.get(id).container.delete(execId, calledOff.signal), /called off/);
-  await task.state({ id, execId });
-  calledOff.abort(new Error('called off'));
-  await within(refused, 'the refusal', 1000);
-  assert.equal((await task.state({ id, execId })).status, Status.STOPPED);
-  writeFileSync(go, '');
-  assert.equal((await within(task.delete({ id, execId }), 'the deletion', 5000)).exitStatus, 3);
-});
+leakTest(
+  'Delete that is called off while it waits for the output deletes nothing, and the next one does',
+  async (scope) => {
+    const server = await serveTasks(scope);
+    const { task, tasks, request } = server;
+    await task.create(await request(id, 'exec sleep 100'));
+    await task.start({ id });
+    const { stdio } = newStdio(scope, 'pipes');
+    const stdout = stdio.kind === 'pipes' && stdio.stdout?.kind === 'fifo' ? stdio.stdout.path : '';
+    const go = join(temporaryDirectory(scope), 'go');
+    await addExec(server, `(until [ -e ${go} ]; do sleep 0.05; done) & exit 3`, { stdout });
+    await task.start({ id, execId });
+    await within(task.wait({ id, execId }), 'the exit');
+    const calledOff = new AbortController();
+    const refused = assert.rejects(tasks.get(id).container.delete(execId, calledOff.signal), /called off/);
+    await task.state({ id, execId });
+    calledOff.abort(new Error('called off'));
+    await within(refused, 'the refusal', 1000);
+    assert.equal((await task.state({ id, execId })).status, Status.STOPPED);
+    writeFileSync(go, '');
+    assert.equal((await within(task.delete({ id, execId }), 'the deletion', 5000)).exitStatus, 3);
+  },
+);
 
-leakTest('Create by whoever it is: nothing of it stays, and its id is free', async (scope) => {
+leakTest('Create that is called off leaves nothing behind, and its id is free', async (scope) => {
   const { task, shim, request } = await serveTasks(scope);
   const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
   await shim.reserve({ id: 'next' });

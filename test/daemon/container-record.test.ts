@@ -75,7 +75,7 @@ function onlyTheFirstFails(stage: Stage): string {
 
 const isCode = (code: Code) => (error: unknown) => error instanceof RpcError && error.code === code;
 
-test('it is there from Create to Delete, and `delete` needs no Node afterwards', { skip }, async (t) => {
+test('a record exists from Create to Delete, and `delete` needs no Node afterwards', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const bundle = await openBundle(stage, daemon);
   assert.equal(bundle.hasRecord(), false);
@@ -92,7 +92,7 @@ test('it is there from Create to Delete, and `delete` needs no Node afterwards',
   assert.equal(answer.response.pid, pid);
 });
 
-test('an announcement that comes to nothing is taken back without Node', { skip }, async (t) => {
+test('an announcement without a container is taken back without Node', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const bundle = await openBundle(stage, daemon);
   const answer = await bundle.delete(false);
@@ -100,7 +100,7 @@ test('an announcement that comes to nothing is taken back without Node', { skip 
   assert.equal(answer.response.pid, 0);
 });
 
-test('a Create that fails and is undone leaves none', { skip }, async (t) => {
+test('a Create that fails and is undone leaves no record', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const refusing = fakeRuntime(stage, { create: 'exit 1' });
   const bundle = await openBundle(stage, daemon, refusing);
@@ -112,7 +112,7 @@ test('a Create that fails and is undone leaves none', { skip }, async (t) => {
   await bundle.delete(false);
 });
 
-test('a Create that fails and cannot be undone leaves one', { skip }, async (t) => {
+test('a Create that fails and cannot be undone leaves a record', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const runtime = fakeRuntime(stage, { create: 'kill -s SEGV $$', delete: onlyTheFirstFails(stage) });
   const bundle = await openBundle(stage, daemon, runtime);
@@ -121,7 +121,7 @@ test('a Create that fails and cannot be undone leaves one', { skip }, async (t) 
   assertKilledNow(await bundle.delete(true));
 });
 
-test('a `delete` while Create is under way ends it, and leaves nothing', { skip }, async (t) => {
+test('a `delete` during Create ends it, and leaves nothing behind', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const gate = makeGate(t);
   const creating = stage.path('creating');
@@ -136,7 +136,7 @@ test('a `delete` while Create is under way ends it, and leaves nothing', { skip 
   assertKilledNow(await bundle.delete(false));
 });
 
-test('what that cannot undo is left to the next `delete`', { skip }, async (t) => {
+test('a `delete` leaves what it cannot undo to the next `delete`', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const gate = makeGate(t);
   const creating = stage.path('creating');
@@ -150,7 +150,7 @@ test('what that cannot undo is left to the next `delete`', { skip }, async (t) =
   assertKilledNow(await bundle.delete(true));
 });
 
-test('what Forget takes away has no record any more, and goes only once', { skip }, async (t) => {
+test('Forget removes a container and its record, and does so once', { skip }, async (t) => {
   const { stage, daemon } = await setUp(t);
   const [bundle, other] = [await openBundle(stage, daemon), await openBundle(stage, daemon)];
   const { pid } = await bundle.create();

@@ -34,7 +34,7 @@ function openReader(scope: Scope, bundle: string): { read(): string } {
   };
 }
 
-leakTest('a line is logfmt, and only what needs quotes has them', (scope) => {
+leakTest('a log line is logfmt, and quotes only values that need it', (scope) => {
   const bundle = makeBundle(scope);
   const reader = openReader(scope, bundle);
   const log = createLog({ debug: true });
@@ -53,14 +53,14 @@ leakTest('a line is logfmt, and only what needs quotes has them', (scope) => {
   assert.match(reader.read(), / level=debug msg=d\n$/);
 });
 
-leakTest('without debug there are no debug lines', (scope) => {
+leakTest('without debug no debug lines are written', (scope) => {
   const bundle = makeBundle(scope);
   const reader = openReader(scope, bundle);
   createLog({ debug: false }).debug('d', {}, bundle);
   assert.equal(reader.read(), '');
 });
 
-leakTest('a line goes to its container, and one of no container where the last one went', (scope) => {
+leakTest('a line goes to the log of its container, and one of no container to the last log', (scope) => {
   const [one, two] = [makeBundle(scope, 'one'), makeBundle(scope, 'two')];
   const [readerOne, readerTwo] = [openReader(scope, one), openReader(scope, two)];
   const log = createLog({ debug: false });
@@ -72,7 +72,7 @@ leakTest('a line goes to its container, and one of no container where the last o
   assert.match(readerTwo.read(), /^[^\n]* msg=second\n[^\n]* msg=third\n$/);
 });
 
-leakTest('nobody reads, there is no FIFO, or no bundle: the line is dropped', (scope) => {
+leakTest('a line is dropped if nobody reads the log, or the FIFO or the bundle is missing', (scope) => {
   const log = createLog({ debug: false });
   const bundle = makeBundle(scope);
   log.info('unread', {}, bundle);
@@ -82,7 +82,7 @@ leakTest('nobody reads, there is no FIFO, or no bundle: the line is dropped', (s
   assert.match(reader.read(), /^[^\n]* msg=read\n$/);
 });
 
-leakTest('a FIFO that is full takes whole lines, or none', (scope) => {
+leakTest('a full FIFO takes whole lines or none', (scope) => {
   const bundle = makeBundle(scope);
   const reader = openReader(scope, bundle);
   const log = createLog({ debug: false });

@@ -64,35 +64,35 @@ function setUp(scope: Scope): Stand {
   };
 }
 
-leakTest('what is published while containerd is away is told in its order when it comes', async (scope) => {
-  const { listen, publish, told, dropped, namespaces } = setUp(scope);
-  publish(1, 2, 3);
-  listen();
-  await waitFor(() => told.length === 3, 'the events');
-  assert.deepEqual(told, ['1', '2', '3']);
-  assert.deepEqual(dropped, []);
-  assert.deepEqual([...namespaces], ['ns']);
-});
-
 leakTest(
-  'a containerd that is killed in the middle of an event is told of it when it is there again',
+  'events that are published while containerd is away reach it in their order when it returns',
   async (scope) => {
-    const { listen, publish, told, dropped } = setUp(scope);
-    const first = listen((topic) => {
-      if (topic === '2') first.destroy();
-    });
-    publish(1, 2);
-    await waitFor(() => told.includes('1'), 'the first event');
-    await waitFor(() => told.includes('2'), 'the second, whose answer is lost');
-    publish(3);
+    const { listen, publish, told, dropped, namespaces } = setUp(scope);
+    publish(1, 2, 3);
     listen();
-    await waitFor(() => told.includes('3'), 'the third event');
-    assert.deepEqual(told, ['1', '2', '2', '3']);
+    await waitFor(() => told.length === 3, 'the events');
+    assert.deepEqual(told, ['1', '2', '3']);
     assert.deepEqual(dropped, []);
+    assert.deepEqual([...namespaces], ['ns']);
   },
 );
 
-leakTest('an event that containerd refuses once is told again, before the next', async (scope) => {
+leakTest('containerd gets an event again after a kill in the middle of it', async (scope) => {
+  const { listen, publish, told, dropped } = setUp(scope);
+  const first = listen((topic) => {
+    if (topic === '2') first.destroy();
+  });
+  publish(1, 2);
+  await waitFor(() => told.includes('1'), 'the first event');
+  await waitFor(() => told.includes('2'), 'the second, whose answer is lost');
+  publish(3);
+  listen();
+  await waitFor(() => told.includes('3'), 'the third event');
+  assert.deepEqual(told, ['1', '2', '2', '3']);
+  assert.deepEqual(dropped, []);
+});
+
+leakTest('an event that containerd refuses once is sent again before the next', async (scope) => {
   const { listen, publish, told } = setUp(scope);
   let isRefused = false;
   listen(() => {
@@ -106,7 +106,7 @@ leakTest('an event that containerd refuses once is told again, before the next',
 });
 
 leakTest(
-  'an event that failed because containerd was away for a moment is there within a fraction of a second',
+  'an event that fails while containerd is away for a moment arrives within a fraction of a second',
   async (scope) => {
     const { listen, publish, told } = setUp(scope);
     const first = listen();
@@ -120,7 +120,7 @@ leakTest(
   },
 );
 
-leakTest('only so many events wait, and those that came first are kept', async (scope) => {
+leakTest('a bounded number of events waits, and the first ones are kept', async (scope) => {
   const { listen, publish, told, dropped } = setUp(scope);
   const numbers = Array.from({ length: 2058 }, (_, number) => number);
   publish(...numbers);
@@ -130,7 +130,7 @@ leakTest('only so many events wait, and those that came first are kept', async (
   assert.deepEqual(told, numbers.slice(0, 2048).map(String));
 });
 
-leakTest('the end waits for what can be told, and for nobody else', async (scope) => {
+leakTest('close waits for events that can be delivered, and for no others', async (scope) => {
   const away = setUp(scope);
   away.publish(1);
   await within(away.publisher.close(100), 'the end', 1000);

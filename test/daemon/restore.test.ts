@@ -115,7 +115,7 @@ for (const terminal of [true, false]) {
   );
 }
 
-leakTest('criu works in the bundle by default, and a link is followed once', async (scope) => {
+leakTest('criu works in the bundle by default, and one link is followed', async (scope) => {
   const server = await serve(scope);
   const link = join(temporaryDirectory(scope), 'link');
   symlinkSync(server.images, link);
@@ -128,7 +128,7 @@ leakTest('criu works in the bundle by default, and a link is followed once', asy
   await server.task.delete({ id });
 });
 
-leakTest('the checkpoint of a runtime of our name is in its options, as a message or as TOML', async (scope) => {
+leakTest('the checkpoint of a runtime of our name is read from its options, as a message or as TOML', async (scope) => {
   const server = await serve(scope);
   const { task, images, binaryName, root } = server;
   const requested = await server.request(id, 'exit 4');
@@ -146,7 +146,7 @@ leakTest('the checkpoint of a runtime of our name is in its options, as a messag
   }
 });
 
-leakTest('before Start there is nothing to kill, to ask or to run in, and it is deleted', async (scope) => {
+leakTest('a container that waits for its restore can be deleted, and refuses kill, pids and exec', async (scope) => {
   const server = await serve(scope);
   const { task, images, events } = server;
   await create(server, 'exit 0', {}, { checkpoint: images });
@@ -166,7 +166,7 @@ leakTest('before Start there is nothing to kill, to ask or to run in, and it is 
   );
 });
 
-leakTest('a restore that fails is told as such, and again and again; then it can be restored', async (scope) => {
+leakTest('a restore that fails reports its reason each time, and can be repeated', async (scope) => {
   const server = await serve(scope);
   const { task, images, root } = server;
   await create(server, 'exit 5', {}, { checkpoint: images });
@@ -181,7 +181,7 @@ leakTest('a restore that fails is told as such, and again and again; then it can
 });
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
-  leakTest(`Start while the runtime is at it, and ${how}: nothing of it stays`, async (scope) => {
+  leakTest(`a Start that is called off during a restore, because ${how}, leaves nothing behind`, async (scope) => {
     const server = await serve(scope);
     const { task, images, root, events } = server;
     await create(server, 'exec sleep 100', {}, { checkpoint: images });
@@ -204,7 +204,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
   });
 }
 
-leakTest('a kill while the runtime is at it reaches what it has restored', async (scope) => {
+leakTest('a kill during a restore reaches the restored process', async (scope) => {
   const server = await serve(scope);
   const { task, images } = server;
   await create(server, 'exec sleep 100', {}, { checkpoint: images });
@@ -219,7 +219,7 @@ leakTest('a kill while the runtime is at it reaches what it has restored', async
   await task.delete({ id });
 });
 
-leakTest('a checkpoint that cannot be one, or that others can write, makes Create fail', async (scope) => {
+leakTest('Create fails for an invalid checkpoint and for one that others can write', async (scope) => {
   const server = await serve(scope);
   const { tasks, images, events } = server;
   const directory = temporaryDirectory(scope);
@@ -245,7 +245,7 @@ leakTest('a checkpoint that cannot be one, or that others can write, makes Creat
   assert.equal(existsSync(join(directory, 'none')), false);
 });
 
-leakTest('a client of ours may restore too: the bundle is made for it', async (scope) => {
+leakTest('a restore by our own client makes the bundle', async (scope) => {
   const server = await serve(scope);
   const { task, images, binaryName } = server;
   const requested = await server.request(id, 'exit 6');

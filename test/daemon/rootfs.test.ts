@@ -27,7 +27,7 @@ function addHangingProgram(scope: Scope): void {
 }
 
 leakTest(
-  'a root filesystem that hangs keeps its own container waiting alone, until that is given up',
+  'a root filesystem that hangs delays its own container alone, until that is given up',
   async (scope) => {
     const { task, shim, request } = await serveTasks(scope);
     addHangingProgram(scope);
@@ -59,7 +59,7 @@ leakTest(
 );
 
 leakTest(
-  'what is not mounted is told by name, and nothing stays',
+  'a mount that fails is named in the error, and nothing stays mounted',
   async (scope) => {
     const { task, request } = await serveTasks(scope);
     const requested = await request('c', 'true');

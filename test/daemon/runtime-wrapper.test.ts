@@ -61,7 +61,7 @@ async function live(task: TaskServer['task'], id: string, resources: boolean): P
   await task.delete({ id });
 }
 
-leakTest('a container of containerd: each command finds the bundle around it', async (scope) => {
+leakTest('each runtime command finds the bundle of a container of containerd', async (scope) => {
   const { task, request, faults } = await serveTasks(scope);
   const directory = temporaryDirectory(scope);
   const binaryName = writeWrapper(directory, `--root ${root(directory)}/test `);
@@ -74,7 +74,7 @@ leakTest('a container of containerd: each command finds the bundle around it', a
   assert.deepEqual(callsOf(directory), verbs);
 });
 
-leakTest('a container of ours: so it is in the bundle that a user has', async (scope) => {
+leakTest('each runtime command finds the bundle that a user gave', async (scope) => {
   const { task, request, faults } = await serveTasks(scope);
   const directory = temporaryDirectory(scope);
   const runtimeCommand = [writeWrapper(directory, '')];

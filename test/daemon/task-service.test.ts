@@ -14,7 +14,7 @@ import { Code, type RpcError } from '../../src/ttrpc/status.js';
 
 const sigkill = 9;
 
-leakTest('a number that is no signal is no signal to a process that has ended', async (scope) => {
+leakTest('Kill with an invalid signal is refused for a process that has ended too', async (scope) => {
   const { task, request } = await serveTasks(scope);
   const id = 'signals';
   await task.create(await request(id, 'exec sleep 100'));
@@ -28,7 +28,7 @@ leakTest('a number that is no signal is no signal to a process that has ended', 
   assert.equal((await within(task.wait({ id }), 'the exit')).exitStatus, 128 + 64);
 });
 
-leakTest('a signal for one exec process reaches no other, be it for all', async (scope) => {
+leakTest('a signal for one exec process reaches no other process, even with `all`', async (scope) => {
   const { task, request } = await serveTasks(scope);
   const id = 'all';
   await task.create(await request(id, 'exec sleep 100'));
@@ -40,7 +40,7 @@ leakTest('a signal for one exec process reaches no other, be it for all', async 
   assert.equal((await task.state({ id })).status, Status.RUNNING);
 });
 
-leakTest('a size that no terminal has is refused, before the start and after it', async (scope) => {
+leakTest('a size that no terminal can have is refused before and after the start', async (scope) => {
   const { task, request } = await serveTasks(scope);
   const id = 'sizes';
   await task.create(await request(id, 'exec sleep 100'));
@@ -80,30 +80,27 @@ function addExec(task: TaskServer['task'], id: string, execId: string, script: s
   return task.exec({ id, execId, terminal: true, spec });
 }
 
-leakTest(
-  'a connection with as many waits as it may have can still kill, and waits that were given up count no more',
-  async (scope) => {
-    const { task, request } = await serveTasks(scope);
-    const id = 'waits';
-    await task.create(await request(id, 'exec sleep 100'));
-    await task.start({ id });
-    const waits = Array.from({ length: mostWaits - 1 }, () => task.wait({ id }));
-    for (let given = 0; given < 50; given++) {
-      const refusals = [Code.DeadlineExceeded, Code.ResourceExhausted] as number[];
-      await assert.rejects(task.wait({ id }, { timeoutMs: 1 }), ({ code }: RpcError) => refusals.includes(code));
-    }
-    // The client's deadline may have passed a moment before the server's.
-    await waitFor(async () => {
-      const last = task.wait({ id });
-      let isRefused = false;
-      last.catch(() => (isRefused = true));
-      // A refusal is on its way before the next call is heard.
-      await task.state({ id });
-      await task.state({ id });
-      return isRefused ? false : waits.push(last);
-    }, 'room for the last');
-    await assert.rejects(task.wait({ id }), { code: Code.ResourceExhausted });
-    await task.kill({ id, signal: sigkill });
-    for (const { exitStatus } of await within(Promise.all(waits), 'the exits')) assert.equal(exitStatus, 137);
-  },
-);
+leakTest('a connection with the most waits can still kill, and cancelled waits do not count', async (scope) => {
+  const { task, request } = await serveTasks(scope);
+  const id = 'waits';
+  await task.create(await request(id, 'exec sleep 100'));
+  await task.start({ id });
+  const waits = Array.from({ length: mostWaits - 1 }, () => task.wait({ id }));
+  for (let given = 0; given < 50; given++) {
+    const refusals = [Code.DeadlineExceeded, Code.ResourceExhausted] as number[];
+    await assert.rejects(task.wait({ id }, { timeoutMs: 1 }), ({ code }: RpcError) => refusals.includes(code));
+  }
+  // The client's deadline may have passed a moment before the server's.
+  await waitFor(async () => {
+    const last = task.wait({ id });
+    let isRefused = false;
+    last.catch(() => (isRefused = true));
+    // A refusal is on its way before the next call is heard.
+    await task.state({ id });
+    await task.state({ id });
+    return isRefused ? false : waits.push(last);
+  }, 'room for the last');
+  await assert.rejects(task.wait({ id }), { code: Code.ResourceExhausted });
+  await task.kill({ id, signal: sigkill });
+  for (const { exitStatus } of await within(Promise.all(waits), 'the exits')) assert.equal(exitStatus, 137);
+});

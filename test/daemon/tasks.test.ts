@@ -15,6 +15,7 @@ import { CreateTaskRequest } from '../../src/ttrpc/gen/containerd/task.js';
 import { message, packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { fakeRuntime } from '../helpers/runtime/fake-runtime.js';
+import { openDescriptors } from '../helpers/base/descriptors.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { isV2 } from '../helpers/runtime/memory-cgroup.js';
 import { missing } from '../helpers/base/requirement.js';
@@ -33,7 +34,7 @@ function countEnds() {
   return { tasks, told };
 }
 
-test('the end that was asked for while a container was created comes when that has failed', async () => {
+test('a daemon that was asked to end during a Create ends when that Create has failed', async () => {
   const { tasks, told } = countEnds();
   const failing = tasks.create(
     message(CreateTaskRequest, { id: 'c', bundle: '/nonexistent' }),
@@ -45,7 +46,7 @@ test('the end that was asked for while a container was created comes when that h
   assert.equal(told.ends, 1);
 });
 
-leakTest('a daemon whose last container containerd has given up ends: nobody asks for that', async (scope) => {
+leakTest('a daemon ends without a request if containerd has given up its last container', async (scope) => {
   const { task, shim, request, ends } = await serveTasks(scope);
   await shim.reserve({ id: 'never-created' });
   await task.create(await request('given-up', 'exec sleep 100'));
@@ -55,14 +56,17 @@ leakTest('a daemon whose last container containerd has given up ends: nobody ask
   await waitFor(() => ends() === 1, 'the end');
 });
 
-leakTest('a container that is given up while it is created is gone at once, and its id is free', async (scope) => {
+leakTest('a container that is given up during its creation is gone at once, and its id is free', async (scope) => {
   const { task, shim, tasks, request } = await serveTasks(scope);
   const id = 'c';
   const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
+  const opened = (): number => openDescriptors().filter((it) => it.endsWith(` ${nobodyReads.stdin}`)).length;
+  const before = opened();
   const creating = task.create(nobodyReads);
   const refused = assert.rejects(creating, { code: Code.Aborted });
-  await waitFor(() => tasks.find(id) === undefined, 'the creation');
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // It opens stdin first, and then waits for a reader of stdout.
+  await waitFor(() => opened() > before, 'the creation to wait');
+  assert.equal(tasks.find(id), undefined);
   // Something has to keep the daemon.
   await shim.reserve({ id: 'next' });
   const { known } = await within(shim.forget({ id }), 'the answer', 5000);
@@ -72,7 +76,7 @@ leakTest('a container that is given up while it is created is gone at once, and 
   await shim.forget({ id: 'next' });
 });
 
-leakTest('whoever is late to remove a container leaves its successor alone', async (scope) => {
+leakTest('a late removal of a container does not touch its successor', async (scope) => {
   const { task, tasks, request } = await serveTasks(scope);
   const id = 'c';
   await task.create(await request(id, 'exec sleep 100'));
@@ -84,7 +88,7 @@ leakTest('whoever is late to remove a container leaves its successor alone', asy
 });
 
 leakTest(
-  'a container that was deleted is gone, though its mounts are not',
+  'a container that was deleted is gone even if its mounts stay',
   async (scope) => {
     const { task, request } = await serveTasks(scope);
     const id = 'c';
@@ -103,7 +107,7 @@ leakTest(
 );
 
 leakTest(
-  'a container whose memory cannot be watched is created all the same',
+  'a container is created even if its memory cannot be watched',
   async (scope) => {
     const directory = temporaryDirectory(scope);
     const cgroup = `/sys/fs/cgroup/memory/termshim-test-${randomBytes(5).toString('hex')}`;

@@ -129,7 +129,7 @@ for (const ownPids of [true, false]) {
   });
 }
 
-test('what is paused ends too', { skip }, async (t) => {
+test('a paused container is ended without its runtime', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
   const { id, server } = lost;
   await server.task.pause({ id });
@@ -143,7 +143,7 @@ test('what is paused ends too', { skip }, async (t) => {
   );
 });
 
-test('what needs the runtime says that it is gone, and works again when it is back', { skip }, async (t) => {
+test('an operation that needs the runtime fails while it is gone, and works when it is back', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
   const { id, server, stage } = lost;
   lost.loseRuntime();
@@ -159,7 +159,7 @@ test('what needs the runtime says that it is gone, and works again when it is ba
   assert.deepEqual(server.faults, []);
 });
 
-test('`delete` with no daemon: it all goes, with a warning', { skip }, async (t) => {
+test('`delete` without a daemon and without the runtime removes everything, with a warning', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
   const { id, pid, bundle } = lost;
   const shim = shimCaller(t);
@@ -175,7 +175,7 @@ test('`delete` with no daemon: it all goes, with a warning', { skip }, async (t)
   lost.assertNothingLeft();
 });
 
-test('the next daemon of a user ends what a killed one has left', { skip }, async (t) => {
+test('the next daemon of a user ends what a killed one has left, without the runtime', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
   const { id, pid, bundle, stage, cgroup } = lost;
   const before = process.env['XDG_RUNTIME_DIR'];

@@ -7,11 +7,11 @@ import { describe, test } from 'node:test';
 import { TermshimError, check, errorCodes, messageOf, systemError } from '../../src/errors/errors.js';
 
 describe('errors', () => {
-  test('check lets every answer pass that is not negative', () => {
+  test('check returns every answer that is not negative', () => {
     for (const answer of [0, 1, 2 ** 40]) assert.equal(check(answer, 'read', 'read'), answer);
   });
 
-  test('check throws for -errno, with all that is known', () => {
+  test('check throws for -errno, with everything that is known', () => {
     assert.throws(() => check(-2, 'open', 'open the stdin FIFO /run/in'), {
       name: 'TermshimError',
       code: 'ERR_SYSTEM',
@@ -25,7 +25,7 @@ describe('errors', () => {
     assert.match(systemError(-4000, 'ioctl', 'do that').message, /4000/);
   });
 
-  test('a cause is kept, and there is none unless one was given', () => {
+  test('an error keeps its cause, and has none by default', () => {
     const cause = new Error('why');
     assert.equal(new TermshimError('ERR_SYSTEM', 'what', { cause }).cause, cause);
     assert.equal('cause' in new TermshimError('ERR_SYSTEM', 'what'), false);

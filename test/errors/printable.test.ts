@@ -39,7 +39,7 @@ test('no character that could harm a terminal gets into a line, a cell or JSON',
   }
 });
 
-test('what is printable stays as it is, and what was made printable too', () => {
+test('printable text stays as it is, also a second time', () => {
   for (const text of ['/run/döner ☃', 'Größe: 5 €', '容器', 'a\\nb']) {
     assert.equal(printable(text), text);
     assert.equal(printableJson(JSON.stringify(text)), JSON.stringify(text));
@@ -47,7 +47,7 @@ test('what is printable stays as it is, and what was made printable too', () => 
   assert.equal(printable(printable('\u001b[2J\n')), '\\e[2J\\n');
 });
 
-test('the words of several lines are one line, and a long one is cut off', () => {
+test('several lines become one line, and a long one is cut', () => {
   assert.equal(errorLine(new TermshimError('ERR_SYSTEM', 'a \n  b')), 'termshim: a; b [ERR_SYSTEM]\n');
   const line = errorLine(new TermshimError('ERR_RUNTIME_FAILED', '\u001b'.repeat(1_000_000)));
   assert.ok(line.length < 3100, `${line.length}`);

@@ -52,7 +52,7 @@ describe('an entry', () => {
   });
 });
 
-describe('no entry', () => {
+describe('a line that is no entry', () => {
   const lines: readonly string[] = [
     '\n',
     'hello\n',

@@ -10,7 +10,7 @@ import { sizeBytes } from '../../src/log/size.js';
 
 const path = ['log-path', '/var/log/c.log'] as const;
 
-test('sizes are those of Docker', () => {
+test('a size is written as Docker writes it', () => {
   const rows = [
     ['32', 32],
     ['32b', 32],
@@ -38,7 +38,7 @@ test('sizes are those of Docker', () => {
   for (const [text, bytes] of rows) assert.equal(sizeBytes(text), bytes, text);
 });
 
-test('any size is a number of bytes in steps of 1000, and no other text is one', () => {
+test('every size is a number of bytes in steps of 1000, and no other text is a size', () => {
   const units = ['', 'k', 'm', 'g', 't'];
   const unit = constantFrom(...units);
   const ending = constantFrom('', 'b', 'B', 'ib', 'iB');
@@ -55,7 +55,7 @@ test('any size is a number of bytes in steps of 1000, and no other text is one',
   );
 });
 
-test('the order of the options means nothing', () => {
+test('the order of the options does not matter', () => {
   const pairs = [path, ['max-size', '10m'], ['max-file', '3'], ['compress', 'true'], ['format', 'cri']] as const;
   const expected = { path: '/var/log/c.log', format: 'cri', maxBytes: 10_000_000, maxFiles: 3, compress: true };
   assertProperty(
@@ -65,13 +65,13 @@ test('the order of the options means nothing', () => {
   );
 });
 
-test('what is not said is as with Docker: one file without a limit', () => {
+test('the defaults are Docker’s: one file without a limit', () => {
   const options = { path: '/var/log/c.log', format: 'cri', maxBytes: undefined, maxFiles: 1, compress: false };
   assert.deepEqual(readLogOptions([path], 'cri'), options);
   assert.deepEqual(readLogOptions([path, ['max-size', '-1'], ['compress', 'F']], 'cri'), options);
 });
 
-test('a mistake is refused with the name of the option and the reason', () => {
+test('a wrong option is refused with its name and the reason', () => {
   const rows = [
     [[], /"log-path": it is missing/],
     [[['log-path', '']], /"log-path": it is missing/],

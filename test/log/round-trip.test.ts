@@ -52,7 +52,7 @@ function long(count: number, filler: string): Buffer {
 // What the first watch leaves open for good.
 before(() => watch(tmpdir()).close());
 
-leakTest('what is written is what is read, whatever the bytes and the borders', async (scope) => {
+leakTest('what is written is read again, for any bytes and any sizes of files', async (scope) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(piece, { maxLength: 30, size: 'max' }),

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
@@ -29,27 +29,30 @@ function own(scope: Scope, fd: number): OwnedFd {
 }
 
 describe('fd', () => {
-  leakTest('open: the errors of open(2), and the path that is too long or has a zero in it', (scope) => {
-    const directory = temporaryDirectory(scope);
-    const fifo = join(directory, 'fifo');
-    assert.equal(addon.fifo_create(fifo, 0o600), 0);
-    symlinkSync('loop', join(directory, 'loop'));
-    assert.equal(addon.fd_open(join(directory, 'none'), O_RDONLY, 0), -ENOENT);
-    assert.equal(addon.fd_open(fifo, O_WRONLY | O_NONBLOCK, 0), -ENXIO);
-    assert.equal(addon.fd_open(join(directory, 'loop'), O_RDONLY, 0), -constants.errno.ELOOP);
-    assert.equal(addon.fd_open('x'.repeat(4096), O_RDONLY, 0), -ENAMETOOLONG);
-    assert.equal(addon.fd_open('x'.repeat(5000), O_RDONLY, 0), -ENAMETOOLONG);
-    assert.equal(addon.fd_open('/dev/null\0x', O_RDONLY, 0), -EINVAL);
-    assert.equal(addon.fd_open('', O_RDONLY, 0), -ENOENT);
-  });
+  leakTest(
+    'fd_open returns the errors of open(2), and refuses a path that is too long or has a zero in it',
+    (scope) => {
+      const directory = temporaryDirectory(scope);
+      const fifo = join(directory, 'fifo');
+      assert.equal(addon.fifo_create(fifo, 0o600), 0);
+      symlinkSync('loop', join(directory, 'loop'));
+      assert.equal(addon.fd_open(join(directory, 'none'), O_RDONLY, 0), -ENOENT);
+      assert.equal(addon.fd_open(fifo, O_WRONLY | O_NONBLOCK, 0), -ENXIO);
+      assert.equal(addon.fd_open(join(directory, 'loop'), O_RDONLY, 0), -constants.errno.ELOOP);
+      assert.equal(addon.fd_open('x'.repeat(4096), O_RDONLY, 0), -ENAMETOOLONG);
+      assert.equal(addon.fd_open('x'.repeat(5000), O_RDONLY, 0), -ENAMETOOLONG);
+      assert.equal(addon.fd_open('/dev/null\0x', O_RDONLY, 0), -EINVAL);
+      assert.equal(addon.fd_open('', O_RDONLY, 0), -ENOENT);
+    },
+  );
 
-  leakTest('open creates a file with the mode, and takes a name that is not ASCII', (scope) => {
+  leakTest('fd_open creates a file with the mode, and takes a name that is not ASCII', (scope) => {
     const path = join(temporaryDirectory(scope), 'döner ☃');
     own(scope, addon.fd_open(path, O_WRONLY | fs.O_CREAT | fs.O_EXCL, 0o640));
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   });
 
-  leakTest('lock: another open file has to wait, until the descriptor is closed', (scope) => {
+  leakTest('fd_lock lets another open file wait until the descriptor is closed', (scope) => {
     const directory = temporaryDirectory(scope);
     const [one, two] = [
       own(scope, addon.fd_open(directory, O_RDONLY, 0)),
@@ -63,7 +66,7 @@ describe('fd', () => {
     assert.equal(addon.fd_lock(-1), -EBADF);
   });
 
-  leakTest('eventfd_create: a counter that a read empties', (scope) => {
+  leakTest('eventfd_create makes a counter that a read empties', (scope) => {
     const { fd } = own(scope, addon.eventfd_create());
     const count = new BigUint64Array(1);
     const bytes = new Uint8Array(count.buffer);
@@ -76,7 +79,7 @@ describe('fd', () => {
     assert.equal(addon.fd_read(fd, bytes), -EAGAIN);
   });
 
-  leakTest('fifo_create: the mode, EEXIST, ENOENT', (scope) => {
+  leakTest('fifo_create sets the mode, and returns EEXIST and ENOENT', (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'fifo');
     assert.equal(addon.fifo_create(path, 0o600), 0);
@@ -86,7 +89,7 @@ describe('fd', () => {
     assert.equal(addon.fifo_create(join(directory, 'none/fifo'), 0o600), -ENOENT);
   });
 
-  leakTest('read and write: bytes, EAGAIN, the end, EPIPE, a view into a buffer', (scope) => {
+  leakTest('fd_read and fd_write return bytes, EAGAIN, the end and EPIPE, and take a view of a buffer', (scope) => {
     const { reader, writer } = fifoPair(scope);
     const into = Buffer.alloc(8);
     assert.equal(addon.fd_read(reader.fd, into), -EAGAIN);
@@ -100,7 +103,7 @@ describe('fd', () => {
     assert.equal(addon.fd_read(reader.fd, into), 0);
   });
 
-  leakTest('write: EAGAIN on a full FIFO, EPIPE without a reader, no SIGPIPE', (scope) => {
+  leakTest('fd_write returns EAGAIN for a full FIFO and EPIPE without a reader, and raises no SIGPIPE', (scope) => {
     const { reader, writer } = fifoPair(scope);
     const block = new Uint8Array(65536);
     assert.equal(addon.fd_write(writer.fd, block), 65536);
@@ -109,7 +112,7 @@ describe('fd', () => {
     assert.equal(addon.fd_write(writer.fd, block), -EPIPE);
   });
 
-  leakTest('discard: at most what is asked, at most 64 KiB, and nothing for 0', (scope) => {
+  leakTest('fd_discard takes at most what is asked and at most 64 KiB, and nothing for 0', (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, Buffer.from('abcdef'));
     assert.equal(addon.fd_discard(reader.fd, 0), 0);
@@ -122,7 +125,7 @@ describe('fd', () => {
     assert.equal(addon.fd_discard(reader.fd, -1), -EINVAL);
   });
 
-  leakTest('poll: what a FIFO is ready for, and 0 for nothing', (scope) => {
+  leakTest('fd_poll returns what a FIFO is ready for, and 0 for nothing', (scope) => {
     const { reader, writer } = fifoPair(scope);
     assert.equal(addon.fd_poll(reader.fd), 0);
     assert.equal(addon.fd_poll(writer.fd), POLLOUT);
@@ -132,13 +135,13 @@ describe('fd', () => {
     assert.equal(addon.fd_poll(reader.fd), POLLIN | POLLHUP);
   });
 
-  leakTest('poll: POLLERR for a writer without a reader', (scope) => {
+  leakTest('fd_poll returns POLLERR for a writer without a reader', (scope) => {
     const { reader, writer } = fifoPair(scope);
     reader.close();
     assert.equal(addon.fd_poll(writer.fd), POLLOUT | POLLERR);
   });
 
-  leakTest('set_nonblocking: tells what it was, and changes the description that duplicates share', (scope) => {
+  leakTest('fd_set_nonblocking returns the old value, and changes what duplicates share', (scope) => {
     const { reader } = fifoPair(scope);
     const twin = own(scope, addon.fd_duplicate(reader.fd));
     assert.equal(addon.fd_set_nonblocking(reader.fd, false), 1);
@@ -149,7 +152,7 @@ describe('fd', () => {
     assert.equal(addon.fd_set_nonblocking(twin.fd, true), 1);
   });
 
-  test('a descriptor that is not open is EBADF for everything', () => {
+  test('every function returns EBADF for a descriptor that is not open', () => {
     const bytes = new Uint8Array(64);
     const answers = {
       fd_adopt: addon.fd_adopt(-1),
@@ -181,7 +184,7 @@ describe('fd', () => {
 });
 
 describe('process', () => {
-  leakTest('pidfd_open: this process, none, and no pid at all', (scope) => {
+  leakTest('pidfd_open opens this process, and refuses a process that is gone and an invalid pid', (scope) => {
     const pidfd = own(scope, addon.pidfd_open(process.pid));
     assert.equal(addon.pidfd_signal(pidfd.fd, 0), 0);
     assert.equal(addon.pidfd_signal(pidfd.fd, 12345), -EINVAL);

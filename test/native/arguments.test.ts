@@ -137,15 +137,15 @@ for (const [name, kinds] of Object.entries(signatures) as [keyof typeof signatur
   });
 }
 
-test('an argument that is missing is a wrong one', () => {
+test('a missing argument is refused like a wrong one', () => {
   assert.throws(() => (addon.fd_write as (fd: number) => number)(-1), TypeError);
 });
 
-test('more arguments than a function takes are not looked at', () => {
+test('additional arguments are ignored', () => {
   assert.equal((addon.fd_close as (...args: unknown[]) => number)(-1, 'a', 'b', 'c', 'd', 'e'), -9);
 });
 
-test('a number that is no 32-bit integer names nothing else', () => {
+test('a number that is no 32-bit integer is refused', () => {
   const beyond = 2 ** 32 + process.pid;
   assert.throws(() => addon.pidfd_open(beyond), TypeError, `${beyond} was taken for ${process.pid}`);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 0.5]) {
@@ -153,7 +153,7 @@ test('a number that is no 32-bit integer names nothing else', () => {
   }
 });
 
-test('epoll_create wants a Uint32Array and a function', async () => {
+test('epoll_create takes a Uint32Array and a function', async () => {
   const { stdout, stderr, code, signal } = await runFixture('addon/native-epoll-create-with-wrong-arguments');
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
   for (const line of stdout.trim().split('\n')) assert.match(line, /: TypeError$/);

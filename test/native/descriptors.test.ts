@@ -12,7 +12,7 @@ import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import { addon } from '../../src/native/addon.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { fixturePath } from '../helpers/base/fixture.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
@@ -28,12 +28,12 @@ describe('the table of owned descriptors', () => {
     closeSync(stranger);
   });
 
-  test('standard input is a stranger too', () => {
+  test('fd_close refuses standard input too', () => {
     assert.equal(addon.fd_close(0), -EBADF);
     fstatSync(0);
   });
 
-  leakTest('fd_close closes once: the number may be a stranger afterwards', () => {
+  leakTest('fd_close closes a number once, and refuses it afterwards', () => {
     const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
     assert.equal(addon.fd_close(fd), 0);
     const stranger = openSync('/dev/null', 'r');
@@ -43,7 +43,7 @@ describe('the table of owned descriptors', () => {
     closeSync(stranger);
   });
 
-  leakTest('fd_adopt makes a stranger ours', () => {
+  leakTest('fd_adopt takes a stranger into the table', () => {
     const fd = openSync('/dev/null', 'r');
     assert.equal(addon.fd_adopt(fd), fd);
     assert.equal(addon.fd_adopt(fd), fd, 'once more changes nothing');
@@ -52,7 +52,7 @@ describe('the table of owned descriptors', () => {
     assert.throws(() => fstatSync(fd), { code: 'EBADF' });
   });
 
-  leakTest('fd_release makes one a stranger, and leaves it open', () => {
+  leakTest('fd_release removes a descriptor from the table, and leaves it open', () => {
     const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
     assert.equal(addon.fd_release(fd), fd);
     assert.equal(addon.fd_release(fd), -EBADF);
@@ -61,20 +61,23 @@ describe('the table of owned descriptors', () => {
     closeSync(fd);
   });
 
-  leakTest('it grows: descriptors beyond 64 and beyond 640', () => {
+  leakTest('the table grows beyond 64 and beyond 640 descriptors', () => {
     const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
     assert.ok(fds.every((fd) => fd >= 0));
     for (const fd of fds) assert.equal(addon.fd_close(fd), 0, `descriptor ${fd}`);
     for (const fd of fds) assert.equal(addon.fd_close(fd), -EBADF, `descriptor ${fd}`);
   });
 
-  leakTest('each environment has its own: a worker cannot close what the main thread owns', async (scope) => {
-    const { reader } = fifoPair(scope);
-    const worker = new Worker(fixturePath('addon/worker-that-closes'), { workerData: reader.fd });
-    const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
-    assert.deepEqual(message, [-EBADF]);
-    fstatSync(reader.fd);
-  });
+  leakTest(
+    'each environment has a table of its own: a worker cannot close what the main thread owns',
+    async (scope) => {
+      const { reader } = fifoPair(scope);
+      const worker = new Worker(fixturePath('addon/worker-that-closes'), { workerData: reader.fd });
+      const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+      assert.deepEqual(message, [-EBADF]);
+      fstatSync(reader.fd);
+    },
+  );
 });
 
 describe('CLOEXEC from birth', () => {
@@ -104,7 +107,7 @@ describe('CLOEXEC from birth', () => {
   }
 
   /** node-pty's masters are born without CLOEXEC, so this is a descriptor that needs fd_adopt to set it. */
-  test('fd_adopt sets it where it was not', async () => {
+  test('fd_adopt sets CLOEXEC', async () => {
     const { open } = (await import('node-pty')) as unknown as { open(options: object): OpenedPty };
     const pty = open({});
     assert.equal(fdFlags(pty.fd) & O_CLOEXEC, 0, 'node-pty has changed: this proves nothing any more');

@@ -10,8 +10,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { addon, PumpStop } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { openDescriptors } from '../helpers/base/descriptors.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags, openDescriptors } from '../helpers/base/descriptors.js';
 import { type FifoPair, fifoPair } from '../helpers/copy/fifo-pair.js';
 import type { Scope } from '../helpers/base/leak-free.js';
 import { createPump, fifoBytes, readAll, runPump } from '../helpers/copy/pump.js';
@@ -68,14 +67,14 @@ function put(pair: FifoPair): void {
 
 const told = (): number[][] => batches.flat();
 
-test('a second set is EEXIST', () => {
+test('a second epoll_create returns EEXIST', () => {
   assert.equal(
     addon.epoll_create(new Uint32Array(4), () => {}),
     -EEXIST,
   );
 });
 
-test('a file and a directory are EPERM, the same descriptor twice EEXIST, a stranger ENOENT', (scope) => {
+test('epoll_add returns EPERM for a file and a directory, EEXIST for a second time, and ENOENT for a stranger', (scope) => {
   const { reader, writer } = fifoPair(scope);
   const directory = temporaryDirectory(scope);
   writeFileSync(join(directory, 'file'), '');
@@ -94,7 +93,7 @@ test('a file and a directory are EPERM, the same descriptor twice EEXIST, a stra
   assert.equal(addon.epoll_add(-1, EPOLLIN, 0, 0), -EBADF);
 });
 
-test('an event carries slot and generation, even the greatest, and is told once', async (scope) => {
+test('an event has its slot and generation, up to the greatest, and comes once', async (scope) => {
   const greatest = 0x7fffffff;
   const pair = watched(scope, greatest, greatest);
   put(pair);
@@ -110,7 +109,7 @@ test('an event carries slot and generation, even the greatest, and is told once'
   await waitFor(() => told().length > 2, 'the next edge');
 });
 
-test('modify asks for other events and tells what holds already once more', async (scope) => {
+test('epoll_modify asks for other events and reports those that hold already', async (scope) => {
   const pair = watched(scope, 5, 6);
   put(pair);
   await waitFor(() => told().length === 1, 'the event');
@@ -123,7 +122,7 @@ test('modify asks for other events and tells what holds already once more', asyn
   assert.deepEqual(told()[2], [7, 8, EPOLLHUP]);
 });
 
-test('what does not fit into one batch comes in the next, and none comes twice', async (scope) => {
+test('events beyond one batch come in the next, and none comes twice', async (scope) => {
   const pairs = Array.from({ length: 3 * room + 2 }, (_, slot) => watched(scope, slot, 1));
   for (const pair of pairs) put(pair);
   await waitFor(() => told().length >= pairs.length, 'all events');
@@ -139,7 +138,7 @@ test('what does not fit into one batch comes in the next, and none comes twice',
   );
 });
 
-test('microtasks of one batch run before the next', async (scope) => {
+test('microtasks of one batch run before the next batch', async (scope) => {
   const pairs = Array.from({ length: room + 1 }, (_, slot) => watched(scope, slot, 1));
   const order: string[] = [];
   const known = batches;
@@ -154,7 +153,7 @@ test('microtasks of one batch run before the next', async (scope) => {
   assert.deepEqual(order, [`batch of ${room}`, 'tick', 'microtask', 'batch of 1', 'tick', 'microtask']);
 });
 
-test('nobody is woken while nothing happens', async (scope) => {
+test('the event loop sleeps while nothing happens', async (scope) => {
   const pair = watched(scope, 0, 1);
   put(pair);
   await waitFor(() => batches.length === 1, 'the event, which is then left unread');
@@ -164,7 +163,7 @@ test('nobody is woken while nothing happens', async (scope) => {
   assert.equal(batches.length, 1);
 });
 
-test('a pump serves its source: nobody is told while the source is emptied', async (scope) => {
+test('a pump serves its source without events until the source is empty', async (scope) => {
   const from = watched(scope, 40, 1);
   const to = fifoPair(scope);
   const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -182,7 +181,7 @@ test('a pump serves its source: nobody is told while the source is emptied', asy
   assert.equal(addon.fd_unread(to.reader.fd), 0);
 });
 
-test('a pump that stops for another reason than an empty source tells its answer', async (scope) => {
+test('a pump that stops for another reason reports its answer', async (scope) => {
   const from = watched(scope, 41, 1);
   const to = fifoPair(scope);
   const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -201,7 +200,7 @@ test('a pump that stops for another reason than an empty source tells its answer
   assert.deepEqual(told().at(-1), [41, 1, EPOLLIN | EPOLLHUP]);
 });
 
-test('a service without a budget, or of a slot that cannot be, is EINVAL; a pump that is gone serves nothing', async (scope) => {
+test('epoll_serve returns EINVAL for an invalid budget or slot, and a destroyed pump serves nothing', async (scope) => {
   assert.equal(addon.epoll_serve(42, 0, 0), -EINVAL);
   assert.equal(addon.epoll_serve(-1, 0, 1), -EINVAL);
   assert.equal(addon.epoll_serve(0x7fffffff, 0, 1), -EINVAL);

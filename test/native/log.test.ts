@@ -86,7 +86,7 @@ function cut(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   return [...pieces, bytes.subarray(at)];
 }
 
-test('any bytes in any pieces come back: from cri as they are, from json-file as text', () => {
+test('any bytes in any pieces come back: from cri unchanged, from json-file as text', () => {
   assertProperty(
     property(anyBytes, cuts, (bytes, lengths) => {
       const cri = parseLog('cri', encodeAll('cri', cut(bytes, lengths)));
@@ -101,7 +101,7 @@ test('any bytes in any pieces come back: from cri as they are, from json-file as
   );
 });
 
-test('each byte at each place, among others that are plain', () => {
+test('each byte is encoded at each place among plain ones', () => {
   for (let byte = 0; byte < 256; byte++) {
     for (let place = 0; place < 37; place++) {
       const bytes = Buffer.alloc(37, 'a');
@@ -121,7 +121,7 @@ test('json-file is written as Docker writes it', () => {
   assert.match(second, new RegExp(String.raw`^{"log":"\\ufffd\\n","stream":"stdout",${time}$`));
 });
 
-test('a line comes in parts of 16 KiB, and only the last ends it', () => {
+test('a long line is written in parts of 16 KiB, and only the last ends it', () => {
   for (const format of ['json-file', 'cri'] as const) {
     const lengths = (count: number): number[] =>
       entriesOf(format, 'x'.repeat(count), '\n').map(({ bytes }) => bytes.length);
@@ -131,7 +131,7 @@ test('a line comes in parts of 16 KiB, and only the last ends it', () => {
   }
 });
 
-test('a part ends before a character that it does not hold whole', () => {
+test('a part ends before a character that does not fit whole', () => {
   for (const format of ['json-file', 'cri'] as const) {
     for (const character of ['ä', '€', '😀']) {
       const length = Buffer.byteLength(character);
@@ -144,7 +144,7 @@ test('a part ends before a character that it does not hold whole', () => {
   }
 });
 
-test('a line without an end waits, and the end of the stream writes it as it is', () => {
+test('a line without an end waits, and is written as it is at the end of the stream', () => {
   const encoder = addon.log_create(LogFormat.cri, true);
   const into = Buffer.alloc(roomForOne);
   assert.equal(addon.log_encode(encoder, Buffer.from('prompt> '), into), 8 * 2 ** 26);
@@ -156,7 +156,7 @@ test('a line without an end waits, and the end of the stream writes it as it is'
   addon.log_destroy(encoder);
 });
 
-test('what may not fit is not taken', () => {
+test('input that may not fit is not taken', () => {
   const encoder = addon.log_create(LogFormat['json-file'], false);
   const from = Buffer.from('one\ntwo\n');
   assert.equal(addon.log_encode(encoder, from, new Uint8Array(100)), 0);
@@ -167,7 +167,7 @@ test('what may not fit is not taken', () => {
   addon.log_destroy(encoder);
 });
 
-test('what is not there is EINVAL; an id that is free is given to the next', () => {
+test('an unknown encoder is EINVAL, and a free id is used again', () => {
   assert.equal(addon.log_create(2, false), -EINVAL);
   const encoders = Array.from({ length: 40 }, () => addon.log_create(LogFormat.cri, false));
   assert.equal(new Set(encoders).size, 40);

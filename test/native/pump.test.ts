@@ -15,28 +15,31 @@ import { createPump, fifoBytes, openRawPty, readAll, runPump } from '../helpers/
 const { EINVAL } = constants.errno;
 
 describe('the life of a pump', () => {
-  leakTest('an id that is none: never given, negative, destroyed, and a budget that is none', (scope) => {
-    const { reader, writer } = fifoPair(scope);
-    const pump = addon.pump_create(reader.fd, writer.fd);
-    assert.equal(addon.pump_run(pump, 0, false), -EINVAL);
-    assert.equal(addon.pump_run(pump, -1, false), -EINVAL);
-    assert.equal(addon.pump_destroy(pump), 0);
-    for (const id of [pump, -1, 2 ** 31 - 1, -(2 ** 31)]) {
-      const answers = [
-        addon.pump_run(id, 1, false),
-        addon.pump_bytes(id),
-        addon.pump_pending(id),
-        addon.pump_destroy(id),
-      ];
-      assert.deepEqual(
-        [...answers, addon.pump_last_byte(id)],
-        [-EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL],
-        `id ${id}`,
-      );
-    }
-  });
+  leakTest(
+    'pump_run returns EINVAL for ids that are unknown, negative or destroyed, and for an invalid budget',
+    (scope) => {
+      const { reader, writer } = fifoPair(scope);
+      const pump = addon.pump_create(reader.fd, writer.fd);
+      assert.equal(addon.pump_run(pump, 0, false), -EINVAL);
+      assert.equal(addon.pump_run(pump, -1, false), -EINVAL);
+      assert.equal(addon.pump_destroy(pump), 0);
+      for (const id of [pump, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+        const answers = [
+          addon.pump_run(id, 1, false),
+          addon.pump_bytes(id),
+          addon.pump_pending(id),
+          addon.pump_destroy(id),
+        ];
+        assert.deepEqual(
+          [...answers, addon.pump_last_byte(id)],
+          [-EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL],
+          `id ${id}`,
+        );
+      }
+    },
+  );
 
-  leakTest('an id that is used again starts anew', (scope) => {
+  leakTest('a pump with a used id starts anew', (scope) => {
     const from = fifoPair(scope);
     const to = fifoPair(scope);
     const first = addon.pump_create(from.reader.fd, to.writer.fd);
@@ -52,7 +55,7 @@ describe('the life of a pump', () => {
     assert.equal(readAll(to.reader.fd).length, 0);
   });
 
-  leakTest('a hundred pumps, each with a block that waits: none sees the bytes of another', (scope) => {
+  leakTest("a hundred pumps with pending blocks never see each other's bytes", (scope) => {
     const lives = Array.from({ length: 100 }, (_, seed) => {
       const from = fifoPair(scope);
       const to = fifoPair(scope);
@@ -77,7 +80,7 @@ describe('the life of a pump', () => {
     assert.equal(addon.fd_write(writer.fd, Buffer.from('x')), 1);
   });
 
-  leakTest('through a pty: what is typed and what is shown, byte for byte', (scope) => {
+  leakTest('pumps carry input and output of a pty byte for byte', (scope) => {
     const { master, tty } = openRawPty(scope);
     const typed = fifoPair(scope);
     const shown = fifoPair(scope);

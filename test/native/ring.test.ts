@@ -78,29 +78,32 @@ leakTest('any sequence of writes and reads is as with a plain array', (scope) =>
   scope.after(() => {});
 });
 
-leakTest('a write stops when the reader has caught up, the sink is full or broken, or the place is lost', (scope) => {
-  const { ring, append } = tappedPump(scope, fifoBytes + 100);
-  const reader = addon.ring_reader_create(ring, 0);
-  const sink = fifoPair(scope);
-  append(Buffer.from('hello'));
-  assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.empty);
-  assert.equal(readAll(sink.reader.fd).toString(), 'hello');
-  append(Buffer.alloc(fifoBytes, 'x'));
-  append(Buffer.from('and more'));
-  assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.full);
-  assert.equal(addon.ring_reader_behind(reader), 8);
-  append(Buffer.alloc(fifoBytes, 'y'));
-  append(Buffer.alloc(200, 'z'));
-  assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.lost);
-  assert.equal(addon.ring_reader_skip(reader), fifoBytes + 208);
-  append(Buffer.from('.'));
-  sink.reader.close();
-  assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.broken);
-  assert.equal(addon.ring_reader_write(reader, -1), PumpStop.sinkError | (constants.errno.EBADF << 8));
-  addon.ring_reader_destroy(reader);
-});
+leakTest(
+  'ring_write stops if the reader has caught up, the sink is full or broken, or the position is lost',
+  (scope) => {
+    const { ring, append } = tappedPump(scope, fifoBytes + 100);
+    const reader = addon.ring_reader_create(ring, 0);
+    const sink = fifoPair(scope);
+    append(Buffer.from('hello'));
+    assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.empty);
+    assert.equal(readAll(sink.reader.fd).toString(), 'hello');
+    append(Buffer.alloc(fifoBytes, 'x'));
+    append(Buffer.from('and more'));
+    assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.full);
+    assert.equal(addon.ring_reader_behind(reader), 8);
+    append(Buffer.alloc(fifoBytes, 'y'));
+    append(Buffer.alloc(200, 'z'));
+    assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.lost);
+    assert.equal(addon.ring_reader_skip(reader), fifoBytes + 208);
+    append(Buffer.from('.'));
+    sink.reader.close();
+    assert.equal(addon.ring_reader_write(reader, sink.writer.fd), PumpStop.broken);
+    assert.equal(addon.ring_reader_write(reader, -1), PumpStop.sinkError | (constants.errno.EBADF << 8));
+    addon.ring_reader_destroy(reader);
+  },
+);
 
-leakTest('a reader may begin with what has been, as far as that is held', (scope) => {
+leakTest('a reader may begin with older output as far as the ring holds it', (scope) => {
   const { ring, append } = tappedPump(scope, 10);
   append(Buffer.from('0123456789abc'));
   for (const [back, expected] of [
@@ -116,7 +119,7 @@ leakTest('a reader may begin with what has been, as far as that is held', (scope
   }
 });
 
-test('what is not there is EINVAL', () => {
+test('an unknown ring is EINVAL', () => {
   assert.equal(addon.ring_create(0), -EINVAL);
   const ring = addon.ring_create(1);
   const reader = addon.ring_reader_create(ring, 0);
@@ -134,7 +137,7 @@ test('what is not there is EINVAL', () => {
   assert.equal(addon.pump_tap(12345, 0), -EINVAL);
 });
 
-test('an id that is free again is given to the next; many are held at a time', () => {
+test('a free id is used again, and many rings are held at a time', () => {
   const rings = Array.from({ length: 100 }, () => addon.ring_create(8));
   assert.equal(new Set(rings).size, 100);
   for (const ring of rings) assert.equal(addon.ring_destroy(ring), 0);

@@ -56,7 +56,7 @@ function connected(scope: Scope): Pair {
 }
 
 describe('listen, connect and accept', () => {
-  leakTest('the file of the socket has the mode at once, whatever the umask', (scope) => {
+  leakTest('socket_listen makes the file with the mode at once, whatever the umask', (scope) => {
     const directory = temporaryDirectory(scope);
     const umask = process.umask(0);
     scope.after(() => process.umask(umask));
@@ -69,7 +69,7 @@ describe('listen, connect and accept', () => {
     }
   });
 
-  leakTest('a path of 107 bytes is the longest', (scope) => {
+  leakTest('socket_listen takes a path of at most 107 bytes', (scope) => {
     const directory = temporaryDirectory(scope);
     const longest = join(directory, 'x'.repeat(107 - directory.length - 1));
     assert.equal(Buffer.byteLength(longest), 107);
@@ -84,7 +84,7 @@ describe('listen, connect and accept', () => {
     assert.equal(addon.socket_connect('x'.repeat(5000)), -ENAMETOOLONG);
   });
 
-  leakTest('the limit counts bytes, not characters', (scope) => {
+  leakTest('the limit of a path counts bytes and not characters', (scope) => {
     const path = join(temporaryDirectory(scope), '☃'.repeat(30));
     assert.ok(path.length <= 107);
     assert.equal(addon.socket_listen(path, 0o600), -ENAMETOOLONG);
@@ -95,25 +95,28 @@ describe('listen, connect and accept', () => {
     assert.equal(addon.socket_connect('/tmp/a\0b'), -EINVAL);
   });
 
-  leakTest('an empty path is refused: it would name the abstract socket that anybody may dial', () => {
+  leakTest('an empty path is refused, as it would name an abstract socket that anybody can dial', () => {
     const listener = addon.socket_listen('', 0o600);
     if (listener >= 0) addon.fd_close(listener);
     assert.ok(listener < 0, 'a socket without a file listens');
   });
 
-  leakTest('what is in the way: a file, no directory, nobody listening', (scope) => {
-    const directory = temporaryDirectory(scope);
-    const path = join(directory, 'socket');
-    const listener = addon.socket_listen(path, 0o600);
-    assert.equal(addon.socket_listen(path, 0o600), -EADDRINUSE);
-    assert.equal(addon.socket_listen(join(directory, 'none/socket'), 0o600), -ENOENT);
-    assert.equal(addon.socket_connect(join(directory, 'none')), -ENOENT);
-    addon.fd_close(listener);
-    assert.equal(addon.socket_connect(path), -ECONNREFUSED);
-    assert.equal(addon.socket_listen(path, 0o600), -EADDRINUSE);
-  });
+  leakTest(
+    'socket_listen and socket_connect return the errno for a file, a missing directory, and no listener',
+    (scope) => {
+      const directory = temporaryDirectory(scope);
+      const path = join(directory, 'socket');
+      const listener = addon.socket_listen(path, 0o600);
+      assert.equal(addon.socket_listen(path, 0o600), -EADDRINUSE);
+      assert.equal(addon.socket_listen(join(directory, 'none/socket'), 0o600), -ENOENT);
+      assert.equal(addon.socket_connect(join(directory, 'none')), -ENOENT);
+      addon.fd_close(listener);
+      assert.equal(addon.socket_connect(path), -ECONNREFUSED);
+      assert.equal(addon.socket_listen(path, 0o600), -EADDRINUSE);
+    },
+  );
 
-  leakTest('accept does not wait, and the peer is who we are', (scope) => {
+  leakTest('socket_accept does not wait, and the peer is this user', (scope) => {
     const path = join(temporaryDirectory(scope), 'socket');
     const listener = addon.socket_listen(path, 0o600);
     scope.after(() => addon.fd_close(listener));
@@ -127,7 +130,7 @@ describe('listen, connect and accept', () => {
 });
 
 describe('receive_fd', () => {
-  leakTest('exactly one descriptor: it is another one of the same file, and the bytes are there', (scope) => {
+  leakTest('socket_receive_fd returns a new descriptor of the same file, and the bytes', (scope) => {
     const { dialer, receiver } = connected(scope);
     const data = Buffer.alloc(32, 0xff);
     assert.equal(addon.socket_send_fds(dialer, Buffer.from('/dev/pts/3'), [receiver]), 10);
@@ -138,7 +141,7 @@ describe('receive_fd', () => {
     assert.equal(addon.fd_close(fd), 0, 'it is owned');
   });
 
-  leakTest('a name that fills the buffer still gets its zero', (scope) => {
+  leakTest('a message that fills the buffer is still ended by a zero', (scope) => {
     const { dialer, receiver } = connected(scope);
     const data = Buffer.alloc(8, 0xff);
     addon.socket_send_fds(dialer, Buffer.from('0123456789'), [0]);
@@ -155,7 +158,7 @@ describe('receive_fd', () => {
     ['as many descriptors as a message holds', Buffer.from('x'), 253, -E2BIG],
   ];
   for (const [what, data, count, answer] of faults) {
-    leakTest(`${what}: everything that came is closed`, (scope) => {
+    leakTest(`socket_receive_fd closes everything that came with ${what}`, (scope) => {
       const { dialer, receiver } = connected(scope);
       const before = openDescriptors();
       const fds = Array.from({ length: count }, () => 0);
@@ -165,21 +168,21 @@ describe('receive_fd', () => {
     });
   }
 
-  leakTest('nothing yet is EAGAIN, the end of the stream ENODATA', (scope) => {
+  leakTest('socket_receive_fd returns EAGAIN for nothing yet, and ENODATA at the end', (scope) => {
     const { receiver, hangUp } = connected(scope);
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(16)), -EAGAIN);
     hangUp();
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(16)), -ENODATA);
   });
 
-  leakTest('what was sent and never received dies with the socket', (scope) => {
+  leakTest('descriptors that were never received are closed with the socket', (scope) => {
     const { dialer } = connected(scope);
     const master = addon.tty_open_master();
     addon.socket_send_fds(dialer, Buffer.from('x'), [master]);
     addon.fd_close(master);
   });
 
-  leakTest('a buffer without room for one byte and the zero, and what is no socket', (scope) => {
+  leakTest('socket_receive_fd refuses a buffer that is too small, and what is no socket', (scope) => {
     const { receiver } = connected(scope);
     assert.equal(addon.socket_receive_fd(receiver, new Uint8Array(1)), -EINVAL);
     const { reader } = fifoPair(scope);
@@ -187,7 +190,7 @@ describe('receive_fd', () => {
     assert.equal(addon.socket_send_fds(reader.fd, new Uint8Array(2), []), -ENOTSOCK);
   });
 
-  test('no room in the descriptor table is EMSGSIZE, and nothing is kept', async () => {
+  test('socket_receive_fd returns EMSGSIZE if the descriptor table is full, and keeps nothing', async () => {
     const { code, signal, stdout, stderr } = await runFixture('addon/native-receive-with-full-table');
     assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
     assert.deepEqual(JSON.parse(stdout), { answer: -EMSGSIZE, again: 'received', descriptorsKept: 0 });
@@ -195,7 +198,7 @@ describe('receive_fd', () => {
 });
 
 describe('send_fds', () => {
-  leakTest('to a peer that left is EPIPE, of a descriptor that is not open EBADF', (scope) => {
+  leakTest('socket_send_fds returns EPIPE if the peer has left, and EBADF for a closed descriptor', (scope) => {
     const { dialer, receiver, hangUp } = connected(scope);
     assert.equal(addon.socket_send_fds(receiver, Buffer.from('x'), [-1]), -EBADF);
     assert.ok(dialer >= 0);
@@ -203,7 +206,7 @@ describe('send_fds', () => {
     assert.equal(addon.socket_send_fds(receiver, Buffer.from('x'), []), -constants.errno.EPIPE);
   });
 
-  leakTest('what was sent stays the caller’s', (scope) => {
+  leakTest('socket_send_fds leaves the descriptors to the caller', (scope) => {
     const { dialer, receiver } = connected(scope);
     const master = addon.tty_open_master();
     addon.socket_send_fds(dialer, Buffer.from('x'), [master]);

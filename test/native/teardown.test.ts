@@ -89,7 +89,7 @@ leakTest('the process of a console loses its terminal when the worker that owns 
   await waitFor(() => !isAlive(pid), 'the hang-up of the console');
 });
 
-leakTest('two workers and the main thread wait for events at once, each gets its own', async (scope) => {
+leakTest('two workers and the main thread wait at once, and each gets its own events', async (scope) => {
   const names = ['first', 'second'];
   const pairs = names.map(() => fifoPair(scope));
   const workers = pairs.map(({ path }) => new Worker(fixturePath('addon/worker-that-reads'), { workerData: path }));
@@ -105,7 +105,7 @@ leakTest('two workers and the main thread wait for events at once, each gets its
   await Promise.all(workers.map((worker) => worker.terminate()));
 });
 
-leakTest('workers come and go, four at a time', async (scope) => {
+leakTest('workers start and end, four at a time, and leave nothing open', async (scope) => {
   const stages = ['descriptor watched', 'event waiting', 'watch closed', 'console open'];
   for (let round = 0; round < 5; round++) {
     const lives = stages.map((stage) => ({

@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 
@@ -30,7 +30,7 @@ function openPty(scope: Scope): { master: number; tty: OwnedFd } {
 }
 
 describe('tty', () => {
-  leakTest('a master knows its number, is non-blocking, and reads EIO until a tty was opened', (scope) => {
+  leakTest('a master has a number, is non-blocking, and reads EIO until a tty was opened', (scope) => {
     const master = own(scope, addon.tty_open_master()).fd;
     const number = addon.tty_pts_number(master);
     assert.ok(statSync(`/dev/pts/${number}`).isCharacterDevice());
@@ -57,7 +57,7 @@ describe('tty', () => {
     assert.equal(addon.tty_get_size(master), 0xffffffff);
   });
 
-  leakTest('termios: stored and set again; a buffer that is too small is refused', (scope) => {
+  leakTest('tty_get_termios and tty_set_termios keep the settings, and refuse a buffer that is too small', (scope) => {
     const { master, tty } = openPty(scope);
     const before = new Uint8Array(64);
     const size = addon.tty_get_termios(tty.fd, before);
@@ -73,7 +73,7 @@ describe('tty', () => {
     assert.deepEqual(after, before);
   });
 
-  leakTest('unread_input: what the tty could read now, in raw mode and by whole lines', (scope) => {
+  leakTest('tty_unread_input counts what the tty can read, in raw mode and by whole lines', (scope) => {
     const { master, tty } = openPty(scope);
     const { reader } = fifoPair(scope);
     addon.fd_write(master, Buffer.from('one\ntw'));
@@ -86,7 +86,7 @@ describe('tty', () => {
     assert.equal(addon.tty_unread_input(reader.fd), -ENOTTY);
   });
 
-  leakTest('clear_onlcr leaves newlines as they are', (scope) => {
+  leakTest('tty_clear_onlcr leaves newlines as they are', (scope) => {
     const { master, tty } = openPty(scope);
     const into = Buffer.alloc(8);
     addon.fd_write(tty.fd, Buffer.from('a\n'));
@@ -96,7 +96,7 @@ describe('tty', () => {
     assert.equal(into.toString('latin1', 0, addon.fd_read(master, into)), 'b\n');
   });
 
-  leakTest('what is no tty is ENOTTY', (scope) => {
+  leakTest('every tty function returns ENOTTY for a file that is no tty', (scope) => {
     const { fd } = fifoPair(scope).reader;
     const bytes = new Uint8Array(64);
     assert.equal(addon.tty_get_size(fd), -ENOTTY);

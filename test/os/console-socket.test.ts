@@ -15,7 +15,7 @@ import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { within } from '../helpers/base/wait-for.js';
 
 describe('listen', () => {
-  leakTest('in a directory of its own: 0700, the socket 0600, both gone after close', (scope) => {
+  leakTest('listen makes a directory with mode 0700 and a socket with 0600, and close removes both', (scope) => {
     const socket = listen(scope);
     assert.match(socket.path, /\/termshim\/of-\d+-[^/]{6}\/pty-[^/]{6}\/pty\.sock$/);
     assert.equal(statSync(dirname(socket.path)).mode & 0o777, 0o700);
@@ -25,7 +25,7 @@ describe('listen', () => {
     assert.equal(existsSync(dirname(socket.path)), false);
   });
 
-  leakTest('at a path: only the socket is removed', (scope) => {
+  leakTest('listen at a path leaves the directory, and close removes the socket alone', (scope) => {
     const path = join(temporaryDirectory(scope), 'given.sock');
     const socket = listen(scope, path);
     assert.equal(socket.path, path);
@@ -74,7 +74,7 @@ describe('listen', () => {
     assert.throws(listenNowhere, { name: 'TermshimError' });
   });
 
-  leakTest('forty at once, with no warning of too many listeners', async (scope) => {
+  leakTest('forty can listen at once without a warning of too many listeners', async (scope) => {
     const warnings: string[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning.name);
     process.on('warning', onWarning);
@@ -90,13 +90,13 @@ describe('listen', () => {
 });
 
 describe('the end of waiting', () => {
-  leakTest('the timeout says where and how long', async (scope) => {
+  leakTest('the timeout is an error that says where and how long', async (scope) => {
     const socket = listen(scope);
     const message = `no console came to ${socket.path} within 0.05 s`;
     await assert.rejects(socket.receive({ timeoutMs: 50 }), { code: 'ERR_CONSOLE_TIMEOUT', message });
   });
 
-  leakTest('an abort ends it with the reason, before and while it waits', async (scope) => {
+  leakTest('an abort ends the wait with its reason, before and during it', async (scope) => {
     const socket = listen(scope);
     const reason = new Error('runc failed');
     await assert.rejects(socket.receive({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
@@ -107,7 +107,7 @@ describe('the end of waiting', () => {
     await assert.rejects(within(receiving, 'the abort'), (error) => error === reason);
   });
 
-  leakTest('close while it waits: the wait ends, and nothing of it stays', async (scope) => {
+  leakTest('close ends the wait, and nothing of it stays', async (scope) => {
     const socket = listen(scope);
     const receiving = socket.receive({ timeoutMs: 1500 });
     const start = performance.now();
@@ -118,7 +118,7 @@ describe('the end of waiting', () => {
   });
 
   for (const prefix of ['receive on a closed socket', 'receive twice', 'close while receiving']) {
-    test(`no timer and no watch keeps the process: ${prefix}`, async (scope) => {
+    test(`a process ends in spite of a console socket: ${prefix}`, async (scope) => {
       const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
       const outcome = await runFixture('os/console-socket-lets-go', [prefix, '-'], { timeout: 4000, env });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: 'rejected\n', stderr: '' });

@@ -10,13 +10,14 @@ import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { makeGate } from '../helpers/base/gate.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { type Reader, readFrom } from '../helpers/copy/reader.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
-import { type TtyProcess, startOnTty } from '../helpers/copy/tty-process.js';
+import type { GroupLeader } from '../helpers/copy/process-group.js';
+import { startOnTty } from '../helpers/copy/tty-process.js';
 import { within } from '../helpers/base/wait-for.js';
 
 const { O_RDONLY, O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
@@ -27,7 +28,7 @@ function openConsole(scope: Scope, size?: Size): Console {
   return console;
 }
 
-function startOn(scope: Scope, console: Console, script: string): { shown: Reader; leader: TtyProcess } {
+function startOn(scope: Scope, console: Console, script: string): { shown: Reader; leader: GroupLeader } {
   const leader = startOnTty(scope, console.name, script);
   const shown = readFrom(console.fd);
   scope.after(() => shown.close());
@@ -40,7 +41,7 @@ const type = (console: Console, text: string | Uint8Array): void => {
 };
 
 describe('open', () => {
-  leakTest('the name is the path of its tty', (scope) => {
+  leakTest('the name of a console is the path of its tty', (scope) => {
     const console = openConsole(scope);
     assert.match(console.name, /^\/dev\/pts\/\d+$/);
     const tty = OwnedFd.open(console.name, O_RDWR | O_NOCTTY, console.name);
@@ -49,7 +50,7 @@ describe('open', () => {
     tty.close();
   });
 
-  leakTest('the size: none, given, changed', (scope) => {
+  leakTest('the size of a console is none at first, then what was set', (scope) => {
     assert.deepEqual(openConsole(scope).size, { columns: 0, rows: 0 });
     const console = openConsole(scope, { columns: 132, rows: 43 });
     assert.deepEqual(console.size, { columns: 132, rows: 43 });

@@ -93,7 +93,7 @@ describe('events', () => {
 });
 
 describe('the end of a watch', () => {
-  leakTest('closed twice, and in the listener itself', async (scope) => {
+  leakTest('a watch may be closed twice, and in its own listener', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     let count = 0;
     const watching = watch(reader.fd, EPOLLIN, () => {
@@ -111,7 +111,7 @@ describe('the end of a watch', () => {
     await waitFor(() => told.length === 1, 'the event of the next watch, which the closed one must not end');
   });
 
-  leakTest('change after close does nothing to the next watch of that descriptor', async (scope) => {
+  leakTest('change after close does not affect the next watch of that descriptor', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     const first = record(scope, reader.fd, EPOLLIN);
     first.watching.close();
@@ -150,7 +150,7 @@ describe('the end of a watch', () => {
     },
   );
 
-  leakTest('a slot that is used again a thousand times', async (scope) => {
+  leakTest('a slot is used again a thousand times without stray events', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     let strays = 0;
@@ -162,7 +162,7 @@ describe('the end of a watch', () => {
 });
 
 describe('what cannot be watched', () => {
-  leakTest('a regular file, a directory and /dev/null are always ready: undefined', (scope) => {
+  leakTest('a regular file, a directory and /dev/null are always ready: watch returns undefined', (scope) => {
     const directory = temporaryDirectory(scope);
     writeFileSync(join(directory, 'file'), '');
     for (const path of [directory, join(directory, 'file'), '/dev/null']) {
@@ -175,7 +175,7 @@ describe('what cannot be watched', () => {
     }
   });
 
-  leakTest('a closed descriptor, and one that is watched already, are exceptions that say so', (scope) => {
+  leakTest('a closed descriptor and one that is watched already are exceptions that say so', (scope) => {
     const { reader } = fifoPair(scope);
     record(scope, reader.fd, EPOLLIN);
     const attempted = { name: 'TermshimError', code: 'ERR_SYSTEM', syscall: 'epoll_ctl' };
@@ -219,7 +219,7 @@ describe('a listener that throws', () => {
 
 describe('the life of the process', () => {
   for (const prefix of ['nothing watched', 'watch closed', 'all of many closed']) {
-    test(`it ends: ${prefix}`, async () => {
+    test(`the process ends with ${prefix}`, async () => {
       const outcome = await runFixture('os/epoll-process-ends', [prefix], { timeout: 5000 });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
     });

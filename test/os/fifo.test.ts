@@ -81,7 +81,7 @@ describe('FifoReader', () => {
     assert.equal(readOnce(reader), '');
   });
 
-  leakTest('hold: the end comes only after release', async (scope) => {
+  leakTest('hold delays the end until release', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     reader.hold();
     reader.hold();
@@ -97,7 +97,7 @@ describe('FifoReader', () => {
     assert.equal(readOnce(reader), '');
   });
 
-  leakTest('hold reaches its own FIFO, even when the path is another’s by now', async (scope) => {
+  leakTest('hold opens its own FIFO even if the path is another’s by now', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     renameSync(reader.path, `${reader.path}-moved`);
     createFifo(reader.path);
@@ -111,7 +111,7 @@ describe('FifoReader', () => {
 });
 
 describe('FifoWriter', () => {
-  leakTest('hasReader: somebody else, not our own holder', async (scope) => {
+  leakTest('hasReader tells somebody else from our own holder', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     assert.equal(writer.hasReader(), true);
@@ -126,7 +126,7 @@ describe('FifoWriter', () => {
     assert.equal(readOnce(next), 'kept', 'the question loses nothing');
   });
 
-  leakTest('hold: it fills up instead of breaking; release: it breaks', async (scope) => {
+  leakTest('a held FIFO fills up, and breaks after release', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     writer.hold();
@@ -140,7 +140,7 @@ describe('FifoWriter', () => {
     writer.release();
   });
 
-  leakTest('dropOldest: from the front, while it is held', async (scope) => {
+  leakTest('dropOldest drops from the front while the FIFO is held', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     writeOnce(writer, '0123456789');
@@ -204,7 +204,7 @@ describe('every prefix of a life leaves nothing', () => {
   }
 });
 
-leakTest('a directory in the way of createFifo', (scope) => {
+leakTest('createFifo fails if a directory is in the way', (scope) => {
   const path = join(temporaryDirectory(scope), 'directory');
   mkdirSync(path);
   assert.throws(() => createFifo(path), { code: 'ERR_SYSTEM', errno: 'EEXIST' });

@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console } from '../../src/os/console.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { fixturePath } from '../helpers/base/fixture.js';
 import { sitAt } from '../helpers/sessions/human.js';
@@ -63,7 +63,7 @@ const untouched = {
 
 describe('openHostStream', () => {
   for (const standard of [0, 1] as const) {
-    leakTest(`of a tty (${standard}): a description of its own; the shared one stays blocking`, async (scope) => {
+    leakTest(`a tty as ${standard} gets a description of its own, and the shared one stays blocking`, async (scope) => {
       const console = Console.open();
       scope.after(() => console.close());
       const tty = opened(scope, console.name, O_RDWR | O_NOCTTY);
@@ -74,31 +74,35 @@ describe('openHostStream', () => {
       if (standard === 0) assert.deepEqual([report.first, report.second], ['one\n', 'two\n']);
     });
 
-    leakTest(`of a pipe (${standard}): a description of its own; the shared one stays blocking`, async (scope) => {
-      const pair = fifoPair(scope);
-      const fd = opened(scope, pair.path, standard === 0 ? constants.O_RDONLY : constants.O_WRONLY);
-      if (standard === 0) addon.fd_write(pair.writer.fd, Buffer.from('helloworld'));
-      const report = await openIn(standard, fd);
-      assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
-      assert.equal(fdFlags(fd) & O_NONBLOCK, 0);
-      if (standard === 0) assert.deepEqual([report.first, report.second], ['hello', 'world']);
-      const block = Buffer.alloc(32);
-      if (standard === 1) assert.equal(block.toString('utf8', 0, addon.fd_read(pair.reader.fd, block)), 'first second');
-    });
+    leakTest(
+      `a pipe as ${standard} gets a description of its own, and the shared one stays blocking`,
+      async (scope) => {
+        const pair = fifoPair(scope);
+        const fd = opened(scope, pair.path, standard === 0 ? constants.O_RDONLY : constants.O_WRONLY);
+        if (standard === 0) addon.fd_write(pair.writer.fd, Buffer.from('helloworld'));
+        const report = await openIn(standard, fd);
+        assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
+        assert.equal(fdFlags(fd) & O_NONBLOCK, 0);
+        if (standard === 0) assert.deepEqual([report.first, report.second], ['hello', 'world']);
+        const block = Buffer.alloc(32);
+        if (standard === 1)
+          assert.equal(block.toString('utf8', 0, addon.fd_read(pair.reader.fd, block)), 'first second');
+      },
+    );
 
-    test(`of a socket (${standard}), which has no path: changed, and changed back`, async () => {
+    test(`a socket as ${standard}, which has no path, is changed and changed back`, async () => {
       const { first, second, ...flags } = await openIn(standard, 'pipe');
       assert.deepEqual(flags, { ...untouched, meanwhile: true });
       assert.deepEqual([first, second], standard === 0 ? ['hello', 'world'] : ['', '']);
     });
 
-    leakTest(`of /dev/null (${standard})`, async (scope) => {
+    leakTest(`/dev/null as ${standard} is opened`, async (scope) => {
       const report = await openIn(standard, opened(scope, '/dev/null', O_RDWR));
       assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
     });
   }
 
-  leakTest('of a regular file: the offset is shared, both ways', async (scope) => {
+  leakTest('a regular file keeps its shared offset, both ways', async (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     writeFileSync(path, 'helloworld!');
     const input = opened(scope, path, constants.O_RDONLY);
@@ -115,7 +119,7 @@ describe('openHostStream', () => {
     assert.equal(readFileSync(path, 'utf8'), 'first second');
   });
 
-  leakTest('of a file that is appended to: what was there stays', async (scope) => {
+  leakTest('a file that is appended to keeps what was there', async (scope) => {
     const path = join(temporaryDirectory(scope), 'log');
     writeFileSync(path, 'old ');
     await openIn(1, opened(scope, path, constants.O_WRONLY | constants.O_APPEND));
@@ -133,7 +137,7 @@ describe('hostSize', () => {
     return JSON.parse(await text(child.stderr as NodeJS.ReadableStream)) as unknown;
   }
 
-  leakTest('of stdin, else of stdout; a tty that has none does not count', async (scope) => {
+  leakTest('hostSize is that of stdin, else of stdout, and ignores a tty without a size', async (scope) => {
     const consoles = [{ columns: 132, rows: 43 }, { columns: 80, rows: 24 }, undefined].map((size) =>
       Console.open(size),
     );
@@ -150,7 +154,7 @@ describe('hostSize', () => {
     assert.equal(await sizeWith(['ignore', 'ignore']), null);
   });
 
-  test('each new one is told, until the watch is stopped', async (scope) => {
+  test('each new size is reported until the watch is stopped', async (scope) => {
     const human = sitAt(openStage(scope), [process.execPath, fixturePath('host-size'), 'watch']);
     const said = await human.sees(/pid \d+\./);
     assert.match(said, /\{"columns":80,"rows":24\}/);

@@ -8,14 +8,14 @@ import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { OwnedFd } from '../../src/os/owned-fd.js';
-import { O_CLOEXEC, fdFlags } from '../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags } from '../helpers/base/descriptors.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
 
 describe('OwnedFd', () => {
-  leakTest('open, close, close again', () => {
+  leakTest('close closes once, and may be called again', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'nothing');
     assert.ok(owned.isOpen);
     assert.ok(fdFlags(owned.fd) & O_CLOEXEC);
@@ -29,7 +29,7 @@ describe('OwnedFd', () => {
     closeSync(stranger);
   });
 
-  leakTest('release lets go of it open, once', () => {
+  leakTest('release gives the descriptor away open, once', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the void');
     const fd = owned.release();
     assert.equal(owned.isOpen, false);
@@ -39,7 +39,7 @@ describe('OwnedFd', () => {
     closeSync(fd);
   });
 
-  leakTest('the number of a closed one is an exception that names it', () => {
+  leakTest('the fd of a closed OwnedFd is an exception that names it', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the stdin FIFO /run/in');
     owned.close();
     const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'EBADF' };
@@ -57,7 +57,7 @@ describe('OwnedFd', () => {
     });
   });
 
-  leakTest('tryOpen answers the expected errno, and only that, with undefined', (scope) => {
+  leakTest('tryOpen returns undefined for the expected errno and throws for others', (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     assert.equal(OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENOENT), undefined);
     assert.throws(() => OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENXIO), { errno: 'ENOENT' });

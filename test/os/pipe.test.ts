@@ -7,7 +7,7 @@ import { constants, fstatSync } from 'node:fs';
 import { describe } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { type Pipe, type PipeOptions, createPipe } from '../../src/os/pipe.js';
-import { fdFlags } from '../helpers/base/fd-flags.js';
+import { fdFlags } from '../helpers/base/descriptors.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { missing } from '../helpers/base/requirement.js';
 
@@ -24,7 +24,7 @@ function open(scope: Scope, options: PipeOptions): Pipe {
 }
 
 for (const ours of ['reader', 'writer'] as const) {
-  leakTest(`the ${ours} is ours and does not block, the other end does`, (scope) => {
+  leakTest(`the ${ours} end of a pipe does not block, and the other end does`, (scope) => {
     const pipe = open(scope, { ours, name: 'a test' });
     const [mine, other] = [fdFlags(pipe.ours.fd), fdFlags(pipe.theirs.fd)];
     assert.deepEqual([mine & O_NONBLOCK, other & O_NONBLOCK], [O_NONBLOCK, 0]);
@@ -32,7 +32,7 @@ for (const ours of ['reader', 'writer'] as const) {
   });
 }
 
-leakTest('what goes into the writer comes out of the reader', (scope) => {
+leakTest('bytes that go into the writer come out of the reader', (scope) => {
   const { ours, theirs } = open(scope, { ours: 'reader', name: 'a test' });
   const into = Buffer.alloc(8);
   assert.ok(addon.fd_read(ours.fd, into) < 0);
@@ -43,13 +43,13 @@ leakTest('what goes into the writer comes out of the reader', (scope) => {
 });
 
 describe('the owner', () => {
-  leakTest('is ourselves unless it is said', (scope) => {
+  leakTest('the owner of a pipe is this user by default', (scope) => {
     const { ours } = open(scope, { ours: 'reader', name: 'a test' });
     assert.equal(fstatSync(ours.fd).uid, process.geteuid?.());
   });
 
   leakTest(
-    'may be another',
+    'the owner of a pipe may be another user',
     (scope) => {
       const { ours, theirs } = open(scope, { ours: 'writer', name: 'a test', owner: { uid: 12, gid: 34 } });
       for (const { fd } of [ours, theirs]) {
@@ -60,7 +60,7 @@ describe('the owner', () => {
     { skip: missing('root') },
   );
 
-  leakTest('that cannot be is an error, and both ends are closed', () => {
+  leakTest('an owner that cannot be set is an error, and both ends are closed', () => {
     const owner = { uid: -2, gid: 0 };
     assert.throws(() => createPipe({ ours: 'reader', name: 'stdout', owner }), {
       code: 'ERR_SYSTEM',

@@ -12,7 +12,7 @@ import { Console } from '../../src/os/console.js';
 import { fixturePath, runFixture } from '../helpers/base/fixture.js';
 import { type Human, shellLine, sitAtShell } from '../helpers/sessions/human.js';
 import { leakTest } from '../helpers/base/leak-free.js';
-import { processState } from '../helpers/base/orphan.js';
+import { processState } from '../helpers/base/process-state.js';
 import { readFrom } from '../helpers/copy/reader.js';
 import { openStage } from '../helpers/e2e/stage.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';

@@ -60,13 +60,13 @@ for (const [what, [make, reason]] of Object.entries(refused)) {
   });
 }
 
-test('what is nested as deep as may be is read, and brackets in a string are none', async (t) => {
+test('a config.json that is nested up to the limit is read, and brackets in a string do not count', async (t) => {
   const bundle = newBundle(t);
   writeFileSync(join(bundle, 'config.json'), withAnnotation(`[${nested(190)},"${'[{'.repeat(1000)}\\"["]`));
   await readBundle(bundle);
 });
 
-test('a runtime that answers with as much is not understood, and nothing else happens', () => {
+test('a runtime that answers with too much is refused, and nothing else happens', () => {
   assert.equal(parseState(`{"a":${nested(100_000)}}`), undefined);
   assert.equal(lastErrorWords(`{"level":"error","msg":"no","a":${nested(100_000)}}\n`, 'stderr'), 'stderr');
   assert.throws(() => parseJson(`"${'x'.repeat(maxJsonBytes)}"`), JsonBoundError);

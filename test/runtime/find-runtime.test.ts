@@ -26,7 +26,7 @@ const inBundle = { isBundleGiven: true };
 const onHost = { isBundleGiven: false };
 const code = 'ERR_RUNTIME_NOT_FOUND';
 
-test('takes runc for a bundle, else crun', (t) => {
+test('findRuntime takes runc for a bundle, or crun if there is no runc', (t) => {
   const both = installPrograms(t, 'runc', 'crun');
   assert.deepEqual(findRuntime(undefined, inBundle), { name: 'runc', command: [join(both, 'runc')] });
   assert.deepEqual(findRuntime('crun', inBundle), { name: 'crun', command: [join(both, 'crun')] });
@@ -34,13 +34,13 @@ test('takes runc for a bundle, else crun', (t) => {
   assert.deepEqual(findRuntime(undefined, inBundle), { name: 'crun', command: [join(crun, 'crun')] });
 });
 
-test('never falls back to no isolation', (t) => {
+test('findRuntime never falls back to no isolation', (t) => {
   installPrograms(t);
   assert.throws(() => findRuntime(undefined, inBundle), { code, message: /neither runc nor crun is in PATH/ });
   assert.throws(() => findRuntime('runc', inBundle), { code, message: 'runc is not in PATH' });
 });
 
-test('runs the pty runtime where no bundle is given', (t) => {
+test('findRuntime takes the pty runtime if there is no bundle', (t) => {
   installPrograms(t, 'runc');
   const { name, command } = findRuntime(undefined, onHost);
   assert.equal(name, 'pty');
@@ -49,26 +49,26 @@ test('runs the pty runtime where no bundle is given', (t) => {
   assert.ok(command[0]?.endsWith('/bin/termshim-runtime-pty') && existsSync(command[0]), command[0]);
 });
 
-test('passes by directories and files that cannot be executed', (t) => {
+test('findRuntime skips directories and files that cannot be executed', (t) => {
   const directory = installPrograms(t);
   mkdirSync(join(directory, 'runc'));
   writeFileSync(join(directory, 'crun'), '', { mode: 0o644 });
   assert.throws(() => findRuntime(undefined, inBundle), { code });
 });
 
-test('takes a path', (t) => {
+test('findRuntime takes a path', (t) => {
   const path = join(installPrograms(t, 'youki'), 'youki');
   assert.deepEqual(findRuntime(path, onHost), { name: path, command: [path] });
   assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is no program that can be run` });
 });
 
-test('takes any other program in PATH by its name, as containerd and Docker name them', (t) => {
+test('findRuntime takes any other program in PATH by its name, as containerd and Docker name them', (t) => {
   const directory = installPrograms(t, 'nvidia-container-runtime');
   const name = 'nvidia-container-runtime';
   assert.deepEqual(findRuntime(name, inBundle), { name, command: [join(directory, name)] });
 });
 
-test('says what it knows', () => {
+test('the error of findRuntime lists the known names', () => {
   const message = 'unknown runtime "yoki": use runc, crun, pty or the path of a runtime program';
   assert.throws(() => findRuntime('yoki', onHost), { code, message });
   assert.throws(() => findRuntime('', onHost), { code });

@@ -13,7 +13,7 @@ import { ociRuntime, type OciRuntimeOptions } from '../../src/runtime/oci-runtim
 import { callRuntime } from '../../src/runtime/runtime-call.js';
 import { TermshimError } from '../../src/errors/errors.js';
 import { assertNoDescriptorLeak } from '../helpers/base/descriptors.js';
-import { processState } from '../helpers/base/orphan.js';
+import { processState } from '../helpers/base/process-state.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 
@@ -36,7 +36,7 @@ function setUp(t: TestContext, name: string, args: string[] = [], options: Parti
 
 const create = { bundle: '/bundle' };
 
-test('passes globals, verb and options in the order that runtimes expect', async (t) => {
+test('OciRuntime passes globals, verb and options in the order that runtimes expect', async (t) => {
   const directory = temporaryDirectory(t);
   const options = { root: '/root', systemdCgroup: true };
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-records-its-arguments', [directory], options);
@@ -67,7 +67,7 @@ test('passes globals, verb and options in the order that runtimes expect', async
   assertNothingLeft();
 });
 
-test('has our environment, but does not hear of the supervisor that we report to', async (t) => {
+test('a runtime inherits our environment, but not the variable of the supervisor that we report to', async (t) => {
   const path = join(temporaryDirectory(t), 'environment');
   const { runtime } = setUp(t, '', [], { command: ['/bin/sh', '-c', `env >${path}`] });
   process.env['NOTIFY_SOCKET'] = '/run/systemd/notify';
@@ -101,7 +101,7 @@ for (const [what, plain, force, calls, failure] of deletions) {
   });
 }
 
-test('reads the answers', async (t) => {
+test('OciRuntime reads the answers of state, ps and features', async (t) => {
   const answering = (text: string) => setUp(t, 'runtime-that-answers', [text]).runtime;
   const state = { ociVersion: '1.0.2', id: 'c', status: 'created', pid: 7, bundle: '/b', annotations: {} };
   assert.deepEqual(await answering(JSON.stringify(state)).state('c'), state);
@@ -134,7 +134,7 @@ for (const [name, code, message] of failures) {
 /** Notes the pid of the process that it made, if it made one. */
 const withPid = 'while [ "$1" != --pid-file ]; do shift; done; echo 1 >"$2"; ';
 
-test('takes the status of a foreground exec for an answer if there was a process, and no error in the log', async (t) => {
+test('the status of a foreground exec is returned if there was a process and the log has no error', async (t) => {
   const exec = { processFile: '/p', stdio: ['ignore', 'ignore', 'ignore'] } as const;
   const running = (script: string) => setUp(t, '', [], { command: ['/bin/sh', '-c', script, 'sh'] });
   const { runtime, assertNothingLeft } = running(`${withPid}exit 7`);
@@ -152,7 +152,7 @@ test('takes the status of a foreground exec for an answer if there was a process
   await assert.rejects(failing.runtime.exec('c', exec), { message: 'runc exec failed: no such kernel' });
 });
 
-test('tells the reason of a log with entries of several lines, and no status of a process', async (t) => {
+test('an error has the reason of a log with entries of several lines, and no status of a process', async (t) => {
   const exec = { processFile: '/p', stdio: ['ignore', 'ignore', 'ignore'] } as const;
   const failing = setUp(t, 'runtime-that-logs-over-several-lines');
   const reason = { code: 'ERR_RUNTIME_FAILED', message: 'runc exec failed: the container `c` is not running' };
@@ -161,7 +161,7 @@ test('tells the reason of a log with entries of several lines, and no status of 
   failing.assertNothingLeft();
 });
 
-test('bounds what a runtime says and answers', async (t) => {
+test('the output and the answers of a runtime are bounded', async (t) => {
   const log = `while [ "$1" != --log ]; do shift; done; yes '{"level":"info","msg":"x"}' | head -c 30000000 >"$2"; `;
   const entry = `echo '\n{"level":"error","msg":"the reason"}' >>"$2"; `;
   const answer = `printf '['; yes '1,' | head -c 30000000; printf '1]'; `;
@@ -172,7 +172,7 @@ test('bounds what a runtime says and answers', async (t) => {
   assert.ok(process.memoryUsage.rss() - before < 25_000_000, 'it was read whole');
 });
 
-test('gives the caller’s descriptors to the runtime', async (t) => {
+test('a runtime inherits the caller’s descriptors', async (t) => {
   const { runtime, directory } = setUp(t, 'runtime-that-fails-on-stderr');
   const path = join(directory, 'stderr');
   const fd = openSync(path, 'w');
@@ -182,7 +182,7 @@ test('gives the caller’s descriptors to the runtime', async (t) => {
   assert.equal(readFileSync(path, 'utf8'), 'unknown flag: --log\nsee --help\n');
 });
 
-test('does not wait for a container that holds what it inherited', async (t) => {
+test('a call does not wait for a container that holds inherited descriptors', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-leaves-a-container', [file]);
   await within(runtime.create('c', create), 'create to settle');
@@ -190,7 +190,7 @@ test('does not wait for a container that holds what it inherited', async (t) => 
   assertNothingLeft();
 });
 
-test('runs a runtime out of reach of what our terminal sends: a ^C or a hang-up must not kill it half-way', async (t) => {
+test('a runtime runs in a session of its own, so ^C or a hang-up of our terminal does not kill it half-way', async (t) => {
   const file = join(temporaryDirectory(t), 'session');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-records-its-session', [file]);
   await runtime.start('c');
@@ -207,7 +207,7 @@ const isZombie = (pid: number): boolean => processState(pid) === 'Z';
 const pidIn = (path: string): number | undefined =>
   existsSync(path) ? Number(readFileSync(path, 'utf8')) || undefined : undefined;
 
-test('kills a runtime that hangs', async (t) => {
+test('a runtime that hangs is killed after the time limit', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 200 });
   const message = 'runc start did not finish within 200 ms and was killed; it gave no reason';
@@ -216,7 +216,7 @@ test('kills a runtime that hangs', async (t) => {
   assertNothingLeft();
 });
 
-test('kills the runtime when the signal comes, and throws its reason', async (t) => {
+test('an abort kills the runtime and throws its reason', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file]);
   const abort = new AbortController();
@@ -239,7 +239,7 @@ const helped = (directory: string, afterwards: string): string[] => [
 
 const restoring = { bundle: '/bundle', imagePath: '/images' };
 
-test('ends what a restore works by when the signal comes, and lets the runtime clean up behind it', async (t) => {
+test('an abort of a restore ends its helpers and lets the runtime clean up', async (t) => {
   const directory = temporaryDirectory(t);
   const { runtime, assertNothingLeft } = setUp(t, '', [], {
     command: helped(directory, 'echo criu failed >&2; exit 1'),
@@ -256,7 +256,7 @@ test('ends what a restore works by when the signal comes, and lets the runtime c
   assertNothingLeft();
 });
 
-test('so it is when the time is up, and one that hangs all the same is killed with all it has made', async (t) => {
+test('the time limit of a restore does the same, and a runtime that still hangs is killed with its processes', async (t) => {
   const outcomes: [afterwards: string, words: string][] = [
     ['echo criu failed >&2; exit 1', 'it said: criu failed'],
     ['exit 0', 'it gave no reason'],
@@ -277,7 +277,7 @@ test('so it is when the time is up, and one that hangs all the same is killed wi
   }
 });
 
-test('does not limit a foreground exec in time', async (t) => {
+test('a foreground exec has no time limit', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 1 });
   const abort = new AbortController();
@@ -287,7 +287,7 @@ test('does not limit a foreground exec in time', async (t) => {
   await assert.rejects(exec, /enough/);
 });
 
-test('names a program that is not there or cannot be executed', async (t) => {
+test('an error names a program that is missing or cannot be executed', async (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'runtime');
   writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });
@@ -305,7 +305,7 @@ test('names a program that is not there or cannot be executed', async (t) => {
   await assert.rejects(calling(join(file, 'x')), { code, message: /ENOTDIR/ });
 });
 
-test('looks a runtime up again that was moved, by the name that it was found by, and no other', async (t) => {
+test('a runtime that was moved is found again by its own name, and by no other', async (t) => {
   const [first, second] = [temporaryDirectory(t), temporaryDirectory(t)];
   const path = process.env['PATH'];
   t.after(() => {
@@ -336,7 +336,7 @@ test('looks a runtime up again that was moved, by the name that it was found by,
   assert.deepEqual(await runtime.ps('c'), [3]);
 });
 
-test('closes what it opens', async (t) => {
+test('a call closes every descriptor that it opened', async (t) => {
   const good = setUp(t, 'runtime-that-answers', ['[]']);
   const bad = setUp(t, 'runtime-that-fails-with-json-log');
   await assertNoDescriptorLeak(async () => {

@@ -8,11 +8,11 @@ import { parseState } from '../../src/runtime/oci-state.js';
 
 const whole = { ociVersion: '1.0.2', id: 'a', status: 'running', pid: 7, bundle: '/b', annotations: { k: 'v' } };
 
-test('reads a state and drops what it does not know', () => {
+test('a state is read, and unknown fields are dropped', () => {
   assert.deepEqual(parseState(JSON.stringify({ ...whole, owner: 'root', rootfs: '/r' })), whole);
 });
 
-test('takes a stopped container without pid and annotations', () => {
+test('a stopped state may lack pid and annotations', () => {
   const { pid: _pid, annotations: _annotations, ...rest } = whole;
   const state = parseState(JSON.stringify({ ...rest, status: 'stopped' }));
   assert.deepEqual(state, { ...rest, status: 'stopped', pid: 0, annotations: {} });
@@ -27,4 +27,5 @@ const bad = [
   JSON.stringify({ ...whole, pid: '7' }),
   JSON.stringify({ ...whole, bundle: undefined }),
 ];
-for (const text of bad) test(`refuses ${text.slice(0, 60)}`, () => assert.equal(parseState(text), undefined));
+for (const text of bad)
+  test(`the state ${text.slice(0, 60)} is refused`, () => assert.equal(parseState(text), undefined));

@@ -76,4 +76,5 @@ const table: [what: string, built: string[], expected: string[]][] = [
   ['forced delete', deleteArguments('c', true), ['--force', 'c']],
 ];
 
-for (const [what, built, expected] of table) test(`builds ${what}`, () => assert.deepEqual(built, expected));
+for (const [what, built, expected] of table)
+  test(`the arguments of ${what} are built`, () => assert.deepEqual(built, expected));

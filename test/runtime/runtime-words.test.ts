@@ -58,7 +58,7 @@ const table: [what: string, log: string, stderr: string, expected: string][] = [
 ];
 
 for (const [what, log, stderr, expected] of table) {
-  test(`gives ${what}`, () => assert.equal(lastErrorWords(log, stderr), expected));
+  test(`the reason of a failure is ${what}`, () => assert.equal(lastErrorWords(log, stderr), expected));
 }
 
 const slow: [what: string, log: string][] = [
@@ -70,7 +70,7 @@ const slow: [what: string, log: string][] = [
 ];
 
 for (const [what, log] of slow) {
-  test(`looks through ${what} in settleWithin time`, () => {
+  test(`the reason is found in ${what} in bounded time`, () => {
     const begun = process.cpuUsage();
     assert.equal(lastErrorWords(log, 'said'), 'said');
     const { user, system } = process.cpuUsage(begun);

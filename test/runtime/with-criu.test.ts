@@ -45,14 +45,14 @@ function failing(directory: string, prepare: (log: string) => void, error: Error
   });
 }
 
-test('the reason that was written meanwhile stands in the error, with its place', async (t) => {
+test('an error has the reason that criu wrote meanwhile, and names its log', async (t) => {
   const directory = temporaryDirectory(t);
   const message = `runc restore failed: criu failed; criu said: Can't (${directory}/restore.log)`;
   const write = (log: string): void => writeFileSync(log, "(00.1) Error (x.c:1): Can't");
   await assert.rejects(failing(directory, write), { code: 'ERR_RUNTIME_FAILED', message });
 });
 
-test('an error stays as it is where criu had no part in it, or has left no word', async (t) => {
+test('an error stays as it is if criu had no part in it, or left no reason', async (t) => {
   const write = (log: string): void => writeFileSync(log, 'Error (x.c:1): old');
   const prepared: [prepare: (log: string) => void, error: Error][] = [
     [() => {}, failure],
@@ -85,7 +85,7 @@ function makeYard(directory: string, name: string): string {
   return yard;
 }
 
-test('what criu has mounted goes when the last that works there fails', { skip: missing('root') }, async (t) => {
+test('the mounts of criu go when the last caller that works there fails', { skip: missing('root') }, async (t) => {
   const directory = temporaryDirectory(t);
   const kept = join(directory, '.criu.kept');
   mkdirSync(kept);

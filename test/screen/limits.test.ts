@@ -90,7 +90,7 @@ const text = fc.constantFrom(
   '\x1b#8',
 );
 
-test('counts that the screen has room for are as ever, in both forms, with all that can stand beside them', async () => {
+test('counts within the size of the screen work as without bounds, in both forms', async () => {
   const stream = fc.array(fc.oneof(counted, text), { maxLength: 40 });
   const property = fc.asyncProperty(stream, cuts, (pieces, at) => compare(Buffer.from(pieces.join('')), at));
   await fc.assert(property, { numRuns: numRuns * 2 });
@@ -119,7 +119,7 @@ const harmful: Record<string, string> = {
   'ten thousand sub-parameters': `\x1b[4${':1'.repeat(10_000)}m`,
 };
 
-test('no order takes long, on the largest screen, in whatever form and wherever it is cut', async () => {
+test('no control sequence takes long on the largest screen, in any form and cut anywhere', async () => {
   const large = { columns: 1000, rows: 500 };
   const terminal = await createEmulated(large);
   try {
@@ -151,7 +151,7 @@ const strings: Record<string, [start: string, end: string]> = {
 };
 
 for (const [name, [start, end]] of Object.entries(strings)) {
-  test(`a string of 10 MB means nothing, and what follows is as ever: ${name}`, async () => {
+  test(`a string of 10 MB is ignored, and what follows works as ever: ${name}`, async () => {
     const [long, none] = await Promise.all([createEmulated(size), createEmulated(size)]);
     try {
       long.feed(Buffer.from(start));
@@ -168,7 +168,7 @@ for (const [name, [start, end]] of Object.entries(strings)) {
   });
 }
 
-test('a title is kept up to the bound, and an address that is too long ends the hyperlink before it', async () => {
+test('a title is kept up to the bound, and an address beyond the bound ends the hyperlink before it', async () => {
   const terminal = await createEmulated(size);
   try {
     terminal.feed(Buffer.from(`\x1b]2;${'x'.repeat(maxStringLength - 2)}\x07`));
@@ -183,7 +183,7 @@ test('a title is kept up to the bound, and an address that is too long ends the 
   }
 });
 
-test('links that no cell has any more are forgotten, and the others are not', async () => {
+test('links that no cell uses any more are forgotten, and the others are kept', async () => {
   const screen = await openScreen(size);
   try {
     screen.feed(Buffer.from('\x1b]8;;http://kept\x07kept\x1b]8;;\x07\r\n'));

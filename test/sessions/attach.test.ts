@@ -13,7 +13,7 @@ import { shellProcess } from '../helpers/runtime/task.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 import { Code } from '../../src/ttrpc/status.js';
 
-leakTest('who attaches before the start sees everything, to the end', async (scope) => {
+leakTest('a client that attaches before the start sees everything to the end', async (scope) => {
   const session = await newSession(scope, 'echo first; stty size; echo last');
   const one = await session.attach({ label: 'one' });
   const two = await session.attach({ label: 'two', replay: false });
@@ -29,7 +29,7 @@ leakTest('who attaches before the start sees everything, to the end', async (sco
   assert.deepEqual(story.slice(3).toSorted(), ['detach 1', 'detach 2', 'exit', 'start']);
 });
 
-leakTest('all may type, and what each has typed and seen is counted', async (scope) => {
+leakTest('every client may type, and what each typed and saw is counted', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done');
   await session.start();
   const one = await session.attach({ label: 'one' });
@@ -68,7 +68,7 @@ leakTest('a client that comes later is shown what has been', async (scope) => {
   assert.equal((await blind.output.all()).toString(), '');
 });
 
-leakTest('who detaches gets no more, and who left is no client', async (scope) => {
+leakTest('a client that detaches gets no more, and is no client any more', async (scope) => {
   const session = await newSession(scope, 'stty -echo; while read -r line; do echo "got $line"; done');
   await session.start();
   const [one, two, killed, silent] = [
@@ -93,7 +93,7 @@ leakTest('who detaches gets no more, and who left is no client', async (scope) =
   assert.equal((await session.attach()).number, 5);
 });
 
-leakTest('one that only looks stays for as long as it reads', async (scope) => {
+leakTest('a client that only looks stays for as long as it reads', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   const looker = await session.attach({ isReadOnly: true });
@@ -137,7 +137,7 @@ leakTest('a stalled client does not stop a flood, and a client that reads gets a
   assert.ok((after?.skippedBytes ?? 0n) > 1_000_000n);
 });
 
-leakTest('the last output comes to all that read, and not to one that does not', async (scope) => {
+leakTest('the last output reaches all clients that read, and not the one that does not', async (scope) => {
   const lines = 30_000;
   const session = await newSession(scope, `stty -opost; seq ${lines}`);
   const reading = await session.attach();
@@ -167,7 +167,7 @@ leakTest('clients come and go, and leave no descriptor behind', async (scope) =>
   await waitFor(() => openDescriptors().length === before, 'as many descriptors as before');
 });
 
-leakTest('who does not open its own end is not waited for', async (scope) => {
+leakTest('a client that does not open its own end is not waited for', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   await assert.rejects(session.attach({ stdout: newFifo(scope) }), {
@@ -177,7 +177,7 @@ leakTest('who does not open its own end is not waited for', async (scope) => {
   assert.equal((await session.describe()).clients, 0);
 });
 
-leakTest('what cannot be attached to says why, and leaves nothing open', async (scope) => {
+leakTest('Attach says why it is refused, and leaves nothing open', async (scope) => {
   const session = await newSession(scope, 'exit 0');
   const client = await session.attach();
   await assert.rejects(session.sessions.attach({ id: 'x' }), {
@@ -214,7 +214,7 @@ leakTest('an exec process can be attached to before it is started, and is shown 
   assert.equal(described.pid, (await task.state({ id, execId: 'e' })).pid);
 });
 
-leakTest('who waits for a process that is never started is let go with it', async (scope) => {
+leakTest('a client of a process that is never started is released with it', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   const { id, task } = session;
@@ -248,7 +248,7 @@ leakTest('a container that is deleted by force lets its clients go', async (scop
   await client.output.all();
 });
 
-leakTest('since when a console waits for its reader is told', async (scope) => {
+leakTest('a session reports since when its console waits for a reader', async (scope) => {
   const stdout = newFifo(scope);
   const reader = openReader(scope, stdout);
   const session = await newSession(scope, 'read -r go; yes; exec sleep 100', { stdout });

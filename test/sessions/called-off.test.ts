@@ -45,7 +45,7 @@ async function clientsOf(session: TestSession): Promise<number> {
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
   leakTest(
-    `Attach while nobody reads its output, and ${how}: there is no client, and the next has all`,
+    `an Attach that waits for a reader leaves no client behind if ${how}, and the next one gets everything`,
     async (scope) => {
       const session = await newSession(scope, 'echo ready; exec sleep 100');
       await session.start();
@@ -74,7 +74,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
 }
 
 leakTest(
-  'Attach whose reader comes as the deadline passes: who was told no, and leaves, is no client',
+  'an Attach whose reader comes as the deadline passes is either answered or leaves no client',
   async (scope) => {
     const session = await newSession(scope, 'exec sleep 100');
     await session.start();
@@ -118,7 +118,7 @@ function heldScreens(): { openScreen: OpenLink; letGo: () => void } {
 }
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
-  leakTest(`Record, and ${how}: it ends, its file goes, and the next records`, async (scope) => {
+  leakTest(`a Record that is called off because ${how} removes its file, and the next one records`, async (scope) => {
     const { openScreen, letGo } = heldScreens();
     const session = await newSession(scope, 'echo ready; read -r line; echo "got $line"', {
       openScreen,

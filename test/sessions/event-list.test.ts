@@ -14,7 +14,7 @@ async function kindsAfter(events: EventList, number: bigint, waitMs = 0): Promis
   return found.map((it) => `${it.number} ${it.kind}`);
 }
 
-test('each gets what it does not know, at once', async () => {
+test('a caller gets the events that it does not know, at once', async () => {
   const events = createEventList();
   for (const kind of ['create', 'start', 'exit']) events.add({ id: 'c', kind });
   assert.deepEqual(await kindsAfter(events, 0n), ['1 create', '2 start', '3 exit']);
@@ -22,7 +22,7 @@ test('each gets what it does not know, at once', async () => {
   assert.deepEqual(await kindsAfter(events, 3n), []);
 });
 
-test('what is not said is empty, and what is said stays', async () => {
+test('fields that are not set are empty, and those that are set stay', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'exit', execId: 'e', pid: 7, exitStatus: 3 });
   const [event] = await events.after(0n, 0, never);
@@ -31,7 +31,7 @@ test('what is not said is empty, and what is said stays', async () => {
   assert.ok(Math.abs(Number(timestamp?.seconds) - Date.now() / 1000) < 5);
 });
 
-test('all that wait are told of the next, and only of that', async () => {
+test('all waiting callers get the next event, and only that', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'create' });
   const waiting = [kindsAfter(events, 1n, 60_000), kindsAfter(events, 1n, 60_000)];
@@ -39,11 +39,11 @@ test('all that wait are told of the next, and only of that', async () => {
   assert.deepEqual(await Promise.all(waiting), [['2 start'], ['2 start']]);
 });
 
-test('when the time is up there is nothing', async () => {
+test('a wait that times out returns no events', async () => {
   assert.deepEqual(await kindsAfter(createEventList(), 0n, 20), []);
 });
 
-test('the longest wait is a wait', async () => {
+test('a wait of the longest possible time gets the next event', async () => {
   const events = createEventList();
   const waiting = kindsAfter(events, 0n, 2 ** 32 - 1);
   setTimeout(() => events.add({ id: 'c', kind: 'create' }), 30);
@@ -60,7 +60,7 @@ test('a client that leaves waits no longer', async () => {
   await assert.rejects(events.after(0n, 60_000, leaving.signal), gone);
 });
 
-test('the last thousand are kept', async () => {
+test('the last thousand events are kept', async () => {
   const events = createEventList();
   for (let i = 1; i <= 1500; i++) events.add({ id: String(i), kind: 'oom' });
   const all = await events.after(0n, 0, never);
@@ -68,13 +68,13 @@ test('the last thousand are kept', async () => {
   assert.deepEqual([all[0]?.number, all.at(-1)?.number], [501n, 1500n]);
 });
 
-test('a number of another daemon says nothing', async () => {
+test('a number of another daemon is ignored', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'create' });
   assert.deepEqual(await kindsAfter(events, 500n, 60_000), ['1 create']);
 });
 
-test('who waits at the end is answered, and nobody waits after it', async () => {
+test('the end answers those that wait, and later calls do not wait', async () => {
   const events = createEventList();
   const waiting = kindsAfter(events, 0n, 60_000);
   events.close();

@@ -53,7 +53,7 @@ for (const [name, targetAt] of Object.entries(targets)) {
     // Without a terminal the process has the file itself.
     const isBeside = name === 'file' && kind === 'pipes';
     leakTest(
-      `${kind}: a ${name}${isBeside ? ' beside a FIFO' : ''} that is moved while a process counts`,
+      `${kind}: no entry is lost or doubled if a ${name}${isBeside ? ' beside a FIFO' : ''} is moved while a process counts`,
       async (scope) => {
         const directory = temporaryDirectory(scope);
         const [path, enough] = [join(directory, 'log'), join(directory, 'enough')];
@@ -86,7 +86,7 @@ for (const [name, targetAt] of Object.entries(targets)) {
   }
 }
 
-leakTest('one that cannot be opened anew goes on in the old file, and says why', async (scope) => {
+leakTest('a log that cannot be opened anew goes on in the old file, and the error says why', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   const gate = makeGate(scope);
   const { container } = await newContainer(
@@ -104,7 +104,7 @@ leakTest('one that cannot be opened anew goes on in the old file, and says why',
   assert.equal(textOf(`${path}.1`), 'one\ntwo\n');
 });
 
-leakTest('where there is nothing to open, the reason is said', async (scope) => {
+leakTest('an error says why there is nothing to open', async (scope) => {
   const directory = temporaryDirectory(scope);
   const none = await newContainer(scope, 'exec sleep 100', stdioOf('pipes', undefined));
   await assert.rejects(reopenLogs(none.container), {
@@ -123,7 +123,7 @@ leakTest('where there is nothing to open, the reason is said', async (scope) => 
   });
 });
 
-leakTest('the service answers with the paths', async (scope) => {
+leakTest('ReopenLogs answers with the paths', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   const session = await newSession(scope, 'echo hello; exec sleep 100', { stdout: `json-file://${path}` });
   await session.start();
@@ -134,7 +134,7 @@ leakTest('the service answers with the paths', async (scope) => {
   await assert.rejects(session.sessions.reopenLogs({ id: 'x' }), { message: 'there is no container x' });
 });
 
-leakTest('a driver is to be told itself', async (scope) => {
+leakTest('the error for a log driver says that the driver must be told itself', async (scope) => {
   const driver = join(temporaryDirectory(scope), 'driver');
   writeFileSync(driver, '#!/bin/sh\ncat <&3 >/dev/null 5>&- & exec 3<&- 4<&- 5>&-; wait', { mode: 0o755 });
   const session = await newSession(scope, 'exec sleep 100', { stdout: `binary://${driver}` });

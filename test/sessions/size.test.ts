@@ -54,14 +54,14 @@ for (const [policy, windows, expected] of rows) {
   });
 }
 
-test('latest is who typed last, not who came last', () => {
+test('the policy latest follows the client that typed last, not the one that came last', () => {
   const [early, late] = windowsOf('80x24 100x30') as [Window, Window];
   assert.deepEqual(chooseSize('latest', [late, early]), early.size);
   assert.deepEqual(chooseSize('latest', [early, { ...late, typedAt: 99 }]), late.size);
 });
 
 for (const text of ['latest', 'smallest', 'largest', '1', '12345', '80x24', '65535x1']) {
-  test(`${text} is a policy`, () => assert.equal(formatSizePolicy(parseSizePolicy(text)), text));
+  test(`${text} is a size policy`, () => assert.equal(formatSizePolicy(parseSizePolicy(text)), text));
 }
 
 for (const text of [
@@ -83,7 +83,7 @@ for (const text of [
   '1e3',
   '9999999999',
 ]) {
-  test(`${JSON.stringify(text)} is none`, () => {
+  test(`${JSON.stringify(text)} is no size policy`, () => {
     assert.throws(() => parseSizePolicy(text), {
       code: Code.InvalidArgument,
       message: /the size policy is ".*", and not latest, /,

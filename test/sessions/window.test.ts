@@ -17,14 +17,14 @@ async function sizeOf(session: TestSession): Promise<string> {
   return `${columns}x${rows}`;
 }
 
-leakTest('the window of who attaches before the start is there from the first byte', async (scope) => {
+leakTest('the window of a client that attaches before the start is set from the first byte', async (scope) => {
   const session = await newSession(scope, tellsSizes);
   const client = await session.attach({ columns: 132, rows: 43 });
   await session.start();
   assert.equal(await client.output.sees('\r\n'), '43 132\r\n');
 });
 
-leakTest('the size follows who typed last, and stays when the last one leaves', async (scope) => {
+leakTest('the size follows the client that typed last, and stays when the last one leaves', async (scope) => {
   const session = await newSession(scope, 'exec cat');
   await session.start();
   const { id, sessions } = session;
@@ -49,7 +49,7 @@ leakTest('the size follows who typed last, and stays when the last one leaves', 
   assert.deepEqual(resized, ['resize 1', 'resize 2', 'resize 1', 'resize 2', 'resize 2']);
 });
 
-leakTest('a policy holds until another is set, or its client has left', async (scope) => {
+leakTest('a size policy holds until another is set, or its client has left', async (scope) => {
   const session = await newSession(scope, 'exec cat');
   await session.start();
   const { id, sessions } = session;
@@ -78,7 +78,7 @@ leakTest('a policy holds until another is set, or its client has left', async (s
   assert.equal((await session.describe()).sizePolicy, 'latest');
 });
 
-leakTest('a program is made to draw for who comes, by a row less and the row back', async (scope) => {
+leakTest('a program redraws for a new client, because the size changes by a row and back', async (scope) => {
   const session = await newSession(scope, tellsSizes);
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
@@ -87,7 +87,7 @@ leakTest('a program is made to draw for who comes, by a row less and the row bac
   assert.deepEqual(await session.story(), ['create', 'start', 'attach 1']);
 });
 
-leakTest('an attach that changes the size is enough', async (scope) => {
+leakTest('an attach that changes the size makes the program redraw once', async (scope) => {
   const session = await newSession(scope, tellsSizes);
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
@@ -97,7 +97,7 @@ leakTest('an attach that changes the size is enough', async (scope) => {
   assert.equal(await second.output.sees('24 90\r\n'), '24 80\r\n24 100\r\n24 90\r\n');
 });
 
-leakTest('a size that is set while a program is made to draw stands', async (scope) => {
+leakTest('a size that is set during a redraw stays', async (scope) => {
   const session = await newSession(scope, tellsSizes);
   await session.start();
   const { id, sessions, task } = session;
@@ -118,7 +118,7 @@ leakTest('a size that is set while a program is made to draw stands', async (sco
 /** How a screen begins that is painted. */
 const painted = '\x18\x1b[?1049l';
 
-leakTest('a screen that is kept is what a client sees first', async (scope) => {
+leakTest('a client sees the kept screen first', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done', {
     annotations: { 'io.termshim.screen': 'true' },
   });
@@ -142,7 +142,7 @@ leakTest('a screen that is kept is what a client sees first', async (scope) => {
   assert.deepEqual(session.faults, []);
 });
 
-leakTest('one that was skipped is told so in what has scrolled away, and then shown the screen', async (scope) => {
+leakTest('a client that was skipped is told so in the scrolled part, and then shown the screen', async (scope) => {
   const session = await newSession(scope, 'stty -opost; read -r go; seq 100000; echo end; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
   });
@@ -158,29 +158,26 @@ leakTest('one that was skipped is told so in what has scrolled away, and then sh
   await stalled.output.sees('end');
 });
 
-leakTest(
-  'a screen that cannot be kept is no reason to do without the terminal, and everybody is told',
-  async (scope) => {
-    const session = await newSession(scope, 'echo hello; exec sleep 100', {
-      annotations: { 'io.termshim.screen': 'true' },
-      openScreen(listener) {
-        setImmediate(() => listener.onLost('no emulator'));
-        return { order() {}, close() {} };
-      },
-    });
-    await session.start();
-    await waitFor(() => session.faults.length > 0, 'the fault');
-    const client = await session.attach();
-    await client.output.sees('[termshim: the screen is not kept any more: no emulator]\r\nhello');
-    assert.deepEqual(
-      session.faults.map(({ message }) => message),
-      ['the screen of the container c is not kept any more: no emulator'],
-    );
-    const { screen, screenFailure } = await session.describe();
-    assert.deepEqual([screen, screenFailure], [false, 'no emulator']);
-    assert.ok((await session.story()).includes('screen-lost'));
-  },
-);
+leakTest('a session without its screen keeps its terminal, and every client is told', async (scope) => {
+  const session = await newSession(scope, 'echo hello; exec sleep 100', {
+    annotations: { 'io.termshim.screen': 'true' },
+    openScreen(listener) {
+      setImmediate(() => listener.onLost('no emulator'));
+      return { order() {}, close() {} };
+    },
+  });
+  await session.start();
+  await waitFor(() => session.faults.length > 0, 'the fault');
+  const client = await session.attach();
+  await client.output.sees('[termshim: the screen is not kept any more: no emulator]\r\nhello');
+  assert.deepEqual(
+    session.faults.map(({ message }) => message),
+    ['the screen of the container c is not kept any more: no emulator'],
+  );
+  const { screen, screenFailure } = await session.describe();
+  assert.deepEqual([screen, screenFailure], [false, 'no emulator']);
+  assert.ok((await session.story()).includes('screen-lost'));
+});
 
 leakTest('a screen is kept only where config.json asks for it', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100', { openScreen: () => assert.fail('not asked for') });

@@ -15,7 +15,7 @@ test('the name is FNV-1a over address, namespace and group', () => {
   assert.equal(socketPath(key), `${socketDirectory}/termshim-585e9cba44a07116`);
 });
 
-test('the texts do not run into each other', () => {
+test('address, namespace and group cannot run into each other', () => {
   const texts = ['', 'a', 'ab', 'b', 'aa'];
   const keys = texts.flatMap((address) =>
     texts.flatMap((namespace) => texts.map((group) => ({ address, namespace, group }))),
@@ -23,12 +23,12 @@ test('the texts do not run into each other', () => {
   assert.equal(new Set(keys.map(socketPath)).size, keys.length);
 });
 
-test('an address is a path and back', () => {
+test('an address is made of a path, and read back', () => {
   assert.equal(fromAddress(toAddress('/run/x')), '/run/x');
   for (const text of ['', '/run/x', 'unix://', 'unix://x', 'vsock://1:2']) assert.equal(fromAddress(text), undefined);
 });
 
-test('the group is the setting’s: none for all, the id for each', async (t) => {
+test('the group is empty for all, and the id for a group of one container', async (t) => {
   const before = process.env['TERMSHIM_GROUP'];
   t.after(() => {
     if (before === undefined) delete process.env['TERMSHIM_GROUP'];

@@ -86,13 +86,13 @@ test('a daemon that nobody ever calls ends', async (t) => {
   await assertEnds(startDaemon(t, idleExit));
 });
 
-test('without --idle-exit it stays', async (t) => {
+test('a daemon without --idle-exit stays', async (t) => {
   const daemon = startDaemon(t, []);
   (await connect(daemon)).close();
   await assertStays(daemon, 'nobody asked it to end');
 });
 
-test('a client keeps it, then a container, and a reservation', async (t) => {
+test('a client, a container and a reservation each keep the daemon', async (t) => {
   const daemon = startDaemon(t, idleExit);
   const first = await connect(daemon);
   await first.sessions.list({});
@@ -113,7 +113,7 @@ test('a client keeps it, then a container, and a reservation', async (t) => {
   await assertEnds(daemon);
 });
 
-test('Stop ends it when nothing runs, and says what does', async (t) => {
+test('Stop ends a daemon that runs nothing, and names what runs otherwise', async (t) => {
   const daemon = startDaemon(t, []);
   const client = await connect(daemon);
   const id = await createContainer(daemon, client);
@@ -136,7 +136,7 @@ test('Stop ends it when nothing runs, and says what does', async (t) => {
   await assertEnds(daemon);
 });
 
-test('a daemon of containerd ends for containerd alone', async (t) => {
+test('Stop does not end a daemon of containerd', async (t) => {
   const daemon = startDaemon(t, ['--address', '/nonexistent']);
   const { sessions, task } = await connect(daemon);
   await assert.rejects(sessions.stop({}), { code: Code.Unimplemented, message: /^this daemon is of containerd, / });

@@ -81,7 +81,7 @@ function leaveAddress(t: TestContext, shim: ShimCaller, bundle: string): string 
   return shim.socketOf();
 }
 
-test('with no daemon: container, processes, mounts and socket go', { skip }, async (t) => {
+test('delete without a daemon removes container, processes, mounts and socket', { skip }, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   const container = await loseContainer(stage);
@@ -97,7 +97,7 @@ test('with no daemon: container, processes, mounts and socket go', { skip }, asy
   assert.equal(existsSync(socket), false);
 });
 
-test('what the daemon did not mount stays mounted', { skip }, async (t) => {
+test('delete leaves mounts that the daemon did not make', { skip }, async (t) => {
   const stage = openStage(t);
   const bundle = makeBundle(stage, { args: ['true'], terminal: false });
   const record = { runtime: runc, root: stage.path('runc'), systemdCgroup: false, mounted: false };
@@ -109,7 +109,9 @@ test('what the daemon did not mount stays mounted', { skip }, async (t) => {
   spawnSync('umount', ['-l', rootfs]);
 });
 
-test('of another shim: it is runc, where containerd-shim-runc-v2 has it', { skip }, async (t) => {
+test('delete takes runc for a container of another shim, with the root of containerd-shim-runc-v2', {
+  skip,
+}, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   const root = `/run/containerd/runc/${shim.namespace}`;
@@ -122,7 +124,7 @@ test('of another shim: it is runc, where containerd-shim-runc-v2 has it', { skip
   await assertGone(root, container);
 });
 
-test('a container that never was is no error', { skip }, async (t) => {
+test('delete of a container that never existed is no error', { skip }, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
@@ -133,7 +135,7 @@ test('a container that never was is no error', { skip }, async (t) => {
   }
 });
 
-test('a daemon that lives is asked first, and knows better', { skip }, async (t) => {
+test('delete asks a living daemon first', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
   const record = {
@@ -153,7 +155,7 @@ test('a daemon that lives is asked first, and knows better', { skip }, async (t)
   assert.equal(existsSync(join(bundle, 'arguments')), false, 'the runtime was called all the same');
 });
 
-test('a daemon that does not know it keeps its socket', { skip }, async (t) => {
+test('delete leaves the socket of a daemon that does not know the container', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
   const runtime = [fixture('runtimes/runtime-that-records-its-arguments'), bundle];
@@ -167,7 +169,7 @@ test('a daemon that does not know it keeps its socket', { skip }, async (t) => {
   assert.ok(existsSync(shim.socketOf()));
 });
 
-test('a daemon that hangs has two seconds, and keeps its socket', { skip }, async (t) => {
+test('delete gives a daemon that hangs two seconds, and leaves its socket', { skip }, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   const container = await loseContainer(stage);
@@ -185,7 +187,7 @@ test('a daemon that hangs has two seconds, and keeps its socket', { skip }, asyn
   assert.ok(existsSync(shim.socketOf()));
 });
 
-test('what a runtime cannot do is a warning, and the rest is done', { skip }, async (t) => {
+test('delete warns of what the runtime cannot do, and does the rest', { skip }, async (t) => {
   const stage = openStage(t);
   const shim = shimCaller(t);
   const container = await loseContainer(stage);
@@ -203,7 +205,7 @@ test('what a runtime cannot do is a warning, and the rest is done', { skip }, as
   assert.equal(isMounted(rootfs), false);
 });
 
-test('another process that has the pid now is left alone', { skip }, async (t) => {
+test('delete leaves another process that has the pid by now', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
   const other = spawn('sleep', ['1000'], { stdio: 'ignore' });
@@ -221,7 +223,7 @@ test('another process that has the pid now is left alone', { skip }, async (t) =
 });
 
 for (const words of ['4.8224638957192e+235', '2147483648', '4294967296', '-1', '1.5', 'Infinity']) {
-  test(`a pid file that says ${words} names no process`, { skip }, async (t) => {
+  test(`delete kills nothing for a pid file that says ${words}`, { skip }, async (t) => {
     const shim = shimCaller(t);
     t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
     const bundle = shim.makeBundle('c1');
@@ -233,7 +235,7 @@ for (const words of ['4.8224638957192e+235', '2147483648', '4294967296', '-1', '
   });
 }
 
-test('files that cannot be understood are warnings', { skip }, async (t) => {
+test('delete warns of files that cannot be understood', { skip }, async (t) => {
   const shim = shimCaller(t);
   t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
   const bundle = shim.makeBundle('c1');

@@ -23,7 +23,7 @@ import { waitFor, within } from '../helpers/base/wait-for.js';
 const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 
-test('-v says the version', () => {
+test("the shim's -v prints the version", () => {
   const { stdout, stderr, status } = spawnSync(shimPath, ['-v'], { encoding: 'utf8', env: shimEnvironment });
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   const lines = [
@@ -36,7 +36,7 @@ test('-v says the version', () => {
   assert.equal(stdout, lines.join('\n'));
 });
 
-test('-info has the features of the default runtime where no options come', { skip: missing('runc') }, () => {
+test("the shim's -info has the features of the default runtime if no options come", { skip: missing('runc') }, () => {
   const { info, warnings } = ask('');
   assert.deepEqual({ options: info.options, warnings }, { options: undefined, warnings: '' });
   assert.equal(info.features?.typeUrl, 'types.containerd.io/opencontainers/runtime-spec/1/features/Features');
@@ -44,7 +44,7 @@ test('-info has the features of the default runtime where no options come', { sk
   assert.deepEqual(JSON.parse(Buffer.from(info.features.value).toString()), said);
 });
 
-test('-info has the features of the runtime that the options name, and the options', (t) => {
+test("the shim's -info has the features of the runtime that the options name, and the options", (t) => {
   const runtime = programOf(t, `[ "$*" = features ] && printf '{ "hooks": ["é"] }'`);
   const options = packAny(Options, { binaryName: runtime, root: '/elsewhere' });
   const { info, warnings } = ask(Any.encode(options).finish());
@@ -64,11 +64,11 @@ const noFeatures: [title: string, script: string, warning: RegExp][] = [
   ['prints without end', 'yes', /features failed: it printed more than 1048576 bytes/],
 ];
 for (const [title, script, warning] of noFeatures) {
-  test(`-info says no features of a runtime that ${title}`, (t) =>
+  test(`the shim's -info has no features of a runtime that ${title}`, (t) =>
     assertNoFeatures(ask(optionsOf(t, script)), warning));
 }
 
-test('-info does not wait for what a runtime leaves behind, and ends it', async (t) => {
+test("the shim's -info ends what a runtime leaves behind, and does not wait for it", async (t) => {
   const marker = join(temporaryDirectory(t), 'pid');
   const { info } = ask(optionsOf(t, `sleep 1000 & echo $! >${marker}; echo '{}'`));
   assert.equal(Buffer.from(info.features?.value ?? []).toString(), '{}');
@@ -84,7 +84,7 @@ const hanging: [title: string, script: string][] = [
     `echo {}; setsid sh -c ': >"$0.in"; exec sleep 20' "$0" & until [ -e "$0.in" ]; do sleep 0.01; done`,
   ],
 ];
-test('-info waits 10 s for a runtime, and not longer', async (t) => {
+test("the shim's -info waits for a runtime for at most 10 s", async (t) => {
   const answers = hanging.map(async ([title, script]) => {
     const answer = await askSlowly(optionsOf(t, script));
     assertNoFeatures(answer, /did not end within 10000 ms \[ERR_RUNTIME_TIMEOUT]/, title);
@@ -108,10 +108,11 @@ const badInput: [title: string, input: Uint8Array, warning: RegExp][] = [
   ['more than anybody says', Buffer.alloc(2 ** 20 + 1), /stdin has more than 1048576 bytes/],
 ];
 for (const [title, input, warning] of badInput) {
-  test(`-info says who it is, and no features, where stdin is ${title}`, () => assertNoFeatures(ask(input), warning));
+  test(`the shim's -info has the version and no features if stdin is ${title}`, () =>
+    assertNoFeatures(ask(input), warning));
 }
 
-test('-info waits 10 s for the end of stdin, and not longer', async () => {
+test("the shim's -info waits for the end of stdin for at most 10 s", async () => {
   assertNoFeatures(await askSlowly(undefined), /stdin did not end within 10000 ms/);
 });
 

@@ -33,7 +33,7 @@ function assertNothingLeft(shim: ShimCaller, id: string, socket: string): void {
 }
 
 for (const [name, program] of Object.entries(programs)) {
-  test(`${name}: the first start makes a daemon, the second finds it`, { skip }, async (t) => {
+  test(`${name}: the first start makes a daemon, and the second finds it`, { skip }, async (t) => {
     const shim = shimCaller(t);
     const socket = shim.socketOf();
     const answer = { stdout: toAddress(socket), stderr: '', status: 0 };
@@ -60,7 +60,7 @@ for (const [name, program] of Object.entries(programs)) {
   });
 }
 
-test('a daemon has what it needs, and nothing else of ours', { skip }, async (t) => {
+test('a daemon inherits what it needs, and nothing else', { skip }, async (t) => {
   const shim = shimCaller(t);
   const environment = { TTRPC_ADDRESS: '/run/c.ttrpc', NODE_EXTRA_CA_CERTS: '/etc/ssl/certs/ca-certificates.crt' };
   await shim.call('c1', ['-debug', 'start'], { environment });
@@ -94,7 +94,7 @@ test('a daemon has what it needs, and nothing else of ours', { skip }, async (t)
   assert.ok(!descriptors.some((it) => it.endsWith(socketDirectory)), 'it holds the lock');
 });
 
-test('a daemon that is about to end is waited for, and followed by another', { skip }, async (t) => {
+test('a start waits for a daemon that is about to end, and makes another', { skip }, async (t) => {
   const shim = shimCaller(t);
   const socket = shim.socketOf();
   const server = serveShim(t, socket, {
@@ -110,7 +110,7 @@ test('a daemon that is about to end is waited for, and followed by another', { s
   assert.equal(shim.daemons().length, 1);
 });
 
-test('what Node warns of is not in the answer', { skip }, async (t) => {
+test('warnings of Node are not in the answer of start', { skip }, async (t) => {
   const shim = shimCaller(t);
   const environment = { NODE_OPTIONS: '--experimental-loader=data:text/javascript,', NODE_PENDING_DEPRECATION: '1' };
   const answer = { stdout: toAddress(shim.socketOf()), stderr: '', status: 0 };
@@ -141,7 +141,7 @@ test('TERMSHIM_GROUP=pod: the containers of a pod share a daemon', { skip }, asy
   assert.equal(shim.daemons().length, 4);
 });
 
-test('TERMSHIM_GROUP=container: each has a daemon of its own', { skip }, async (t) => {
+test('TERMSHIM_GROUP=container: each container has a daemon of its own', { skip }, async (t) => {
   const shim = shimCaller(t);
   const environment = { TERMSHIM_GROUP: 'container' };
   for (const id of ['c1', 'c2']) {
@@ -165,7 +165,7 @@ const failures: [
 ];
 
 for (const [title, TERMSHIM_GROUP, prepare, line] of failures) {
-  test(`a failure is one line and leaves nothing: ${title}`, { skip }, async (t) => {
+  test(`a failure of start is one line and leaves nothing behind: ${title}`, { skip }, async (t) => {
     const shim = shimCaller(t);
     const socket = shim.socketOf(TERMSHIM_GROUP === 'container' ? 'c1' : '');
     prepare(shim.makeBundle('c1'), socket);
@@ -177,7 +177,7 @@ for (const [title, TERMSHIM_GROUP, prepare, line] of failures) {
   });
 }
 
-test('broken JSON in the config.json of a pod is a failure that says where', { skip }, async (t) => {
+test('broken JSON in the config.json of a pod is an error that says where', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1', '{\n  "ociVersion": }');
   const { stderr, status } = await shim.call('c1', ['start'], { environment: { TERMSHIM_GROUP: 'pod' } });
@@ -190,14 +190,14 @@ test('broken JSON in the config.json of a pod is a failure that says where', { s
   assert.deepEqual(readdirSync(bundle), ['config.json']);
 });
 
-test('a daemon that does not answer ends the wait', { skip }, async (t) => {
+test('start gives up a daemon that does not answer', { skip }, async (t) => {
   const socket = shimCaller(t).socketOf();
   await serveRaw(t, socket, () => {});
   const words = new RegExp(`the daemon at ${socket} has taken no container for 0.2 s: .*did not answer`);
   await assert.rejects(reserve(socket, 'c1', 200), isError('ERR_DAEMON_FAILED', words));
 });
 
-test('wrong arguments are one line', { skip }, async (t) => {
+test('wrong arguments of start are one line of error', { skip }, async (t) => {
   const shim = shimCaller(t);
   for (const [words, reason] of [
     [[], 'the verb is "", and not start or delete'],

@@ -11,7 +11,7 @@ import { writeAll } from '../helpers/copy/write-all.js';
 
 const sigkill = 9;
 
-leakTest('a life: created, started, ended, deleted', async (scope) => {
+leakTest('a container is created, started, ended and deleted', async (scope) => {
   const { stdio, output } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'stty size; exit 7', stdio);
   assert.equal(container.init.state, 'created');
@@ -25,7 +25,7 @@ leakTest('a life: created, started, ended, deleted', async (scope) => {
   assert.deepEqual(story(), ['create', 'start', 'exit', 'delete']);
 });
 
-leakTest('all a process wrote has been passed on when its exit is told', async (scope) => {
+leakTest('all output of a process has been passed on before its exit is reported', async (scope) => {
   const { stdio, output } = newStdio(scope, 'terminal');
   const script = 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done';
   const { container } = await newContainer(scope, script, stdio);
@@ -58,7 +58,7 @@ leakTest('a command in the wrong state names both states, and changes nothing', 
   assert.deepEqual(story(), ['create', 'start', 'paused', 'resumed', 'exit']);
 });
 
-leakTest('two starts at a time: one of them starts it', async (scope) => {
+leakTest('of two starts at once one starts the process', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   const starts = await Promise.allSettled([container.start(''), container.start('')]);
@@ -83,7 +83,7 @@ leakTest('a process that ends at once does not end before it was started', async
   }
 });
 
-leakTest('an exec process: added, started, ended, deleted; its id is free again then', async (scope) => {
+leakTest('an exec process is added, started, ended and deleted, and its id is free again', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
@@ -103,7 +103,7 @@ leakTest('an exec process: added, started, ended, deleted; its id is free again 
   assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exec-started e', 'exit e', 'exec-added e']);
 });
 
-leakTest('two deletes at a time: for the second there is nothing any more', async (scope) => {
+leakTest('of two deletes at once the second finds nothing', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
@@ -154,19 +154,16 @@ leakTest('an exec process whose reader of stdout never comes fails, and is not l
   await container.delete('e');
 });
 
-leakTest(
-  'nobody reads: the exit is told at once, and a reader who comes back finds what was written',
-  async (scope) => {
-    const client = newStdio(scope, 'terminal');
-    const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
-    client.leave();
-    await container.start('');
-    assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
-    await client.comeBack().sees('last words');
-  },
-);
+leakTest('the exit is reported at once without a reader, and one who comes back finds the output', async (scope) => {
+  const client = newStdio(scope, 'terminal');
+  const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
+  client.leave();
+  await container.start('');
+  assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
+  await client.comeBack().sees('last words');
+});
 
-leakTest('nobody reads and the FIFO is full: the exit is told, and delete does not wait', async (scope) => {
+leakTest('the exit is reported and delete does not wait if the FIFO is full and nobody reads', async (scope) => {
   const client = newStdio(scope, 'terminal');
   const { container } = await newContainer(scope, 'exec yes', client.stdio);
   client.leave();

@@ -21,7 +21,7 @@ const possible = new Set([
 
 for (const from of states) {
   for (const to of states) {
-    test(`from ${from} to ${to}: ${possible.has(`${from} ${to}`) ? 'possible' : 'an error that names both'}`, () => {
+    test(`the state goes from ${from} to ${to}: ${possible.has(`${from} ${to}`) ? 'possible' : 'an error that names both'}`, () => {
       if (possible.has(`${from} ${to}`)) return assertTransition('it', from, to);
       assert.throws(() => assertTransition('it', from, to), {
         code: 'ERR_STATE_INVALID',

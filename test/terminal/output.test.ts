@@ -55,7 +55,7 @@ function setUp(scope: Scope) {
   return { source, sink, copy, ends, say, afterRead };
 }
 
-leakTest('nothing is read any more once it is closed, whatever was to be done next', async (scope) => {
+leakTest('a closed copy reads nothing more, whatever was to be done next', async (scope) => {
   const { source, sink, copy, say, afterRead } = setUp(scope);
   await nextTurn();
   say('first');
@@ -68,7 +68,7 @@ leakTest('nothing is read any more once it is closed, whatever was to be done ne
   assert.equal(readNow(source.read.fd), 'second');
 });
 
-leakTest('nothing is read any more once the terminal is gone', async (scope) => {
+leakTest('a copy reads nothing more when the terminal is gone', async (scope) => {
   const { source, sink, ends, say, afterRead } = setUp(scope);
   await nextTurn();
   const gone = afterRead(() => {
@@ -82,7 +82,7 @@ leakTest('nothing is read any more once the terminal is gone', async (scope) => 
   assert.equal(readNow(source.read.fd), 'second');
 });
 
-leakTest('without an end all of it comes, in turns', async (scope) => {
+leakTest('a copy without an end copies everything in turns', async (scope) => {
   const { sink, say, afterRead } = setUp(scope);
   await nextTurn();
   let shown = '';

@@ -124,17 +124,17 @@ describe('the answers for each shell', () => {
   }
 });
 
-describe('there is nothing to offer, and no word of it,', () => {
+describe('complete offers nothing and prints nothing', () => {
   const nothing = { stdout: '', stderr: '', status: 0 };
   const ask = ['completion', 'bash', '--', 'kill', ''];
 
-  test('without a daemon, and none is started', async (t) => {
+  test('if there is no daemon, and starts none', async (t) => {
     const { env } = placeWithoutDaemon(t);
     assert.deepEqual(await termshim(ask, { env }), nothing);
     assert.ok(!existsSync(join(env['XDG_RUNTIME_DIR'] as string, 'termshim')));
   });
 
-  test('if it fails', async (t) => {
+  test('if the daemon fails', async (t) => {
     const fail = (): never => {
       throw new Error('a bug');
     };
@@ -142,7 +142,7 @@ describe('there is nothing to offer, and no word of it,', () => {
     assert.deepEqual(await termshim(ask, { env }), nothing);
   });
 
-  test('if it does not answer, soon', async (t) => {
+  test('if the daemon does not answer in time', async (t) => {
     const { env } = serveFakeDaemon(t, { sessions: { list: () => new Promise(() => {}) } });
     assert.deepEqual(await termshim(ask, { env, timeout: 10_000 }), nothing);
   });

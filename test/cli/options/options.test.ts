@@ -85,7 +85,7 @@ describe('parsePid', () => {
 });
 
 describe('parseSize', () => {
-  test('columns, then rows', () => {
+  test('parseSize reads the columns, then the rows', () => {
     assert.deepEqual(parseSize('100x30'), { columns: 100, rows: 30 });
     assert.deepEqual(parseSize('65535x1'), { columns: 65_535, rows: 1 });
   });

@@ -18,7 +18,7 @@ const unknown = {
 };
 
 describe('usageOf', () => {
-  test('version 1 counts nanoseconds, and has no limit of whole pages', () => {
+  test('reads cgroup v1, which counts nanoseconds and writes the largest whole page for no limit', () => {
     const entry = { usage: 5000n, limit: 9_223_372_036_854_771_712n, max: 0n, failcnt: 0n };
     const metrics = packAny(MetricsV1, {
       cpu: { usage: { total: 7_000_000_000n, kernel: 0n, user: 0n, perCpu: [] }, throttling: undefined },
@@ -28,7 +28,7 @@ describe('usageOf', () => {
     assert.deepEqual(usageOf(metrics), { ...unknown, cpuNanoseconds: 7_000_000_000n, memoryBytes: 3000n, pids: 3n });
   });
 
-  test('version 2 counts microseconds, and has no limit of all bits', () => {
+  test('reads cgroup v2, which counts microseconds and sets all bits for no limit', () => {
     const metrics = packAny(MetricsV2, {
       cpu: message(CPUStat, { usageUsec: 7_000_000n }),
       memory: message(MemoryV2, { usage: 5000n, usageLimit: 2n ** 64n - 1n, inactiveFile: 6000n }),
@@ -37,7 +37,7 @@ describe('usageOf', () => {
     assert.deepEqual(usageOf(metrics), { ...unknown, cpuNanoseconds: 7_000_000_000n, memoryBytes: 0n, pids: 3n });
   });
 
-  test('limits are told', () => {
+  test('returns the limits', () => {
     const entry = { usage: 5000n, limit: 8192n, max: 0n, failcnt: 0n };
     const v1 = packAny(MetricsV1, { memory: message(MemoryV1, { usage: entry }), pids: { current: 1n, limit: 10n } });
     const v2 = packAny(MetricsV2, {
@@ -55,12 +55,12 @@ describe('usageOf', () => {
     }
   });
 
-  test('what no controller tells is unknown', () => {
+  test('returns undefined for what no controller reports', () => {
     assert.deepEqual(usageOf(packAny(MetricsV1, {})), unknown);
     assert.deepEqual(usageOf(packAny(MetricsV2, {})), unknown);
   });
 
-  test('metrics of another kind say nothing', () => {
+  test('returns nothing for metrics of an unknown type', () => {
     assert.equal(usageOf({ typeUrl: 'io.containerd.runhcs.v1.Statistics', value: new Uint8Array(0) }), undefined);
     assert.equal(usageOf(undefined), undefined);
   });

@@ -15,7 +15,7 @@ import {
 } from '../../../src/cli/output/format.js';
 
 describe('table', () => {
-  test('has straight columns, three spaces apart, and nothing behind the last', () => {
+  test('aligns the columns, three spaces apart, with no spaces at the end of a line', () => {
     const text = table([
       ['ID', 'STATE', 'COMMAND'],
       ['a-long-one', 'up', 'sh'],
@@ -29,7 +29,7 @@ describe('table', () => {
     ]);
   });
 
-  test('of nothing is nothing', () => assert.equal(table([]), ''));
+  test('prints nothing for no rows', () => assert.equal(table([]), ''));
 });
 
 describe('formatBytes', () => {
@@ -49,7 +49,7 @@ describe('formatBytes', () => {
   ];
   for (const [bytes, text] of cases) test(`${bytes} is ${text}`, () => assert.equal(formatBytes(bytes), text));
 
-  test('is right to one part in twenty', () => {
+  test('is right to one part in twenty for every size', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 2n ** 55n }), (bytes) => {
         const [, number, unit] = /^([\d.]+)(\D+)$/.exec(formatBytes(bytes)) ?? [];
@@ -102,7 +102,7 @@ describe('printable', () => {
   for (const [text, shown] of cases) test(shown, () => assert.equal(printable(text), shown));
 });
 
-test('shorten cuts to the length, ellipsis included', () => {
+test('shorten cuts a text to the length, the ellipsis included', () => {
   assert.equal(shorten('exactly', 7), 'exactly');
   assert.equal(shorten('too long', 7), 'too lo…');
 });

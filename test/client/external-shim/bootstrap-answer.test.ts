@@ -15,14 +15,14 @@ function result(fields: Partial<BootstrapResult>): Uint8Array {
   return BootstrapResult.encode(message(BootstrapResult, fields)).finish();
 }
 
-test('a bare address, with a newline or without, is version 2', () => {
+test('a bare address, with or without a newline, means version 2', () => {
   const expected = { address, version: 2, protocol: 'ttrpc' };
   for (const text of [address, `${address}\n`, ` ${address} \r\n`]) {
     assert.deepEqual(parseAnswer(Buffer.from(text)), expected);
   }
 });
 
-test('JSON has a version and a protocol, or those of a bare address', () => {
+test('a JSON answer has a version and a protocol, or the defaults of a bare address', () => {
   const parse = (value: unknown) => parseAnswer(Buffer.from(`${JSON.stringify(value)}\n`));
   assert.deepEqual(parse({ version: 3, address, protocol: 'ttrpc' }), { version: 3, address, protocol: 'ttrpc' });
   assert.deepEqual(parse({ address }), { version: 2, address, protocol: 'ttrpc' });
@@ -30,7 +30,7 @@ test('JSON has a version and a protocol, or those of a bare address', () => {
     assert.equal(parse(other), undefined);
 });
 
-test('a BootstrapResult, as the shim of containerd 2.3 writes it', () => {
+test('a BootstrapResult is read as the shim of containerd 2.3 writes it', () => {
   // Captured: version 3, the address, ttrpc.
   const captured = Buffer.concat([
     Buffer.from([0x08, 3, 0x12, address.length]),
@@ -45,7 +45,7 @@ test('a BootstrapResult, as the shim of containerd 2.3 writes it', () => {
   assert.deepEqual(parseAnswer(unknown), { version: 2, address, protocol: 'grpc' });
 });
 
-test('what is none of them is no answer', () => {
+test('any other answer is refused', () => {
   const cut = result({ version: 3, address, protocol: 'ttrpc' }).subarray(0, 12);
   for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), Buffer.from('unix://'), cut, result({ version: 3 })]) {
     assert.equal(parseAnswer(bytes), undefined);
@@ -54,7 +54,7 @@ test('what is none of them is no answer', () => {
   assert.equal(parseAnswer(Buffer.from('['.repeat(64 * 1024))), undefined);
 });
 
-test('every result is read as it was written, and no bytes throw', () => {
+test('every result is read as it was written, and no bytes make the parser throw', () => {
   const version = fc.integer({ min: 0, max: 0x7fff_ffff });
   const fields = fc.record(
     { version, address: fc.string({ minLength: 1 }), protocol: fc.string() },

@@ -8,7 +8,7 @@ import { movedConfig, withSize } from '../../../src/client/external-shim/bundle-
 
 const moved = (config: object): unknown => JSON.parse(movedConfig(JSON.stringify(config), '/my/bundle'));
 
-test('a relative root, and the relative source of a bind mount, are those of the bundle', () => {
+test('a relative root and relative bind sources are resolved in the bundle', () => {
   const proc = { destination: '/proc', type: 'proc', source: 'proc' };
   const config = {
     root: { path: 'rootfs', readonly: true },
@@ -30,7 +30,7 @@ test('a relative root, and the relative source of a bind mount, are those of the
   });
 });
 
-test('all else passes through', () => {
+test('all other fields are kept unchanged', () => {
   const config = {
     ociVersion: '1.0.2',
     process: { args: ['sh'], terminal: false },
@@ -40,7 +40,7 @@ test('all else passes through', () => {
   assert.deepEqual(moved(config), config);
 });
 
-test('a terminal has a size', () => {
+test('a config with a terminal gets its size', () => {
   const { height, width } = withSize({ terminal: true }).consoleSize as { height: number; width: number };
   assert.ok(height > 0 && width > 0);
 });

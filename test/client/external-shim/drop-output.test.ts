@@ -22,7 +22,7 @@ async function openFifo(scope: Scope) {
   return { reader, writer, isRead };
 }
 
-leakTest('it is taken however much it is, and closed at its end', async (scope) => {
+leakTest('dropped output is read to its end, and the descriptor is closed', async (scope) => {
   const { reader, writer, isRead } = await openFifo(scope);
   dropOutput(reader);
   // As a shim does: many times what a FIFO holds.
@@ -32,7 +32,7 @@ leakTest('it is taken however much it is, and closed at its end', async (scope) 
   await waitFor(() => !isRead(), 'the end');
 });
 
-leakTest('it is closed when it is disposed of, at any time and again', async (scope) => {
+leakTest('dispose closes the descriptor at any time, and again', async (scope) => {
   const { reader, isRead } = await openFifo(scope);
   const dropped = dropOutput(reader);
   dropped[Symbol.dispose]();

@@ -20,14 +20,14 @@ function callOf(t: TestContext, script: string): ProgramCall {
 
 const task = 'containerd.task';
 
-test('a plain address is version 2', async (t) => {
+test('a shim that answers with a plain address speaks version 2', async (t) => {
   assert.deepEqual(await startShim(callOf(t, 'echo unix:///run/s/1')), {
     socket: '/run/s/1',
     service: `${task}.v2.Task`,
   });
 });
 
-test('JSON and a BootstrapResult have the version', async (t) => {
+test('a shim that answers with JSON or a BootstrapResult speaks the version named there', async (t) => {
   const address = 'unix:///run/s/1';
   const socket = '/run/s/1';
   const json = (params: object) => startShim(callOf(t, `echo '${JSON.stringify(params)}'`));
@@ -39,7 +39,7 @@ test('JSON and a BootstrapResult have the version', async (t) => {
   assert.deepEqual(await result(2), { socket, service: `${task}.v2.Task` });
 });
 
-test('one that fails without bootstrap parameters gets them', async (t) => {
+test('a shim that fails without bootstrap parameters is called again with them', async (t) => {
   const script = `case $(wc -c <&0 | tee -a sizes) in 0) echo no bootstrap parameters >&2; exit 1;; esac`;
   const call = callOf(t, `{ tee params | { ${script}; }; } || exit 1; echo unix:///run/s/1`);
   assert.equal((await startShim(call)).socket, '/run/s/1');
@@ -49,7 +49,7 @@ test('one that fails without bootstrap parameters gets them', async (t) => {
   assert.equal(readFileSync(join(call.bundle, 'sizes'), 'utf8').split('\n')[0], '0');
 });
 
-test('one that fails twice is told by the words that it had for its own fault', async (t) => {
+test('a shim that fails twice is reported with the words of its own failure', async (t) => {
   const words = (first: string): string => `[ $(wc -c) = 0 ] && echo '${first}' >&2 || echo no luck >&2; exit 3`;
   await assert.rejects(startShim(callOf(t, words('no disk'))), { message: /start failed: no disk$/ });
   await assert.rejects(startShim(callOf(t, words('the deprecated API'))), { message: /start failed: no luck$/ });
@@ -64,7 +64,7 @@ const unusable: [title: string, answer: string, words: RegExp][] = [
 ];
 
 for (const [title, answer, words] of unusable) {
-  test(`nothing that it has started stays if ${title}`, async (t) => {
+  test(`no process of the shim stays if ${title}`, async (t) => {
     // As a shim's daemon: in a group of its own, with its own outputs; another heeds no signal but the last.
     const daemon = (script: string): string => `( ${script} ) >/dev/null 2>&1 <&- &`;
     const own = `set -m 2>/dev/null; ${daemon('sleep 1000')} echo $! >>pids; ${daemon(`trap "" TERM; while :; do sleep 1; done`)} echo $! >>pids`;
@@ -84,7 +84,7 @@ function isAlive(pid: string): boolean {
   }
 }
 
-test('it is called in its bundle, with an empty stdin and where to tell events', async (t) => {
+test('the shim is called in its bundle, with an empty stdin and the address for events', async (t) => {
   const script = 'for it do printf "%s\\n" "$it"; done >args; pwd; echo $TTRPC_ADDRESS; cat';
   const call = callOf(t, `{ ${script}; } >said; echo unix:///run/s/1`);
   await startShim(call);
@@ -97,7 +97,7 @@ test('it is called in its bundle, with an empty stdin and where to tell events',
   assert.deepEqual(read('args'), [...where, '-bundle', call.bundle, 'delete']);
 });
 
-test('the signal leaves it a second, and then nothing of it runs', async (t) => {
+test('an abort gives the shim a second, and then kills all its processes', async (t) => {
   const call = callOf(t, 'sleep 1000 & echo $! >pid; wait');
   const pidFile = join(call.bundle, 'pid');
   const aborting = new AbortController();
@@ -109,7 +109,7 @@ test('the signal leaves it a second, and then nothing of it runs', async (t) => 
   await waitFor(() => !existsSync(`/proc/${pid}`), 'the end of its child');
 });
 
-test('one that answers in that second has answered', async (t) => {
+test('a shim that answers within that second has answered', async (t) => {
   const aborting = new AbortController();
   const starting = startShim({ ...callOf(t, 'sleep 0.2; echo unix:///run/s/1'), signal: aborting.signal });
   aborting.abort();

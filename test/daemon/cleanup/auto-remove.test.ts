@@ -46,7 +46,7 @@ function filesIn(directory: string): string[] {
 }
 
 describe('a container', () => {
-  leakTest('that a test leaves is gone before the next test has one of that name', async () => {
+  leakTest('is removed after a test, before the next test has one of that name', async () => {
     let pid = 0;
     const undos: (() => unknown)[] = [];
     const scope: Scope = { after: (undo) => void undos.push(undo) };
@@ -58,7 +58,7 @@ describe('a container', () => {
     assert.equal(existsSync(`/proc/${pid}`), false);
   });
 
-  leakTest('that was not started goes with its client', async (scope) => {
+  leakTest('is removed with its client if it was not started', async (scope) => {
     const { connect, tasks, directory } = await serve(scope);
     const { task, leave } = await connect();
     const { pid } = await task.create(ownRequest('c', 'exec sleep 100'));
@@ -69,7 +69,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('that runs goes on without its client, and goes when it has ended', async (scope) => {
+  leakTest('goes on without its client if it runs, and is removed when it has ended', async (scope) => {
     const { connect, tasks, task, directory } = await serve(scope);
     const client = await connect();
     await client.task.create(ownRequest('c', 'exec sleep 100'));
@@ -83,7 +83,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('that is just being started is called off with its client', async (scope) => {
+  leakTest('is removed with its client if its start is under way', async (scope) => {
     const { connect, tasks, task } = await serve(scope);
     const client = await connect();
     await client.task.create(ownRequest('c', 'sleep 1000'));
@@ -95,7 +95,7 @@ describe('a container', () => {
     await waitFor(() => tasks.count === 0, 'the container to be gone');
   });
 
-  leakTest('that has ended is its client’s to delete', async (scope) => {
+  leakTest('is left for its client to delete if it has ended', async (scope) => {
     const { connect, directory } = await serve(scope);
     const { task } = await connect();
     await task.create(ownRequest('c', 'exit 3'));
@@ -106,7 +106,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('that is to stay does', async (scope) => {
+  leakTest('stays after its client if it was created to stay', async (scope) => {
     const { connect, task } = await serve(scope);
     const client = await connect();
     await client.task.create(ownRequest('c', 'exit 3', false));
@@ -116,7 +116,7 @@ describe('a container', () => {
     assert.equal((await task.delete({ id: 'c' })).exitStatus, 3);
   });
 
-  leakTest('that is being created goes with its client', async (scope) => {
+  leakTest('is removed with its client if its creation is under way', async (scope) => {
     const { connect, tasks, directory } = await serve(scope);
     const { task, leave } = await connect();
     const hanging = { ...runtime, runtimeCommand: ['/bin/sh', '-c', 'exec sleep 100', 'sh'] };
@@ -130,7 +130,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('with a bundle of its own leaves it as it is', async (scope) => {
+  leakTest('leaves the bundle of its user as it was', async (scope) => {
     const { connect, request, directory } = await serve(scope);
     const { bundle = '' } = await request('c', 'exit 0');
     const before = [readdirSync(bundle), readFileSync(`${bundle}/config.json`, 'utf8')];
@@ -148,7 +148,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('whose config.json is none leaves nothing', async (scope) => {
+  leakTest('leaves nothing behind if its config.json is invalid', async (scope) => {
     const { connect, tasks, directory } = await serve(scope);
     const { task } = await connect();
     const options = packAny(CreateOptions, { ...runtime, config: Buffer.from('{"ociVersion": "1.0.2"}') });
@@ -159,7 +159,7 @@ describe('a container', () => {
   });
 });
 
-describe('a process that was added', () => {
+describe('an exec process', () => {
   const added = (script: string, remove = true) => {
     const { process: init } = hostSpec({ args: ['/bin/sh', '-c', script], size: undefined });
     const spec = packAny(ExecOptions, { process: Buffer.from(JSON.stringify(init)), remove });
@@ -180,7 +180,7 @@ describe('a process that was added', () => {
       () => true,
     );
 
-  leakTest('and not started goes with its client', async (scope) => {
+  leakTest('is removed with its client if it was not started', async (scope) => {
     const server = await serveContainer(scope);
     const { task, leave } = await server.connect();
     await task.exec(added('exit 0'));
@@ -188,7 +188,7 @@ describe('a process that was added', () => {
     await waitFor(() => isGone(server), 'the process to be gone');
   });
 
-  leakTest('and runs goes on without its client, and goes when it has ended', async (scope) => {
+  leakTest('goes on without its client if it runs, and is removed when it has ended', async (scope) => {
     const server = await serveContainer(scope);
     const { task, leave } = await server.connect();
     await task.exec(added('exec sleep 100'));
@@ -201,7 +201,7 @@ describe('a process that was added', () => {
     await waitFor(() => isGone(server), 'the process to be gone');
   });
 
-  leakTest('and is just being started goes when it has ended', async (scope) => {
+  leakTest('is removed when it has ended if its start was under way', async (scope) => {
     const server = await serveContainer(scope);
     const { task, leave } = await server.connect();
     await task.exec(added('exit 0'));
@@ -211,7 +211,7 @@ describe('a process that was added', () => {
     await waitFor(() => isGone(server), 'the process to be gone');
   });
 
-  leakTest('and is to stay does', async (scope) => {
+  leakTest('stays after its client if it was created to stay', async (scope) => {
     const server = await serveContainer(scope);
     const { task, leave } = await server.connect();
     await task.exec(added('exit 3', false));
@@ -222,7 +222,7 @@ describe('a process that was added', () => {
   });
 });
 
-leakTest('a reservation goes with its client, if it is to, and not one that was made after it', async (scope) => {
+leakTest('a reservation ends with its client if it was made so, and a later one stays', async (scope) => {
   const { connect, tasks } = await serve(scope);
   const [first, second] = [await connect(), await connect()];
   await first.shim.reserve({ id: 'a', whileConnected: true });

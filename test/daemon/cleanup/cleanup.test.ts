@@ -65,7 +65,7 @@ async function swept(): Promise<{ ids: string[]; faults: string[] }> {
 const nothing = { ids: [], faults: [] };
 
 for (const prefix of ['exec', 'pty', 'runtime', 'attach', 'web', 'container']) {
-  test(`${prefix}: a directory is its owner's while that lives, and gone once it was killed`, async (t) => {
+  test(`${prefix}: a directory stays while its owner lives, and is removed after the owner was killed`, async (t) => {
     const { base, directory, kill } = await open(t, prefix);
     writeFileSync(join(directory, 'process.json'), '{"env":["SECRET=1"]}');
     assert.deepEqual(await swept(), nothing);
@@ -76,7 +76,7 @@ for (const prefix of ['exec', 'pty', 'runtime', 'attach', 'web', 'container']) {
   });
 }
 
-test('a daemon that lives keeps its containers, and of one that was killed they are ended', async (t) => {
+test('a cleanup ends the containers of a daemon that was killed, and leaves those of one that lives', async (t) => {
   const { base, directory, calls, record, kill } = await open(t, 'container');
   record();
   assert.deepEqual(await swept(), nothing);
@@ -88,7 +88,7 @@ test('a daemon that lives keeps its containers, and of one that was killed they 
   assert.deepEqual(readdirSync(base), []);
 });
 
-test('what could not be ended is told, and stays for the next daemon', async (t) => {
+test('a container that cannot be ended is reported and left to the next daemon', async (t) => {
   const { directory, record, kill } = await open(t, 'container', 'echo busy >&2; exit 1');
   record();
   await kill();
@@ -100,7 +100,7 @@ test('what could not be ended is told, and stays for the next daemon', async (t)
   }
 });
 
-test('a record that nobody can read is told, and keeps nobody else’s from being swept', async (t) => {
+test('a record that cannot be read is reported, and the others are cleaned up all the same', async (t) => {
   const { base, directory, kill } = await open(t, 'container');
   const other = startFixture('os/owner-of-a-directory', ['exec']);
   await once(other.stdout as NodeJS.ReadableStream, 'readable');
@@ -115,7 +115,7 @@ test('a record that nobody can read is told, and keeps nobody else’s from bein
   assert.deepEqual(readdirSync(base), [directory.split('/').at(-2)]);
 });
 
-test('two daemons at once end a container once', async (t) => {
+test('two daemons that clean up at once end a container once', async (t) => {
   const { base, calls, record, kill } = await open(t, 'container', 'sleep 0.2');
   record();
   await kill();
@@ -128,7 +128,7 @@ test('two daemons at once end a container once', async (t) => {
   assert.deepEqual(readdirSync(base), []);
 });
 
-test('what is not a place is left alone: files of a daemon, a link, a directory of another program', async (t) => {
+test('files of a daemon, links and directories of other programs are left alone', async (t) => {
   const { base, directory } = await open(t, 'exec');
   const outside = join(base, '..', 'outside');
   mkdirSync(outside);

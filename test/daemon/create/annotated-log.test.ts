@@ -30,14 +30,14 @@ function isRefused(uri: string, reason: RegExp): void {
 const files = ['file:///logs/c', 'json-file:///logs/c?max-size=1k', 'cri:///logs/a/b/c', 'JSON-FILE:///logs/c'];
 const drivers = ['binary:///logs/driver', 'binary-v2:///logs/driver', 'BINARY:///logs/driver'];
 
-test('unset or empty, it is off for every kind', () => {
+test('an unset or empty permission refuses a log of any kind', () => {
   for (const value of [undefined, '']) {
     if (value !== undefined) process.env[variable] = value;
     for (const uri of [...files, ...drivers, '/logs/fifo']) isRefused(uri, /logs by annotation are off/);
   }
 });
 
-test('a directory allows the files below it, and no driver', () => {
+test('a directory as permission allows the files below it, and no driver', () => {
   for (const value of ['/logs', '/logs/', '/logs//']) {
     process.env[variable] = value;
     for (const uri of files) assert.equal(annotatedLog(specWith(uri), false), uri);
@@ -45,7 +45,7 @@ test('a directory allows the files below it, and no driver', () => {
   }
 });
 
-test('nothing leads out of the directory', () => {
+test('no path leads out of the permitted directory', () => {
   process.env[variable] = '/logs';
   const paths = ['/etc/shadow', '/logs/../etc/shadow', '/logs/./c', '/logs//c', '/logs', '/logs-beside/c', '/lOgs/c'];
   for (const path of [...paths, '/logs/%2e%2e/etc/shadow', '/logs%2f..%2fetc/shadow']) {
@@ -53,7 +53,7 @@ test('nothing leads out of the directory', () => {
   }
 });
 
-test('any allows everything, and another word nothing', () => {
+test('the permission `any` allows every log, and an unknown word allows none', () => {
   process.env[variable] = 'any';
   for (const uri of [...files, ...drivers]) assert.equal(annotatedLog(specWith(uri), false), uri);
   for (const value of ['on', '1', 'true', 'ANY', 'logs']) {
@@ -62,11 +62,11 @@ test('any allows everything, and another word nothing', () => {
   }
 });
 
-test('the bundle of a user for the daemon of that user needs no permission', () => {
+test('the daemon of a user needs no permission for the bundle of that user', () => {
   for (const uri of [...files, ...drivers]) assert.equal(annotatedLog(specWith(uri), true), uri);
 });
 
-test('without the annotation there is nothing to allow', () => {
+test('a bundle without the annotation has no log to permit', () => {
   assert.equal(annotatedLog({}, false), undefined);
   assert.equal(annotatedLog(specWith(''), false), '');
 });

@@ -31,7 +31,7 @@ const table = (toml: string) => generic({ configBody: Buffer.from(toml) });
 const options = (fields: Partial<Options> = {}): Options => message(Options, fields);
 const refusal = (words: RegExp) => ({ name: 'RpcError', code: Code.InvalidArgument, message: words });
 
-test('no options, and empty ones of whatever type, are the defaults', async () => {
+test('missing and empty options of any type mean the defaults', async () => {
   assert.deepEqual(await readRuntimeOptions(undefined), options());
   for (const typeUrl of ['', Options.$type, GenericOptions.$type, CreateOptions.$type, 'x.Y']) {
     assert.deepEqual(await readRuntimeOptions({ typeUrl, value: new Uint8Array(0) }), options());
@@ -41,7 +41,7 @@ test('no options, and empty ones of whatever type, are the defaults', async () =
   assert.deepEqual([name, root], ['runc', '/run/containerd/runc/ns']);
 });
 
-test("runc's own are what they are, by either form of their type", async () => {
+test('the options of runc are read in both forms of their type', async () => {
   const fields = {
     binaryName: 'crun',
     root: '/r',
@@ -56,7 +56,7 @@ test("runc's own are what they are, by either form of their type", async () => {
   }
 });
 
-test('a table of the configuration has the names that containerd documents', async () => {
+test("a table of containerd's configuration has the names that containerd documents", async () => {
   const toml = `BinaryName = "/usr/bin/crun"
 CriuImagePath = "/i"
 CriuWorkPath = "/w"
@@ -106,7 +106,7 @@ for (const [title, toml, words] of broken) {
   });
 }
 
-test('bytes of anybody are options or refused in one line, and soon', async () => {
+test('any bytes are read as options or refused in one line, within bounded time', async () => {
   await assert.rejects(generic({ configBody: Buffer.from([0xff, 0xfe]) }), refusal(/the table of options: /));
   const piece = fc.constantFrom('a', '.', '=', '[', ']', '{', '}', '"', "'", '\n', ',', '1', '-', '\\u', '#', 'Root');
   const text = fc.array(piece, { maxLength: 300 }).map((pieces) => pieces.join(''));
@@ -122,7 +122,7 @@ test('bytes of anybody are options or refused in one line, and soon', async () =
   );
 });
 
-test('the type that a configuration is meant for is ours, or not said', async () => {
+test('a configuration is for our type, or names no type', async () => {
   const body = { configBody: Buffer.from('Root = "/r"') };
   for (const typeUrl of [Options.$type, `x/${Options.$type}`]) {
     assert.equal((await generic({ typeUrl, ...body })).root, '/r');
@@ -131,7 +131,7 @@ test('the type that a configuration is meant for is ours, or not said', async ()
   await assert.rejects(other, refusal(/their TypeUrl is io\.containerd\.runsc\.v1\.options, and not containerd\.runc/));
 });
 
-leakTest('a file counts more than a table', async (scope) => {
+leakTest('a file of options overrides a table', async (scope) => {
   const path = join(temporaryDirectory(scope), 'options.toml');
   writeFileSync(path, 'Root = "/file"');
   assert.equal((await generic({ configPath: path, configBody: Buffer.from('Root = "/table"') })).root, '/file');
@@ -144,7 +144,7 @@ leakTest('a file counts more than a table', async (scope) => {
 });
 
 leakTest(
-  'a file on a disk that hangs is given up with its container',
+  'a file of options on a disk that hangs is given up with its container',
   async (scope) => {
     const any = packAny(GenericOptions, { configPath: join(hangingDisk(scope), 'x') });
     const aborting = new AbortController();
@@ -155,7 +155,7 @@ leakTest(
   { skip: missing('root', 'fuse') },
 );
 
-test('those of a client before 2.0 for a name that is not runc', async () => {
+test('the options of a client before 2.0 are read for a runtime that is not runc', async () => {
   const fields = { noPivotRoot: true, noNewKeyring: true, shimCgroup: '/c', ioUid: 7, ioGid: 8 };
   const images = { criuImagePath: '/i', criuWorkPath: '/w' };
   const told = { ...fields, ...images, openTcp: true, terminal: true, cgroupsMode: 'soft' };
@@ -164,7 +164,7 @@ test('those of a client before 2.0 for a name that is not runc', async () => {
   assert.deepEqual(await readRuntimeOptions(linux), options({ binaryName: 'crun', root: '/r', systemdCgroup: true }));
 });
 
-test('all others are refused', async () => {
+test('options of every other type are refused', async () => {
   await assert.rejects(readRuntimeOptions({ typeUrl: 'x.Y', value: Buffer.of(1) }), refusal(/x\.Y are not understood/));
   const almost = { ...packAny(Options, { root: '/r' }), typeUrl: `x${Options.$type}` };
   await assert.rejects(readRuntimeOptions(almost), refusal(/are not understood/));
@@ -173,7 +173,7 @@ test('all others are refused', async () => {
   }
 });
 
-test('the options of a checkpoint have their numbers by their type', () => {
+test('the options of a checkpoint are numbered by their type', () => {
   const fields = { exit: true, workPath: '/w', imagePath: '/i', emptyNamespaces: ['net'], cgroupsMode: 'full' };
   const read = [packAny(CheckpointOptions, fields), packAny(LegacyCheckpoint, fields)].map((any) =>
     readCheckpoint('', any, '/b'),

@@ -25,14 +25,14 @@ function refused(request: Partial<StdioRequest>, why: RegExp): void {
 
 const stdoutOf = (stdout: string) => read({ stdout }).stdout;
 
-test('a path, or a URI of a FIFO', () => {
+test('stdout is a FIFO if it is a path or a FIFO URI', () => {
   assert.deepEqual(stdoutOf('/run/out'), { kind: 'fifo', path: '/run/out' });
   assert.deepEqual(stdoutOf('/run/100%'), { kind: 'fifo', path: '/run/100%' });
   assert.deepEqual(stdoutOf('fifo:///run/my%20out%25'), { kind: 'fifo', path: '/run/my out%' });
   assert.equal(stdoutOf(''), undefined);
 });
 
-test('a file takes both streams, and so does a driver, whatever is said of stderr', () => {
+test('a file or a driver takes both streams, whatever stderr says', () => {
   for (const stdout of ['file:///var/log/a%20b', 'binary:///bin/logger?k=v']) {
     for (const stderr of ['', '/run/err', stdout]) {
       const both = read({ stdout, stderr });
@@ -54,7 +54,7 @@ test('stderr alone may go to a file or a driver', () => {
   assert.deepEqual(read({ stderr: 'file:///log' }).stdout, undefined);
 });
 
-test('a driver gets the query as pairs in the order written, and is told nothing else', () => {
+test('a driver gets the query as pairs in their order, and nothing else', () => {
   const common = { kind: 'driver', program: '/bin/my logger', env } as const;
   assert.deepEqual(stdoutOf('binary:///bin/my%20logger?z=1&a=2&z=3&empty&equals=a%3Db=c&plus=1+1'), {
     ...common,
@@ -66,7 +66,7 @@ test('a driver gets the query as pairs in the order written, and is told nothing
   assert.deepEqual(stdoutOf('binary-v2:///bin/my%20logger?on-exit=mine#on-exit=discard'), discarding);
 });
 
-test('a log has Docker’s settings, and stderr too unless that is to go elsewhere', () => {
+test('a log takes Docker’s settings, and takes stderr unless that goes elsewhere', () => {
   const text = 'json-file:///var/log/a%20b?max-size=10m&max-file=3';
   const { stdout, stderr } = read({ stdout: text, stderr: text });
   const options = { path: '/var/log/a b', format: 'json-file', maxBytes: 10_000_000, maxFiles: 3, compress: false };
@@ -79,7 +79,7 @@ test('a log has Docker’s settings, and stderr too unless that is to go elsewhe
   refused({ stdout: 'json-file:///log?format=cri' }, /format is said by what stands before/);
 });
 
-test('a log beside: it has what goes elsewhere, and is where all goes that goes nowhere', () => {
+test('an additional log gets what goes elsewhere, and everything that goes nowhere', () => {
   const withLog = (request: Partial<StdioRequest>): PipeStdio =>
     readStdio({ ...none, ...request }, place, 'json-file:///log') as PipeStdio;
   const nowhere = withLog({});
@@ -95,7 +95,7 @@ test('a log beside: it has what goes elsewhere, and is where all goes that goes 
   assert.throws(() => readStdio(none, place, '/run/fifo'), { code: 'ERR_STDIO_INVALID' });
 });
 
-test('what means nothing is refused with the words and the reason', () => {
+test('a URI that means nothing is refused with its words and the reason', () => {
   refused({ stdout: 'fifo:///run/100%' }, /"fifo:\/\/\/run\/100%".*escape/);
   refused({ stdout: 'file:///%ff' }, /escape/);
   refused({ stdout: 'binary:///bin/x?a=%2' }, /escape/);
@@ -116,12 +116,12 @@ test('what means nothing is refused with the words and the reason', () => {
   refused({ stdin: 'fifo:///in?toString=1' }, /no setting toString/);
 });
 
-test('a terminal has no stderr', () => {
+test('a process with a terminal has no stderr', () => {
   const given = { terminal: true, stdin: '/in', stdout: '/out', stderr: 'nonsense' };
   assert.equal('stderr' in readStdio(given, place), false);
 });
 
-test('the settings of a URI are the policies, and without one they are containerd’s', () => {
+test('the settings of a URI set the policies, and without any containerd’s apply', () => {
   const terminal = (stdin: string, stdout: string): TerminalStdio =>
     readStdio({ ...none, terminal: true, stdin, stdout }, place) as TerminalStdio;
   const containerd = terminal('/in', 'fifo:///out');
@@ -151,7 +151,7 @@ const words = fc.oneof(
     .map(([scheme, parts]) => `${scheme}:///${parts.join('')}`),
 );
 
-test('whatever the words are, they are refused by the one error, or come back from State', () => {
+test('any URI is refused by the one error, or comes back from State', () => {
   fc.assert(
     fc.property(words, words, words, words, fc.boolean(), (stdin, stdout, stderr, log, terminal) => {
       const request = { terminal, stdin, stdout, stderr };
@@ -168,7 +168,7 @@ test('whatever the words are, they are refused by the one error, or come back fr
 
 const text = fc.string({ unit: 'grapheme' }).filter((it) => !it.includes('\0'));
 
-test('whatever a driver is called and is to be told, it is told so', () => {
+test('a driver with any name and any arguments is started with them', () => {
   fc.assert(
     fc.property(fc.array(text), fc.array(fc.tuple(text, text)), (names, pairs) => {
       const escape = encodeURIComponent;

@@ -126,7 +126,7 @@ const whole: Metrics = {
   memoryOomControl: { oomKillDisable: 0n, underOom: 1n, oomKill: 3n },
 };
 
-test('every file feeds its field', () => {
+test('every file of a v1 control group fills its field', () => {
   const { typeUrl, value } = readMetrics(cgroupAt(join(packageRoot, 'test/fixtures/cgroup-v1')));
   assert.equal(typeUrl, 'io.containerd.cgroups.v1.Metrics');
   const metrics = Metrics.decode(value);
@@ -135,14 +135,14 @@ test('every file feeds its field', () => {
   assert.deepEqual(metrics, whole);
 });
 
-test('a controller that is off leaves its fields absent', () => {
+test('a v1 controller that is off leaves its fields undefined', () => {
   const nothing = { version: 1, directories: new Map() } as const;
   const absent = { pids: undefined, cpu: undefined, memory: undefined, blkio: undefined, rdma: undefined };
   const others = { hugetlb: [], network: [], cgroupStats: undefined, memoryOomControl: undefined };
   assert.deepEqual(readMetricsV1(nothing), { ...absent, ...others });
 });
 
-test('what clients look into without asking is there', (t) => {
+test('fields that clients read without a check are always set', (t) => {
   const directory = copyFixture(t);
   const { directories } = cgroupAt(directory);
   const cpuacct = readMetricsV1({ version: 1, directories: new Map([['cpuacct', directories.get('cpuacct') ?? '']]) });
@@ -155,13 +155,13 @@ test('what clients look into without asking is there', (t) => {
   assert.equal(memory.swap, undefined);
 });
 
-test('no limit of processes is 0, as in containerd', (t) => {
+test('a control group without a limit of processes reports 0, as containerd does', (t) => {
   const directory = copyFixture(t);
   writeFileSync(join(directory, 'pids/pids.max'), 'max\n');
   assert.deepEqual(readMetricsV1(cgroupAt(directory)).pids, { current: 2n, limit: 0n });
 });
 
-test('the CFQ scheduler comes before the throttle policy, where it has counted anything', (t) => {
+test('figures of the CFQ scheduler replace those of the throttle policy if it has counted anything', (t) => {
   const directory = copyFixture(t);
   const write = (name: string, text: string): void => writeFileSync(join(directory, 'blkio', `blkio.${name}`), text);
   write('io_service_bytes_recursive', '8:0 Read 77\nTotal 77\n');
@@ -177,14 +177,14 @@ test('the CFQ scheduler comes before the throttle policy, where it has counted a
   );
 });
 
-test('a kernel without the recursive files', (t) => {
+test('a kernel without the recursive files is read from the others', (t) => {
   const directory = copyFixture(t);
   rmSync(join(directory, 'blkio/blkio.throttle.io_serviced_recursive'));
   const [first] = readMetricsV1(cgroupAt(directory)).blkio?.ioServicedRecursive ?? [];
   assert.equal(first?.value, 1n);
 });
 
-test('lines of blkio that are none', () => {
+test('invalid lines of blkio are skipped', () => {
   const text =
     '8:0 Read 18446744073709551615\n8:0 Write\n8:0 Read x\n8 Read 5\n\nTotal 5\n8:0 Read 18446744073709551616\n8:';
   assert.deepEqual(parseBlkio(text, new Map([['8:0', '/dev/sda']])), [
@@ -192,7 +192,7 @@ test('lines of blkio that are none', () => {
   ]);
 });
 
-test('/proc/partitions: the heading and an empty line are no devices', () => {
+test('the heading and the empty line of /proc/partitions are no devices', () => {
   const text = 'major minor  #blocks  name\n\n   8        0  268435456 sda\n   8        1       1024 sda1\n 259';
   assert.deepEqual(
     [...parsePartitions(text)],

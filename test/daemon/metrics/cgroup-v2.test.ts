@@ -98,20 +98,20 @@ const whole: Metrics = {
   network: [],
 };
 
-test('every file feeds its field', () => {
+test('every file of a v2 control group fills its field', () => {
   const directory = join(packageRoot, 'test/fixtures/cgroup-v2');
   const { typeUrl, value } = readMetrics({ version: 2, directory });
   assert.equal(typeUrl, 'io.containerd.cgroups.v2.Metrics');
   assert.deepEqual(Metrics.decode(value), whole);
 });
 
-test('a cgroup without any controller', (t) => {
+test('a v2 control group without controllers has empty metrics', (t) => {
   const absent = { pids: undefined, cpu: undefined, memory: undefined, rdma: undefined, io: undefined };
   const metrics = readMetricsV2({ version: 2, directory: temporaryDirectory(t) });
   assert.deepEqual(metrics, { ...absent, hugetlb: [], memoryEvents: undefined, network: [] });
 });
 
-test('io.stat: a device without numbers, unknown keys, what is cut off', () => {
+test('io.stat is read with devices without numbers, unknown keys and a line that is cut off', () => {
   const text = '7:0 \n8:0 rbytes=5 junk wios=18446744073709551615 rios=-1 wbytes\nx:0 rbytes=1\n8 rbytes=1\n8:1 rby';
   assert.deepEqual(parseIo(text), [
     { major: 8n, minor: 0n, rbytes: 5n, wbytes: 0n, rios: 0n, wios: 18446744073709551615n },
@@ -119,14 +119,14 @@ test('io.stat: a device without numbers, unknown keys, what is cut off', () => {
   ]);
 });
 
-test('pressure: a kernel without `full`, and what is cut off', () => {
+test('pressure is read without `full`, and with a line that is cut off', () => {
   const some = { avg10: 1.5, avg60: 0, avg300: 0, total: 7n };
   assert.deepEqual(parsePressure('some avg10=1.50 avg60=0.00 avg300=0.00 total=7\n'), { some, full: undefined });
   assert.deepEqual(parsePressure('some avg10=1.50 avg60=x avg3'), { some: { ...some, total: 0n }, full: undefined });
   assert.deepEqual(parsePressure(''), { some: undefined, full: undefined });
 });
 
-test('rdma: a line that is cut off says nothing', () => {
+test('a line of rdma that is cut off is skipped', () => {
   assert.deepEqual(parseRdma('mlx4_0 hca_handle=1 hca_object=99999999999\nmlx4_1 hca_handle=1\n\nmlx4_2'), [
     { device: 'mlx4_0', hcaHandles: 1, hcaObjects: 4294967295 },
   ]);

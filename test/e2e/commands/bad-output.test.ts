@@ -81,7 +81,7 @@ async function running({ env }: Stage): Promise<string[]> {
 }
 
 describe('stdout', { skip: missing('bash') }, () => {
-  test('on a full disk is said in one line, with status 1', async (t) => {
+  test('stdout on a full disk is one line on stderr and status 1', async (t) => {
     const stage = await openPlace(t);
     for (const [line] of table) {
       const outcome = await runWith(stage, '"$@" >/dev/full', termshim(...line.split(' ')));
@@ -97,7 +97,7 @@ describe('stdout', { skip: missing('bash') }, () => {
     assert.deepEqual(await running(stage), ['sh -c echo here; exec sleep 1000']);
   });
 
-  test('without a reader ends it, without a word', async (t) => {
+  test('a missing reader of stdout ends a command silently', async (t) => {
     const stage = await openPlace(t);
     for (const [line, status] of table) {
       if (status === 'serves') continue;
@@ -108,7 +108,7 @@ describe('stdout', { skip: missing('bash') }, () => {
     assert.deepEqual(await running(stage), ['sh -c echo here; exec sleep 1000']);
   });
 
-  test('on a full disk ends a daemon in the foreground too', async (t) => {
+  test('stdout on a full disk ends a daemon in the foreground', async (t) => {
     const stage = openStage(t);
     const { stderr, status } = await runWith(stage, '"$@" >/dev/full', termshim('daemon'));
     assert.match(stderr, /^termshim: [^\n]*ENOSPC\) \[ERR_SYSTEM\]\n$/);

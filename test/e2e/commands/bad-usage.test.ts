@@ -93,13 +93,13 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
   }
 });
 
-test('what a mistyped word may have meant is a second line', async (t) => {
+test('a mistyped word is answered with a suggestion in a second line', async (t) => {
   const stage = openStage(t);
   const { stderr } = await runToEnd([termshimProgram, 'atach'], { env: stage.env });
   assert.equal(stderr, "error: unknown command 'atach'\n(Did you mean attach?)\n");
 });
 
-test('--help and --version are no errors', async (t) => {
+test('--help and --version exit with 0', async (t) => {
   const stage = openStage(t);
   for (const args of [['--help'], ['--version'], ...Array.from(verbs.keys(), (verb) => [verb, '--help'])]) {
     const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });

@@ -49,7 +49,7 @@ async function loseDaemon(t: TestContext, runtime: RuntimeName): Promise<{ stage
 }
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: the next daemon ends what is left, and the id is free`, {
+  test(`${runtime}: the next daemon ends what a killed one has left, and the id is free`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const { stage, id } = await loseDaemon(t, runtime);
@@ -61,7 +61,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a container that got the id meanwhile is left alone', { skip: missingFor('runc') }, async (t) => {
+test('a container that took the id meanwhile is left alone', { skip: missingFor('runc') }, async (t) => {
   const { stage, id } = await loseDaemon(t, 'runc');
   spawnSync('runc', ['delete', '--force', id]);
   const bundle = makeBundle(stage, { args: ['sleep', '1000'], terminal: false });
@@ -84,7 +84,7 @@ for (const [kind, begin] of [
     },
   ],
 ] as const) {
-  test(`whatever it was doing, the next daemon, ${kind}, leaves nothing of it`, {
+  test(`a daemon that is killed at any moment leaves nothing behind the next daemon, ${kind}`, {
     skip: missing('root'),
   }, async (t) => {
     const stage = openStage(t);

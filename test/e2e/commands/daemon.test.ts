@@ -67,7 +67,7 @@ async function startForeground(stage: Stage, command: readonly string[], stdio: 
   return { child, said: JSON.parse(text) as { socket: string }, outcome };
 }
 
-test('runs at the same time start one daemon, in a directory of the user alone', async (t) => {
+test('several runs at the same time start one daemon, in a directory for the user alone', async (t) => {
   const stage = openStage(t);
   const runs = Array.from({ length: 6 }, (_, index) => runToEnd(pty(stage, 'echo', `${index}`), { env: stage.env }));
   const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout);
@@ -127,7 +127,7 @@ test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
   assert.match(bad.stderr, /^termshim: TERMSHIM_IDLE_EXIT is "soon"[^\n]* \[ERR_DAEMON_FAILED\]\n$/);
 });
 
-test('in the foreground: one at a time, ended by a signal', async (t) => {
+test('a daemon in the foreground is the only one, and a signal ends it', async (t) => {
   const stage = openStage(t);
   const { child, said, outcome } = await startForeground(stage, termshimCommand('daemon'));
   assert.equal(said.socket, `${directoryOf(stage)}/daemon.sock`);
@@ -141,7 +141,7 @@ test('in the foreground: one at a time, ended by a signal', async (t) => {
   assert.equal(existsSync(said.socket), false);
 });
 
-test('in the foreground, with a container: the first signal warns, the second ends both', async (t) => {
+test('a daemon in the foreground with a container warns at the first signal, and ends both at the second', async (t) => {
   const stage = openStage(t);
   const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
   let warned = false;
@@ -157,7 +157,7 @@ test('in the foreground, with a container: the first signal warns, the second en
   assert.ok(stage.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
 });
 
-test('in the foreground, with nobody who reads what it says: it serves, and ends, all the same', async (t) => {
+test('a daemon in the foreground serves and ends even if nobody reads its output', async (t) => {
   const stage = openStage(t);
   const path = stage.path('stderr');
   createFifo(path);
@@ -180,7 +180,7 @@ test('in the foreground, with nobody who reads what it says: it serves, and ends
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
-test('in the foreground, asked to end: with its last container', async (t) => {
+test('a daemon in the foreground that is asked to end does so with its last container', async (t) => {
   const stage = openStage(t);
   const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
   const id = stage.newId();
@@ -190,14 +190,14 @@ test('in the foreground, asked to end: with its last container', async (t) => {
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
-test('--idle-exit in the foreground', async (t) => {
+test('a daemon in the foreground ends after the time of --idle-exit', async (t) => {
   const stage = openStage(t);
   const { outcome } = await startForeground(stage, termshimCommand('daemon', '--idle-exit', '300ms'));
   await runToEnd(pty(stage, 'sleep', '0.6'), { env: stage.env });
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
-test('a container that was given up a moment ago does not keep it', async (t) => {
+test('a container that was given up does not keep the daemon alive', async (t) => {
   const stage = openStage(t);
   const began = stage.path('began');
   const runtime = fakeRuntime(stage, { create: `touch ${began}; sleep 0.5` });
@@ -218,7 +218,7 @@ test('a container that was given up a moment ago does not keep it', async (t) =>
   assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
 });
 
-test('a socket that systemd has made is taken, and stays', async (t) => {
+test('a socket of systemd is used, and stays after the end', async (t) => {
   const stage = openStage(t);
   mkdirSync(directoryOf(stage), { mode: 0o700 });
   const socket = `${directoryOf(stage)}/daemon.sock`;
@@ -235,7 +235,7 @@ test('a socket that systemd has made is taken, and stays', async (t) => {
   rmSync(socket);
 });
 
-test('a runtime directory that others may enter is closed to them', async (t) => {
+test('the daemon closes a runtime directory that others may enter', async (t) => {
   const stage = openStage(t);
   mkdirSync(directoryOf(stage));
   chmodSync(directoryOf(stage), 0o755);
@@ -243,7 +243,7 @@ test('a runtime directory that others may enter is closed to them', async (t) =>
   assert.equal(lstatSync(directoryOf(stage)).mode & 0o777, 0o700);
 });
 
-test('a runtime directory of somebody else is not trusted', { skip: missing('root') }, async (t) => {
+test('the daemon refuses a runtime directory of another user', { skip: missing('root') }, async (t) => {
   const stage = openStage(t);
   mkdirSync(directoryOf(stage), { mode: 0o700 });
   chownSync(directoryOf(stage), 65_534, 65_534);
@@ -254,7 +254,7 @@ test('a runtime directory of somebody else is not trusted', { skip: missing('roo
   }
 });
 
-test('in the foreground: it keeps screens', async (t) => {
+test('a daemon in the foreground keeps screens', async (t) => {
   const stage = openStage(t);
   const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
   const id = stage.newId();
@@ -271,7 +271,7 @@ test('in the foreground: it keeps screens', async (t) => {
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
-test('another user has no way in, and a daemon of its own', { skip: missing('root') }, async (t) => {
+test('another user cannot use the daemon, and gets one of their own', { skip: missing('root') }, async (t) => {
   const stage = openStage(t);
   await runToEnd(pty(stage, 'true'), { env: stage.env });
   for (const path of [stage.directory, `${stage.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
@@ -288,7 +288,7 @@ test('another user has no way in, and a daemon of its own', { skip: missing('roo
   assert.deepEqual(await asNobody(termshimCommand('daemon', '--stop')), { stdout: '', stderr: '', status: 0 });
 });
 
-test('a path that is too long for a socket is said', async (t) => {
+test('a path that is too long for a socket is an error that says so', async (t) => {
   const stage = openStage(t);
   const place = stage.path('x'.repeat(100));
   mkdirSync(place, { mode: 0o700 });

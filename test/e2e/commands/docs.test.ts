@@ -36,7 +36,7 @@ function blocks(): Block[] {
 
 const of = (language: string): Block[] => blocks().filter((block) => block.language === language);
 
-test('there are blocks of each kind', () => {
+test('the documents have examples of each kind', () => {
   assert.ok(of('toml').length >= 2 && of('json').length >= 1 && of('').length >= 5);
 });
 

@@ -97,14 +97,16 @@ const programs: readonly [name: string, begin: (stage: Stage) => Promise<number 
 ];
 
 for (const [name, begin] of programs) {
-  test(`${name}: SIGUSR1 opens nothing, from the first moment on`, async (t) => {
+  test(`${name} opens no debugger at SIGUSR1, from its first moment on`, async (t) => {
     const stage = openStage(t);
     stage.letDaemonComplain();
     await storm((await begin(stage)) ?? 0);
   });
 }
 
-test('containerd’s daemon: SIGUSR1 opens nothing, and reports to the log', { skip: missing('root') }, async (t) => {
+test('the daemon of containerd writes a report to the log at SIGUSR1, and opens no debugger', {
+  skip: missing('root'),
+}, async (t) => {
   const stage = openStage(t);
   const { pid, task, makeBundle, announce, request } = await startShimDaemon(stage);
   const id = stage.newId();
@@ -118,7 +120,7 @@ test('containerd’s daemon: SIGUSR1 opens nothing, and reports to the log', { s
   assert.match(log, new RegExp(`level=info msg="report: container" container=${id} state=created pid=\\d+ execs=0`));
 });
 
-test('a user’s daemon reports to its log', async (t) => {
+test('the daemon of a user writes its report to its own log at SIGUSR1', async (t) => {
   const { stage, daemon } = await withDaemon(t, {});
   process.kill(daemon, 'SIGUSR1');
   const log = join(stage.env['XDG_RUNTIME_DIR'] ?? '', 'termshim/daemon.log');
@@ -146,7 +148,7 @@ async function withDaemon(t: TestContext, env: NodeJS.ProcessEnv) {
   return { stage, daemon, environment: () => readFileSync(record, 'utf8').split('\n') };
 }
 
-test('what loads code into Node reaches no program of ours, and runtimes get all of it', async (t) => {
+test('NODE_OPTIONS and the like reach runtimes, and none of our programs', async (t) => {
   const loaded = openStage(t);
   const preload = loaded.path('preload.cjs');
   writeFileSync(preload, `require('fs').appendFileSync('${loaded.path('who')}', process.argv.join(' ') + '\\n')`);

@@ -92,7 +92,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
     assert.match(await tmux.screen(), /^termshim: the daemon has a bug \[ERR_\w+\]$/m);
   });
 
-  test('shows what is new, in a window of another size too', async (t) => {
+  test('shows new sessions, also after a resize of the window', async (t) => {
     const list = [session('web')];
     const { tmux, restored } = await watch(t, { sessions: { list: () => ({ sessions: list }) } });
     for (let i = 0; i < 20; i++) list.push(session(`worker-${i}`));
@@ -104,7 +104,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
     await restored(0);
   });
 
-  test('gives the terminal back while it is stopped', async (t) => {
+  test('restores the terminal while it is stopped', async (t) => {
     const { tmux, restored } = await watch(t);
     await tmux.presses('C-z');
     await tmux.shows(/here I was[^]*Stopped/);
@@ -117,7 +117,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
   });
 });
 
-test('a terminal of 0x0 is taken for one of 80x24', async (t) => {
+test('treats a terminal of 0x0 as one of 80x24', async (t) => {
   const { env } = serveFakeDaemon(t, { list: Array.from({ length: 30 }, (_, i) => session(`web-${i}`)) });
   const console = Console.open({ columns: 0, rows: 0 });
   const screen = readFrom(console.fd);

@@ -87,7 +87,7 @@ async function sizeAtTty(pid: number): Promise<string> {
 }
 
 for (const runtime of runtimeNames) {
-  test(`a life on ${runtime}`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: every verb works through the life of a container`, { skip: missingFor(runtime) }, async (t) => {
     const place = openPlace(t);
     const { ask, does, fails, is, stage } = place;
     const id = await runDetached(place, runtime, '-dt', 'trap "exit 7" USR1; echo here; while :; do sleep 0.1; done');
@@ -150,8 +150,8 @@ for (const runtime of runtimeNames) {
   });
 }
 
-describe('on runc', { skip: missingFor('runc') }, () => {
-  test('stats of one that works, and one that sleeps', async (t) => {
+describe('the verbs on runc', { skip: missingFor('runc') }, () => {
+  test('stats tells a busy container from an idle one', async (t) => {
     const place = openPlace(t);
     const busy = await runDetached(place, 'runc', '-dt', 'while :; do :; done');
     const idle = await runDetached(place, 'runc', '-d', 'exec sleep 1000');
@@ -164,7 +164,7 @@ describe('on runc', { skip: missingFor('runc') }, () => {
     assert.match((await place.ask('stats')).stdout, new RegExp(`^${busy}   \\d+\\.\\d%`, 'm'));
   });
 
-  test('kill --all reaches what its init would not', async (t) => {
+  test('kill --all reaches processes that the init would not end', async (t) => {
     const place = openPlace(t);
     const id = await runDetached(place, 'runc', '-dt', 'sleep 1000 & trap "" TERM; wait; wait; exec sleep 1000');
     await place.does('kill', id);
@@ -172,7 +172,7 @@ describe('on runc', { skip: missingFor('runc') }, () => {
     assert.equal((await place.ask('wait', id)).stdout, '137\n');
   });
 
-  test('processes of exec are named by --exec', async (t) => {
+  test('--exec names a process of exec', async (t) => {
     const place = openPlace(t);
     const id = await runDetached(place, 'runc', '-dt', 'exec sleep 1000');
     const starter = startTermshim(['exec', '-t', id, 'sleep', '1000'], { env: place.stage.env });
@@ -193,7 +193,7 @@ describe('on runc', { skip: missingFor('runc') }, () => {
     await place.is(id, 'running');
   });
 
-  test('delete -f of all there is, running, paused and ended', async (t) => {
+  test('delete -f removes running, paused and stopped containers', async (t) => {
     const place = openPlace(t);
     const running = await runDetached(place, 'runc', '-dt', 'trap "" TERM; while :; do sleep 1; done');
     const paused = await runDetached(place, 'runc', '-d', 'exec sleep 1000');

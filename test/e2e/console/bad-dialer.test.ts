@@ -29,7 +29,7 @@ const wrongDialers: [what: string, act: (dialer: Connection) => void, ending: Re
 ];
 
 for (const [what, act, ending] of wrongDialers) {
-  test(`refused: a dialer that ${what}`, async (t) => {
+  test(`copy refuses a dialer that ${what}`, async (t) => {
     const stage = openStage(t);
     const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
     startClient(stage, copy);
@@ -42,7 +42,7 @@ for (const [what, act, ending] of wrongDialers) {
   });
 }
 
-test('a dialer that says nothing does not keep the console of another away', async (t) => {
+test('a silent dialer does not delay the console of another', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage);
   const client = startClient(stage, copy);
@@ -51,7 +51,7 @@ test('a dialer that says nothing does not keep the console of another away', asy
   assert.equal(await client.end(), 'hello\r\n');
 });
 
-test('refused: nobody dials', async (t) => {
+test('copy ends with an error if nobody dials', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
   startClient(stage, copy);
@@ -60,7 +60,7 @@ test('refused: nobody dials', async (t) => {
   assert.equal(status, 1);
 });
 
-test('refused: nobody opens stdout, and the console that came is hung up', async (t) => {
+test('copy ends with an error if nobody opens stdout, and hangs up the console', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--connect-timeout', '1s']);
   const hup = stage.path('hup');
@@ -71,7 +71,7 @@ test('refused: nobody opens stdout, and the console that came is hung up', async
   assert.equal(status, 1);
 });
 
-test('nobody opens stdin: the session does without', async (t) => {
+test('copy goes on without stdin if nobody opens it', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage);
   const output = runToEnd(['cat', copy.stdout], { env: stage.env });
@@ -119,7 +119,7 @@ const wrongPaths: [what: string, args: (stage: Stage) => string[], ending: RegEx
 ];
 
 for (const [what, args, ending] of wrongPaths) {
-  test(`refused: ${what}`, async (t) => {
+  test(`copy refuses ${what}`, async (t) => {
     const stage = openStage(t);
     const { stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
       env: stage.env,
@@ -130,7 +130,7 @@ for (const [what, args, ending] of wrongPaths) {
   });
 }
 
-test('a socket path of 107 bytes is the longest that works', async (t) => {
+test('copy takes a socket path of at most 107 bytes', async (t) => {
   const stage = openStage(t);
   const path = stage.path('s'.repeat(107 - stage.directory.length - 1));
   assert.equal(Buffer.byteLength(path), 107);
@@ -140,7 +140,7 @@ test('a socket path of 107 bytes is the longest that works', async (t) => {
   assert.equal(await client.end(), 'hello\r\n');
 });
 
-test('a temporary directory whose path is too long for a socket is refused', async (t) => {
+test('copy refuses a temporary directory whose path is too long for a socket', async (t) => {
   const stage = openStage(t);
   const place = stage.path('d'.repeat(100));
   spawnSync('mkdir', [place]);
@@ -151,7 +151,7 @@ test('a temporary directory whose path is too long for a socket is refused', asy
   assert.deepEqual(spawnSync('find', [place, '-name', 'pty*']).stdout.toString(), '');
 });
 
-test('a socket at the place that another copy listens at is left to it', async (t) => {
+test('copy does not replace the socket of another copy', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--console-socket', stage.path('s')]);
   const args = [...copyArgs(stage), '--console-socket', copy.consoleSocket];

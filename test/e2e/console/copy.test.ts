@@ -19,7 +19,9 @@ import { startOnTty } from '../../helpers/copy/tty-process.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: a session from the first byte to the last line`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: copy carries a session from the first byte to the last line`, {
+    skip: missingFor(runtime),
+  }, async (t) => {
     const stage = openStage(t);
     const copy = await startCopy(stage);
     const client = startClient(stage, copy);
@@ -37,7 +39,7 @@ for (const runtime of runtimeNames) {
   });
 
   if (runtime === 'pty') continue;
-  test(`${runtime}: takes the console of run --detach`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: copy takes the console of run --detach`, { skip: missingFor(runtime) }, async (t) => {
     const stage = openStage(t);
     const copy = await startCopy(stage);
     const client = startClient(stage, copy);
@@ -49,7 +51,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('listens where it is told, for this user only', async (t) => {
+test('copy listens at the path it is given, for this user only', async (t) => {
   const stage = openStage(t);
   const path = stage.path('my.sock');
   const copy = await startCopy(stage, ['--console-socket', path]);
@@ -60,7 +62,7 @@ test('listens where it is told, for this user only', async (t) => {
   assert.equal(existsSync(path), false);
 });
 
-test('without $XDG_RUNTIME_DIR it listens below /run/termshim', { skip: missing('root') }, async (t) => {
+test('copy listens below /run/termshim without $XDG_RUNTIME_DIR', { skip: missing('root') }, async (t) => {
   const stage = openStage(t);
   const { XDG_RUNTIME_DIR: _, ...env } = stage.env;
   const copy = await startCopy(stage, [], env);
@@ -71,7 +73,7 @@ test('without $XDG_RUNTIME_DIR it listens below /run/termshim', { skip: missing(
   assert.equal(existsSync(dirname(copy.consoleSocket)), false);
 });
 
-test('--pid-file is there when it says that it listens', async (t) => {
+test('--pid-file exists when copy says that it listens', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--pid-file', stage.path('pid')]);
   assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${copy.pid}\n`);
@@ -80,7 +82,7 @@ test('--pid-file is there when it says that it listens', async (t) => {
 });
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  test(`${signal} while it waits ends it, and removes the socket`, async (t) => {
+  test(`${signal} ends a copy that waits, and removes its socket`, async (t) => {
     const stage = openStage(t);
     const copy = await startCopy(stage);
     copy.signal(signal);
@@ -89,7 +91,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     assert.equal(existsSync(dirname(copy.consoleSocket)), false);
   });
 
-  test(`${signal} while it copies hangs up the terminal`, async (t) => {
+  test(`${signal} ends a running copy and hangs up the terminal`, async (t) => {
     const stage = openStage(t);
     const copy = await startCopy(stage);
     const client = startClient(stage, copy);
@@ -106,7 +108,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   });
 }
 
-test('a dialer that sends no console ends it, and removes the socket', async (t) => {
+test('a dialer that sends no console ends the copy, and removes its socket', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage);
   startClient(stage, copy);
@@ -117,7 +119,7 @@ test('a dialer that sends no console ends it, and removes the socket', async (t)
   assert.equal(existsSync(dirname(copy.consoleSocket)), false);
 });
 
-test('--pid: ends with the process, though another holds the terminal', async (t) => {
+test('--pid ends the copy with the process even if another process holds the terminal', async (t) => {
   const stage = openStage(t);
   const console = Console.open({ columns: 80, rows: 24 });
   // It writes only once it is told to, by its own terminal. The other one outlives the hang-up.

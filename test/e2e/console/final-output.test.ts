@@ -31,7 +31,9 @@ const output = Array.from({ length: 2000 }, (_, index) => `${index}`.padStart(9,
 const shown = output.replaceAll('\n', '\r\n');
 assert.equal(output.length, 20_000);
 
-test('500 processes on terminals, each with a copy of its own', { timeout: 120_000 }, async (t) => {
+test('500 processes on terminals, each with its own copy, lose none of their last output', {
+  timeout: 120_000,
+}, async (t) => {
   const stage = openStage(t);
   becomeSubreaper();
   writeFileSync(stage.path('output'), output);
@@ -78,7 +80,9 @@ async function startOrphan(tty: string, file: string): Promise<{ pid: number; go
 }
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: 25 runs of the whole command`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: 25 runs of the whole command lose none of their last output`, {
+    skip: missingFor(runtime),
+  }, async (t) => {
     const stage = openStage(t);
     const file = placeOutput(stage, runtime);
     for (let number = 0; number < 25; number++) {
@@ -90,7 +94,9 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('runc: 20 sessions through termshim copy', { skip: missingFor('runc') }, async (t) => {
+test('runc: 20 sessions through termshim copy lose none of their last output', {
+  skip: missingFor('runc'),
+}, async (t) => {
   const stage = openStage(t);
   const file = placeOutput(stage, 'runc');
   for (let number = 0; number < 20; number++) {

@@ -19,7 +19,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 const flood = ['seq', '10000001', '39826162'];
 const floodBytes = 9 * 29_826_162;
 
-test('256 MB come as they were written', { timeout: 90_000 }, async (t) => {
+test('256 MB arrive as they were written', { timeout: 90_000 }, async (t) => {
   const stage = openStage(t);
   const expected = await sumOf(stage, flood.join(' '));
   const copy = await startCopy(stage);
@@ -34,7 +34,7 @@ test('256 MB come as they were written', { timeout: 90_000 }, async (t) => {
   assert.equal(result.stdoutBytes, floodBytes);
 });
 
-test('runc: 32 MB to a reader that stops again and again', { skip: missingFor('runc') }, async (t) => {
+test('runc: 32 MB arrive at a reader that stops again and again', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage);
   // dd reads blocks that do not fit those of a pipe, and rests after each megabyte.
@@ -69,7 +69,7 @@ test('a paste of 1 MB arrives at a program that reads a little at a time', { tim
   assert.equal(result.stdinBytes, paste.length);
 });
 
-test('a flood and a paste at the same time', { timeout: 60_000 }, async (t) => {
+test('a flood and a paste at the same time both arrive whole', { timeout: 60_000 }, async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
   const paste = randomBytes(512 * 1024);

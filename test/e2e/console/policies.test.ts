@@ -27,7 +27,7 @@ async function takeAndDie(stage: Stage, fifo: string, count: number, file: strin
 }
 
 for (const runtime of ['runc', 'pty'] as const) {
-  test(`${runtime}: block: a client dies by kill -9 in a flood, the next one loses nothing`, {
+  test(`${runtime}: the policy block loses nothing if a client is killed in a flood and another comes`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const stage = openStage(t);
@@ -47,7 +47,7 @@ for (const runtime of ['runc', 'pty'] as const) {
   });
 }
 
-test('discard: the process goes on while nobody reads, and a new client gets the newest', async (t) => {
+test('the policy discard lets the process go on, and a new client gets the newest output', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--no-reader', 'discard', '--stdin-eof', 'ignore']);
   const first = startClient(stage, copy);
@@ -70,7 +70,7 @@ test('discard: the process goes on while nobody reads, and a new client gets the
   assert.equal(result.discardedBytes + result.undeliveredBytes, all.length - first.shown.length - shown.length);
 });
 
-test('hangup: a client that leaves hangs up the terminal', async (t) => {
+test('the policy hangup hangs up the terminal if a client leaves', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--no-reader', 'hangup', '--stdin-eof', 'ignore']);
   const client = startClient(stage, copy);
@@ -84,7 +84,7 @@ test('hangup: a client that leaves hangs up the terminal', async (t) => {
   await waitFor(() => existsSync(hup), 'the process to get SIGHUP');
 });
 
-test('stdin-eof hangup: what was typed arrives, then the terminal hangs up', async (t) => {
+test('stdin-eof hangup delivers what was typed, then hangs up the terminal', async (t) => {
   const stage = openStage(t);
   // dd takes the line in one read, and cannot be kept from it by SIGHUP.
   const take = 'trap "" HUP; stty -echo; echo ready; exec dd bs=4096 count=1 status=none of="$0"';
@@ -110,7 +110,7 @@ test('stdin-eof hangup: what was typed arrives, then the terminal hangs up', asy
   );
 });
 
-test('stdin-eof veof: each writer that leaves types ^D', async (t) => {
+test('stdin-eof veof types ^D for each writer that leaves', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--stdin-eof', 'veof']);
   const client = startClient(stage, copy);
@@ -125,7 +125,7 @@ test('stdin-eof veof: each writer that leaves types ^D', async (t) => {
   assert.equal((await copy.end()).result.reason, 'hangup');
 });
 
-test('stdin-eof ignore: writers come and go', async (t) => {
+test('stdin-eof ignore lets writers come and go', async (t) => {
   const stage = openStage(t);
   const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
   const client = startClient(stage, copy);

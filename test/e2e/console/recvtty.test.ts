@@ -14,7 +14,7 @@ import { isListening, startRecvtty } from '../../helpers/e2e/recvtty-command.js'
 import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
 import { openStage } from '../../helpers/e2e/stage.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
-import type { TtyProcess } from '../../helpers/copy/tty-process.js';
+import type { GroupLeader } from '../../helpers/copy/process-group.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const session = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
@@ -22,7 +22,7 @@ const session = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
 
-  test(`${runtime}: single mode copies one console, with LF where a terminal has CR LF`, { skip }, async (t) => {
+  test(`${runtime}: recvtty in single mode copies one console, with LF for CR LF`, { skip }, async (t) => {
     const stage = openStage(t);
     const recvtty = await startRecvtty(stage);
     await startContainer(runtime, stage, { args: session, consoleSocket: recvtty.socket });
@@ -33,7 +33,7 @@ for (const runtime of runtimeNames) {
     assert.deepEqual({ stdout, stderr, status }, { stdout: 'ready\ngot a line\n', stderr: '', status: 0 });
   });
 
-  test(`${runtime}: null mode reads several consoles at once, until it is killed`, { skip }, async (t) => {
+  test(`${runtime}: recvtty in null mode reads several consoles at once until it is killed`, { skip }, async (t) => {
     const stage = openStage(t);
     const recvtty = await startRecvtty(stage, ['--mode', 'null']);
     const done = runtime === 'pty' ? stage.path('done') : '/tmp/done';
@@ -50,7 +50,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('single mode with run --detach, and -m', { skip: missingFor('runc') }, async (t) => {
+test('recvtty in single mode works with run --detach and -m', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['-m', 'single']);
   const args = ['sh', '-c', 'stty -echo; read go; echo "went $go"; exit 0'];
@@ -61,7 +61,7 @@ test('single mode with run --detach, and -m', { skip: missingFor('runc') }, asyn
   assert.equal((await recvtty.end()).status, 0);
 });
 
-test('single mode: the end of stdin is not the end of the session', async (t) => {
+test('recvtty in single mode goes on after the end of stdin', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage);
   recvtty.child.stdin?.end('a line\n');
@@ -71,7 +71,7 @@ test('single mode: the end of stdin is not the end of the session', async (t) =>
   assert.equal(status, 0);
 });
 
-test('--no-stdin types nothing', async (t) => {
+test('recvtty --no-stdin types nothing', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['--no-stdin']);
   recvtty.type('you should not read this\n');
@@ -81,13 +81,13 @@ test('--no-stdin types nothing', async (t) => {
   assert.deepEqual({ stdout, status }, { stdout: 'end\n', status: 0 });
 });
 
-test('--pid-file is there before any console', async (t) => {
+test('recvtty writes --pid-file before any console comes', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['--pid-file', stage.path('pid')]);
   assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${recvtty.child.pid}\n`);
 });
 
-test("works as runc's own tests use it", { skip: missingFor('runc') }, async (t) => {
+test("recvtty works as runc's own tests use it", { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const script = `
     dir=$0; mkdir "$dir"
@@ -104,7 +104,7 @@ test("works as runc's own tests use it", { skip: missingFor('runc') }, async (t)
   await waitFor(async () => /"stopped"/.test((await runToEnd(['runc', 'state', id])).stdout), 'the shell to hang up');
 });
 
-test('null mode goes on after dialers that send no console', async (t) => {
+test('recvtty in null mode goes on after dialers that send no console', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['--mode', 'null']);
   connectTo(stage, recvtty.socket).close();
@@ -117,14 +117,14 @@ test('null mode goes on after dialers that send no console', async (t) => {
   assert.equal(recvtty.child.exitCode, null);
 });
 
-test('null mode takes consoles from dialers that are connected at the same time', async (t) => {
+test('recvtty in null mode takes consoles from dialers that are connected at the same time', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['--mode', 'null']);
   const dialers = [1, 2, 3].map(() => connectTo(stage, recvtty.socket));
   for (const dialer of dialers) await isRead(offerConsole(stage, dialer, flood));
 });
 
-test('null mode: a dialer that sends no console does no harm to another', async (t) => {
+test('recvtty in null mode keeps a console unharmed beside a dialer that sends none', async (t) => {
   const stage = openStage(t);
   const recvtty = await startRecvtty(stage, ['--mode', 'null']);
   const [good, bad] = [connectTo(stage, recvtty.socket), connectTo(stage, recvtty.socket)];
@@ -142,6 +142,6 @@ const wrongMessages: ((dialer: Connection) => void)[] = [
   (dialer) => dialer.send('not a console', 0),
 ];
 
-async function isRead(process: TtyProcess): Promise<void> {
+async function isRead(process: GroupLeader): Promise<void> {
   assert.equal(await within(process.exited, 'all output to be read'), 0);
 }

@@ -26,7 +26,7 @@ async function startSession(stage: Stage, runtime: RuntimeName, id = stage.newId
 for (const runtime of ['runc', 'pty'] as const) {
   const skip = missing('tmux') || missingFor(runtime);
 
-  test(`${runtime}: a session at a shell`, { skip }, async (t) => {
+  test(`${runtime}: a human works at a shell through copy`, { skip }, async (t) => {
     const stage = openStage(t);
     const tmux = await startSession(stage, runtime);
     await tmux.types('echo one; echo two');
@@ -39,7 +39,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\[ready\]\$ stty size; echo typed\n30 100\ntyped\n\[ready\]\$$/);
   });
 
-  test(`${runtime}: a window that is resized`, { skip }, async (t) => {
+  test(`${runtime}: a resize of the window reaches the process`, { skip }, async (t) => {
     const stage = openStage(t);
     const tmux = await startSession(stage, runtime);
     for (const [columns, rows] of [
@@ -57,7 +57,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\nstatus 3\n\[ready\]\$$/);
   });
 
-  test(`${runtime}: ^C`, { skip }, async (t) => {
+  test(`${runtime}: ^C interrupts the program in the foreground`, { skip }, async (t) => {
     const stage = openStage(t);
     const tmux = await startSession(stage, runtime);
     await tmux.types('sleep 1000');
@@ -69,7 +69,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\nstatus \d+\n\[ready\]\$$/);
   });
 
-  test(`${runtime}: kill -9 of the shell in the container`, { skip }, async (t) => {
+  test(`${runtime}: kill -9 of the shell in the container ends the session`, { skip }, async (t) => {
     const stage = openStage(t);
     const tmux = await startSession(stage, runtime);
     // The shell outside was started as `sh -i`.
@@ -80,7 +80,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\[ready\]\$ echo typed\ntyped\n\[ready\]\$$/);
   });
 
-  test(`${runtime}: kill -9 of termshim: the container goes on`, { skip }, async (t) => {
+  test(`${runtime}: the container goes on after kill -9 of termshim`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     stage.after(() => remove(stage, id));
@@ -99,7 +99,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     await tmux.shows(/\[ready\]\$$/);
   });
 
-  test(`${runtime}: kill -9 of the terminal: the container goes on, without a client`, { skip }, async (t) => {
+  test(`${runtime}: the container goes on without a client after kill -9 of the terminal`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     stage.after(() => remove(stage, id));
@@ -117,7 +117,7 @@ async function remove(stage: Stage, id: string): Promise<void> {
   await runToEnd(termshimCommand('delete', '--force', id), { env: stage.env });
 }
 
-test('a full-screen program', { skip: missing('tmux') || missingFor('runc') }, async (t) => {
+test('a full-screen program fills the window', { skip: missing('tmux') || missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const tmux = await startSession(stage, 'runc');
   await tmux.types('busybox vi /tmp/poem');

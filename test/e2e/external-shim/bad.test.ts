@@ -92,7 +92,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('a runtime directory whose path is too long for a socket', async (t) => {
+  test('a runtime directory whose path is too long for a socket is refused', async (t) => {
     const { stage, ask } = openExternalShimStage(t, 'true');
     const directory = `${stage.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
     mkdirSync(directory, { mode: 0o700 });
@@ -104,7 +104,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  test('^C while it starts', async (t) => {
+  test('^C ends a run while the shim is starting', async (t) => {
     const { stage } = openExternalShimStage(t, '');
     const began = stage.path('began');
     const shim = writeProgram(stage, 'shim', `touch ${began}; sleep 1000`);
@@ -117,7 +117,9 @@ describe('no shim', { skip: missing('busybox') }, () => {
   });
 });
 
-test('^C at any moment of a start', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+test('^C at any moment of a start ends the run and leaves nothing behind', {
+  skip: missing('root', 'busybox', 'runc', 'containerd'),
+}, async (t) => {
   for (let ms = 40; ms <= 240; ms += 20) {
     await t.test(`${ms} ms after its beginning`, async (each) => {
       const { stage } = openExternalShimStage(each, runcShimPath);
@@ -154,7 +156,9 @@ for (const shim of [runcShimPath, shimPath]) {
   });
 }
 
-test('what another shim cannot do', { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
+test('a verb that an external shim cannot serve fails with one line', {
+  skip: missing('root', 'busybox', 'runc', 'containerd'),
+}, async (t) => {
   const { stage, ask } = openExternalShimStage(t, runcShimPath);
   const rootfs = ['--rootfs', stage.rootfs];
   const id = stage.newId();

@@ -24,7 +24,7 @@ const watching = ['sh', '-c', 'stty size; trap "stty size" WINCH; while :; do sl
 
 for (const shim of [runcShimPath, shimPath]) {
   describe(shim.slice(shim.lastIndexOf('/') + 1), { skip }, () => {
-    test('a terminal: its size, from the first byte on, what is typed, exec, and the exit status', async (t) => {
+    test('a terminal in an external shim has its size, its input, exec and the exit status', async (t) => {
       const { stage, ask } = openExternalShimStage(t, '');
       const bundle = makeBundle(stage, { args: shell, terminal: true });
       const id = stage.newId();
@@ -56,7 +56,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone({ stage, ask });
     });
 
-    test('a size that is seen, and ^C', async (t) => {
+    test('the process in an external shim sees the size and ^C', async (t) => {
       const { stage } = openExternalShimStage(t, shim);
       const bundle = makeBundle(stage, { args: watching, terminal: true });
       const run = termshimCommand('run', '-it', '--name', stage.newId(), '--bundle', bundle);
@@ -68,7 +68,7 @@ for (const shim of [runcShimPath, shimPath]) {
       assert.equal(await within(human.exited, 'the end of the run'), 130);
     });
 
-    test('pipes: both outputs, the end of the input, the exit status', async (t) => {
+    test('a process without a terminal in an external shim has two outputs, the end of input and an exit status', async (t) => {
       const { stage, ask } = openExternalShimStage(t, shim);
       const script = 'cat; echo err >&2; exit 4';
       const all = { stdout: 'through a pipe', stderr: 'err\n', status: 4 };
@@ -88,7 +88,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await ask('delete', '-f', id);
     });
 
-    test('a script at a terminal ends as at any other: by ^D', async (t) => {
+    test('a script at a terminal of an external shim ends by ^D', async (t) => {
       const { stage } = openExternalShimStage(t, shim);
       const words = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 5'];
       const { stdout, status } = await runToEnd(termshimCommand(...words), { env: stage.env, input: 'one\ntwo' });
@@ -96,7 +96,7 @@ for (const shim of [runcShimPath, shimPath]) {
       assert.equal(status, 5);
     });
 
-    test('whoever reads the output leaves early: the process does not go on for ever', async (t) => {
+    test('a process in an external shim ends if the reader of its output leaves early', async (t) => {
       const { stage } = openExternalShimStage(t, shim);
       const human = await sitAtShell(stage);
       for (const flags of [[], ['-t']]) {
@@ -106,7 +106,7 @@ for (const shim of [runcShimPath, shimPath]) {
       }
     });
 
-    test('what is left goes on, and attach comes back, also after kill -9', async (t) => {
+    test('a container in an external shim goes on after a detach or kill -9, and attach returns to it', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { stage, ask } = external;
       const id = stage.newId();
@@ -136,7 +136,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('a process that exec started can be left, found again and ended', async (t) => {
+    test('an exec process in an external shim can be left, found again and ended', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { stage, ask } = external;
       const id = await start(external, ['sleep', '1000']);
@@ -151,7 +151,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await ask('delete', '-f', id);
     });
 
-    test('pause, resume, stats, kill, wait, delete', async (t) => {
+    test('pause, resume, stats, kill, wait and delete work on an external shim', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { ask } = external;
       const id = await start(external, ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done']);
@@ -173,7 +173,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('two containers do not end each other', async (t) => {
+    test('two containers in external shims do not end each other', async (t) => {
       const external = openExternalShimStage(t, shim);
       const [first, second] = [await start(external, ['sleep', '1000']), await start(external, ['sleep', '1000'])];
       assert.equal((await external.ask('delete', '-f', first)).status, 0);
@@ -182,7 +182,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('a shim that was killed: one line for each verb, and delete -f takes away what it has left', async (t) => {
+    test('each verb fails with one line after a kill of the external shim, and delete -f cleans up', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { stage, ask } = external;
       const id = await start(external, ['sleep', '1000']);
@@ -199,7 +199,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('a shim that hangs', async (t) => {
+    test('each verb fails in time if the external shim hangs', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { stage, ask } = external;
       const id = await start(external, ['sleep', '1000']);
@@ -209,7 +209,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('a shim that is killed under a terminal', async (t) => {
+    test('attach ends and restores the terminal if the external shim is killed', async (t) => {
       const external = openExternalShimStage(t, shim);
       const { stage } = external;
       const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', ...shell];

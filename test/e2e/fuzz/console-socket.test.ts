@@ -20,7 +20,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 const isExpected = ({ code }: TermshimError): boolean =>
   ['ERR_CONSOLE_MESSAGE', 'ERR_NOT_A_CONSOLE', 'ERR_CONSOLE_TIMEOUT'].includes(code);
 
-test('no message of any dialer ends a console socket, or leaks', {
+test('no message of any dialer ends a console socket or makes it leak', {
   timeout: 60_000 + fuzzSeconds * 1000,
 }, async (t) => {
   useRuntimeDirectory(t);

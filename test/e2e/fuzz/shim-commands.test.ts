@@ -16,7 +16,7 @@ import { shimCaller, shimEnvironment, shimPath } from '../../helpers/shim/shim.j
 import { openStage } from '../../helpers/e2e/stage.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-test('no bundle, stdin or argument crashes the shim, or makes it leave something', {
+test('no bundle, stdin or argument crashes the shim, and none makes it leave something behind', {
   timeout: 120_000 + fuzzSeconds * 1000,
 }, async (t) => {
   const stage = openStage(t);

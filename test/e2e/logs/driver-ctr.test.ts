@@ -19,7 +19,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('ctr run --log-uri: with either shim every line, and the last ones when the task is deleted', {
+test('the log driver keeps every line of ctr run --log-uri under either shim, up to the deletion of the task', {
   skip,
 }, async (t) => {
   const stage = openStage(t);
@@ -60,7 +60,7 @@ const writers = [
 ] as const;
 
 for (const [writer, shim, scheme, separator] of writers) {
-  test(`a million lines, by ${writer}: the newest are there, in order, none split, none twice`, { skip }, async (t) => {
+  test(`of a million lines written by ${writer} the newest are kept whole, in order and once`, { skip }, async (t) => {
     const stage = openStage(t);
     const containerd = await startContainerd(stage);
     const [path, id, million] = [stage.path('c.log'), stage.newId(), 1_000_000];
@@ -84,7 +84,7 @@ for (const [writer, shim, scheme, separator] of writers) {
   });
 }
 
-test('the daemon is killed: at most the last entry is not whole, and all before it are there', { skip }, async (t) => {
+test('after a kill of the daemon at most the last entry is cut, and all before it are kept', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const [path, id] = [stage.path('c.log'), stage.newId()];
@@ -103,7 +103,9 @@ test('the daemon is killed: at most the last entry is not whole, and all before 
   );
 });
 
-test('docker logs reads what the driver wrote in its place', { skip: skip || missing('docker') }, async (t) => {
+test("docker logs reads what the driver wrote in the place of Docker's own log", {
+  skip: skip || missing('docker'),
+}, async (t) => {
   const stage = openStage(t);
   const { ask, docker, image } = await startDocker(stage, shimPath);
   const rotation = ['--log-opt', 'max-size=80k', '--log-opt', 'max-file=4'];

@@ -39,7 +39,7 @@ function numbersIn(bytes: Buffer): { numbers: number[]; brokenCount: number } {
 const million = 1_000_000;
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, at) => from + at);
 
-test('the demonstration: two streams, three descriptors, ready, and the entries', async (t) => {
+test('the driver writes the entries of two streams, and says that it is ready', async (t) => {
   const path = join(temporaryDirectory(t), 'logs/c.log');
   const output = openOutput(t);
   const driver = startDriver(t, output, ['max-size', '10m', 'log-path', path]);
@@ -52,7 +52,7 @@ test('the demonstration: two streams, three descriptors, ready, and the entries'
   assert.deepEqual(entries.toSorted(), ['stderr: to stderr\n', 'stdout: to stdout\n', 'stdout: \ufffd and no end']);
 });
 
-test('a million lines: of the newest files no line is missing, split, doubled or out of order', { skip }, async (t) => {
+test('of a million lines the newest are kept whole, in order and once', { skip }, async (t) => {
   const path = join(temporaryDirectory(t), 'c.log');
   const output = openOutput(t);
   const driver = startDriver(t, output, ['max-file', '5', 'max-size', '1m', 'log-path', path]);
@@ -158,7 +158,7 @@ test('SIGHUP opens the file at the path anew, and no line is lost', async (t) =>
   assert.deepEqual([textsIn(`${path}.moved`), textsIn(path)], ['before\n', 'after\n']);
 });
 
-test('a log that cannot be opened, and wrong arguments: one line, no word of being ready', async (t) => {
+test('the driver fails with one line, and never says that it is ready, if the log or the arguments are wrong', async (t) => {
   const directory = temporaryDirectory(t);
   const output = openOutput(t);
   const rows = [
@@ -176,7 +176,7 @@ test('a log that cannot be opened, and wrong arguments: one line, no word of bei
   }
 });
 
-test('without descriptors it says who starts it; --help has examples', async () => {
+test('the driver without descriptors says who starts it, and --help has examples', async () => {
   const bare = await runToEnd([logDriverPath, 'log-path', '/nowhere/c.log']);
   assert.equal(bare.status, 1);
   assert.match(

@@ -28,23 +28,30 @@ for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
   const options = { skip, timeout: 120_000 };
 
-  test(`${runtime}: a log is followed through its rotations to the end of the container`, options, async (t) => {
-    const stage = openStage(t);
-    const [id, path] = [stage.newId(), stage.path('web.log')];
-    const flags = ['-d', '--log', `json-file://${path}?max-size=500k&max-file=100&compress=true`];
-    const command = ['sh', '-c', `${counting}; echo wrong >&2; printf "no line end"; exit 3`];
-    assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
-    const shown = { stdout: `${numbers(1)}no line end`, stderr: 'wrong\n', status: 0 };
-    assert.deepEqual(await termshim(stage, 'logs', '--follow', id), shown);
-    assert.ok(readdirSync(stage.directory).filter((name) => name.startsWith('web.log.')).length > 10, 'never rotated');
-    assert.deepEqual(await termshim(stage, 'logs', id), shown);
-    const last = { ...shown, stdout: '99999\n100000\nno line end' };
-    assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', id), last);
-    assert.equal((await termshim(stage, 'delete', id)).status, 0);
-    assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', path), last);
-  });
+  test(
+    `${runtime}: logs --follow shows a log through its rotations to the end of the container`,
+    options,
+    async (t) => {
+      const stage = openStage(t);
+      const [id, path] = [stage.newId(), stage.path('web.log')];
+      const flags = ['-d', '--log', `json-file://${path}?max-size=500k&max-file=100&compress=true`];
+      const command = ['sh', '-c', `${counting}; echo wrong >&2; printf "no line end"; exit 3`];
+      assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
+      const shown = { stdout: `${numbers(1)}no line end`, stderr: 'wrong\n', status: 0 };
+      assert.deepEqual(await termshim(stage, 'logs', '--follow', id), shown);
+      assert.ok(
+        readdirSync(stage.directory).filter((name) => name.startsWith('web.log.')).length > 10,
+        'never rotated',
+      );
+      assert.deepEqual(await termshim(stage, 'logs', id), shown);
+      const last = { ...shown, stdout: '99999\n100000\nno line end' };
+      assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', id), last);
+      assert.equal((await termshim(stage, 'delete', id)).status, 0);
+      assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', path), last);
+    },
+  );
 
-  test(`${runtime}: a terminal's log has what was shown there`, options, async (t) => {
+  test(`${runtime}: the log of a terminal has what the terminal showed`, options, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     const flags = ['-dt', '--log', `cri://${stage.path('tty.log')}`];
@@ -58,7 +65,7 @@ for (const runtime of runtimeNames) {
 
 const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
 
-test('what Docker has written is shown as Docker shows it', { skip, timeout: 120_000 }, async (t) => {
+test('logs shows a log of Docker as Docker does', { skip, timeout: 120_000 }, async (t) => {
   const stage = openStage(t);
   const { ask, docker, image } = await startDocker(stage, shimPath);
   const options = ['max-size=200k', 'max-file=100', 'compress=true'].flatMap((it) => ['--log-opt', it]);

@@ -16,7 +16,10 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { outputOf, readGrowingLog } from '../../helpers/log/log-entries.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
-  test(`${kind}: a log is moved while a container counts`, { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
+  test(`${kind}: no line is lost or doubled if a log is moved while a container counts`, {
+    skip: missingFor('runc'),
+    timeout: 60_000,
+  }, async (t) => {
     const stage = openStage(t);
     const termshim = (...args: string[]): Promise<CommandResult> =>
       runToEnd(termshimCommand(...args), { env: stage.env });
@@ -64,7 +67,10 @@ for (const kind of ['terminal', 'pipes'] as const) {
   });
 }
 
-test('what cannot be opened anew is said in one line', { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
+test('reopen-logs fails with one line if a log cannot be opened anew', {
+  skip: missingFor('runc'),
+  timeout: 60_000,
+}, async (t) => {
   const stage = openStage(t);
   const driver = stage.path('driver');
   writeFileSync(driver, '#!/bin/sh\ncat <&3 >/dev/null 5>&- & exec 3<&- 4<&- 5>&-; wait', { mode: 0o755 });

@@ -42,7 +42,9 @@ for (const runtime of runtimeNames) {
   const start = (stage: Stage, id: string, flags: readonly string[], script: string) =>
     runToEnd(runCommand(runtime, stage, { id, flags, command: ['sh', '-c', script] }), { env: stage.env });
 
-  test(`${runtime}: -d: the log has both streams when the exit is told, and logs reads it`, { skip }, async (t) => {
+  test(`${runtime}: run -d has both streams in the log before the exit is told, and logs shows them`, {
+    skip,
+  }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     const state = stage.path('state');
@@ -63,7 +65,7 @@ for (const runtime of runtimeNames) {
     assert.deepEqual([shown.stdout, shown.stderr], [numbers, 'wrong\n']);
   });
 
-  test(`${runtime}: in a pipeline: the reader and the log have the same`, { skip }, async (t) => {
+  test(`${runtime}: run in a pipeline writes the same to its reader and to the log`, { skip }, async (t) => {
     const stage = openStage(t);
     const path = stage.path('log');
     const flags = ['--log', `cri://${path}`];
@@ -74,7 +76,7 @@ for (const runtime of runtimeNames) {
     assert.equal(outputOf(entries, 'stderr').toString(), stderr);
   });
 
-  test(`${runtime}: -it: what somebody sees, leaves and comes back to is in the log`, { skip }, async (t) => {
+  test(`${runtime}: run -it logs what the user sees, leaves and comes back to`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     const path = stage.path('log');
@@ -115,7 +117,7 @@ test('a file is the container’s own descriptor, without a terminal', { skip },
 
 const driver = (program: string, settings = ''): string[] => ['-d', '--log', `binary://${program}${settings}`];
 
-test('a driver gets the output, and its end when the output has its', { skip }, async (t) => {
+test('a driver gets all output, and the end of the output', { skip }, async (t) => {
   const stage = openStage(t);
   for (const tty of [[], ['-t']]) {
     const id = stage.newId();
@@ -135,7 +137,7 @@ const failures = [
 ] as const;
 
 for (const [name, script, message] of failures) {
-  test(`a driver that ${name}: there is no container, and a reason`, { skip }, async (t) => {
+  test(`run fails with the reason, and makes no container, if a driver ${name}`, { skip }, async (t) => {
     const stage = openStage(t);
     const { stderr, status } = await run(stage, stage.newId(), driver(writeProgram(stage, 'driver', script)), 'true');
     assert.match(stderr, message);
@@ -143,7 +145,9 @@ for (const [name, script, message] of failures) {
   });
 }
 
-test('a driver that dies mid-flood is replaced, or not: the container comes to its end', { skip }, async (t) => {
+test('a container comes to its end if its driver dies in a flood, whether that is restarted or not', {
+  skip,
+}, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
   const script = `exec 5>&-; head -c 300000 <&3 >>'${stage.path('out')}'; exit 1`;
@@ -165,7 +169,7 @@ test('a driver that dies mid-flood is replaced, or not: the container comes to i
   }
 });
 
-test('a driver that reads a byte a second: the container waits, is seen to, and can be ended', { skip }, async (t) => {
+test('a container waits for a driver that reads a byte a second, and can be ended', { skip }, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
   const slow = writeProgram(stage, 'slow', 'exec 5>&-; while :; do head -c 1 <&3 >/dev/null || exit; sleep 1; done');
@@ -189,7 +193,7 @@ async function mountDisk(stage: Stage, option: string): Promise<string> {
   return place;
 }
 
-test('where no log can be there is no container: a directory that is read-only', { skip }, async (t) => {
+test('run makes no container if its log is in a read-only directory', { skip }, async (t) => {
   const stage = openStage(t);
   const place = await mountDisk(stage, 'ro');
   for (const scheme of ['json-file', 'cri', 'file']) {
@@ -199,7 +203,7 @@ test('where no log can be there is no container: a directory that is read-only',
   }
 });
 
-test('a full disk: the container goes on, and what is missing is told', { skip }, async (t) => {
+test('a container goes on if the disk of its log is full, and the loss is reported', { skip }, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
   const place = await mountDisk(stage, 'size=100k');
@@ -233,7 +237,7 @@ function numbersIn(log: string): number[] {
   });
 }
 
-test('a million lines over files of 1 MB, with SIGTERM to the daemon: the newest are all there', {
+test('of a million lines in files of 1 MB the newest are all there after a SIGTERM to the daemon', {
   skip,
 }, async (t) => {
   const stage = openStage(t);
@@ -254,7 +258,7 @@ test('a million lines over files of 1 MB, with SIGTERM to the daemon: the newest
   assert.ok(numbers.length > 10_000);
 });
 
-test('the daemon is killed: the log has at most one line that is not whole, at its end', { skip }, async (t) => {
+test('after a kill of the daemon the log has at most one line that is cut, at its end', { skip }, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
   const id = stage.newId();

@@ -20,6 +20,7 @@ import { missing } from '../../helpers/base/requirement.js';
 import { shimPath } from '../../helpers/shim/shim.js';
 import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
 import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -52,7 +53,7 @@ for (const [name, uriOf] of [
   ['binary', (log: string) => `binary://${driverPath}?log-path=${log}&max-size=10m&max-file=3`],
   ['file', (log: string) => `file://${log}`],
 ] as const) {
-  test(`${name}: the same log by our shim and by containerd's`, { skip }, async (t) => {
+  test(`${name}: our shim and containerd's shim write the same log`, { skip }, async (t) => {
     const stage = openStage(t);
     const containerd = await startContainerd(stage);
     const contents: unknown[] = [];
@@ -77,7 +78,7 @@ for (const [name, uriOf] of [
   });
 }
 
-test('json-file and cri are written in the daemon', { skip }, async (t) => {
+test('the daemon writes the formats json-file and cri', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   for (const format of ['json-file', 'cri'] as const) {
@@ -96,7 +97,7 @@ const drivers = {
 } as const;
 
 for (const [name, [script, message]] of Object.entries(drivers)) {
-  test(`a driver that is ${name}: ctr says why, and nothing stays`, { skip }, async (t) => {
+  test(`ctr reports the reason, and nothing stays, if a driver is ${name}`, { skip }, async (t) => {
     const stage = openStage(t);
     const containerd = await startContainerd(stage);
     const id = stage.newId();
@@ -109,7 +110,7 @@ for (const [name, [script, message]] of Object.entries(drivers)) {
   });
 }
 
-test('a driver that dies mid-flood: what it was replaced by has the rest, or nobody', { skip }, async (t) => {
+test('a driver that dies in a flood is replaced by one that has the rest, or by none', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const keep = await startKeeper(stage, containerd);
@@ -131,19 +132,21 @@ test('a driver that dies mid-flood: what it was replaced by has the rest, or nob
   await keep.remove();
 });
 
-test('a driver that reads a byte a second: the container waits, and is killed and deleted', { skip }, async (t) => {
+test('a container waits for a driver that reads a byte a second, and is killed and deleted', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
   const slow = writeProgram(stage, 'slow', 'exec 5>&-; while head -c 1 <&3 >/dev/null; do sleep 1; done');
   await containerd.ask(...runLogged(stage, shimPath, id, `binary://${slow}`, 'exec yes'));
   const pid = pidOf(stage, ['yes']);
-  await waitFor(() => /pipe_write/.test(readFileSync(`/proc/${pid}/wchan`, 'utf8')), 'the container to wait');
+  await waitFor(() => sleepsIn(pid, /pipe_write/), 'the container to wait');
   await containerd.ask('tasks', 'kill', '--signal', 'KILL', id);
   await within(remove(containerd, id), 'the end', 30_000);
 });
 
-test('-d -t with a log beside: detach, attach, kill -9 of the client and of containerd', { skip }, async (t) => {
+test('a log beside a terminal is complete after a detach, an attach, and kill -9 of the client and of containerd', {
+  skip,
+}, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: stage.directory });
   const id = stage.newId();
@@ -183,7 +186,7 @@ test('-d -t with a log beside: detach, attach, kill -9 of the client and of cont
   await containerd.ask('containers', 'rm', id);
 });
 
-test('without a terminal too: the client of run has what the log has', { skip }, async (t) => {
+test('a log beside pipes has what the client of run has', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_LOG_ANNOTATION: 'any' });
   const id = stage.newId();
@@ -199,7 +202,7 @@ test('without a terminal too: the client of run has what the log has', { skip },
   assert.equal(stdout.length, 288_894);
 });
 
-test('a log by annotation is off unless containerd was told otherwise: nothing runs and nothing is written', {
+test("a log by annotation starts and writes nothing unless containerd's environment permits it", {
   skip,
 }, async (t) => {
   const stage = openStage(t);

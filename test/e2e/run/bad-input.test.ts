@@ -135,7 +135,7 @@ const badInputs: BadInput[] = [
 ];
 
 for (const { name, args, code, words } of badInputs) {
-  test(`refused: ${name}`, async (t) => {
+  test(`run refuses ${name}`, async (t) => {
     const stage = openStage(t);
     const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
       env: stage.env,
@@ -147,7 +147,7 @@ for (const { name, args, code, words } of badInputs) {
   });
 }
 
-test('refused: a rootfs that does not exist', { skip: missingFor('runc') }, async (t) => {
+test('run refuses a rootfs that does not exist', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const args = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.path('nowhere'), '--', 'sh'];
   const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
@@ -156,7 +156,7 @@ test('refused: a rootfs that does not exist', { skip: missingFor('runc') }, asyn
 });
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: refused: an id in use, and the other container lives on`, {
+  test(`${runtime}: run refuses an id in use, and the other container lives on`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const stage = openStage(t);
@@ -185,7 +185,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a runtime that ends well but sends no console is waited for, and named', async (t) => {
+test('run waits for a runtime that exits with 0 but sends no console, and names it', async (t) => {
   const stage = openStage(t);
   const began = performance.now();
   const args = runWith(stage, 'exit 0');

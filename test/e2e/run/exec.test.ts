@@ -41,7 +41,7 @@ async function execIds(stage: Stage): Promise<string[]> {
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
 
-  test(`${runtime}: streams, status and terminal of its own`, { skip }, async (t) => {
+  test(`${runtime}: exec has streams, an exit status and a terminal of its own`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = await startContainer(stage, runtime);
     assert.deepEqual(await exec(stage, [id, 'sh', '-c', 'echo out; echo err >&2; tty; exit 3']), {
@@ -63,7 +63,7 @@ for (const runtime of runtimeNames) {
     assert.deepEqual(await execIds(stage), []);
   });
 
-  test(`${runtime}: a human at a shell, who leaves it and comes back`, { skip }, async (t) => {
+  test(`${runtime}: a human leaves a shell of exec and comes back`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = await startContainer(stage, runtime);
     const shell = ['env', 'PS1=inside$ ', 'sh', '-i'];
@@ -81,7 +81,7 @@ for (const runtime of runtimeNames) {
     await waitFor(async () => (await execIds(stage)).length === 0, 'the process to be removed');
   });
 
-  test(`${runtime}: a command that does not exist`, { skip }, async (t) => {
+  test(`${runtime}: exec refuses a command that does not exist`, { skip }, async (t) => {
     const stage = openStage(t);
     const id = await startContainer(stage, runtime);
     for (const flags of [[], ['-t'], ['-d']]) {
@@ -93,7 +93,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('runc: variables, a directory and a user', { skip: missingFor('runc') }, async (t) => {
+test('runc: exec sets variables, a directory and a user', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const id = await startContainer(stage, 'runc');
   const script = 'echo "$A $B $PATH"; pwd; id -u; id -g';
@@ -104,7 +104,7 @@ test('runc: variables, a directory and a user', { skip: missingFor('runc') }, as
   assert.match((await exec(stage, ['-t', id, 'env'])).stdout, /^TERM=xterm\r$/m);
 });
 
-test('-d prints an id and leaves it, and it is removed when it has ended', async (t) => {
+test('exec -d prints an id, and the process is removed when it has ended', async (t) => {
   const stage = openStage(t);
   const id = await startContainer(stage, 'pty');
   const { stdout, status } = await exec(stage, ['-d', id, 'sleep', '1000']);
@@ -114,7 +114,7 @@ test('-d prints an id and leaves it, and it is removed when it has ended', async
   await waitFor(async () => (await execIds(stage)).length === 0, 'the process to be removed');
 });
 
-test('a process whose command was killed goes on, and is removed when it has ended', async (t) => {
+test('an exec process goes on after a kill of its command, and is removed when it has ended', async (t) => {
   const stage = openStage(t);
   const id = await startContainer(stage, 'pty');
   const [program = '', ...args] = termshimCommand('exec', '-t', id, 'sh', '-c', 'echo up; sleep 1000');
@@ -129,7 +129,7 @@ test('a process whose command was killed goes on, and is removed when it has end
   await waitFor(async () => (await execIds(stage)).length === 0, 'the process to be removed');
 });
 
-test('signals are the process’s', async (t) => {
+test('signals to the command of exec reach its process', async (t) => {
   const stage = openStage(t);
   const id = await startContainer(stage, 'pty');
   const script = 'trap "exit 99" TERM; echo up; while :; do sleep 0.05; done';
@@ -140,7 +140,7 @@ test('signals are the process’s', async (t) => {
   assert.equal((await within(outcome, 'the end of the process')).status, 99);
 });
 
-test('a reader that leaves early ends the process', async (t) => {
+test('an exec process ends if the reader of its output leaves', async (t) => {
   const stage = openStage(t);
   const id = await startContainer(stage, 'pty');
   for (const flags of [[], ['-t']]) {
@@ -150,7 +150,7 @@ test('a reader that leaves early ends the process', async (t) => {
   await waitFor(() => stage.processes().every(({ commandLine }) => commandLine !== 'yes'), 'yes to end');
 });
 
-test('what cannot be run is said in one line', async (t) => {
+test('exec fails with one line if it cannot run the command', async (t) => {
   const stage = openStage(t);
   const none = await exec(stage, ['nobody', 'true']);
   assert.match(none.stderr, /^termshim: no daemon runs[^\n]* \[ERR_NO_DAEMON\]\n$/);

@@ -26,7 +26,7 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(human.exited, 'the end of the run'), 9);
   });
 
-  test(`${runtime}: each key arrives as it is`, { skip }, async (t) => {
+  test(`${runtime}: each key arrives unchanged`, { skip }, async (t) => {
     const stage = openStage(t);
     const script = 'stty raw -echo; echo ready; head -c 6 | od -An -tx1';
     const command = ['sh', '-c', script.replace('od', runtime === 'pty' ? 'od' : 'busybox od')];
@@ -38,7 +38,7 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(human.exited, 'the end of the run'), 0);
   });
 
-  test(`${runtime}: a resize of the window arrives, with SIGWINCH`, { skip }, async (t) => {
+  test(`${runtime}: a resize of the window reaches the process with SIGWINCH`, { skip }, async (t) => {
     const stage = openStage(t);
     const script = 'trap "stty size" WINCH; stty size; while :; do sleep 0.02; done';
     const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: ['sh', '-c', script] }));
@@ -51,7 +51,7 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(human.exited, 'the end of the run'), 130);
   });
 
-  test(`${runtime}: ^C interrupts what runs in the foreground, and the shell goes on`, { skip }, async (t) => {
+  test(`${runtime}: ^C interrupts the program in the foreground, and the shell goes on`, { skip }, async (t) => {
     const stage = openStage(t);
     const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], command: shell }));
     await human.sees('inside$ ');
@@ -65,7 +65,7 @@ for (const runtime of runtimeNames) {
     await within(human.exited, 'the end of the run');
   });
 
-  test(`${runtime}: ^C without -i is a signal to the process`, { skip }, async (t) => {
+  test(`${runtime}: ^C without -i sends a signal to the process`, { skip }, async (t) => {
     const stage = openStage(t);
     const script = 'trap "echo interrupted; exit 9" INT; echo ready; while :; do sleep 0.02; done';
     const command = runCommand(runtime, stage, { flags: ['-t'], command: ['sh', '-c', script] });
@@ -84,7 +84,7 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(human.exited, 'the end of the run'), 0);
   });
 
-  test(`${runtime}: closing the window is nothing to the process, and it can be attached again`, {
+  test(`${runtime}: the process goes on after the window was closed, and attach returns to it`, {
     skip,
   }, async (t) => {
     const stage = openStage(t);
@@ -101,7 +101,7 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(other.exited, 'the end of the process'), 6);
   });
 
-  test(`${runtime}: two runs after each other in one terminal`, { skip }, async (t) => {
+  test(`${runtime}: two runs work one after the other in one terminal`, { skip }, async (t) => {
     const stage = openStage(t);
     const human = await sitAtShell(stage);
     for (const word of ['first', 'second']) {
@@ -115,7 +115,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a pipeline into -it at a terminal: its end is ^D', async (t) => {
+test('the end of a pipeline into run -it at a terminal types ^D', async (t) => {
   const stage = openStage(t);
   const command = runCommand('pty', stage, { flags: ['-it'], command: ['sh', '-c', 'cat; exit 5'] });
   const human = sitAt(stage, ['sh', '-c', `printf 'one\\ntwo' | ${shellLine(command)}`]);

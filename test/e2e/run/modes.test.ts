@@ -40,13 +40,13 @@ for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
   const run = (stage: Stage, ...command: string[]) => runCommand(runtime, stage, { flags: ['-it'], command });
 
-  test(`${runtime}: modes after a normal exit`, { skip }, async (t) => {
+  test(`${runtime}: the terminal is restored after a normal exit`, { skip }, async (t) => {
     const stage = openStage(t);
     const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', 'stty raw; exit 6'), () => {});
     assert.equal(status, 6);
   });
 
-  test(`${runtime}: modes after the process was killed`, { skip }, async (t) => {
+  test(`${runtime}: the terminal is restored after the process was killed`, { skip }, async (t) => {
     const stage = openStage(t);
     const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', loop), async (human) => {
       await human.sees('up\r\n');
@@ -58,7 +58,7 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 137);
   });
 
-  test(`${runtime}: modes after SIGTERM to termshim, three times`, { skip }, async (t) => {
+  test(`${runtime}: the terminal is restored after SIGTERM to termshim, three times`, { skip }, async (t) => {
     const stage = openStage(t);
     const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', `trap "" TERM; ${loop}`), async (human) => {
       await human.sees('up\r\n');
@@ -68,14 +68,14 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 137);
   });
 
-  test(`${runtime}: modes after a command that does not exist`, { skip }, async (t) => {
+  test(`${runtime}: the terminal is restored after a command that does not exist`, { skip }, async (t) => {
     const stage = openStage(t);
     const { status } = await endAsBegun(stage, run(stage, 'no-such-command'), () => {});
     assert.equal(status, 1);
   });
 }
 
-test('runc: a stop gives the terminal back, and takes it again', { skip: missingFor('runc') }, async (t) => {
+test('runc: a stop restores the terminal, and fg makes it raw again', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const human = await sitAtShell(stage);
   const before = await human.asks('stty -a');
@@ -108,7 +108,7 @@ const failures: [what: string, scripts: Record<string, string>, words: RegExp][]
 ];
 
 for (const [what, scripts, words] of failures) {
-  test(`modes after ${what}`, async (t) => {
+  test(`the terminal is restored after ${what}`, async (t) => {
     const stage = openStage(t);
     const id = stage.newId();
     if ('delete' in scripts) stage.letDaemonComplain();

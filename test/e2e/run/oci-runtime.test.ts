@@ -74,7 +74,7 @@ async function statusOf(runtime: OciRuntime): Promise<string> {
 for (const name of names) {
   const skip = missing('root', 'busybox', name);
 
-  test(`${name}: the life of a container`, { skip }, async (t) => {
+  test(`${name}: a container is created, started, killed and deleted`, { skip }, async (t) => {
     const args = ['sh', '-c', 'echo ready; exec sleep 1000'];
     const { runtime, bundle, pidFile, out, output } = await setUp(t, name, { args, hostname: 'box' });
     await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
@@ -109,7 +109,7 @@ for (const name of names) {
     });
   });
 
-  test(`${name}: exec`, { skip }, async (t) => {
+  test(`${name}: exec runs a second process with a terminal`, { skip }, async (t) => {
     const { directory, runtime, bundle, pidFile, out, output } = await setUp(t, name, { args: ['sleep', '1000'] });
     await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
     await runtime.start('c');
@@ -154,7 +154,7 @@ for (const name of names) {
     assert.equal(console.output(), '/dev/pts/0\r\n43 132\r\n');
   });
 
-  test(`${name}: a failing create tells the runtime's own reason`, { skip }, async (t) => {
+  test(`${name}: a create that fails reports the runtime's own reason`, { skip }, async (t) => {
     const { directory, runtime, bundle } = await setUp(t, name, { args: ['nonesuch'] });
     const reason = new RegExp(`^${name} create failed: .*nonesuch.*not found in \\$PATH`);
     await assert.rejects(runtime.create('c', { bundle }), { code: 'ERR_RUNTIME_FAILED', message: reason });
@@ -171,7 +171,7 @@ for (const name of names) {
   });
 }
 
-test('runc: the rootless default', { skip: missing('root', 'busybox', 'runc') }, async (t) => {
+test('runc: the default spec of a user without root runs', { skip: missing('root', 'busybox', 'runc') }, async (t) => {
   const user = 1000;
   const { directory } = await setUp(t, 'runc', {});
   const script = `

@@ -13,7 +13,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 import { reap } from '../../runtime/orphans.js';
 import { createInTerminal, failed, readPid, setUp, statusOf } from '../../runtime/pty/stage.js';
 
-test('the life of a container in a terminal', async (t) => {
+test('a container with a terminal is created, started, killed and deleted', async (t) => {
   const args = ['sh', '-c', 'tty; stty size; read line; echo "<$line>"; exit 3'];
   const stage = await setUp(t, { args, terminal: true, consoleSize: { width: 132, height: 43 } });
   const { runtime, root } = stage;
@@ -39,7 +39,7 @@ test('the life of a container in a terminal', async (t) => {
   assert.deepEqual(readdirSync(root), []);
 });
 
-test('what is typed before the start is not read by the runtime', async (t) => {
+test('input that is typed before the start reaches the process and not the runtime', async (t) => {
   const stage = await setUp(t, { args: ['sh', '-c', 'read line; echo "<$line>"'], terminal: true });
   const console = await createInTerminal(t, stage);
   console.type('early\n');
@@ -69,7 +69,7 @@ test('the process has exactly the environment, arguments and directory of the bu
   }
 });
 
-test('the life of a container without a terminal', async (t) => {
+test('a container without a terminal is created, started, killed and deleted', async (t) => {
   const args = ['sh', '-c', 'echo out; echo err >&2; sleep 1000 & wait'];
   const { runtime, bundle, pidFile, out, output } = await setUp(t, { args });
   await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
@@ -107,7 +107,7 @@ test('the life of a container without a terminal', async (t) => {
   assert.equal(await reap(pids[1] ?? 0), 128 + 9);
 });
 
-test('signals by name and by number, to one and to all', async (t) => {
+test('kill takes signals by name and by number, for one process and for all', async (t) => {
   const { runtime, bundle, out, pidFile } = await setUp(t, { args: ['sleep', '1000'] });
   for (const [signal, number] of [
     ['SIGTERM', 15],
@@ -125,7 +125,7 @@ test('signals by name and by number, to one and to all', async (t) => {
   }
 });
 
-test('deletes a container in every state', async (t) => {
+test('delete removes a container in every state', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
   const { runtime, root } = stage;
   const created = await createInTerminal(t, stage);
@@ -155,7 +155,7 @@ test('deletes a container in every state', async (t) => {
   assert.deepEqual(readdirSync(root), [], 'a create that was killed at its beginning');
 });
 
-test('runs as the user of the bundle', { skip: missing('root') }, async (t) => {
+test('the process runs as the user of the bundle', { skip: missing('root') }, async (t) => {
   const script = 'id -u; id -g; id -G; : >"$(tty)" && echo writable';
   const stage = await setUp(t, { args: ['sh', '-c', script], terminal: true, user: { uid: 65534, gid: 65534 } });
   const console = await createInTerminal(t, stage);

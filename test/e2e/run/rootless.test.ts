@@ -82,7 +82,7 @@ async function assertRuncCannot({ id, pid, runc }: Rootless): Promise<void> {
   assert.ok(existsSync(`/proc/${pid}`));
 }
 
-test('delete -f of a container with pids of its own: it is killed and gone', { skip }, async (t) => {
+test('delete -f kills and removes a container that has a pid namespace', { skip }, async (t) => {
   const container = await start(t, { ownPids: true });
   const { id, pid, runc, termshim } = container;
   await assertRuncCannot(container);
@@ -91,7 +91,7 @@ test('delete -f of a container with pids of its own: it is killed and gone', { s
   assert.match((await runc('state', id)).stderr, /container does not exist/);
 });
 
-test('kill --all with KILL ends it too; with another signal, of which only the first would hear, it fails', {
+test('kill --all ends a container with KILL, and fails with a signal that only the first process would get', {
   skip,
 }, async (t) => {
   const container = await start(t, { ownPids: true });
@@ -105,7 +105,7 @@ test('kill --all with KILL ends it too; with another signal, of which only the f
   assert.equal((await termshim('wait', id)).stdout, '137\n');
 });
 
-test('delete -f of a container with the pids of the host: what runc cannot is said, and nothing is gone', {
+test('delete -f fails and removes nothing if runc cannot kill a container with the pids of the host', {
   skip,
 }, async (t) => {
   const container = await start(t, { ownPids: false });

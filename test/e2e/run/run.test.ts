@@ -21,7 +21,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
 
-  test(`${runtime}: -t gives a terminal of 80x24 where there is none, and the exit status`, { skip }, async (t) => {
+  test(`${runtime}: run -t without a terminal makes one of 80x24 and returns the exit status`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = ['sh', '-c', 'tty; stty size; exit 7'];
     const { stdout, stderr, status } = await runToEnd(runCommand(runtime, stage, { flags: ['-t'], command }), {
@@ -32,7 +32,7 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 7);
   });
 
-  test(`${runtime}: -t has the size of our own terminal from the first byte`, { skip }, async (t) => {
+  test(`${runtime}: run -t has the size of the user's terminal from the first byte`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { flags: ['-t'], command: ['stty', 'size'] });
     const line = `${shellLine(command)}; echo "status $?"; read end`;
@@ -42,21 +42,21 @@ for (const runtime of runtimeNames) {
     assert.equal(human.shown, '37 101\r\r\nstatus 0\r\n');
   });
 
-  test(`${runtime}: without -t stdout and stderr stay apart, as they are`, { skip }, async (t) => {
+  test(`${runtime}: run without -t keeps stdout and stderr apart and unchanged`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = ['sh', '-c', 'echo out; echo err >&2; tty; exit 3'];
     const { stdout, stderr, status } = await runToEnd(runCommand(runtime, stage, { command }), { env: stage.env });
     assert.deepEqual({ stdout, stderr, status }, { stdout: 'out\nnot a tty\n', stderr: 'err\n', status: 3 });
   });
 
-  test(`${runtime}: without -i stdin is empty`, { skip }, async (t) => {
+  test(`${runtime}: run without -i has an empty stdin`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { command: ['cat'] });
     const { stdout, status } = await runToEnd(command, { env: stage.env, input: 'not for you' });
     assert.deepEqual({ stdout, status }, { stdout: '', status: 0 });
   });
 
-  test(`${runtime}: -i without -t passes 1 MB of stdin through byte for byte`, { skip }, async (t) => {
+  test(`${runtime}: run -i without -t passes 1 MB of stdin byte for byte`, { skip }, async (t) => {
     const stage = openStage(t);
     const input = randomBytes(1024 * 1024);
     const command = runCommand(runtime, stage, { flags: ['-i'], command: ['sha256sum'] });
@@ -65,14 +65,14 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 0);
   });
 
-  test(`${runtime}: the end of a pipeline into -it is ^D`, { skip }, async (t) => {
+  test(`${runtime}: the end of a pipeline into run -it types ^D`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { flags: ['-it'], command: ['cat'] });
     const { stdout, status } = await runToEnd(command, { env: stage.env, input: 'hi\n' });
     assert.deepEqual({ stdout, status }, { stdout: 'hi\r\nhi\r\n', status: 0 });
   });
 
-  test(`${runtime}: a pipeline into -it may end within a line`, { skip }, async (t) => {
+  test(`${runtime}: a pipeline into run -it may end within a line`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { flags: ['-it'], command: ['cat'] });
     const { stdout, status } = await runToEnd(command, { env: stage.env, input: 'one\ntwo' });
@@ -80,14 +80,14 @@ for (const runtime of runtimeNames) {
     assert.ok(stdout.endsWith('two'), JSON.stringify(stdout));
   });
 
-  test(`${runtime}: -t ends soon when nobody reads its output any more`, { skip }, async (t) => {
+  test(`${runtime}: run -t ends soon if nobody reads its output any more`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { flags: ['-t'], command: ['yes'] });
     const { stdout } = await runToEnd(['sh', '-c', `${shellLine(command)} | head -n 1`], { env: stage.env });
     assert.equal(stdout, 'y\r\n');
   });
 
-  test(`${runtime}: a signal that ends the process makes 128 and its number`, { skip }, async (t) => {
+  test(`${runtime}: run returns 128 and the number of the signal that ended the process`, { skip }, async (t) => {
     const stage = openStage(t);
     // The init of a container is only ended by a signal that it handles, or by SIGKILL from outside.
     const script = 'trap "exit 99" TERM; echo up; while :; do sleep 0.05; done';
@@ -107,7 +107,7 @@ for (const runtime of runtimeNames) {
     }
   });
 
-  test(`${runtime}: a command that does not exist is refused in the runtime's own words`, { skip }, async (t) => {
+  test(`${runtime}: run refuses a command that does not exist in the runtime's own words`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = runCommand(runtime, stage, { flags: ['-t'], command: ['no-such-command'] });
     const { stdout, stderr, status } = await runToEnd(command, { env: stage.env });
@@ -116,7 +116,7 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 1);
   });
 
-  test(`${runtime}: a command that does not exist is refused without -t too`, { skip }, async (t) => {
+  test(`${runtime}: run without -t refuses a command that does not exist`, { skip }, async (t) => {
     const stage = openStage(t);
     const { stderr, status } = await runToEnd(runCommand(runtime, stage, { command: ['no-such-command'] }), {
       env: stage.env,
@@ -126,7 +126,7 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 1);
   });
 
-  test(`${runtime}: the process has no descriptor of ours`, { skip }, async (t) => {
+  test(`${runtime}: the process has no descriptor of termshim`, { skip }, async (t) => {
     const stage = openStage(t);
     const command = ['ls', '-1', '/proc/self/fd'];
     // What this test itself passes on to everybody is not termshim's doing.
@@ -142,7 +142,7 @@ for (const runtime of runtimeNames) {
     }
   });
 
-  test(`${runtime}: two runs at once do not touch each other`, { skip }, async (t) => {
+  test(`${runtime}: two runs at once do not disturb each other`, { skip }, async (t) => {
     const stage = openStage(t);
     const run = (word: string, status: number) => {
       const command = ['sh', '-c', `i=0; while [ $i -lt 200 ]; do echo ${word}; i=$((i+1)); done; exit ${status}`];
@@ -153,7 +153,7 @@ for (const runtime of runtimeNames) {
     assert.deepEqual(two, { stdout: 'two\r\n'.repeat(200), stderr: '', status: 12 });
   });
 
-  test(`${runtime}: --bundle runs the command of its config.json`, { skip }, async (t) => {
+  test(`${runtime}: run --bundle runs the command of its config.json`, { skip }, async (t) => {
     const stage = openStage(t);
     const bundle = makeBundle(stage, { args: ['sh', '-c', 'echo from the bundle; stty size; exit 5'], terminal: true });
     const command = runCommand(runtime, stage, { flags: ['-t'], bundle });
@@ -163,7 +163,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('--name is the container id', { skip: missingFor('runc') }, async (t) => {
+test('run --name sets the container id', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const id = stage.newId();
   const [program = '', ...args] = runCommand('runc', stage, { flags: ['-t'], id, command: ['sleep', '100'] });
@@ -174,7 +174,7 @@ test('--name is the container id', { skip: missingFor('runc') }, async (t) => {
   assert.equal((await within(ended, 'the end of the run')).status, 137);
 });
 
-test('a run without --name leaves nothing either', { skip: missingFor('runc') }, async (t) => {
+test('a run without --name leaves nothing behind', { skip: missingFor('runc') }, async (t) => {
   const stage = openStage(t);
   const args = ['run', '-t', '--rootfs', stage.rootfs, '--', 'cat', '/proc/self/cgroup'];
   const { stdout, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
@@ -184,7 +184,7 @@ test('a run without --name leaves nothing either', { skip: missingFor('runc') },
   assert.equal(existsSync(`/run/runc/${id}`), false);
 });
 
-test('the pty runtime is the default where neither a bundle nor a rootfs is named', async (t) => {
+test('run takes the pty runtime if neither a bundle nor a rootfs is named', async (t) => {
   const stage = openStage(t);
   const file = stage.path('here');
   const script = `pwd >${file}; exit 4`;
@@ -194,7 +194,7 @@ test('the pty runtime is the default where neither a bundle nor a rootfs is name
   assert.equal(readFileSync(file, 'utf8').trim(), stage.directory);
 });
 
-test('stdin of -i may be a file', { skip: missing('root', 'runc', 'busybox') }, async (t) => {
+test('the stdin of run -i may be a file', { skip: missing('root', 'runc', 'busybox') }, async (t) => {
   const stage = openStage(t);
   const bytes = randomBytes(300_000);
   writeFileSync(stage.path('input'), bytes);

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
+import type { Scope } from '../../helpers/base/leak-free.js';
 import { type Human, prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
 import { missingFor, runCommand, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { type Stage, openStage } from '../../helpers/e2e/stage.js';
@@ -17,6 +18,17 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 /** A shell in the container, whose prompt no other shell has. */
 const shell = ['env', 'PS1=inside$ ', 'sh', '-i'];
 const leave = '\x10\x11';
+
+/** A human who has attached to a shell from a shell, whose terminal had the settings `before`. */
+async function attachFromShell(scope: Scope) {
+  const stage = openStage(scope);
+  const id = await startShell(stage);
+  const human = await sitAtShell(stage);
+  const before = await human.asks('stty -a');
+  await human.enters(shellLine(termshimCommand('attach', id)));
+  await human.sees('inside$ ');
+  return { stage, id, human, before };
+}
 
 /** A container with that shell, which is deleted after the test. */
 async function startShell(stage: Stage, runtime: 'runc' | 'pty' = 'pty'): Promise<string> {
@@ -40,7 +52,7 @@ function pidOfAttach(stage: Stage, ...args: string[]): number {
 }
 
 for (const runtime of ['runc', 'pty'] as const) {
-  test(`${runtime}: the keys leave a run, and attach comes back`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: the detach keys leave a run, and attach comes back`, { skip: missingFor(runtime) }, async (t) => {
     const stage = openStage(t);
     const human = await sitAtShell(stage);
     const before = await human.asks('stty -a');
@@ -58,7 +70,7 @@ for (const runtime of ['runc', 'pty'] as const) {
     assert.equal(await within(other.exited, 'the end of the shell'), 6);
   });
 
-  test(`${runtime}: three at one terminal`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: three clients share one terminal`, { skip: missingFor(runtime) }, async (t) => {
     const stage = openStage(t);
     const id = await startShell(stage, runtime);
     const [first, second, third] = [attach(stage, id), attach(stage, id), attach(stage, '--read-only', id)];
@@ -76,7 +88,7 @@ for (const runtime of ['runc', 'pty'] as const) {
   });
 }
 
-test('who is killed with -9 leaves no client behind', async (t) => {
+test('a client that is killed with -9 is removed from the session', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = attach(stage, id);
@@ -87,7 +99,7 @@ test('who is killed with -9 leaves no client behind', async (t) => {
   await waitFor(async () => (await sessions.inspect({ id })).clients.length === 0, 'the client to be gone');
 });
 
-test('who leaves by the keys is gone at once, and has a name while there', async (t) => {
+test('a client that detaches is gone at once, and had a name before', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = attach(stage, id);
@@ -101,13 +113,8 @@ test('who leaves by the keys is gone at once, and has a name while there', async
   assert.deepEqual((await sessions.inspect({ id })).clients, []);
 });
 
-test('whom somebody else lets go leaves as by the keys', async (t) => {
-  const stage = openStage(t);
-  const id = await startShell(stage);
-  const human = await sitAtShell(stage);
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(termshimCommand('attach', id)));
-  await human.sees('inside$ ');
+test('a client that is detached by another command leaves as by the keys', async (t) => {
+  const { stage, id, human, before } = await attachFromShell(t);
   const { sessions } = await connectToDaemon(stage);
   const [client] = (await sessions.inspect({ id })).clients;
   await sessions.detach({ id, client: client?.client ?? 0 });
@@ -116,7 +123,7 @@ test('whom somebody else lets go leaves as by the keys', async (t) => {
   assert.equal(await human.asks('stty -a'), before);
 });
 
-test('a resize of the window arrives', async (t) => {
+test("a resize of the client's window reaches the process", async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = attach(stage, id);
@@ -128,7 +135,7 @@ test('a resize of the window arrives', async (t) => {
   await human.sees('37 101\r\n');
 });
 
-test('--read-only types nothing, and the keys leave it', async (t) => {
+test('attach --read-only types nothing, and the keys detach it', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = attach(stage, '--read-only', id);
@@ -141,7 +148,7 @@ test('--read-only types nothing, and the keys leave it', async (t) => {
   assert.doesNotMatch(await other.sees('but that\r\n'), /not this/);
 });
 
-test('--no-stdin leaves stdin to others, and ^C leaves it', async (t) => {
+test('attach --no-stdin leaves stdin to others, and ^C detaches it', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = await sitAtShell(stage);
@@ -157,7 +164,7 @@ test('--no-stdin leaves stdin to others, and ^C leaves it', async (t) => {
   assert.equal(await human.asks('stty -a'), before);
 });
 
-test('other keys leave, and the usual ones are typed', async (t) => {
+test('attach --detach-keys detaches by other keys, and types the usual ones', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const human = attach(stage, '--detach-keys', 'ctrl-],x', id);
@@ -177,7 +184,7 @@ for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGQUIT', 131],
 ] as const) {
-  test(`${signal} leaves, and gives the terminal back`, async (t) => {
+  test(`${signal} detaches a client and restores its terminal`, async (t) => {
     const stage = openStage(t);
     const id = await startShell(stage);
     const human = await sitAtShell(stage);
@@ -191,7 +198,7 @@ for (const [signal, status] of [
   });
 }
 
-test('a pipeline types, and its end is ^D', async (t) => {
+test('a pipeline into attach types its text, and ^D at its end', async (t) => {
   const stage = openStage(t);
   const id = await startShell(stage);
   const options = { env: stage.env, input: 'echo $((6 * 7))\n' };
@@ -200,7 +207,7 @@ test('a pipeline types, and its end is ^D', async (t) => {
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
-test('a reader that leaves early ends the attachment, and not the container', async (t) => {
+test('a reader that leaves ends the attachment and not the container', async (t) => {
   const stage = openStage(t);
   const id = stage.newId();
   const command = ['sh', '-c', 'while :; do echo tick; sleep 0.02; done'];
@@ -213,13 +220,8 @@ test('a reader that leaves early ends the attachment, and not the container', as
   assert.equal((await task.state({ id })).status, 2);
 });
 
-test('a daemon that is killed is told, and the terminal comes back', async (t) => {
-  const stage = openStage(t);
-  const id = await startShell(stage);
-  const human = await sitAtShell(stage);
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(termshimCommand('attach', id)));
-  await human.sees('inside$ ');
+test('attach reports a kill of the daemon and restores the terminal', async (t) => {
+  const { stage, human, before } = await attachFromShell(t);
   const daemon = stage.processes().find(({ commandLine }) => commandLine.includes('--namespace termshim'));
   process.kill(daemon?.pid ?? 0, 'SIGKILL');
   await human.sees(/termshim: [^\n]* \[ERR_DAEMON_FAILED\]\r\n/);
@@ -228,7 +230,7 @@ test('a daemon that is killed is told, and the terminal comes back', async (t) =
   await runToEnd(['sh', '-c', `rm -rf "$XDG_RUNTIME_DIR"/*/*`], { env: stage.env });
 });
 
-test('what cannot be attached to is said in one line', async (t) => {
+test('attach fails with one line if it cannot attach', async (t) => {
   const stage = openStage(t);
   const attaching = async (...args: string[]) => {
     const { stdout, stderr, status } = await runToEnd(termshimCommand('attach', ...args), { env: stage.env });
@@ -252,7 +254,7 @@ test('what cannot be attached to is said in one line', async (t) => {
   assert.match(await attaching(ended), /^termshim: [^\n]*has ended[^\n]* \[ERR_STATE_INVALID\]\n$/);
 });
 
-test('a run that was left is removed when it has ended', async (t) => {
+test('a container whose run was detached is removed when it has ended', async (t) => {
   const stage = openStage(t);
   const id = stage.newId();
   const human = sitAt(

@@ -34,7 +34,7 @@ async function clientsOf(stage: Stage): Promise<number> {
   return (JSON.parse(stdout) as { clients: number }[])[0]?.clients ?? -1;
 }
 
-test('two in tmux, one of whom detaches by keys', { skip, timeout: 120_000 }, async (t) => {
+test('two users in tmux share a session, and one detaches by keys', { skip, timeout: 120_000 }, async (t) => {
   const stage = openStage(t);
   await runBox(stage);
   const [one, two] = [await startTmux(stage, 'one'), await startTmux(stage, 'two')];
@@ -62,7 +62,7 @@ test('two in tmux, one of whom detaches by keys', { skip, timeout: 120_000 }, as
 });
 
 for (const leave of ['the keys', 'SIGTERM'] as const) {
-  test(`${leave} in the middle of a drawing: the terminal is as it was`, { skip, timeout: 60_000 }, async (t) => {
+  test(`the terminal is restored after ${leave} in the middle of a drawing`, { skip, timeout: 60_000 }, async (t) => {
     const stage = openStage(t);
     await runBox(stage);
     const tmux = await startTmux(stage);

@@ -34,7 +34,7 @@ async function asciinema(stage: Stage, ...args: string[]): Promise<string> {
   return shown;
 }
 
-test('a session that is left, resized and attached to anew plays as it was seen', {
+test('a recording plays a session as it was seen, through a detach, a resize and an attach', {
   skip: missingFor('runc') || missing('asciinema'),
   timeout: 60_000,
 }, async (t) => {
@@ -95,7 +95,7 @@ test('keys are recorded only if it is asked for', { skip: missingFor('runc'), ti
   }
 });
 
-test('what runs in the background is recorded, and what runs already', {
+test('a process in the background and one that runs already can be recorded', {
   skip: missingFor('runc'),
   timeout: 60_000,
 }, async (t) => {
@@ -135,7 +135,7 @@ test('what runs in the background is recorded, and what runs already', {
   assert.equal(readCast(execPath).all('o'), 'from an exec\r\n');
 });
 
-test('a kill of the daemon costs no more than a second', { timeout: 60_000 }, async (t) => {
+test('a kill of the daemon loses at most a second of a recording', { timeout: 60_000 }, async (t) => {
   const stage = openStage(t);
   const path = stage.path('r.cast');
   const script = 'i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.01; done';
@@ -157,7 +157,9 @@ test('a kill of the daemon costs no more than a second', { timeout: 60_000 }, as
   await runToEnd(['sh', '-c', `rm -rf "$XDG_RUNTIME_DIR"/*/*`], { env: stage.env });
 });
 
-test('a file that cannot be made is said before anything runs', { skip: missingFor('runc') }, async (t) => {
+test('run fails before anything runs if the file of its recording cannot be made', {
+  skip: missingFor('runc'),
+}, async (t) => {
   const stage = openStage(t);
   const [there, readOnly] = [stage.path('there.cast'), stage.path('read-only')];
   writeFileSync(there, 'mine');
@@ -182,7 +184,7 @@ test('a file that cannot be made is said before anything runs', { skip: missingF
   assert.equal((await runToEnd(termshimCommand('ps', '--format', 'json'), { env: stage.env })).stdout, '[]\n');
 });
 
-test('a full disk costs the recording, and nothing else', { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
+test('a full disk ends the recording and nothing else', { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
   const stage = openStage(t);
   stage.letDaemonComplain();
   const disk = stage.path('disk');
@@ -212,7 +214,7 @@ test('a full disk costs the recording, and nothing else', { skip: missingFor('ru
   assert.equal(await within(human.exited, 'the end'), 6);
 });
 
-test('a disk that hangs: ^C ends a run that waits for it, and others go on', {
+test('a run that waits for a recording on a disk that hangs ends by ^C, and others go on', {
   skip: missingFor('runc') || missing('root', 'fuse'),
   timeout: 60_000,
 }, async (t) => {

@@ -120,7 +120,7 @@ const painted = '\x18\x1b[?1049l';
 const mostBytes = 600 * 1024 * 1024;
 
 for (const [what, script] of Object.entries(harm)) {
-  test(`a container that ${what} keeps nobody waiting`, { skip, timeout: 120_000 }, async (t) => {
+  test(`a container that ${what} delays nobody`, { skip, timeout: 120_000 }, async (t) => {
     const scene = await openScene(t, script);
     const starter = await scene.look(false);
     await starter.type('go\n');
@@ -139,7 +139,7 @@ for (const [what, script] of Object.entries(harm)) {
   });
 }
 
-test('a screen that cannot be understood in time is given up, and everybody is told', {
+test('a screen that cannot be understood in time is dropped, and every client is told', {
   skip,
   timeout: 120_000,
 }, async (t) => {

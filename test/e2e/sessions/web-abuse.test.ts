@@ -87,7 +87,7 @@ test('the server outlives every malformed request, refused and reset upgrade, an
   await waitFor(() => openDescriptors(pid).length <= before, 'every connection to be closed');
 });
 
-test('more connections than it serves at once leave those that are open alone, and room again when they go', async (t) => {
+test('connections beyond the limit are refused, and are possible again when others have closed', async (t) => {
   const { url, web } = await serveWebPage(t);
   const open = await Promise.all(Array.from({ length: 300 }, () => dial(url)));
   await waitFor(() => open.some((it) => it.destroyed), 'some to be turned away');
@@ -104,7 +104,7 @@ test('more connections than it serves at once leave those that are open alone, a
   assert.equal(web.exitCode, null);
 });
 
-test('whoever takes no answer has his connection for some seconds, and then it is for others', {
+test('a client that reads no answer is disconnected after some seconds', {
   timeout: 60_000,
 }, async (t) => {
   const { url, web, stage } = await serveWebPage(t);
@@ -122,7 +122,7 @@ test('whoever takes no answer has his connection for some seconds, and then it i
   assert.equal(web.exitCode, null);
 });
 
-test('the page itself cannot make the server keep more than a window of output, or crash it', {
+test('the page cannot make the server keep more than a window of output, or crash it', {
   timeout: 60_000,
 }, async (t) => {
   const { url, web, stage } = await serveWebPage(t, "while :; do printf '%01000d' 7; done");

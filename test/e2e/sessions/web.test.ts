@@ -28,7 +28,7 @@ async function sees(page: Page, text: RegExp): Promise<void> {
   });
 }
 
-test('choose a session, type, resize, reload', { skip, timeout: 120_000 }, async (t) => {
+test('a user of the page chooses a session, types, resizes and reloads', { skip, timeout: 120_000 }, async (t) => {
   const { stage, url } = await serveWebPage(t);
   const browser = await openBrowser(stage);
   const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
@@ -55,7 +55,7 @@ test('choose a session, type, resize, reload', { skip, timeout: 120_000 }, async
   assert.deepEqual(foreign, [], 'requests to others');
 });
 
-test('by keyboard alone, and in the dark', { skip, timeout: 120_000 }, async (t) => {
+test('the page can be used by keyboard alone, and in dark colours', { skip, timeout: 120_000 }, async (t) => {
   const { stage, url } = await serveWebPage(t);
   const browser = await openBrowser(stage);
   const page = await browser.newPage({ colorScheme: 'dark' });
@@ -74,7 +74,7 @@ test('by keyboard alone, and in the dark', { skip, timeout: 120_000 }, async (t)
   assert.ok(lightest < 80, `the page is ${background} in the dark`);
 });
 
-test('strangers are refused', { skip, timeout: 60_000 }, async (t) => {
+test('the server refuses requests without the secret', { skip, timeout: 60_000 }, async (t) => {
   const { url } = await serveWebPage(t);
   const ask = (path: string, headers?: Record<string, string>, method?: string): Promise<number> =>
     statusOf(url, path, headers, method);
@@ -112,7 +112,7 @@ for (const [what, first] of [
   });
 }
 
-test('a server at another port sees no secret of the page, and gets nothing from it', {
+test('a page of another port gets no secret and no session', {
   skip,
   timeout: 120_000,
 }, async (t) => {

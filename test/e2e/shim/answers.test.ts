@@ -69,7 +69,7 @@ const otherWords: Record<string, Record<string, readonly [theirs: string, ours: 
 
 const statusWords = /: (unknown|not found|already exists|failed precondition)$/;
 
-test('the same script gives the same answers', { skip }, async (t) => {
+test('the same script gets the same answers from both shims', { skip }, async (t) => {
   const theirs = await play(t, runcShimPath);
   const ours = await play(t, shimPath);
   // containerd 2.1 adds no words for the status. Where theirs has them, it says them itself.

@@ -30,7 +30,7 @@ const answering = `stty -echo; while read line; do
   case $line in [0-9]*) echo bye; exit $line;; *) echo "got $line";; esac
 done`;
 
-test('run --rm -t shows the tty and exits as the process did', { skip }, async (t) => {
+test('ctr run --rm -t shows the terminal and exits as the process did', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
@@ -42,7 +42,7 @@ test('run --rm -t shows the tty and exits as the process did', { skip }, async (
   assert.equal(await containerd.ask('containers', 'ls', '-q'), '');
 });
 
-test('run -d -t, attach, exec -t, pause, resume, ps, metrics, kill', { skip }, async (t) => {
+test('ctr works on a detached terminal: attach, exec -t, pause, resume, ps, metrics and kill', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
@@ -84,7 +84,7 @@ test('run -d -t, attach, exec -t, pause, resume, ps, metrics, kill', { skip }, a
   await containerd.ask('containers', 'rm', id);
 });
 
-test('whoever attaches again finds the console as it was left', { skip }, async (t) => {
+test('a second ctr attach finds the console as the first left it', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
@@ -100,7 +100,7 @@ test('whoever attaches again finds the console as it was left', { skip }, async 
   await containerd.ask('containers', 'rm', id);
 });
 
-test('without a terminal stdout and stderr stay apart, and stdin ends', { skip }, async (t) => {
+test('ctr run without a terminal keeps stdout and stderr apart, and its stdin ends', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const run = (script: string): string[] =>
@@ -148,7 +148,7 @@ for (const snapshotter of ['overlayfs', 'native']) {
   });
 }
 
-test('under the name of the usual shim: another runtime, with another root', {
+test("our shim under the name of containerd's uses another runtime with another root", {
   skip: skip || missing('crun'),
 }, async (t) => {
   const stage = openStage(t);
@@ -203,7 +203,7 @@ test('events come in the order that containerd requires', { skip }, async (t) =>
   ]);
 });
 
-test('of all starts and ends of containers, only the first start executes Node', { skip }, async (t) => {
+test('Node is executed at the first start alone', { skip }, async (t) => {
   const stage = openStage(t);
   const calls = stage.path('calls');
   const node = writeProgram(stage, 'node', `echo "$*" >>'${calls}'; exec '${process.execPath}' "$@"`);

@@ -20,7 +20,7 @@ const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
 
 const shell = ['env', 'PS1=inside$ ', 'sh'];
 
-test('run -it, exec -it, detach and attach', { skip }, async (t) => {
+test('docker run -it, exec -it, detach and attach work', { skip }, async (t) => {
   const stage = openStage(t);
   const { command, ask, image } = await startDocker(stage, shim);
   const size = { columns: 101, rows: 37 };
@@ -52,7 +52,7 @@ test('run -it, exec -it, detach and attach', { skip }, async (t) => {
   await ask('rm', 'box');
 });
 
-test('run -d, logs, stop, start again', { skip }, async (t) => {
+test('docker run -d, logs, stop and start work', { skip }, async (t) => {
   const stage = openStage(t);
   const { ask, docker, image } = await startDocker(stage, shim);
   const script = 'trap "echo stopped; exit 3" TERM; echo out; echo err >&2; while :; do sleep 0.02; done';
@@ -76,7 +76,9 @@ test('run -d, logs, stop, start again', { skip }, async (t) => {
   await ask('rm', 'plain', 'tty');
 });
 
-test('run without a terminal: a pipeline, statuses, and commands that cannot run', { skip }, async (t) => {
+test('docker run without a terminal works in a pipeline, and reports statuses and commands that cannot run', {
+  skip,
+}, async (t) => {
   const stage = openStage(t);
   const { docker, image } = await startDocker(stage, shim);
   const run = ['run', '--rm', '-i', image];
@@ -89,7 +91,7 @@ test('run without a terminal: a pipeline, statuses, and commands that cannot run
   assert.equal((await docker([...run, '/etc'])).status, 126);
 });
 
-test('pause, top, stats, update and a limit of memory', { skip }, async (t) => {
+test('docker pause, top, stats, update and a memory limit work', { skip }, async (t) => {
   const stage = openStage(t);
   const { ask, docker, image } = await startDocker(stage, shim);
   await ask('run', '-d', '--name', 'box', image, 'sh', '-c', 'sleep 1000 & exec sleep 1001');
@@ -111,7 +113,7 @@ test('pause, top, stats, update and a limit of memory', { skip }, async (t) => {
   await ask('rm', 'box');
 });
 
-test('a health check with a timeout that passes while it is started leaves nothing, and the next one comes', {
+test('a health check whose timeout passes during its start leaves nothing behind, and the next one runs', {
   skip,
 }, async (t) => {
   const stage = openStage(t);
@@ -126,7 +128,7 @@ test('a health check with a timeout that passes while it is started leaves nothi
   await ask('rm', '--force', 'box');
 });
 
-test('health checks that are killed while somebody has their output keep no exec waiting', { skip }, async (t) => {
+test('health checks that are killed while their output is read do not block exec', { skip }, async (t) => {
   const stage = openStage(t);
   const { ask, command, docker, image } = await startDocker(stage, shim);
   const check = ['--health-cmd', 'sleep 321 & sleep 322', '--health-interval', '1s', '--health-timeout', '1s'];

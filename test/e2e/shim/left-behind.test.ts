@@ -18,7 +18,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 const numbers = Array.from({ length: 20 }, (_, i) => `${i + 1}\n`).join('');
 const behind = 'exec > >(while read line; do echo $line; sleep 0.02; done); seq 1 20';
 
-test('bash behind its process substitution: termshim run prints what bash prints', async (t) => {
+test('termshim run prints what bash prints with a process substitution', async (t) => {
   const stage = openStage(t);
   const alone = await runToEnd(['bash', '-c', `bash -c '${behind}' | cat`], { env: stage.env });
   assert.equal(alone.stdout, numbers);
@@ -30,7 +30,7 @@ test('bash behind its process substitution: termshim run prints what bash prints
 });
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: termshim exec shows what comes later, and its status is the process's`, {
+  test(`${runtime}: termshim exec shows later output, and returns the status of the process`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const stage = openStage(t);
@@ -46,7 +46,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a service that writes for ever has 10 s; the command ends then', { timeout: 60_000 }, async (t) => {
+test('a background process that writes for ever is cut off after 10 s', { timeout: 60_000 }, async (t) => {
   const stage = openStage(t);
   const begun = performance.now();
   const run = termshimCommand('run', '--', 'sh', '-c', 'while echo more; do sleep 1; done & exit 4');
@@ -57,7 +57,7 @@ test('a service that writes for ever has 10 s; the command ends then', { timeout
   assert.ok(elapsedMs > 9500 && elapsedMs < 20_000, `${elapsedMs} ms`);
 });
 
-test('a reader of stdout that leaves ends the processes as in a shell, those that were left behind too', async (t) => {
+test('a reader that leaves ends the processes as in a shell, the background ones too', async (t) => {
   const stage = openStage(t);
   for (const script of ['exec yes', 'yes & exit 0']) {
     const command = termshimCommand('run', '--', 'sh', '-c', script).map((word) => `'${word}'`);
@@ -70,7 +70,7 @@ test('a reader of stdout that leaves ends the processes as in a shell, those tha
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('ctr task exec: what comes later is shown; who writes for ever is read after Delete, and lives', {
+test('ctr task exec shows later output; a process that writes for ever is read after Delete, and lives', {
   skip,
   timeout: 90_000,
 }, async (t) => {

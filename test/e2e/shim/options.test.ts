@@ -45,7 +45,7 @@ function assertRefused({ stdout, stderr, status }: CommandResult, words: RegExp)
   assert.match(stderr, words);
 }
 
-test('--no-pivot, which ctr says by a message of version 1 before 2.0, reaches the runtime', { skip }, async (t) => {
+test('--no-pivot of ctr reaches the runtime by either version of its message', { skip }, async (t) => {
   const { stage, run } = await setUp(t);
   const runtime = writeProgram(stage, 'telling-runc', `echo "$*" >>${stage.path('told')}; exec runc "$@"`);
   const { stdout, stderr, status } = await run('echo in', '--no-pivot');
@@ -78,7 +78,7 @@ test('a file on a disk that hangs keeps its container waiting alone', { skip: sk
   for (const result of await Promise.all(hanging)) assertRefused(result, /the disk has not answered within 10 s/);
 });
 
-test('shim_cgroup is joined by the daemon, another one refused', { skip }, async (t) => {
+test('the daemon joins the first shim_cgroup, and another one is refused', { skip }, async (t) => {
   const { stage, run, containerd } = await setUp(t);
   const names = ['a', 'b'].map((it) => `/termshim-test-${process.pid}-${it}`);
   const [first = '', second = ''] = names;

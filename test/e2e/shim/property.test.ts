@@ -60,7 +60,10 @@ const steps = array(array(constantFrom(...verbs), { minLength: 1, maxLength: 3 }
   maxLength: 24,
 });
 
-test('commands in any order, for a minute', { skip: missing('root'), timeout: 200_000 }, async (t) => {
+test('commands in any order for a minute keep the shim as the model says', {
+  skip: missing('root'),
+  timeout: 200_000,
+}, async (t) => {
   const stage = openStage(t);
   const daemon = await startShimDaemon(stage);
   await playContainer(stage, daemon, [['create'], ['start'], ['kill'], ['delete']]);

@@ -21,7 +21,7 @@ const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
 
-test('containerd is killed and started again: container, console and status are there', { skip }, async (t) => {
+test('the container, its console and its status survive a kill and restart of containerd', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
@@ -49,7 +49,7 @@ test('containerd is killed and started again: container, console and status are 
 });
 
 /** containerd 2 removes such a task when it comes back; before, it is there with its status. */
-test('a container that ends while there is no containerd: what becomes of it is as with the usual shim', {
+test("a container that ends while containerd is away is reported as by containerd's shim", {
   skip,
 }, async (t) => {
   const stage = openStage(t);
@@ -80,7 +80,7 @@ test('a container that ends while there is no containerd: what becomes of it is 
   await containerd.ask('containers', 'rm', ends, stays, usual);
 });
 
-test('the daemon is killed: delete cleans up, and containerd reports 137', { skip }, async (t) => {
+test('delete cleans up after a kill of the daemon, and containerd reports 137', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const events = await listenToEvents(stage, containerd);
@@ -108,7 +108,7 @@ test('the daemon is killed: delete cleans up, and containerd reports 137', { ski
   assert.equal((await containerd.ctr(...next)).status, 3);
 });
 
-test('the daemon is killed while there is no containerd', { skip }, async (t) => {
+test('containerd cleans up at its start if the daemon was killed meanwhile', { skip }, async (t) => {
   const stage = openStage(t);
   const containerd = await startContainerd(stage);
   const id = stage.newId();
@@ -124,7 +124,7 @@ for (const [grouping, share] of [
   ['container', []],
   ['pod', ['--annotation', 'io.kubernetes.cri.sandbox-id=SHARED']],
 ] as const) {
-  test(`TERMSHIM_GROUP=${grouping}: a crash takes its own group with it`, { skip }, async (t) => {
+  test(`TERMSHIM_GROUP=${grouping}: a crash of the daemon ends its own group alone`, { skip }, async (t) => {
     const stage = openStage(t);
     const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_GROUP: grouping });
     const [first, second, other] = [stage.newId(), stage.newId(), stage.newId()] as const;

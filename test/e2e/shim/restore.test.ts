@@ -67,7 +67,7 @@ async function removeBy(containerd: Containerd, id: string): Promise<void> {
 
 const counting = 'n=0; while :; do n=$((n+1)); echo $n >/tmp/count; sleep 0.05; done';
 
-test('`ctr containers restore --live`: it goes on where it was checkpointed', { skip }, async (t) => {
+test('`ctr containers restore --live` continues where the container was checkpointed', { skip }, async (t) => {
   const { stage, containerd } = await setUp(t);
   const events = await listenToEvents(stage, containerd);
   // containerd leaves its copy of the images behind.
@@ -105,7 +105,7 @@ test('`ctr containers restore --live`: it goes on where it was checkpointed', { 
   await removeBy(containerd, again);
 });
 
-test('a terminal is restored with what its process was about, and its exit status', { skip }, async (t) => {
+test('a restored terminal goes on with its process and returns its exit status', { skip }, async (t) => {
   const { stage, containerd } = await setUp(t);
   const images = stage.path('images');
   const id = stage.newId();
@@ -134,7 +134,7 @@ test('a terminal is restored with what its process was about, and its exit statu
   await isGone(containerd, id);
 });
 
-test('images that are broken: the reason is told, and nothing stays', { skip }, async (t) => {
+test('a restore from broken images fails with the reason, and nothing stays', { skip }, async (t) => {
   const { stage, containerd } = await setUp(t);
   const images = stage.path('images');
   mkdirSync(images, { mode: 0o700 });
@@ -148,7 +148,7 @@ test('images that are broken: the reason is told, and nothing stays', { skip }, 
   await isGone(containerd, id);
 });
 
-test('without criu: Start fails and says so, as containerd says what its runtime says', { skip }, async (t) => {
+test('Start fails without criu, and says so in the words that containerd uses', { skip }, async (t) => {
   const { stage, containerd } = await setUp(t);
   const images = stage.path('images');
   mkdirSync(images, { mode: 0o700 });
@@ -164,7 +164,7 @@ test('without criu: Start fails and says so, as containerd says what its runtime
   assert.deepEqual(readdirSync(images), []);
 });
 
-test('a checkpoint that cannot be one is refused by Create, in words', { skip }, async (t) => {
+test('Create refuses an invalid checkpoint and says why', { skip }, async (t) => {
   const { stage, containerd } = await setUp(t);
   const open = stage.path('open');
   mkdirSync(open);

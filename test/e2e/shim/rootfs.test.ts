@@ -62,7 +62,7 @@ function bundleOf(stage: Stage, script: string): string {
 }
 
 for (const [kind, [make, owner]] of Object.entries(kinds)) {
-  test(`runc in ${kind}: it runs there, and nothing of it stays`, { skip }, async (t) => {
+  test(`runc runs a container in ${kind}, and no mount stays`, { skip }, async (t) => {
     const stage = openStage(t);
     const { task, request, announce } = await startShimDaemon(stage);
     const bundle = bundleOf(stage, 'ls -ln /bin/busybox');

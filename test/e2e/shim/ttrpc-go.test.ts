@@ -92,7 +92,9 @@ async function end({ task, id }: GoShim): Promise<void> {
   await task.shutdown({ id, now: true }).catch(() => {});
 }
 
-test('a container by a shim written in Go, and its events', { skip }, async (t) => {
+test('a shim written in Go and our client understand each other through the life of a container', {
+  skip,
+}, async (t) => {
   const stage = openStage(t);
   const shim = await startGoShim(stage, ['sleep', '1000']);
   const { task, id, bundle, events } = shim;

@@ -1,6 +1,6 @@
-/** The descriptors of this process, to prove that what was opened was closed. */
+/** The descriptors of a process, and their flags, to prove that what was opened was closed. */
 import assert from 'node:assert/strict';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { waitFor } from './wait-for.js';
 
 /** What each open descriptor is, as `5 -> pipe:[123]`; the one that reads the directory is left out. */
@@ -26,4 +26,12 @@ export async function assertNoDescriptorLeak(work: () => unknown): Promise<void>
   const added = (): string[] => openDescriptors().filter((entry) => !before.includes(entry));
   await waitFor(() => added().length === 0, 'every descriptor to be closed').catch(() => {});
   assert.deepEqual(added(), [], 'descriptors were left open');
+}
+
+/** O_CLOEXEC as fdinfo shows it; node:fs does not name it. */
+export const O_CLOEXEC = 0o2000000;
+
+export function fdFlags(fd: number, pid: number | 'self' = 'self'): number {
+  const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+  return Number.parseInt(/^flags:\s*(\d+)/m.exec(info)?.[1] ?? '', 8);
 }

@@ -1,4 +1,6 @@
 /** Made-up inputs until the time is up. */
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 
 /** `make fuzz` takes longer; see CONTRIBUTING.md. */
@@ -44,4 +46,16 @@ export function mangled(bytes: Uint8Array): fc.Arbitrary<Buffer> {
     }
     return whole;
   });
+}
+
+/** Writes each piece in a turn of its own and drops what is answered. The function that is returned waits for the end. */
+export async function sendPieces(socket: Socket, pieces: readonly Uint8Array[]): Promise<() => Promise<unknown>> {
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => {});
+  socket.resume();
+  for (const piece of pieces) {
+    socket.write(piece);
+    await nextTurn();
+  }
+  return () => closed;
 }

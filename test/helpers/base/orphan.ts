@@ -1,7 +1,6 @@
 /** Processes that belong to nobody in this program: grandchildren whose parent has left. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 
 /**
@@ -14,17 +13,4 @@ export async function startOrphan(script: string): Promise<number> {
   });
   const [printed] = await Promise.all([text(middle.stdout), once(middle, 'exit')]);
   return Number(printed);
-}
-
-/** One letter as ps shows it, `Z` for a zombie; undefined if there is no such process. */
-export function processState(pid: number): string | undefined {
-  try {
-    return /^State:\s*(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  } catch {
-    return undefined;
-  }
-}
-
-export function parentOf(pid: number): number {
-  return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }

@@ -16,6 +16,18 @@ export async function waitFor<T>(
   }
 }
 
+/** Resolves with a count that has stayed the same for 100 ms; rejects if it never does. */
+export async function settledCount(count: () => number, what: string, timeoutMs = 10_000): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  for (let before = count(); ; ) {
+    await delay(100);
+    const now = count();
+    if (now === before) return now;
+    before = now;
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what} to stay the same`);
+  }
+}
+
 /** Rejects if `promise` has not settled after `timeoutMs`: a hang becomes a failure that names what hung. */
 export async function within<T>(promise: Promise<T>, what: string, timeoutMs = 10_000): Promise<T> {
   const timer = new AbortController();

@@ -3,7 +3,8 @@ import { addon } from '../../../src/native/addon.js';
 import { Console } from '../../../src/os/console.js';
 import { check } from '../../../src/errors/errors.js';
 import type { Stage } from '../e2e/stage.js';
-import { type TtyProcess, startOnTty } from './tty-process.js';
+import type { GroupLeader } from './process-group.js';
+import { startOnTty } from './tty-process.js';
 
 export interface Connection {
   /** One message: the bytes and, if there are any, the descriptors, which stay the caller's. */
@@ -34,7 +35,7 @@ export function connectTo(stage: Stage, path: string): Connection {
 const pollHup = 0x010;
 
 /** Sends the console of a new terminal, on which the shell script runs. It is killed at the end of the test. */
-export function offerConsole(stage: Stage, to: Connection, script: string, ...args: string[]): TtyProcess {
+export function offerConsole(stage: Stage, to: Connection, script: string, ...args: string[]): GroupLeader {
   const console = Console.open({ columns: 80, rows: 24 });
   const process = startOnTty(stage, console.name, script, ...args);
   to.send(console.name, console.fd);

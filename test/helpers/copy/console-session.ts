@@ -9,7 +9,8 @@ import { type NoReader, fifoSink } from '../../../src/stdio/copy/sink.js';
 import type { Scope } from '../base/leak-free.js';
 import { type Reader, readFrom } from './reader.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
-import { type TtyProcess, startOnTty } from './tty-process.js';
+import type { GroupLeader } from './process-group.js';
+import { startOnTty } from './tty-process.js';
 import { within } from '../base/wait-for.js';
 import { writeAll } from './write-all.js';
 
@@ -34,7 +35,7 @@ export interface Session {
   readonly stdinPath: string;
   readonly stdoutPath: string;
   /** Starts a script on the tty. */
-  run(script: string, ...args: string[]): TtyProcess;
+  run(script: string, ...args: string[]): GroupLeader;
   /** By the client that is there from the beginning. */
   type(data: Uint8Array | string): Promise<void>;
   /** It closes its end of stdin. */

@@ -1,6 +1,5 @@
 /** A whole session around one copy of pipes: a process without a terminal, a client at three FIFOs, the copy between them. */
 import { type SpawnOptions, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { FifoReader, FifoWriter, createFifo } from '../../../src/os/fifo.js';
@@ -8,6 +7,7 @@ import { OwnedFd } from '../../../src/os/owned-fd.js';
 import { type PipeCopy, type PipeCopyOptions, copyPipes } from '../../../src/stdio/copy/copy-pipes.js';
 import { type NoReader, type Sink, fifoSink } from '../../../src/stdio/copy/sink.js';
 import type { Scope } from '../base/leak-free.js';
+import { type GroupLeader, adoptGroup } from './process-group.js';
 import { type Reader, readFrom } from './reader.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
 import { within } from '../base/wait-for.js';
@@ -21,13 +21,6 @@ export interface PipeSessionOptions extends Partial<Pick<PipeCopyOptions, 'owner
   hasStdin?: boolean;
   /** Takes the place of the FIFO for stdout. */
   stdout?: Sink;
-}
-
-export interface PipeProcess {
-  readonly pid: number;
-  /** Settles when it has been reaped. */
-  readonly exited: Promise<number | NodeJS.Signals>;
-  readonly hasExited: boolean;
 }
 
 /** A client's end of an output. */
@@ -48,8 +41,8 @@ export interface PipeSession {
   readonly directory: string;
   readonly stdinPath: string;
   /** Starts a script with the ends that are for the process. */
-  run(script: string, ...args: string[]): PipeProcess;
-  runAs(options: SpawnOptions, script: string, ...args: string[]): PipeProcess;
+  run(script: string, ...args: string[]): GroupLeader;
+  runAs(options: SpawnOptions, script: string, ...args: string[]): GroupLeader;
   /** By the client that is there from the beginning. */
   type(data: Uint8Array | string): Promise<void>;
   /** It closes its end of stdin. */
@@ -115,32 +108,8 @@ function startProcess(
   options: SpawnOptions,
   script: string,
   args: readonly string[],
-): PipeProcess {
+): GroupLeader {
   const child = spawn('sh', ['-c', script, 'sh', ...args], { ...options, detached: true, stdio: [...copy.childEnds] });
   copy.started();
-  const pid = child.pid as number;
-  let hasExited = false;
-  const exited = once(child, 'exit').then(([code, signal]) => {
-    hasExited = true;
-    return (code ?? signal) as number | NodeJS.Signals;
-  });
-  scope.after(() => {
-    killGroup(pid);
-    return exited;
-  });
-  return {
-    pid,
-    exited,
-    get hasExited() {
-      return hasExited;
-    },
-  };
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    /* Nobody is left of it. */
-  }
+  return adoptGroup(scope, child);
 }

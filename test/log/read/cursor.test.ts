@@ -33,21 +33,21 @@ const kept: readonly Step[] = ['append', 'half', 'cut', 'rotate', 'compress', 'r
 const formats = { 'json-file': jsonEntry, cri: criEntry };
 
 for (const [format, entry] of Object.entries(formats)) {
-  test(`whatever is renamed and compressed, every entry is read once, ${format}`, async (t) => {
+  test(`the cursor reads every entry once while files are renamed and compressed, ${format}`, async (t) => {
     await forAll(t, histories(...kept), async (scope, steps) => {
       const { read, written } = await play(scope, { steps, entry });
       assert.deepEqual(read, written);
     });
   });
 
-  test(`so with files that are copied and emptied, ${format}`, async (t) => {
+  test(`the cursor reads every entry once while files are copied and emptied, ${format}`, async (t) => {
     await forAll(t, histories(...kept, 'copy'), async (scope, steps) => {
       const { read, written } = await play(scope, { steps, entry });
       assert.deepEqual(read, written);
     });
   });
 
-  test(`what is emptied or removed is lost, and nothing else, ${format}`, async (t) => {
+  test(`the cursor loses only what is emptied or removed, ${format}`, async (t) => {
     await forAll(t, histories(...kept, 'copy', 'truncate'), async (scope, steps) => {
       const { read, written, gone } = await play(scope, { steps, entry, maxFiles: 3 });
       assert.deepEqual(
@@ -65,7 +65,7 @@ for (const [format, entry] of Object.entries(formats)) {
   });
 }
 
-test('what was seen in time is read though it is removed, and what was not is told', async (t) => {
+test('the cursor reads a removed file that it has open, and reports one that it had not', async (t) => {
   const log = new WrittenLog(join(temporaryDirectory(t), 'log'), 4);
   const append = (number: number): void => log.append(jsonEntry(`000${number}\n`, { time: timeOfEntry(number) }));
   let gaps = 0;

@@ -11,7 +11,7 @@ import { leakTest } from '../../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-leakTest('every file is seen once, while all of them get other names', async (scope) => {
+leakTest('every file is seen once while all of them are renamed', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   const writer = startFixture('log-that-is-rotated', [path, '1000000', '12']);
   const ended = once(writer, 'close');

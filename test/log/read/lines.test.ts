@@ -19,7 +19,7 @@ const file = fc.tuple(fc.array(length, { maxLength: 12 }), fc.nat(5)).map(([leng
   return { lines, bytes: Buffer.concat([...lines, Buffer.alloc(rest, 'z')]), rest };
 });
 
-test('whatever the blocks, the lines are the same', () => {
+test('the lines are the same for every size of the blocks', () => {
   fc.assert(
     fc.property(file, fc.array(fc.integer({ min: 1, max: 3 * blockBytes }), { minLength: 1 }), (made, sizes) => {
       const cutter = new LineCutter();
@@ -38,7 +38,7 @@ test('whatever the blocks, the lines are the same', () => {
   );
 });
 
-test('backwards they are the same, and where they stand', async () => {
+test('the lines and their positions are the same backwards', async () => {
   await fc.assert(
     fc.asyncProperty(file, async ({ lines, bytes }) => {
       let start = 0;
@@ -48,7 +48,7 @@ test('backwards they are the same, and where they stand', async () => {
   );
 });
 
-test('a line that is too long comes out as none, and those beside it as they are', async () => {
+test('a line that is too long is skipped, and those beside it are read', async () => {
   const bytes = Buffer.from(`before\n${'x'.repeat(maxLineBytes)}\nafter\n`);
   const cutter = new LineCutter();
   const lines: string[] = [];
@@ -73,7 +73,7 @@ function beginning(line: Buffer): string {
   return String(line.subarray(0, 10));
 }
 
-test('a file that is cut off meanwhile has no more lines', async () => {
+test('a file that is cut off while it is read has no more lines', async () => {
   const bytes = Buffer.from('one\ntwo\n');
   assert.deepEqual(await backwards(inMemory(bytes), bytes.length + 4), []);
 });

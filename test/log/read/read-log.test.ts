@@ -13,6 +13,7 @@ import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { type ReadLogOptions, readLog } from '../../../src/log/read/read-log.js';
 import { parseTime } from '../../../src/log/time.js';
+import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
 import { criEntry, jsonEntry, timeOfEntry } from '../../helpers/log/log-lines.js';
@@ -259,7 +260,12 @@ describe('a log that goes on', () => {
       return lines;
     };
     scope.after(stop);
-    return { lines, stop, has: (count: number) => waitFor(() => lines.length >= count, `${count} lines`) };
+    return {
+      lines,
+      stop,
+      // As long as a busy machine needs.
+      has: (count: number) => waitFor(() => lines.length >= count, `${count} lines`, 60_000),
+    };
   }
 
   leakTest('is followed at once', async (scope) => {
@@ -281,6 +287,7 @@ describe('a log that goes on', () => {
     const log = newLog(scope);
     log.append(jsonEntry('before\n') + jsonEntry('half\n').slice(0, 10));
     const { has, stop, lines } = follow(scope, log.path, { tail: 0 });
+    await waitFor(() => openDescriptors().some((it) => it.endsWith(log.path)), 'the log to be open');
     await delay(50);
     assert.deepEqual(lines, []);
     log.append(jsonEntry('half\n').slice(10));

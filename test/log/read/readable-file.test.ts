@@ -26,7 +26,7 @@ const files = {
 };
 
 for (const [title, { bytes, isCutOff }] of Object.entries(files)) {
-  leakTest(`a compressed file ${title} is its owner's to close`, async (scope) => {
+  leakTest(`the owner of a compressed file ${title} closes it`, async (scope) => {
     const path = join(temporaryDirectory(scope), 'log.1.gz');
     writeFileSync(path, bytes);
     using file = openReadable(path);

@@ -55,7 +55,7 @@ function openPipe(scope: Scope): { reader: OwnedFd; writer: OwnedFd } {
 
 const put = (writer: OwnedFd, bytes: Uint8Array): void => assert.equal(addon.fd_write(writer.fd, bytes), bytes.length);
 
-leakTest('everything arrives: what was there before, what comes, and what is left at the hang-up', async (scope) => {
+leakTest('the log gets what was there before, what comes, and what is left at the hang-up', async (scope) => {
   const { reader, writer } = openPipe(scope);
   const [before, between, last] = [pattern(70, 1), pattern(60_000, 2), pattern(65_536, 3)];
   put(writer, before);
@@ -70,7 +70,7 @@ leakTest('everything arrives: what was there before, what comes, and what is lef
   assert.ok(hasEnded());
 });
 
-leakTest('a pipe that is closed without a byte ends', async (scope) => {
+leakTest('the copy of a pipe that is closed without a byte ends', async (scope) => {
   const { reader, writer } = openPipe(scope);
   const { copy, hasEnded } = listen(reader.fd);
   writer.close();
@@ -78,7 +78,7 @@ leakTest('a pipe that is closed without a byte ends', async (scope) => {
   assert.ok(hasEnded());
 });
 
-leakTest('while the log is full nothing is read, and afterwards all', async (scope) => {
+leakTest('the copy reads nothing while the log is full, and everything afterwards', async (scope) => {
   const { reader, writer } = openPipe(scope);
   const { copy, bytes, setRoom } = listen(reader.fd);
   setRoom(false);
@@ -129,7 +129,7 @@ leakTest('a drain waits for room in the log, and then reads no more than was the
   assert.equal(addon.fd_unread(reader.fd), 500);
 });
 
-leakTest('a file is read to its end; what cannot be read is an error', async (scope) => {
+leakTest('a file is copied to its end, and a directory is an error', async (scope) => {
   const directory = temporaryDirectory(scope);
   const path = join(directory, 'file');
   writeFileSync(path, pattern(200_000));

@@ -24,7 +24,7 @@ const numbered = (from: number, count: number): string =>
   Array.from({ length: count }, (_, at) => `line ${from + at}\n`).join('');
 
 for (const format of ['json-file', 'cri'] as const) {
-  mountTest(`${format}: the writer goes on, whole entries stay, the loss is counted and told`, async (stage) => {
+  mountTest(`${format}: the writer goes on with whole entries, counts the loss and reports it`, async (stage) => {
     const disk = await smallDisk(stage);
     const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
     writeFileSync(ballast, Buffer.alloc(64 * 1024));
@@ -54,7 +54,7 @@ for (const format of ['json-file', 'cri'] as const) {
   });
 }
 
-mountTest('what was lost at the end is told when the log is closed, if there is room by then', async (stage) => {
+mountTest('a loss at the end is reported when the log is closed, if there is room by then', async (stage) => {
   const disk = await smallDisk(stage);
   const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
   const { log, say } = await openTestLog(stage, logOptions(stage, { path }));
@@ -66,7 +66,7 @@ mountTest('what was lost at the end is told when the log is closed, if there is 
   assert.match(linesOf(readLog('json-file', path), 'stderr').join(), /^\[termshim: \d+ bytes of this log were lost: /);
 });
 
-mountTest('a disk with no place for another file: the full one grows on, and nothing is lost', async (stage) => {
+mountTest('on a disk without room for another file the full one grows on, and nothing is lost', async (stage) => {
   // For the directory, the log, and one that is full.
   await mountAll([tmpfs('nr_inodes=3')], stage.root);
   const path = join(stage.root, 'c.log');

@@ -16,7 +16,7 @@ import { within } from '../../helpers/base/wait-for.js';
 
 const formats = ['json-file', 'cri'] as const;
 
-leakTest('both streams, in either format, stand in the file when it is flushed', async (scope) => {
+leakTest('entries of both streams, in either format, are in the file after a flush', async (scope) => {
   for (const format of formats) {
     const options = logOptions(scope, { format });
     const { log } = await openTestLog(scope, options);
@@ -37,7 +37,7 @@ leakTest('both streams, in either format, stand in the file when it is flushed',
   }
 });
 
-leakTest('any bytes of both streams in any pieces come back', async (scope) => {
+leakTest('any bytes of both streams in any pieces are read again', async (scope) => {
   const piece = record({ stream: constantFrom('stdout' as const, 'stderr' as const), bytes: uint8Array() });
   const anyFormat = constantFrom(...formats);
   await assertProperty(
@@ -57,7 +57,7 @@ leakTest('any bytes of both streams in any pieces come back', async (scope) => {
   );
 });
 
-leakTest('whoever writes faster than the disk is told to stop, and when to go on', async (scope) => {
+leakTest('a writer that is faster than the disk is told to stop, and when to go on', async (scope) => {
   const options = logOptions(scope, { format: 'cri' });
   const { log, room } = await openTestLog(scope, options);
   const block = pattern(65_536);
@@ -88,7 +88,7 @@ leakTest('a flush does not wait for what is written after it', async (scope) => 
   isFlushed = true;
 });
 
-leakTest('close writes what waits and what has no end, once; what comes later is dropped', async (scope) => {
+leakTest('close writes pending and unfinished lines once, and later writes are dropped', async (scope) => {
   const options = logOptions(scope);
   const { log } = await openTestLog(scope, options);
   log.write('stdout', Buffer.from('a line\nand the rest'));
@@ -102,7 +102,7 @@ leakTest('close writes what waits and what has no end, once; what comes later is
   assert.deepEqual(texts, ['a line\n', 'and the rest', 'and this']);
 });
 
-leakTest('the directories are made, the file is for the user and the group, and it is appended to', async (scope) => {
+leakTest('the log makes its directories, is for the user and the group, and is appended to', async (scope) => {
   const base = temporaryDirectory(scope);
   const path = join(base, 'a/b/c.log');
   for (const text of ['one\n', 'two\n']) {
@@ -115,7 +115,7 @@ leakTest('the directories are made, the file is for the user and the group, and 
 });
 
 leakTest(
-  'reopen goes on at the path, makes the directories again, and stays with the old file if it cannot',
+  'reopen goes on at the path, makes the directories again, and keeps the old file if it fails',
   async (scope) => {
     const options = logOptions(scope);
     const { log } = await openTestLog(scope, options);
@@ -139,7 +139,7 @@ leakTest(
   },
 );
 
-leakTest('what cannot be a log is refused with its reason', async (scope) => {
+leakTest('a path that cannot be a log is refused with the reason', async (scope) => {
   const directory = temporaryDirectory(scope);
   const file = join(directory, 'file');
   writeFileSync(file, '');
@@ -154,7 +154,7 @@ leakTest('what cannot be a log is refused with its reason', async (scope) => {
   }
 });
 
-leakTest('the tail that a kill has left is cut off, or ended, and foreign bytes stay', async (scope) => {
+leakTest('a half entry at the end is cut off or completed, and bytes of others stay', async (scope) => {
   const whole = { 'json-file': '{"log":"a\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n', cri: '' };
   const rows = [
     ['json-file', `${whole['json-file']}{"log":"half of i`, whole['json-file']],

@@ -33,7 +33,7 @@ const long = (text: string): string => `${text.repeat(300)}\n`;
 for (const [what, plant] of Object.entries(planted)) {
   for (const suffix of ['.termshim-new', '.termshim-gz', '.1', '.1.gz', '.2', '.2.gz', '.3']) {
     leakTest(
-      `${what} at F${suffix} leads nothing elsewhere, and the log is rotated on`,
+      `${what} at F${suffix} leads no write elsewhere, and the log is still rotated`,
       async (scope) => {
         const precious = preciousFile(scope);
         const options = logOptions(scope, { maxBytes: 300, maxFiles: 3, compress: true });
@@ -134,7 +134,7 @@ leakTest(
 );
 
 leakTest(
-  'a directory of another user is theirs, with what they have in it',
+  'a log in a directory of another user is written for that user',
   async (scope) => {
     const directory = temporaryDirectory(scope);
     chownSync(directory, 12_345, 12_345);
@@ -149,7 +149,7 @@ leakTest(
 );
 
 leakTest(
-  'a link on the way counts only where nobody else could have made it',
+  'a link on the way is followed only if nobody else could have made it',
   async (scope) => {
     const [shared, target, safe] = [sharedDirectory(scope), temporaryDirectory(scope), temporaryDirectory(scope)];
     const open = async (path: string): Promise<void> => {
@@ -175,7 +175,7 @@ leakTest(
 );
 
 leakTest(
-  'a directory that is exchanged for a link while the log is written takes nothing elsewhere',
+  'a directory that is exchanged for a link leads no write elsewhere',
   async (scope) => {
     const [outer, target] = [temporaryDirectory(scope), temporaryDirectory(scope)];
     mkdirSync(join(outer, 'logs'));

@@ -24,7 +24,7 @@ const line = (number: number): string => `line ${number}`;
 /** With its frame it has some 170 bytes. */
 const long = (text: string): string => text.repeat(100);
 
-leakTest('of any lines in any pieces the last ones are there, whole, in order, once', async (scope) => {
+leakTest('of any lines in any pieces the newest are kept whole, in order and once', async (scope) => {
   const lengths = array(integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 60 });
   const limit = constantFrom(1, 300, 5000);
   await assertProperty(
@@ -49,7 +49,7 @@ leakTest('of any lines in any pieces the last ones are there, whole, in order, o
   );
 });
 
-leakTest('a file is full with the entry that reaches its limit', async (scope) => {
+leakTest('a file is full with the entry that reaches the limit', async (scope) => {
   const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
   const { say } = await openTestLog(scope, options);
   await say(`${long('a')}\n`);
@@ -60,7 +60,7 @@ leakTest('a file is full with the entry that reaches its limit', async (scope) =
   assert.deepEqual(readAll(options), ['a', 'b', 'c'].map(long));
 });
 
-leakTest('one file begins anew, and a file that is full already when it is opened does so at once', async (scope) => {
+leakTest('a log of one file is emptied when it is full, and at once if it is full when opened', async (scope) => {
   const options = logOptions(scope, { maxBytes: 100, maxFiles: 1 });
   for (const number of [1, 2, 3]) {
     const { log, say } = await openTestLog(scope, options);
@@ -71,7 +71,7 @@ leakTest('one file begins anew, and a file that is full already when it is opene
   }
 });
 
-leakTest('full files are compressed, whatever number they have by then', async (scope) => {
+leakTest('full files are compressed under the number that they have by then', async (scope) => {
   const options = logOptions(scope, { maxBytes: 30_000, maxFiles: 4, compress: true });
   const { log, troubles } = await openTestLog(scope, options);
   for (let number = 0; number < 2000; number++) {
@@ -89,7 +89,7 @@ leakTest('full files are compressed, whatever number they have by then', async (
   assert.equal(statSync(`${options.path}.1.gz`).mode & 0o777, 0o640 & ~process.umask());
 });
 
-leakTest('what a kill has left half done is gone on with', async (scope) => {
+leakTest('the rotation continues what a kill has left half done', async (scope) => {
   const options = logOptions(scope, { maxBytes: 100, maxFiles: 4, compress: true });
   const { path } = options;
   const entry = (text: string): string => `{"log":"${text}\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n`;
@@ -103,7 +103,7 @@ leakTest('what a kill has left half done is gone on with', async (scope) => {
   assert.deepEqual(readAll(options), ['not yet compressed', 'x', 'y', 'z']);
 });
 
-leakTest('fewer files than before: those that are too many go', async (scope) => {
+leakTest('files beyond a lower maximum are removed', async (scope) => {
   const options = logOptions(scope, { maxBytes: 1, maxFiles: 2 });
   for (const number of [1, 2, 7]) writeFileSync(`${options.path}.${number}`, '');
   writeFileSync(`${options.path}.1.bak`, '');
@@ -112,7 +112,7 @@ leakTest('fewer files than before: those that are too many go', async (scope) =>
   assert.deepEqual(logFiles(options.path), ['', '.1', '.1.bak']);
 });
 
-leakTest('a log that somebody has removed is begun anew when it is full', async (scope) => {
+leakTest('a log that somebody has removed is made anew when it is full', async (scope) => {
   const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
   const { say, troubles } = await openTestLog(scope, options);
   await say(`${long('a')}\n`);
@@ -124,7 +124,7 @@ leakTest('a log that somebody has removed is begun anew when it is full', async 
 });
 
 leakTest(
-  'a full file that cannot be put aside grows on, and nothing is lost',
+  'a full file that cannot be renamed grows on, and nothing is lost',
   async (scope) => {
     const options = logOptions(scope, { maxBytes: 100, maxFiles: 2 });
     const { path } = options;

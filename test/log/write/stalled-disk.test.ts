@@ -32,7 +32,7 @@ async function whileFrozen(disk: string, work: () => Promise<void>): Promise<voi
 }
 
 mountTest(
-  'the logs on it wait, and nobody else does',
+  'logs on a disk that hangs wait, and no other log does',
   async (stage) => {
     const disk = mountDisk(stage);
     const paths = Array.from({ length: 8 }, (_, at) => join(disk, `${at}.log`));

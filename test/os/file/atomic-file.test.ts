@@ -17,7 +17,7 @@ const skip = missing('root');
 
 for (const [what, plant] of Object.entries(planted)) {
   leakTest(
-    `${what} at the path of a pid file`,
+    `${what} at the path of a pid file is not written through`,
     async (scope) => {
       const precious = preciousFile(scope);
       const path = join(temporaryDirectory(scope), 'pid');
@@ -33,7 +33,7 @@ for (const [what, plant] of Object.entries(planted)) {
   );
 
   leakTest(
-    `${what} at the path of a recording, or of a runtime's log`,
+    `${what} at the path of a recording or of a runtime's log is not written through`,
     async (scope) => {
       const precious = preciousFile(scope);
       const path = join(temporaryDirectory(scope), 'file');
@@ -79,7 +79,7 @@ leakTest('a link on the way that others may have made leads no pid file, recordi
   assert.deepEqual(readdirSync(target), []);
 });
 
-leakTest('where nothing is planted all of it is written, over what was there', async (scope) => {
+leakTest('a file replaces an older one whole if nothing is planted', async (scope) => {
   const shared = sharedDirectory(scope, 0o1777);
   for (const pid of ['7\n', '8\n']) {
     await writePidFile(join(shared, 'pid'), pid);

@@ -113,7 +113,7 @@ describe('what is not trusted', () => {
     });
   }
 
-  test('what is no directory at all, for a process elsewhere too', async (t) => {
+  test('a path that is no directory is not trusted, by another process either', async (t) => {
     const file = join(temporaryDirectory(t), 'file');
     writeFileSync(file, '');
     for (const [path, words] of [
@@ -134,7 +134,7 @@ describe('what is not trusted', () => {
 });
 
 describe('what is trusted', () => {
-  test('one of this user, wherever the sticky bit keeps it', async (t) => {
+  test('a directory of this user is trusted wherever the sticky bit keeps it', async (t) => {
     const top = temporaryDirectory(t);
     const sticky = make(join(top, 'sticky'), 0o1777);
     for (const mode of [0o700, 0o755, 0o711]) {
@@ -145,20 +145,22 @@ describe('what is trusted', () => {
     }
   });
 
-  test('what is missing: it is made for this user alone', (t) => {
+  test('a missing directory is made for this user alone', (t) => {
     const path = join(temporaryDirectory(t), 'a/b');
     assertTrusted(path, 'ours');
     makePrivateDirectory(path);
     assert.equal(lstatSync(path).mode & 0o7777, 0o700);
   });
 
-  test('one of root, where it may be that too', { skip: missing('root') }, async () => {
+  test('a directory of root is trusted if the caller allows that', { skip: missing('root') }, async () => {
     const { stdout } = await asNobody('/usr', 'ours or root');
     assert.equal(stdout, 'trusted\n');
     assert.match((await asNobody('/usr', 'ours')).stdout, /^\/usr is not a directory of this user\n$/);
   });
 
-  test('in a user namespace, where the host’s root is nobody', { skip: missing('root') }, async (t) => {
+  test('root of the host is nobody in a user namespace, and trusted if the caller allows it', {
+    skip: missing('root'),
+  }, async (t) => {
     const path = make(join(temporaryDirectory(t), 'own'), 0o700, nobody);
     chmodSync(join(path, '..'), 0o711);
     const unshare = ['setpriv', '--reuid', `${nobody}`, '--regid', `${nobody}`, '--clear-groups', 'unshare', '-r'];
@@ -170,13 +172,13 @@ describe('what is trusted', () => {
 describe('the place of a user', () => {
   const inRun = (): string => (process.geteuid?.() === 0 ? '/run/t' : join(tmpdir(), `t-${process.geteuid?.()}`));
 
-  test('below $XDG_RUNTIME_DIR, if that is trusted', (t) => {
+  test('the directory lies below $XDG_RUNTIME_DIR if that is trusted', (t) => {
     const base = useRuntimeDirectory(t);
     assert.equal(placeOfUser('t'), join(base, 't'));
   });
 
   for (const { title, needs = false, open } of unsafe) {
-    test(`elsewhere, if $XDG_RUNTIME_DIR is ${title}`, { skip: needs }, (t) => {
+    test(`the directory lies elsewhere if $XDG_RUNTIME_DIR is ${title}`, { skip: needs }, (t) => {
       useRuntimeDirectory(t, open(temporaryDirectory(t)));
       assert.equal(placeOfUser('t'), inRun());
     });
@@ -186,7 +188,9 @@ describe('the place of a user', () => {
     [0o1777, /^made\n$/],
     [0o777, /^.*\/termshim-65534 can be exchanged by others, who may write to .*, whose mode is 0777\n$/],
   ] as const) {
-    test(`a directory for temporary files with mode ${mode.toString(8)}`, { skip: missing('root') }, async (t) => {
+    test(`the directory of temporary files is used with mode ${mode.toString(8)}`, {
+      skip: missing('root'),
+    }, async (t) => {
       const top = temporaryDirectory(t);
       chmodSync(top, 0o711);
       const env = { ...process.env, XDG_RUNTIME_DIR: '', TMPDIR: make(join(top, 'tmp'), mode) };
@@ -195,7 +199,7 @@ describe('the place of a user', () => {
     });
   }
 
-  test('somebody was there before, with a directory or a link', { skip: missing('root') }, async (t) => {
+  test('a directory or a link that somebody else made before is refused', { skip: missing('root') }, async (t) => {
     const top = temporaryDirectory(t);
     chmodSync(top, 0o711);
     const tmp = make(join(top, 'tmp'), 0o1777);

@@ -19,7 +19,7 @@ import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 describe('createPrivateDirectory', () => {
-  leakTest('below $XDG_RUNTIME_DIR, for this user alone whatever the umask, each one new', (scope) => {
+  leakTest('a new directory lies below $XDG_RUNTIME_DIR, with mode 0700 whatever the umask', (scope) => {
     const base = temporaryDirectory(scope);
     useRuntimeDirectory(scope, base);
     const umask = process.umask(0);
@@ -37,7 +37,7 @@ describe('createPrivateDirectory', () => {
     assert.deepEqual(readdirSync(join(base, 'termshim')), []);
   });
 
-  leakTest('remove takes along what is in it, and can be called twice', (scope) => {
+  leakTest('remove deletes what is in it, and may be called twice', (scope) => {
     useRuntimeDirectory(scope, temporaryDirectory(scope));
     const { path, remove } = createPrivateDirectory('run');
     mkdirSync(join(path, 'bundle'));
@@ -48,7 +48,7 @@ describe('createPrivateDirectory', () => {
   });
 
   leakTest(
-    'one that cannot be removed keeps no descriptor, and can be removed later',
+    'a directory that cannot be removed keeps no descriptor, and can be removed later',
     (scope) => {
       useRuntimeDirectory(scope, temporaryDirectory(scope));
       const { path, remove } = createPrivateDirectory('run');
@@ -72,14 +72,14 @@ describe('createPrivateDirectory', () => {
     { skip: missing('root') },
   );
 
-  leakTest('where there can be none is said', (scope) => {
+  leakTest('an error says where no directory can be made', (scope) => {
     const base = useRuntimeDirectory(scope);
     writeFileSync(join(base, 'termshim'), '');
     const words = /^cannot make the directory .*\/termshim: file already exists \(EEXIST\)$/;
     assert.throws(() => createPrivateDirectory('test'), { code: 'ERR_SYSTEM', message: words });
   });
 
-  test('not in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
+  test('no directory is made in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
     const base = temporaryDirectory(scope);
     chownSync(base, 65_534, 65_534);
     const env = { ...process.env, XDG_RUNTIME_DIR: base };
@@ -89,7 +89,7 @@ describe('createPrivateDirectory', () => {
   });
 
   for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
-    test(`it is gone after ${ending}, with forty others`, async (scope) => {
+    test(`the directories of a process are removed after ${ending}, with forty others`, async (scope) => {
       const base = temporaryDirectory(scope);
       const env = { ...process.env, XDG_RUNTIME_DIR: base };
       const { stdout, stderr } = await runFixture('os/private-directories-at-exit', [ending], { env });
@@ -101,7 +101,7 @@ describe('createPrivateDirectory', () => {
 });
 
 describe('takeAbandonedPlaces', () => {
-  leakTest('not what this process has, nor what it removed', (scope) => {
+  leakTest('the directories of a living process are not taken, nor those that it has removed', (scope) => {
     useRuntimeDirectory(scope);
     const { remove } = createPrivateDirectory('test');
     assert.deepEqual(takeAbandonedDirectories(), []);
@@ -109,7 +109,7 @@ describe('takeAbandonedPlaces', () => {
     assert.deepEqual(takeAbandonedDirectories(), []);
   });
 
-  leakTest('one by one: who has it keeps it from the others', async (scope) => {
+  leakTest('an abandoned directory is taken by one sweep, and kept from the others', async (scope) => {
     const base = useRuntimeDirectory(scope);
     const owner = startFixture('os/owner-of-a-directory', ['test']);
     await once(owner.stdout as NodeJS.ReadableStream, 'readable');
@@ -125,7 +125,7 @@ describe('takeAbandonedPlaces', () => {
     assert.deepEqual(readdirSync(join(base, 'termshim')), []);
   });
 
-  test('of three that make and remove, and one that sweeps all the time, nobody loses anything', async (scope) => {
+  test('three processes that make and remove directories lose none to a fourth that sweeps all the time', async (scope) => {
     const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
     const makers = Array.from({ length: 3 }, () => runFixture('os/private-directories-under-sweep', ['make'], { env }));
     const sweeper = startFixture('os/private-directories-under-sweep', ['sweep'], { env });
@@ -139,7 +139,7 @@ describe('takeAbandonedPlaces', () => {
 });
 
 describe('atExit', () => {
-  test('leaves no listener behind when all is forgotten', () => {
+  test('atExit leaves no listener behind when everything is forgotten', () => {
     const before = process.listenerCount('exit');
     const forgets = [atExit(() => {}), atExit(() => {})];
     assert.equal(process.listenerCount('exit'), before + 1);
@@ -147,7 +147,7 @@ describe('atExit', () => {
     assert.equal(process.listenerCount('exit'), before);
   });
 
-  test('one that fails does not keep the others from being undone', async () => {
+  test('a failing cleanup does not stop the others', async () => {
     const { stdout } = await runFixture('os/at-exit-with-a-failure');
     assert.equal(stdout, 'first\nthird\n');
   });

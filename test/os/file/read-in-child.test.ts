@@ -17,7 +17,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const options = { maxBytes: 100_000, timeoutMs: 20_000 };
 
-leakTest('the beginning of a file is what it has, as far as that goes', async (scope) => {
+leakTest('readElsewhere returns the beginning of a file up to the limit', async (scope) => {
   const path = join(temporaryDirectory(scope), 'file "with" spaces');
   const text = 'döner ☃\n'.repeat(20_000);
   writeFileSync(path, text);
@@ -26,7 +26,7 @@ leakTest('the beginning of a file is what it has, as far as that goes', async (s
   assert.equal((await readElsewhere(path, options)).length, 0);
 });
 
-leakTest('its end is read where that is asked for, and one that is too old is none', async (scope) => {
+leakTest('readElsewhere returns the end of a file, and nothing if the file is too old', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   writeFileSync(path, 'first second');
   const end = { ...options, maxBytes: 6, atEnd: true };
@@ -37,7 +37,7 @@ leakTest('its end is read where that is asked for, and one that is too old is no
   await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it is an older one$/ });
 });
 
-leakTest('what is no file is refused in words, and not waited for', async (scope) => {
+leakTest('readElsewhere refuses what is no regular file, and does not wait for it', async (scope) => {
   const directory = temporaryDirectory(scope);
   createFifo(join(directory, 'fifo'));
   mkdirSync(join(directory, 'directory'));
@@ -63,7 +63,7 @@ function readersOf(path: string): string[] {
 }
 
 leakTest(
-  'a disk that hangs keeps nobody else waiting, and its readers end',
+  'a disk that hangs delays no other reader, and its children are killed',
   async (scope) => {
     const disk = hangingDisk(scope);
     const path = (n: number): string => join(disk, `${n}`);

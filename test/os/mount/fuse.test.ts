@@ -14,6 +14,7 @@ import { type Mount } from '../../../src/os/mount/mount.js';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { ext4Image, loopDevicesOf, smallTree, squashfsImage } from '../../helpers/runtime/images.js';
 import { bindAt, mountTest, mountsAt, type MountStage, tmpfs } from '../../helpers/base/mounts.js';
+import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const fuse = (program: string, source: string, ...options: string[]): Mount => ({ type: program, source, options });
@@ -51,7 +52,7 @@ function watchThread({ after }: MountStage): () => number {
 
 for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
   mountTest(
-    `${type}: with its options, until it is unmounted`,
+    `${type} mounts with its options until it is unmounted`,
     async ({ directory, root }) => {
       await mountAll([fuse(type, smallTree(directory), 'ro', 'force-user=7', 'nosuid')], root);
       assert.equal(readFileSync(join(root, 'hello'), 'utf8'), 'hello\n');
@@ -66,7 +67,7 @@ for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
 }
 
 mountTest(
-  'an image by squashfuse, below another mount, and a bind mount of what is in it',
+  'squashfuse mounts an image below another mount, and a bind mount shows what is in it',
   async (stage) => {
     const { directory, root } = stage;
     const image = squashfsImage(directory);
@@ -83,7 +84,7 @@ mountTest(
 );
 
 mountTest(
-  'a program that fails says why, and one that is not there',
+  'a program that fails gives its reason, and a missing one is named',
   async (stage) => {
     const { directory, root } = stage;
     const failed = (message: RegExp) => ({ code: 'ERR_MOUNT_FAILED', message });
@@ -124,7 +125,7 @@ mountTest(
 );
 
 mountTest(
-  'a program that does not answer any more: its mount goes, and it with it',
+  'a mount whose program has stopped is unmounted, and the program killed',
   async (stage) => {
     const { directory, root } = stage;
     await mountAll([fuse('fuse3.bindfs', smallTree(directory), 'attr_timeout=0', 'entry_timeout=0')], root);
@@ -132,10 +133,7 @@ mountTest(
     process.kill(pid, 'SIGSTOP');
     const stuck = spawn('ls', ['-l', join(root, 'hello')], { stdio: 'ignore' });
     const ended = once(stuck, 'exit');
-    await waitFor(
-      () => /fuse|request_wait/.test(readFileSync(`/proc/${stuck.pid}/wchan`, 'utf8')),
-      'somebody to wait for it',
-    );
+    await waitFor(() => sleepsIn(stuck.pid as number, /fuse|request_wait/), 'somebody to wait for it');
     const turns = watchThread(stage);
     // Another in the same process is not kept waiting.
     const [other, beside] = [stage.make('other'), stage.make('beside')];
@@ -152,7 +150,7 @@ mountTest(
 );
 
 mountTest(
-  'kill -9 of whoever mounts leaves no mount, no loop device and no program',
+  'kill -9 of the mounter leaves no mount, loop device or program behind',
   async (stage) => {
     const { directory, root } = stage;
     const image = ext4Image(directory);

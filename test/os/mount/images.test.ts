@@ -35,7 +35,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'read-only: the device is too, and not a byte of the image changes',
+    'a read-only image has a read-only device, and not a byte of it changes',
     async ({ directory, root }) => {
       const image = ext4Image(directory);
       const before = readFileSync(image);
@@ -51,7 +51,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'many at once, and an image twice',
+    'many images, and one image twice, are mounted at once',
     async ({ directory, make, after }) => {
       const image = ext4Image(directory);
       const roots = Array.from({ length: 12 }, (_, at) => make(`root-${at}`));
@@ -65,7 +65,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'a mount that fails leaves no device, and what is no image is refused',
+    'a failing mount leaves no loop device, and a file that is no image is refused',
     async ({ directory, root, make, path }) => {
       const image = ext4Image(directory);
       const attempt = async (mount: ReturnType<typeof ext4>, message: RegExp): Promise<void> => {
@@ -98,7 +98,7 @@ describe('erofs', () => {
   );
 
   mountTest(
-    'as the lower layer of an overlay, as the erofs snapshotter has it',
+    'an erofs image is the lower layer of an overlay, as the erofs snapshotter has it',
     async ({ directory, root, make, after }) => {
       const layer = make('layer');
       after(() => unmountAll(layer));
@@ -118,7 +118,7 @@ describe('ids that are mapped', () => {
   const maps = ['uidmap=0:100000:65536', 'gidmap=0:200000:65536'];
   const ownerOf = (path: string): number[] => [statSync(path).uid, statSync(path).gid];
 
-  mountTest('bind, also read-only, and one mount at the place', async ({ root, make }) => {
+  mountTest('a mapped bind mount, also read-only, is one mount at its target', async ({ root, make }) => {
     const source = make('source');
     writeFileSync(join(source, 'file'), '');
     chownSync(join(source, 'file'), 5, 6);
@@ -133,7 +133,7 @@ describe('ids that are mapped', () => {
     );
   });
 
-  mountTest('rbind takes what is mounted in it too', async ({ root, make, after }) => {
+  mountTest('a mapped rbind includes what is mounted in it', async ({ root, make, after }) => {
     const inner = make('source/inner');
     await mountAll([tmpfs()], inner);
     after(() => unmountAll(inner));
@@ -142,7 +142,7 @@ describe('ids that are mapped', () => {
     assert.deepEqual(ownerOf(join(root, 'inner/file')), [100_000, 200_000]);
   });
 
-  mountTest('several ranges, and an id that is in none', async ({ root, make }) => {
+  mountTest('several ranges are mapped, and an id that is in none is nobody’s', async ({ root, make }) => {
     const source = make('source');
     for (const [name, id] of Object.entries({ one: 0, two: 1000, none: 7 })) {
       writeFileSync(join(source, name), '');
@@ -182,7 +182,7 @@ describe('ids that are mapped', () => {
     'disk',
   );
 
-  mountTest('what cannot be mapped is undone, and the error says so', async ({ root, make }) => {
+  mountTest('a mapping that fails is undone, and the error says so', async ({ root, make }) => {
     mkdirSync(join(root, 'inner'));
     const failing = { ...bind('/proc', 'rbind', ...maps), target: 'inner' };
     const message = /^cannot map the ids of bind \/proc at .*root\/inner: .*\(EINVAL\)$/;

@@ -16,7 +16,7 @@ function assertFlags(path: string, expected: readonly string[], unexpected: read
   for (const flag of unexpected) assert.ok(!flags.includes(flag), `${flag} is there: ${flags.join()}`);
 }
 
-mountTest('tmpfs: its own options, and the flags of the mount', async ({ root }) => {
+mountTest('tmpfs is mounted with its own options and the flags of the mount', async ({ root }) => {
   await mountAll([tmpfs('size=1m', 'nosuid', 'nodev', 'noexec', 'noatime', 'mode=700')], root);
   assertFlags(root, ['rw', 'nosuid', 'nodev', 'noexec', 'noatime']);
   writeFileSync(join(root, 'small'), Buffer.alloc(1000));
@@ -60,7 +60,7 @@ describe('overlay', () => {
 });
 
 describe('bind', () => {
-  mountTest('bind takes one file system, rbind what is mounted in it too', async ({ root, make, after }) => {
+  mountTest('bind mounts one file system, and rbind also what is mounted in it', async ({ root, make, after }) => {
     const [source, inner] = [make('source'), make('source/inner')];
     await mountAll([tmpfs()], inner);
     after(() => unmountAll(inner));
@@ -72,7 +72,7 @@ describe('bind', () => {
     assert.deepEqual(readdirSync(join(root, 'inner')), ['file']);
   });
 
-  mountTest('other flags are those of the mount, not of its source', async ({ root, make }) => {
+  mountTest('the flags of a bind mount are its own and not those of its source', async ({ root, make }) => {
     const source = make('source');
     await mountAll([bind(source, 'rbind', 'ro', 'nosuid', 'noexec')], root);
     assertFlags(root, ['ro', 'nosuid', 'noexec'], ['nodev']);
@@ -80,19 +80,22 @@ describe('bind', () => {
     writeFileSync(join(source, 'file'), '');
   });
 
-  mountTest('what its source forbids stays forbidden, unless it is allowed by name', async ({ root, make, after }) => {
-    const source = make('source');
-    await mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
-    after(() => unmountAll(source));
-    await mountAll([bind(source, 'bind', 'ro')], root);
-    assertFlags(root, ['ro', 'nosuid', 'nodev', 'noatime'], ['noexec']);
-    await unmountAll(root);
-    await mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
-    assertFlags(root, ['rw', 'nosuid', 'noexec'], ['nodev']);
-  });
+  mountTest(
+    'a flag that the source locks stays set unless the options lift it by name',
+    async ({ root, make, after }) => {
+      const source = make('source');
+      await mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
+      after(() => unmountAll(source));
+      await mountAll([bind(source, 'bind', 'ro')], root);
+      assertFlags(root, ['ro', 'nosuid', 'nodev', 'noatime'], ['noexec']);
+      await unmountAll(root);
+      await mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
+      assertFlags(root, ['rw', 'nosuid', 'noexec'], ['nodev']);
+    },
+  );
 });
 
-mountTest('remount changes what is mounted there', async ({ root }) => {
+mountTest('remount changes the mount at its target', async ({ root }) => {
   await mountAll([tmpfs('nodev'), tmpfs('remount', 'ro', 'nodev')], root);
   assert.equal(mountsAt(root).length, 1);
   assertFlags(root, ['ro', 'nodev']);
@@ -122,7 +125,7 @@ describe('propagation', () => {
 });
 
 describe('a target', () => {
-  mountTest('is a place in an earlier mount', async ({ root, make }) => {
+  mountTest('a target may lie in an earlier mount', async ({ root, make }) => {
     const source = make('source', 'image/inner/most');
     writeFileSync(join(source, 'file'), '');
     await mountAll([bind(make('image'), 'rbind'), bindAt('/inner/most', source, 'rbind', 'ro')], root);
@@ -131,27 +134,30 @@ describe('a target', () => {
     writeFileSync(join(root, 'file'), '');
   });
 
-  mountTest('may be a file', async ({ root, path }) => {
+  mountTest('a target may be a file', async ({ root, path }) => {
     writeFileSync(path('source'), 'content');
     writeFileSync(join(root, 'file'), '');
     await mountAll([bindAt('file', path('source'), 'bind')], root);
     assert.equal(readFileSync(join(root, 'file'), 'utf8'), 'content');
   });
 
-  mountTest('never lies outside of the root, wherever links and dots lead', async ({ directory, root, make, path }) => {
-    make('outside', 'root/outside');
-    symlinkSync(path('outside'), join(root, 'absolute'));
-    symlinkSync('../../outside', join(root, 'relative'));
-    mkdirSync(join(root, path('outside')), { recursive: true });
-    for (const target of ['absolute', 'relative', '../outside', '/../../outside', 'outside/../../../outside']) {
-      await mountAll([tmpfsAt(target)], root);
-      assert.equal(mountsAt(root).length, 1, target);
-      assert.equal(mountsAt(directory).length, 1, target);
-      await unmountAll(root);
-    }
-  });
+  mountTest(
+    'a target never lies outside of the root, wherever links and dots lead',
+    async ({ directory, root, make, path }) => {
+      make('outside', 'root/outside');
+      symlinkSync(path('outside'), join(root, 'absolute'));
+      symlinkSync('../../outside', join(root, 'relative'));
+      mkdirSync(join(root, path('outside')), { recursive: true });
+      for (const target of ['absolute', 'relative', '../outside', '/../../outside', 'outside/../../../outside']) {
+        await mountAll([tmpfsAt(target)], root);
+        assert.equal(mountsAt(root).length, 1, target);
+        assert.equal(mountsAt(directory).length, 1, target);
+        await unmountAll(root);
+      }
+    },
+  );
 
-  mountTest('is nothing but the root, if it leads nowhere else', async ({ root }) => {
+  mountTest('a target that leads nowhere else is the root itself', async ({ root }) => {
     await mountAll([tmpfsAt('..'), tmpfsAt('/'), tmpfsAt('.'), tmpfsAt('')], root);
     assert.deepEqual(
       mountsAt(root).map(({ point }) => point),

@@ -23,7 +23,7 @@ const opposites = [
 
 const names: ReadonlySet<string> = new Set(opposites.flatMap(([set, clear]) => [set, clear]));
 
-test('a single option', () => {
+test('every single option is read as mount(8) reads it', () => {
   const nothing = parseMountOptions([]);
   for (const [set, clear, flag] of opposites) {
     assert.deepEqual(parseMountOptions([set]), { ...nothing, flags: flag });
@@ -39,7 +39,7 @@ test('a single option', () => {
   assert.equal(parseMountOptions(['dirsync']).flags, 128);
 });
 
-test('any options in any order', () => {
+test('any options in any order are read as one after the other', () => {
   const known = fc.constantFrom(...names);
   const foreign = fc.constantFrom('size=1m', 'lowerdir=/ro:/rw', 'constructor', '__proto__', 'ro ', 'RO', '');
   fc.assert(

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { mountTest, mountsAt, tmpfs, tmpfsAt } from '../../helpers/base/mounts.js';
 
-mountTest('a stack of mounts, what is mounted in it, and what it hides', async ({ root, make }) => {
+mountTest('unmountAll removes a stack of mounts, those in it, and those it hides', async ({ root, make }) => {
   make('root/inner');
   await mountAll([tmpfsAt('inner'), tmpfs(), tmpfs(), tmpfs()], root);
   make('root/inner');
@@ -19,7 +19,7 @@ mountTest('a stack of mounts, what is mounted in it, and what it hides', async (
 });
 
 mountTest(
-  'what is below a directory that is no mount itself, and not what is beside it',
+  'unmountAll removes mounts below a directory that is none itself, and none beside it',
   async ({ directory, root, make, after }) => {
     const beside = make('root-beside', 'root/a/b', 'root/a blank\\and\ta tab');
     await mountAll([tmpfs()], beside);
@@ -33,7 +33,7 @@ mountTest(
   },
 );
 
-mountTest('what is in use', async ({ root, after }) => {
+mountTest('unmountAll removes mounts that are in use', async ({ root, after }) => {
   await mountAll([tmpfs()], root);
   const before = process.cwd();
   process.chdir(root);
@@ -42,7 +42,7 @@ mountTest('what is in use', async ({ root, after }) => {
   assert.deepEqual(mountsAt(root), []);
 });
 
-mountTest('what a link leads to', async ({ root, path }) => {
+mountTest('unmountAll does not follow a link', async ({ root, path }) => {
   symlinkSync(root, path('link'));
   await mountAll([tmpfs()], path('link'));
   assert.equal(mountsAt(root).length, 1);
@@ -50,7 +50,7 @@ mountTest('what a link leads to', async ({ root, path }) => {
   assert.deepEqual(mountsAt(root), []);
 });
 
-mountTest('where nothing is mounted, and where nothing is, it is no error', async ({ root }) => {
+mountTest('unmountAll succeeds if nothing is mounted, or nothing is there', async ({ root }) => {
   await unmountAll(root);
   await unmountAll(join(root, 'no/where'));
 });

@@ -14,12 +14,12 @@ test('the head of a session without a terminal is quiet', async () => {
   assert.equal(stdout, 'quiet\n');
 });
 
-test('a process in the session of another is not', async () => {
+test('a process in the session of another is not quiet', async () => {
   const { stdout } = await runFixture('os/tell-session');
   assert.equal(stdout, 'not quiet\n');
 });
 
-test('the head of a session with a terminal is not', async (t) => {
+test('the head of a session with a terminal is not quiet', async (t) => {
   const console = Console.open({ columns: 80, rows: 24 });
   t.after(() => console.close());
   const screen = readFrom(console.fd);

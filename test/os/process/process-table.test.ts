@@ -22,7 +22,7 @@ async function startSleep(t: TestContext, name = 'sleep'): Promise<{ pid: number
   return { pid: child.pid ?? 0, exit: once(child, 'exit') };
 }
 
-test('reads a process whose name looks like fields', async (t) => {
+test('readEntry reads a process whose name looks like fields', async (t) => {
   const { pid } = await startSleep(t, 'x) Z 1 1 (');
   const entry = await waitFor(() => {
     const found = readEntry(pid);
@@ -34,7 +34,7 @@ test('reads a process whose name looks like fields', async (t) => {
   assert.ok(listEntries().some((other) => other.pid === pid));
 });
 
-test('signals this process and no other', async (t) => {
+test('signalProcess signals that process and no other', async (t) => {
   const { pid, exit } = await startSleep(t);
   const identity = identify(pid);
   const stranger = { pid, startTime: identity.startTime - 1 };
@@ -47,7 +47,7 @@ test('signals this process and no other', async (t) => {
   assert.equal(findLive(identity), undefined);
 });
 
-test('reads signals by name and by number', () => {
+test('a signal is read by name and by number', () => {
   assert.deepEqual(['TERM', 'SIGTERM', 'term', '15', '64'].map(parseSignal), [15, 15, 15, 15, 64]);
   for (const word of ['', '0', '65', '-1', 'SIG', 'NOPE', '1.5'])
     assert.throws(() => parseSignal(word), /unknown signal/);

@@ -13,7 +13,8 @@ import { watchProcess } from '../../../src/os/process/process-watch.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import { makeGate } from '../../helpers/base/gate.js';
 import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
-import { parentOf, processState, startOrphan } from '../../helpers/base/orphan.js';
+import { startOrphan } from '../../helpers/base/orphan.js';
+import { parentOf, processState } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const { SIGTERM, SIGKILL } = constants.signals;
@@ -60,7 +61,7 @@ describe('the exit status of a child that a runtime left to us', () => {
   }
 });
 
-leakTest('signal: delivered while it runs, false afterwards', async () => {
+leakTest('a signal reaches the process while it runs, and is false afterwards', async () => {
   const pid = await startOrphan('exec sleep 60');
   const watching = watchProcess(pid);
   assert.equal(watching.signal(0), true);
@@ -70,23 +71,26 @@ leakTest('signal: delivered while it runs, false afterwards', async () => {
   watching.close();
 });
 
-leakTest('a pid that does not exist', () => {
+leakTest('a pid that does not exist cannot be watched', () => {
   const message = `there is no process ${2 ** 22 + 1}`;
   assert.throws(() => watchProcess(2 ** 22 + 1), { name: 'TermshimError', code: 'ERR_PROCESS_NOT_FOUND', message });
 });
 
-leakTest('what is no pid is an error that says so', () => {
+leakTest('an invalid pid is an error that says so', () => {
   for (const pid of [0, -1]) assert.throws(() => watchProcess(pid), { name: 'TermshimError', errno: 'EINVAL' });
 });
 
 describe('a process that is not our child', () => {
-  leakTest('its end is told, its status is not ours to ask, and its parent gets it', async (scope) => {
-    const pid = await startGrandchild(scope, 'sleep 0.05; exit 7');
-    assert.notEqual(parentOf(pid), process.pid);
-    assert.equal(await within(watchProcess(pid).exited, 'the exit'), undefined);
-  });
+  leakTest(
+    'the end of a process that is not our child is reported without a status, which its parent gets',
+    async (scope) => {
+      const pid = await startGrandchild(scope, 'sleep 0.05; exit 7');
+      assert.notEqual(parentOf(pid), process.pid);
+      assert.equal(await within(watchProcess(pid).exited, 'the exit'), undefined);
+    },
+  );
 
-  leakTest('it can be sent signals', async (scope) => {
+  leakTest('a process that is not our child can be sent signals', async (scope) => {
     const pid = await startGrandchild(scope, 'exec sleep 60');
     const watching = watchProcess(pid);
     assert.equal(watching.signal(SIGTERM), true);
@@ -94,7 +98,7 @@ describe('a process that is not our child', () => {
   });
 });
 
-leakTest('close before the end: nothing is told, nothing is reaped, twice is once', async () => {
+leakTest('close before the end reports and reaps nothing, and may be called twice', async () => {
   const pid = await startOrphan('sleep 0.05');
   const watching = watchProcess(pid);
   let isTold = false;
@@ -107,7 +111,7 @@ leakTest('close before the end: nothing is told, nothing is reaped, twice is onc
   assert.equal(await within(watchProcess(pid).exited, 'the next watch'), 0);
 });
 
-leakTest('a hundred at once, each with a status of its own', async (scope) => {
+leakTest('a hundred watches at once each get the status of their own process', async (scope) => {
   const gate = makeGate(scope);
   const codes = Array.from({ length: 100 }, (_, code) => code);
   const pids = await Promise.all(codes.map((code) => startOrphan(`${gate.wait}; exit ${code}`)));
@@ -116,7 +120,7 @@ leakTest('a hundred at once, each with a status of its own', async (scope) => {
   assert.deepEqual(await within(exits, 'all exits'), codes);
 });
 
-test('a watch keeps the process alive, a closed one does not', async () => {
+test('a watch keeps our process alive, and a closed one does not', async () => {
   const outcome = await runFixture('os/process-watch-lets-go', [], { timeout: 5000 });
   assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
 });

@@ -13,7 +13,8 @@ import { becomeSubreaper, holdOrphans } from '../../../src/os/process/subreaper.
 import { fixturePath, runFixture } from '../../helpers/base/fixture.js';
 import { makeGate } from '../../helpers/base/gate.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { parentOf, processState, startOrphan } from '../../helpers/base/orphan.js';
+import { startOrphan } from '../../helpers/base/orphan.js';
+import { parentOf, processState } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 /** These were Node's before the process became a subreaper; they end while the first tests run. */

@@ -10,7 +10,7 @@ import { reap } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
 import { command, failed, readPid, setUp } from './stage.js';
 
-test('exec', async (t) => {
+test('exec runs a process with the environment and directory of its file', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'] });
   const { runtime, bundle, out, output, pidFile, directory, root } = stage;
   await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
@@ -19,7 +19,7 @@ test('exec', async (t) => {
   const write = (process: object): void =>
     writeFileSync(processFile, JSON.stringify({ cwd: '/', env: ['PATH=/usr/bin:/bin'], ...process }));
 
-  await t.test('in the foreground answers the status', async () => {
+  await t.test('exec in the foreground returns the status', async () => {
     write({ args: ['sh', '-c', 'echo foreground; exit 7'] });
     assert.equal(await runtime.exec('c', { processFile, stdio: ['ignore', out, out] }), 7);
     assert.equal(output(), 'foreground\n');
@@ -27,7 +27,7 @@ test('exec', async (t) => {
     assert.equal(await runtime.exec('c', { processFile, stdio: ['ignore', out, out] }), 128 + 15);
   });
 
-  await t.test('detached in a terminal sends a second console', async (tt) => {
+  await t.test('exec --detach with a terminal sends a second console', async (tt) => {
     write({
       args: ['sh', '-c', 'stty size; read line; exit 5'],
       terminal: true,
@@ -44,7 +44,7 @@ test('exec', async (t) => {
     assert.equal(await reap(pid), 5);
   });
 
-  await t.test('takes the command from its arguments', async (tt) => {
+  await t.test('exec takes the command from its arguments', async (tt) => {
     const plain = await command('--root', root, 'exec', 'c', 'sh', '-c', 'echo "$0 $1"; exit 4', 'x', '--tty');
     assert.deepEqual(plain, { status: 4, stdout: 'x --tty\n', stderr: '' });
     const receiver = listenForConsole(tt, directory, 'args.sock');
@@ -65,7 +65,7 @@ test('exec', async (t) => {
     assert.equal(console.output(), `${console.label}\r\n`);
   });
 
-  await t.test('refuses what cannot run', async () => {
+  await t.test('exec refuses what cannot run', async () => {
     write({ args: ['nonesuch'] });
     const message = 'pty exec failed: exec: "nonesuch": executable file not found in $PATH';
     await assert.rejects(runtime.exec('c', { processFile, detach: true }), failed(message));
@@ -79,7 +79,7 @@ test('exec', async (t) => {
     );
   });
 
-  await t.test('is taken along by a forced delete, and refused after the end', async () => {
+  await t.test('delete --force ends an exec process, and exec is refused after the end', async () => {
     write({ args: ['sh', '-c', 'sleep 1000; true'] });
     const execPidFile = join(directory, 'late-pid');
     await runtime.exec('c', { processFile, detach: true, pidFile: execPidFile });

@@ -10,8 +10,9 @@ import type { OciProcess } from '../../../src/runtime/spec/oci-spec.js';
 import { reap, reapOrphans } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
 import { command, createInTerminal, failed, setUp } from './stage.js';
+import { childrenOf } from '../../helpers/base/process-state.js';
 
-test('refuses what the state does not allow', async (t) => {
+test('every verb is refused in a state that does not allow it', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
   const { runtime, bundle } = stage;
   for (const verb of ['start', 'state', 'pause', 'resume', 'ps', 'delete'] as const) {
@@ -32,7 +33,7 @@ test('refuses what the state does not allow', async (t) => {
   await assert.rejects(runtime.ps('c'), failed('pty ps failed: container is not running'));
 });
 
-test('start tells of a stub that was killed', async (t) => {
+test('start reports a stub that was killed', async (t) => {
   const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
   const { pid } = await createInTerminal(t, stage);
   process.kill(pid, 'SIGKILL');
@@ -41,13 +42,13 @@ test('start tells of a stub that was killed', async (t) => {
 });
 
 test('a create that fails leaves nothing behind', async (t) => {
-  const before = childrenOf(process.pid);
+  const before = childrenLeft(process.pid);
   const attempt = async (process: Partial<OciProcess>, message: RegExp, more: object = {}): Promise<void> => {
     const { runtime, bundle, root, pidFile } = await setUp(t, process);
     await assert.rejects(runtime.create('c', { bundle, pidFile, ...more }), failed(message));
     assert.deepEqual(existsSync(root) ? readdirSync(root) : [], []);
     assert.equal(existsSync(pidFile), false);
-    assert.deepEqual(childrenOf(globalThis.process.pid), before, 'a process stayed');
+    assert.deepEqual(childrenLeft(globalThis.process.pid), before, 'a process stayed');
   };
   const consoleSocket = '/nonexistent/pty.sock';
   const terminal = true;
@@ -65,7 +66,7 @@ test('a create that fails leaves nothing behind', async (t) => {
   await attempt({ args: [] }, /config\.json: process\.args must not be empty$/);
 });
 
-test('the command line speaks for itself', async (t) => {
+test('the command line reports its errors to stderr and to the log', async (t) => {
   const log = join((await setUp(t, {})).directory, 'log');
   const help = await command('--help');
   assert.equal(help.status, 0);
@@ -87,9 +88,7 @@ test('the command line speaks for itself', async (t) => {
   assert.match(readFileSync(log, 'utf8'), /^time="[^"]+" level=error msg="container does not exist: none"\n$/);
 });
 
-function childrenOf(pid: number): string[] {
+function childrenLeft(pid: number): number[] {
   reapOrphans();
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter((child) => child !== '');
+  return childrenOf(pid);
 }

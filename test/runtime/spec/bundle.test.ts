@@ -45,7 +45,7 @@ const broken: [config: string, reason: RegExp][] = [
 ];
 
 for (const [config, reason] of broken) {
-  test(`refuses ${config.slice(0, 70)}`, async (t) => {
+  test(`the config ${config.slice(0, 70)} is refused`, async (t) => {
     const directory = bundleWith(t, config);
     await assert.rejects(readBundle(directory), (error: Error & { code: string }) => {
       assert.equal(error.code, 'ERR_BUNDLE_INVALID');
@@ -56,7 +56,7 @@ for (const [config, reason] of broken) {
   });
 }
 
-test('names what is missing on disk', async (t) => {
+test('the error names the file that is missing on disk', async (t) => {
   const directory = temporaryDirectory(t);
   const expect = async (path: string, reason: RegExp): Promise<void> =>
     assert.rejects(readBundle(path), { code: 'ERR_BUNDLE_INVALID', message: reason });
@@ -68,7 +68,7 @@ test('names what is missing on disk', async (t) => {
   await assert.rejects(readBundle(directory), { code: 'ERR_SYSTEM', message: /config\.json: .*EISDIR/ });
 });
 
-test('takes what runc takes and keeps unknown fields', async (t) => {
+test('a config that runc takes is read, and unknown fields are kept', async (t) => {
   const process = { ...plain, terminal: null, user: null, env: null, consoleSize: null, rlimits: null, apparmor: 'x' };
   const directory = bundleWith(t, JSON.stringify({ ociVersion: '1.0.2', process, linux: {}, annotations: null }));
   const bundle = await readBundle(directory);
@@ -76,7 +76,7 @@ test('takes what runc takes and keeps unknown fields', async (t) => {
   assert.deepEqual(bundle.spec, { ociVersion: '1.0.2', process, linux: {}, annotations: null });
 });
 
-test('reads a process for exec', async (t) => {
+test('a process for exec is read', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'process.json');
   writeFileSync(path, JSON.stringify({ ...plain, terminal: true }));
@@ -85,7 +85,7 @@ test('reads a process for exec', async (t) => {
   await assert.rejects(readProcess(path), { code: 'ERR_BUNDLE_INVALID', message: /process\.json: args is missing$/ });
 });
 
-test('compares the terminal with what was asked for', async (t) => {
+test('the terminal of the config must be the requested one', async (t) => {
   const without = await readBundle(bundleWith(t, spec(plain)));
   const having = await readBundle(bundleWith(t, spec({ ...plain, terminal: true })));
   assertTerminal(without, false);

@@ -9,10 +9,10 @@ import { parseId } from '../../../src/runtime/spec/container-id.js';
 const good = ['a', '0', 'web-1', 'a.b_c+d', '.hidden', '-x', '...', 'a'.repeat(255)];
 const bad = ['', '.', '..', '../x', 'a/b', '/', 'a b', 'a\n', 'a\0', 'ä', 'a:b', 'a'.repeat(256)];
 
-for (const id of good) test(`takes ${id.slice(0, 20)}`, () => assert.equal(parseId(id), id));
+for (const id of good) test(`the container id ${id.slice(0, 20)} is valid`, () => assert.equal(parseId(id), id));
 
 for (const id of bad) {
-  test(`refuses ${JSON.stringify(id.slice(0, 20))}`, () => {
+  test(`the container id ${JSON.stringify(id.slice(0, 20))} is refused`, () => {
     assert.throws(() => parseId(id), { code: 'ERR_ID_INVALID', message: /^[^\n]+$/ });
   });
 }

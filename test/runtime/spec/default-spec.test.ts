@@ -28,7 +28,7 @@ function mountOf(options: DefaultSpecOptions, destination: string): { type: stri
   return mounts.find((mount) => mount.destination === destination);
 }
 
-test('is a bundle that we read ourselves', async (t) => {
+test('the default spec is a bundle that we read ourselves', async (t) => {
   const directory = join(temporaryDirectory(t), 'new', 'bundle');
   const spec = defaultSpec({ ...plain, hostname: 'box' });
   await writeBundle(directory, spec);
@@ -38,7 +38,7 @@ test('is a bundle that we read ourselves', async (t) => {
   assert.equal(statSync(directory).mode & 0o777, 0o700);
 });
 
-test('has a terminal only where one is wanted, with its size', () => {
+test('the default spec has a terminal, with its size, only if it is requested', () => {
   const { process } = defaultSpec({ ...plain, terminal: true, size: { columns: 132, rows: 43 } });
   assert.deepEqual([process.terminal, process.consoleSize], [true, { height: 43, width: 132 }]);
   assert.deepEqual(process.env?.slice(1), ['TERM=xterm']);
@@ -46,7 +46,7 @@ test('has a terminal only where one is wanted, with its size', () => {
   assert.deepEqual([none.terminal, 'consoleSize' in none, none.env?.length], [false, false, 1]);
 });
 
-test('lets the caller replace PATH and TERM', () => {
+test('the caller may replace PATH and TERM in the default spec', () => {
   const env = ['TERM=vt100', 'PATHS=1', 'A=b=c'];
   const { process } = defaultSpec({ ...plain, terminal: true, env, cwd: '/tmp' });
   assert.match(process.env?.[0] ?? '', /^PATH=/);
@@ -54,7 +54,7 @@ test('lets the caller replace PATH and TERM', () => {
   assert.equal(process.cwd, '/tmp');
 });
 
-test('isolates with namespaces and drops what Docker drops', () => {
+test('the default spec isolates with namespaces and drops the capabilities that Docker drops', () => {
   const types = new Set(linuxOf(plain).namespaces.map(({ type }) => type));
   for (const type of ['pid', 'ipc', 'uts', 'mount', 'network']) assert.ok(types.has(type), type);
   assert.ok(!types.has('user'));
@@ -69,7 +69,7 @@ test('isolates with namespaces and drops what Docker drops', () => {
   assert.equal(noNewPrivileges, true);
 });
 
-test('maps only this user without root', () => {
+test('the default spec of a user without root maps this user alone', () => {
   const rootless = { ...plain, rootless: true };
   const linux = linuxOf(rootless);
   assert.ok(linux.namespaces.some(({ type }) => type === 'user'));

@@ -18,23 +18,23 @@ const init = {
 };
 const nothing = { args: ['ls', '-l'], terminal: false, env: [], cwd: undefined, user: undefined };
 
-test('what is not said is as for the first process', () => {
+test('an exec process inherits from the first process what is not set', () => {
   const { consoleSize: _, ...rest } = init;
   assert.deepEqual(execProcess(init, nothing), { ...rest, args: ['ls', '-l'], terminal: false });
 });
 
-test('what is said is not', () => {
+test('an exec process does not inherit what is set', () => {
   const user = { uid: 7, gid: 8 };
   const said = execProcess(init, { ...nothing, cwd: '/tmp', user });
   assert.deepEqual([said.cwd, said.user], ['/tmp', user]);
 });
 
-test('each variable is there once, and the last one counts', () => {
+test('each variable of an exec process exists once, and the last value counts', () => {
   const env = ['HOME=/tmp', 'NEW=a=b', 'NEW=c'];
   assert.deepEqual(execProcess(init, { ...nothing, env }).env, ['PATH=/bin', 'HOME=/tmp', 'NEW=c']);
 });
 
-test('a terminal has a TERM, the container’s own if it has one', () => {
+test('an exec process with a terminal has a TERM, which is the container’s own if it has one', () => {
   assert.deepEqual(execProcess(init, { ...nothing, terminal: true }).env, ['TERM=xterm', 'PATH=/bin', 'HOME=/root']);
   const { env } = execProcess({ ...init, env: ['TERM=vt100'] }, { ...nothing, terminal: true });
   assert.deepEqual(env, ['TERM=vt100']);

@@ -37,7 +37,7 @@ for (const [index, size] of [...sizes, ...sizes].entries()) {
 /*
  * A size changes both screens; the normal one's lines are broken anew, by whether they go on in the next.
  */
-test('so if the size changes before and after', async () => {
+test('a snapshot shows what is there if the size changes before and after', async () => {
   const size = fc.record({ columns: fc.integer({ min: 2, max: 16 }), rows: fc.integer({ min: 1, max: 7 }) });
   await fc.assert(
     fc.asyncProperty(
@@ -55,7 +55,7 @@ test('so if the size changes before and after', async () => {
   );
 });
 
-test('so with hyperlinks', async () => {
+test('a snapshot keeps hyperlinks', async () => {
   const size = { columns: 20, rows: 12 };
   await fc.assert(
     fc.asyncProperty(linkStream, fc.double({ min: 0, max: 1, noNaN: true }), async (pieces, where) => {

@@ -41,7 +41,7 @@ for (const [what, bug, reason] of [
   // Either limit may be met first: V8 takes its time to find that there is no more memory.
   ['takes all memory', 'M', /^the emulator (was busy with it for more than 2 s|ran out of memory with it)$/],
 ] as const) {
-  leakTest(`an emulator ${what}: that screen is given up, and those of others are as they were`, async (scope) => {
+  leakTest(`an emulator ${what} loses its own screen, and those of others stay`, async (scope) => {
     const script = String.raw`printf '\033]2;a title\a\033[2;9r\033[31mred'; read -r go; seq 90000; echo; echo last; exec sleep 100`;
     const session = await newSession(scope, script, { annotations, openScreen: openLinks(program) });
     const doHarm = await addHarm(scope, session, bug);
@@ -71,7 +71,7 @@ for (const [what, bug, reason] of [
 }
 
 leakTest(
-  'after more output than is remembered, what was set before is there again in the next thread',
+  'a screen of the next thread has the modes that were set before the output that the ring still has',
   async (scope) => {
     const script = String.raw`printf '\033]2;a title\a\033[?2004h'; seq 90000; echo last; exec sleep 100`;
     const session = await newSession(scope, script, { annotations, openScreen: openLinks(program) });
@@ -89,7 +89,7 @@ leakTest(
 );
 
 leakTest(
-  'an emulator that fails where nobody is to blame takes all screens of its thread, and no session',
+  "an emulator that fails by no session's fault loses all screens of its thread, and no session",
   async (scope) => {
     const session = await newSession(scope, 'echo hello; exec cat', { annotations, openScreen: openLinks(program) });
     const doHarm = await addHarm(scope, session, 'T');

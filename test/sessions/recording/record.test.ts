@@ -30,7 +30,7 @@ function sizesOf({ events }: Cast): string[] {
   return events.filter(({ kind }) => kind === 'r').map(({ data }) => data);
 }
 
-leakTest('what is recorded before the start is all that a client sees, and the sizes', async (scope) => {
+leakTest('a recording from before the start has all that a client sees, and the sizes', async (scope) => {
   const session = await newSession(
     scope,
     'stty -echo; echo "h\u00e9llo \u{1f600}"; read -r go; stty size; read -r go; stty size; stty columns 77; echo end',
@@ -61,7 +61,7 @@ leakTest('what is recorded before the start is all that a client sees, and the s
   assert.equal((await session.describe()).recording, '');
 });
 
-leakTest('what is typed is recorded if it is asked for, whoever types', async (scope) => {
+leakTest('a recording has what any client types if that is requested', async (scope) => {
   const session = await newSession(scope, 'stty raw -echo; echo ready; head -c 9 >/dev/null; echo done');
   const path = newPath(scope);
   await session.sessions.record({ id: session.id, path, input: true });
@@ -80,40 +80,37 @@ leakTest('what is typed is recorded if it is asked for, whoever types', async (s
   assert.ok(kinds.indexOf('o') < kinds.indexOf('i') && kinds.lastIndexOf('i') < kinds.lastIndexOf('o'));
 });
 
-leakTest(
-  'a recording of a session that runs begins with what is on the screen, and ends when it is told',
-  async (scope) => {
-    const session = await newSession(scope, 'trap "stty size" WINCH; stty size; while :; do sleep 0.01; done');
-    const { id, sessions } = session;
-    const [first, second] = [newPath(scope), newPath(scope)];
-    const client = await session.attach({ columns: 60, rows: 10 });
-    await session.start();
-    await client.output.sees('10 60\r\n');
-    const both = await Promise.allSettled([first, second].map((path) => sessions.record({ id, path })));
-    assert.deepEqual(
-      both.map((it) => (it.status === 'rejected' ? (it.reason as Error).message : it.status)),
-      ['fulfilled', `the container c is recorded already, to ${first}`],
-    );
-    assert.equal(existsSync(second), false);
-    // The program is made to draw, by a size that is the terminal's for a moment only.
-    await client.output.sees('9 60\r\n10 60\r\n');
-    await sessions.endRecording({ id });
-    const cast = readCast(first);
-    assert.equal(cast.all('o'), '10 60\r\n9 60\r\n10 60\r\n');
-    assert.deepEqual([cast.header.width, cast.header.height, sizesOf(cast)], [60, 10, []]);
-    await assert.rejects(sessions.endRecording({ id }), {
-      code: Code.FailedPrecondition,
-      message: 'the container c is not recorded',
-    });
-    await sessions.record({ id, path: second });
-    await client.output.sees('9 60\r\n10 60\r\n9 60\r\n10 60\r\n');
-    await sessions.endRecording({ id });
-    assert.equal(readCast(second).all('o'), client.output.text());
-    assert.equal(readCast(first).all('o'), cast.all('o'));
-  },
-);
+leakTest('a recording of a running session begins with the screen and ends on request', async (scope) => {
+  const session = await newSession(scope, 'trap "stty size" WINCH; stty size; while :; do sleep 0.01; done');
+  const { id, sessions } = session;
+  const [first, second] = [newPath(scope), newPath(scope)];
+  const client = await session.attach({ columns: 60, rows: 10 });
+  await session.start();
+  await client.output.sees('10 60\r\n');
+  const both = await Promise.allSettled([first, second].map((path) => sessions.record({ id, path })));
+  assert.deepEqual(
+    both.map((it) => (it.status === 'rejected' ? (it.reason as Error).message : it.status)),
+    ['fulfilled', `the container c is recorded already, to ${first}`],
+  );
+  assert.equal(existsSync(second), false);
+  // The program is made to draw, by a size that is the terminal's for a moment only.
+  await client.output.sees('9 60\r\n10 60\r\n');
+  await sessions.endRecording({ id });
+  const cast = readCast(first);
+  assert.equal(cast.all('o'), '10 60\r\n9 60\r\n10 60\r\n');
+  assert.deepEqual([cast.header.width, cast.header.height, sizesOf(cast)], [60, 10, []]);
+  await assert.rejects(sessions.endRecording({ id }), {
+    code: Code.FailedPrecondition,
+    message: 'the container c is not recorded',
+  });
+  await sessions.record({ id, path: second });
+  await client.output.sees('9 60\r\n10 60\r\n9 60\r\n10 60\r\n');
+  await sessions.endRecording({ id });
+  assert.equal(readCast(second).all('o'), client.output.text());
+  assert.equal(readCast(first).all('o'), cast.all('o'));
+});
 
-leakTest('where a screen is kept a recording begins with it, if anything was shown', async (scope) => {
+leakTest('a recording begins with the kept screen if anything was shown', async (scope) => {
   const options = { annotations: { 'io.termshim.screen': 'true' } };
   const session = await newSession(scope, 'printf "over\\rnew!\\n"; read -r go; echo end', options);
   const { id, sessions } = session;
@@ -152,7 +149,7 @@ leakTest('an exec process is recorded from its first byte; one that is never sta
   await waitFor(() => !existsSync(other), 'the file of what never was to go');
 });
 
-leakTest('what is shown is in the file soon, and nothing is written where nothing is shown', async (scope) => {
+leakTest('output is soon in the file, and nothing is written while nothing is shown', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; read -r go; exec sleep 100');
   const path = newPath(scope);
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -164,7 +161,7 @@ leakTest('what is shown is in the file soon, and nothing is written where nothin
   await session.sessions.endRecording({ id: session.id });
 });
 
-leakTest('a file that cannot be recorded to is said, and nothing of it stays', async (scope) => {
+leakTest('Record says why a file cannot be recorded to, and leaves nothing behind', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   const { id, sessions, task } = session;
   const directory = temporaryDirectory(scope);

@@ -60,7 +60,7 @@ function startRecording(withInput = false) {
 const line = `\u001b[31m${'x'.repeat(1000)}\r\n`;
 const mebibyte = 1024 * 1024;
 
-test('what the disk does not take is left out, counted, and followed by what a player understands', () => {
+test('output that the disk does not take is left out, counted, and followed by a valid picture', () => {
   const { file, recorder, show } = startRecording();
   let shown = 0;
   for (; shown < 20_000; shown++) show(line);
@@ -78,14 +78,14 @@ test('what the disk does not take is left out, counted, and followed by what a p
   );
 });
 
-test('what is left out at the end is said', () => {
+test('output that is left out at the end is counted', () => {
   const { file, recorder, show } = startRecording();
   for (let shown = 0; shown < 20_000; shown++) show(line);
   recorder.close();
   assert.match(parseCast(file.text).all('o').slice(-100), /1[0-9] MB of output skipped\]\r\n$/);
 });
 
-test('a paste without end is not kept either', () => {
+test('a paste without an end is bounded too', () => {
   const { file, type } = startRecording(true);
   for (let typed = 0; typed < 20_000; typed++) type(line);
   assert.ok(file.pendingLength < 9 * mebibyte, `${file.pendingLength} characters wait`);

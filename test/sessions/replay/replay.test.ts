@@ -56,7 +56,7 @@ function boundaries(pieces: readonly string[]): Set<number> {
   return offsets;
 }
 
-test('what is left of any stream, cut anywhere, begins with a whole piece', () => {
+test('the rest of any stream, cut anywhere, begins with a whole sequence', () => {
   fc.assert(
     fc.property(stream, fc.nat(3000), fc.nat(3000), (pieces, cutAt, maxBytes) => {
       const whole = Buffer.from(pieces.join(''));
@@ -70,7 +70,7 @@ test('what is left of any stream, cut anywhere, begins with a whole piece', () =
   );
 });
 
-test('where the output begins is known, so that all of it is shown', () => {
+test('all of the output is replayed if its beginning is known', () => {
   fc.assert(
     fc.property(stream, (pieces) => {
       const whole = Buffer.from(pieces.join(''));
@@ -79,7 +79,7 @@ test('where the output begins is known, so that all of it is shown', () => {
   );
 });
 
-test('of a stream with lines, no more than a line and what is under way is lost', () => {
+test('of a stream with lines no more than the first line and an open sequence is lost', () => {
   const line = fc.string({ unit: character, maxLength: 200 }).map((words) => `${words}\r\n`);
   fc.assert(
     fc.property(fc.array(line, { minLength: 3, maxLength: 40 }), fc.nat(), (lines, seed) => {
@@ -112,13 +112,13 @@ const rows: [what: string, output: string, maxBytes: number, expected: string][]
 ];
 
 for (const [what, output, maxBytes, expected] of rows) {
-  test(`shown: ${what}`, () => {
+  test(`the replay shows ${what}`, () => {
     const tail = safeTail(Buffer.from(output), { maxBytes, isWhole: false });
     assert.equal(Buffer.from(tail).toString(), expected);
   });
 }
 
-test('a line start is not looked for over the whole screen', () => {
+test('the start of a line is looked for within a bound', () => {
   const picture = `\x1b[H${'\x1b[5;5Hxx'.repeat(2000)}\n$ `;
   const tail = safeTail(Buffer.from(picture), { maxBytes: 10_000, isWhole: false });
   assert.ok(tail.length > 5000, `${tail.length} bytes`);

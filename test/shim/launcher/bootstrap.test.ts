@@ -68,14 +68,14 @@ function setUp(t: TestContext, isAlive: boolean): ShimCaller {
 }
 
 for (const [name, program, isAlive] of ways) {
-  test(`${name}: BootstrapParams for this very container are answered by a BootstrapResult`, { skip }, async (t) => {
+  test(`${name}: BootstrapParams for this container are answered by a BootstrapResult`, { skip }, async (t) => {
     const shim = setUp(t, isAlive);
     const answer = BootstrapResult.decode(await answerTo(shim, program, paramsFor('c1', shim.namespace)));
     const address = toAddress(shim.socketOf());
     assert.deepEqual(answer, { version: 2, address, protocol: 'ttrpc', capabilities: [], metadata: {} });
   });
 
-  test(`${name}: bytes of an extension that are no message change nothing`, { skip }, async (t) => {
+  test(`${name}: invalid bytes of an extension change nothing`, { skip }, async (t) => {
     const shim = setUp(t, isAlive);
     const broken = Buffer.from([0x32, 0x03, 0x0a, 0x7f, 0x61]);
     const params = Buffer.concat([paramsFor('c1', shim.namespace), broken]);
@@ -83,7 +83,7 @@ for (const [name, program, isAlive] of ways) {
     assert.equal(answer.address, toAddress(shim.socketOf()));
   });
 
-  test(`${name}: everything else is answered by the bare address`, { skip }, async (t) => {
+  test(`${name}: any other input is answered by the bare address`, { skip }, async (t) => {
     const shim = setUp(t, isAlive);
     const params = paramsFor('c1', shim.namespace);
     const questions: (Uint8Array | string)[] = [
@@ -124,7 +124,7 @@ for (const [name, program, isAlive] of ways) {
     assert.equal(others.toString(), toAddress(shim.socketOf()));
   });
 
-  test(`${name}: a stdin that does not end, or is endless, keeps nobody waiting`, { skip }, async (t) => {
+  test(`${name}: an endless stdin, or one that stays open, delays nobody`, { skip }, async (t) => {
     const shim = setUp(t, isAlive);
     const words = [...program.slice(1), ...shim.argumentsFor('c1'), 'start'];
     const options = { cwd: shim.makeBundle('c1'), env: shimEnvironment };
@@ -138,7 +138,7 @@ for (const [name, program, isAlive] of ways) {
   });
 }
 
-test('what the launcher has read Node finds in its stdin', { skip }, async (t) => {
+test('Node finds in its stdin what the launcher has read', { skip }, async (t) => {
   const shim = shimCaller(t);
   const input = paramsFor('c1', shim.namespace);
   const environment = { TERMSHIM_NODE: tellingNode };
@@ -146,7 +146,7 @@ test('what the launcher has read Node finds in its stdin', { skip }, async (t) =
   assert.equal(words.at(-1), 'start');
 });
 
-test('the launcher and Node decide the same, and bytes of anybody end neither', { skip }, async (t) => {
+test('the launcher and Node decide the same, and no bytes crash either', { skip }, async (t) => {
   const shim = setUp(t, true);
   const { namespace } = shim;
   const address = toAddress(shim.socketOf());

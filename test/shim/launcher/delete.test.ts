@@ -44,7 +44,7 @@ function setUp(t: TestContext) {
   };
 }
 
-test('no record, and the daemon has ended: it is answered alone', { skip }, async (t) => {
+test('the launcher answers a delete without a record and a daemon alone', { skip }, async (t) => {
   const { answer, write } = setUp(t);
   const never = await answer();
   assertKilledNow(never);
@@ -57,14 +57,14 @@ test('no record, and the daemon has ended: it is answered alone', { skip }, asyn
   }
 });
 
-test('no record, and a daemon that lives: it gives its reservation up', { skip }, async (t) => {
+test('the launcher has a living daemon give up its reservation if there is no record', { skip }, async (t) => {
   const { answer, socketOf } = setUp(t);
   const server = serveShim(t, socketOf());
   assertKilledNow(await answer());
   assert.deepEqual({ forgotten: server.forgotten, reserved: server.reserved }, { forgotten: ['c1'], reserved: [] });
 });
 
-test('it takes the words of containerd in any order, and whatever the group is', { skip }, async (t) => {
+test('the launcher takes the arguments of containerd in any order, with any group', { skip }, async (t) => {
   const { bundle, namespace, address } = setUp(t);
   const words = ['-id', 'c1', '-bundle', bundle, '-debug', '-address', address, '-namespace', namespace, 'delete'];
   for (const group of ['pod', 'container', 'anything']) {
@@ -72,7 +72,7 @@ test('it takes the words of containerd in any order, and whatever the group is',
   }
 });
 
-test('an id reaches the daemon as it is', { skip }, async (t) => {
+test('an id reaches the daemon unchanged', { skip }, async (t) => {
   const { answer, socketOf } = setUp(t);
   const server = serveShim(t, socketOf());
   const ids = ['i'.repeat(76), 'i'.repeat(90), 'döner ☃', '../c1', 'a b', '%s%n', '\n'];
@@ -80,7 +80,7 @@ test('an id reaches the daemon as it is', { skip }, async (t) => {
   assert.deepEqual(server.forgotten, ids);
 });
 
-test('a record is left to Node, and the daemon is not asked', { skip }, async (t) => {
+test('the launcher leaves a record to Node, and does not ask the daemon', { skip }, async (t) => {
   const { assertLeftToNode, socketOf, writeRecord } = setUp(t);
   const server = serveShim(t, socketOf());
   writeRecord();
@@ -88,7 +88,7 @@ test('a record is left to Node, and the daemon is not asked', { skip }, async (t
   assert.deepEqual(server.forgotten, []);
 });
 
-test('a record that comes while the daemon is asked is left to Node', { skip }, async (t) => {
+test('the launcher leaves a record to Node that appears while the daemon is asked', { skip }, async (t) => {
   const { assertLeftToNode, socketOf, writeRecord } = setUp(t);
   const onForget = () => {
     writeRecord();
@@ -98,13 +98,13 @@ test('a record that comes while the daemon is asked is left to Node', { skip }, 
   await assertLeftToNode();
 });
 
-test('a daemon that knows the container is left to Node', { skip }, async (t) => {
+test('the launcher leaves a container that the daemon knows to Node', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   serveShim(t, socketOf(), { onForget: () => ({ known: true, pid: 77 }) });
   await assertLeftToNode();
 });
 
-test('a daemon that says no is left to Node', { skip }, async (t) => {
+test('the launcher leaves a refusal of the daemon to Node', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   const onForget = (): never => {
     throw new RpcError(Code.Internal, 'no');
@@ -113,7 +113,7 @@ test('a daemon that says no is left to Node', { skip }, async (t) => {
   await assertLeftToNode();
 });
 
-test('a daemon that was killed is left to Node, which removes its socket', { skip }, async (t) => {
+test('the launcher leaves a daemon that was killed to Node, which removes its socket', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   serveShim(t, socketOf()).close();
   await assertLeftToNode();
@@ -128,7 +128,7 @@ test('a daemon that ends while it is asked has removed its socket', { skip }, as
   assertKilledNow(await answer());
 });
 
-test('a daemon that hangs up, or does not answer within a second, is left to Node', { skip }, async (t) => {
+test('the launcher leaves a daemon that hangs up, or is silent for a second, to Node', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   let hasLeft = false;
   await serveRaw(t, socketOf(), (dialer) => {
@@ -156,14 +156,14 @@ const otherAddresses: [title: string, address: string][] = [
 ];
 
 for (const [title, address] of otherAddresses) {
-  test(`it leaves to Node: an address ${title}`, { skip }, async (t) => {
+  test(`the launcher leaves an address ${title} to Node`, { skip }, async (t) => {
     const { assertLeftToNode, write } = setUp(t);
     write('address', address);
     await assertLeftToNode();
   });
 }
 
-test('it leaves to Node: no address, and one that is no file', { skip }, async (t) => {
+test('the launcher leaves a missing or invalid address file to Node', { skip }, async (t) => {
   const { assertLeftToNode, makeBundle, argumentsFor } = setUp(t);
   const other = makeBundle('c2');
   const words = [...argumentsFor('c2'), '-bundle', other, 'delete'];
@@ -173,21 +173,21 @@ test('it leaves to Node: no address, and one that is no file', { skip }, async (
 });
 
 for (const text of ['', 'x', '-1', '1 2', '12\n', '12\0', '9999999999', '1'.repeat(1000)]) {
-  test(`it leaves to Node: an init.pid with ${JSON.stringify(text.slice(0, 12))}`, { skip }, async (t) => {
+  test(`the launcher leaves an init.pid with ${JSON.stringify(text.slice(0, 12))} to Node`, { skip }, async (t) => {
     const { assertLeftToNode, write } = setUp(t);
     write('init.pid', text);
     await assertLeftToNode();
   });
 }
 
-test('it leaves to Node: a bundle that is not there, or no directory', { skip }, async (t) => {
+test('the launcher leaves a bundle that is missing or no directory to Node', { skip }, async (t) => {
   const { assertLeftToNode, argumentsFor, bundle } = setUp(t);
   for (const path of [join(bundle, 'none'), join(bundle, 'address'), '']) {
     await assertLeftToNode([...argumentsFor('c1'), '-bundle', path, 'delete']);
   }
 });
 
-test('it leaves to Node: other words', { skip }, async (t) => {
+test('the launcher leaves other arguments to Node', { skip }, async (t) => {
   const { assertLeftToNode, argumentsFor, bundle, wordsFor } = setUp(t);
   await assertLeftToNode([...argumentsFor('c1'), 'delete']);
   await assertLeftToNode([...wordsFor('c1'), 'now']);

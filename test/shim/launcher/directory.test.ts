@@ -25,7 +25,7 @@ function setUp(t: TestContext) {
   return { directory, server, start, answer: toAddress(shim.socketOf()) };
 }
 
-test('a directory of root alone', { skip }, async (t) => {
+test('the launcher asks a daemon in a directory of root alone', { skip }, async (t) => {
   const { server, start, answer } = setUp(t);
   assert.deepEqual(await start(), { stdout: answer, stderr: '', status: 0 });
   assert.deepEqual(server.reserved, ['c1']);
@@ -37,7 +37,7 @@ for (const [title, change, words] of [
   ['a group may write to', (path: string) => chmodSync(path, 0o770), /others may write to/],
   ['is another user’s', (path: string) => chownSync(path, 65_534, 65_534), /not a directory of this user/],
 ] as const) {
-  test(`nobody is asked in one that ${title}`, { skip }, async (t) => {
+  test(`the launcher asks nobody in a directory that ${title}`, { skip }, async (t) => {
     const { directory, server, start } = setUp(t);
     change(directory);
     const { stdout, stderr, status } = await start();

@@ -29,7 +29,7 @@ function setUp(t: TestContext) {
   return { ...shim, start: (options?: ShimCallOptions) => call(['start'], options), call };
 }
 
-test('a living daemon is asked, and its address is the answer', { skip }, async (t) => {
+test('the launcher asks a living daemon and answers with its address', { skip }, async (t) => {
   const { start, socketOf, makeBundle } = setUp(t);
   const server = serveShim(t, socketOf());
   const answer = toAddress(socketOf());
@@ -40,7 +40,9 @@ test('a living daemon is asked, and its address is the answer', { skip }, async 
   assert.equal(readFileSync(join(bundle, 'address'), 'utf8'), answer);
 });
 
-test('it takes no more than containerd says, in any order, and every id of containerd', { skip }, async (t) => {
+test('the launcher takes exactly the arguments of containerd, in any order, and every valid id', {
+  skip,
+}, async (t) => {
   const { socketOf, directory, address, namespace } = setUp(t);
   const server = serveShim(t, socketOf());
   const id = 'i'.repeat(76);
@@ -50,7 +52,7 @@ test('it takes no more than containerd says, in any order, and every id of conta
   assert.deepEqual(server.reserved, [id]);
 });
 
-test('it names the socket as TypeScript does, whatever the texts are', { skip }, async (t) => {
+test('the launcher names the socket as TypeScript does, for any texts', { skip }, async (t) => {
   const { directory, address } = setUp(t);
   for (const [tail, namespace] of [
     ['', 'moby'],
@@ -69,7 +71,7 @@ test('it names the socket as TypeScript does, whatever the texts are', { skip },
   }
 });
 
-test('with no daemon it executes Node, under the lock', { skip }, async (t) => {
+test('the launcher executes Node under the lock if there is no daemon', { skip }, async (t) => {
   const { start, argumentsFor } = setUp(t);
   const { words, isLocked } = executionIn(await start());
   assert.deepEqual(words, [...nodeFlags, shimScript, '--lock-fd', '3', ...argumentsFor('c1'), 'start']);
@@ -91,7 +93,7 @@ const otherWords: [title: string, words: string[]][] = [
 ];
 
 for (const [title, words] of otherWords) {
-  test(`it leaves to Node: ${title}`, { skip }, async (t) => {
+  test(`the launcher leaves to Node: ${title}`, { skip }, async (t) => {
     const { call, socketOf, argumentsFor } = setUp(t);
     const server = serveShim(t, socketOf());
     const execution = executionIn(await call(words));
@@ -101,7 +103,7 @@ for (const [title, words] of otherWords) {
 }
 
 for (const group of ['pod', 'container', 'anything']) {
-  test(`it leaves to Node: TERMSHIM_GROUP=${group}`, { skip }, async (t) => {
+  test(`the launcher leaves TERMSHIM_GROUP=${group} to Node`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     const server = serveShim(t, socketOf());
     const { isLocked } = executionIn(await start({ environment: { TERMSHIM_GROUP: group } }));
@@ -110,14 +112,14 @@ for (const group of ['pod', 'container', 'anything']) {
 }
 
 for (const group of ['', 'namespace']) {
-  test(`TERMSHIM_GROUP=${group} is the default`, { skip }, async (t) => {
+  test(`the launcher takes TERMSHIM_GROUP=${group} for the default`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     serveShim(t, socketOf());
     assert.equal((await start({ environment: { TERMSHIM_GROUP: group } })).stdout, toAddress(socketOf()));
   });
 }
 
-test('a daemon that says no is left to Node, under the lock', { skip }, async (t) => {
+test('the launcher leaves a refusal of the daemon to Node, under the lock', { skip }, async (t) => {
   const { start, socketOf, makeBundle } = setUp(t);
   const onReserve = (): void => {
     throw new RpcError(Code.Unavailable, 'about to end');
@@ -142,14 +144,14 @@ const wrongAnswers: [title: string, bytes: number[]][] = [
 ];
 
 for (const [title, bytes] of wrongAnswers) {
-  test(`it does not take for a yes: ${title}`, { skip }, async (t) => {
+  test(`the launcher does not take for a yes: ${title}`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     await serveRaw(t, socketOf(), (dialer) => dialer.end(Buffer.from(bytes)));
     assert.equal(executionIn(await start()).isLocked, true);
   });
 }
 
-test('a yes may come in pieces, and without a payload', { skip }, async (t) => {
+test('an answer of the daemon may come in pieces, and without a payload', { skip }, async (t) => {
   const { start, socketOf } = setUp(t);
   let answer = yes;
   await serveRaw(t, socketOf(), (dialer) => {
@@ -165,7 +167,7 @@ test('a yes may come in pieces, and without a payload', { skip }, async (t) => {
   assert.equal((await start()).stdout, toAddress(socketOf()));
 });
 
-test('a daemon that does not answer has two seconds, with the lock and without', { skip }, async (t) => {
+test('the launcher waits two seconds for a silent daemon, with the lock and without', { skip }, async (t) => {
   const { start, socketOf } = setUp(t);
   let calls = 0;
   await serveRaw(t, socketOf(), () => calls++);
@@ -173,7 +175,7 @@ test('a daemon that does not answer has two seconds, with the lock and without',
   assert.equal(calls, 2);
 });
 
-test('a start that finds the lock taken waits, and finds the daemon', { skip }, async (t) => {
+test('a start that finds the lock taken waits, and then finds the daemon', { skip }, async (t) => {
   const { start, socketOf } = setUp(t);
   const starting = await underLock(async () => {
     const running = start();
@@ -189,7 +191,7 @@ function isLockAwaited(): boolean {
   return /-> FLOCK/.test(readFileSync('/proc/locks', 'utf8'));
 }
 
-test('a bundle that cannot be written to is left to Node', { skip }, async (t) => {
+test('the launcher leaves a bundle that cannot be written to Node', { skip }, async (t) => {
   const { start, socketOf, makeBundle } = setUp(t);
   const server = serveShim(t, socketOf());
   // Here a directory is in the way of the temporary file: nothing else stops root.
@@ -198,7 +200,7 @@ test('a bundle that cannot be written to is left to Node', { skip }, async (t) =
   assert.deepEqual(server.reserved, ['c1', 'c1']);
 });
 
-test('it may be executed by a link of another name', { skip }, async (t) => {
+test('the launcher may be executed by a link of another name', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const link = join(directory, 'containerd-shim-runc-v2');
   symlinkSync(shimPath, link);
@@ -206,7 +208,7 @@ test('it may be executed by a link of another name', { skip }, async (t) => {
   assert.equal(words[nodeFlags.length], shimScript);
 });
 
-test('a copy of it, and a machine without Node, are told in one line', { skip }, async (t) => {
+test('a copy of the launcher and a machine without Node are each one line of error', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const copy = join(temporaryDirectory(t), 'containerd-shim-termshim-v2');
   copyFileSync(shimPath, copy);

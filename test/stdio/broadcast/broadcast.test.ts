@@ -70,7 +70,7 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
   return { subscriber, output, ended, leave };
 }
 
-leakTest('all subscribers get all, each with what it was to have first', async (scope) => {
+leakTest('every subscriber gets all output after its own first bytes', async (scope) => {
   const session = startSession(scope);
   void session.copy.broadcast;
   await writeAll(session.tty.fd, 'before ');
@@ -84,7 +84,7 @@ leakTest('all subscribers get all, each with what it was to have first', async (
   assert.equal(Buffer.from(session.copy.broadcast.recent(9)).toString(), 'ore after');
 });
 
-leakTest('a subscriber that stalls is skipped, told so, and never keeps the others waiting', async (scope) => {
+leakTest('a stalled subscriber is skipped and told so, and never delays the others', async (scope) => {
   const session = startSession(scope);
   const [stalled, other] = [await follow(scope, session), await follow(scope, session)];
   stalled.output.pause();
@@ -102,7 +102,7 @@ leakTest('a subscriber that stalls is skipped, told so, and never keeps the othe
   assert.equal(stalled.subscriber.skippedBytes, skipped);
 });
 
-leakTest('one that reads, but not at once, misses nothing', async (scope) => {
+leakTest('a subscriber that reads with a delay misses nothing', async (scope) => {
   const session = startSession(scope);
   const [slow, fast] = [await follow(scope, session), await follow(scope, session)];
   slow.output.pause();
@@ -120,7 +120,7 @@ leakTest('one that reads, but not at once, misses nothing', async (scope) => {
   }
 });
 
-leakTest('one that was waited for in vain is waited for again when it has all', async (scope) => {
+leakTest('a subscriber that was skipped is waited for again after it has caught up', async (scope) => {
   const session = startSession(scope);
   const client = await follow(scope, session);
   client.output.pause();
@@ -138,7 +138,7 @@ leakTest('one that was waited for in vain is waited for again when it has all', 
   assert.equal(client.subscriber.skippedBytes, skippedBytes);
 });
 
-leakTest('one that is too slow is skipped now and then, not all the time', async (scope) => {
+leakTest('a subscriber that is too slow is skipped now and then, and not all the time', async (scope) => {
   const session = startSession(scope);
   let skips = 0;
   const onSkipped = (bytes: number) => ({ bytes: Buffer.from(`${++skips}:${bytes} `.padStart(10_000, '-')) });
@@ -159,7 +159,7 @@ leakTest('one that is too slow is skipped now and then, not all the time', async
   assert.ok((await slow.output.sees('present')).endsWith('present'));
 });
 
-leakTest('one that leaves is told of, and the others stay', async (scope) => {
+leakTest('a subscriber that leaves is reported, and the others stay', async (scope) => {
   const session = startSession(scope);
   const [one, two] = [await follow(scope, session), await follow(scope, session)];
   one.leave();
@@ -174,7 +174,7 @@ leakTest('one that leaves is told of, and the others stay', async (scope) => {
   await waitFor(() => session.copy.stdoutBytes === 19, 'the output that nobody sees');
 });
 
-leakTest('at the end everybody who reads gets the rest, and one that does not is let go', async (scope) => {
+leakTest('at the end each subscriber that reads gets the rest, and the others are dropped', async (scope) => {
   const session = startSession(scope);
   const [one, stalled] = [await follow(scope, session), await follow(scope, session)];
   stalled.output.pause();
@@ -211,7 +211,7 @@ leakTest('an observer sees every byte in order, also the last', async (scope) =>
   observer.close();
 });
 
-leakTest('20 come and go during a flood', async (scope) => {
+leakTest('20 subscribers come and go during a flood', async (scope) => {
   const session = startSession(scope);
   const stays = await follow(scope, session);
   const flood = Buffer.alloc(2_000_000, 'flood ');

@@ -12,7 +12,7 @@ import { pattern } from '../../helpers/copy/pattern.js';
 import { within } from '../../helpers/base/wait-for.js';
 import { writeAll } from '../../helpers/copy/write-all.js';
 
-leakTest('all that the console takes is told, in its order, while somebody listens', async (scope) => {
+leakTest('a tap gets everything that the console takes, in order', async (scope) => {
   const session = await startSession(scope);
   session.run('stty raw -echo; echo ready; exec cat');
   await session.screen.sees('ready');
@@ -46,7 +46,7 @@ leakTest('all that the console takes is told, in its order, while somebody liste
   assert.equal(again, 'six ');
 });
 
-leakTest('a long paste is told whole', async (scope) => {
+leakTest('a tap gets a long paste whole', async (scope) => {
   const session = await startSession(scope);
   session.run('stty raw -echo; echo ready; exec head -c 500000 >/dev/null');
   await session.screen.sees('ready');
@@ -58,7 +58,7 @@ leakTest('a long paste is told whole', async (scope) => {
   assert.ok(Buffer.concat(heard).equals(paste));
 });
 
-leakTest('the end of stdin is heard as what we type for it', async (scope) => {
+leakTest('a tap gets the end of stdin as the character that is typed for it', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'veof' });
   session.run('stty -echo; echo ready; exec cat');
   await session.screen.sees('ready');
@@ -70,7 +70,7 @@ leakTest('the end of stdin is heard as what we type for it', async (scope) => {
   assert.equal(heard, 'line\n\u0004');
 });
 
-leakTest('whoever comes after the end hears nothing, and leaves nothing', async (scope) => {
+leakTest('a tap that is opened after the end gets nothing, and leaves nothing behind', async (scope) => {
   const session = await startSession(scope);
   session.run('exit 0');
   await within(session.copy.done, 'the end');

@@ -7,23 +7,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { startSession } from '../../helpers/copy/console-session.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { pattern, printablePattern } from '../../helpers/copy/pattern.js';
-import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 
 const megabyte = 1_000_000;
-
-/** Until it stays the same for a while. */
-async function settledCount(count: () => number): Promise<number> {
-  for (let before = -1; ; ) {
-    const now = count();
-    if (now === before) return now;
-    before = now;
-    await delay(40);
-  }
-}
 
 describe('a paste', () => {
   leakTest('a megabyte into a process that reads in fits and starts arrives byte for byte', async (scope) => {
@@ -60,7 +49,7 @@ describe('a paste', () => {
       () => {},
     );
     await waitFor(() => session.copy.stdinBytes > 0, 'the first bytes');
-    const taken = await settledCount(() => session.copy.stdinBytes);
+    const taken = await settledCount(() => session.copy.stdinBytes, 'the input');
     assert.ok(taken < 200_000, `the console took ${taken} bytes`);
     assert.equal(isTyped, false);
     process.kill(-leader.pid, 'SIGKILL');
@@ -88,7 +77,7 @@ describe('a client that stops reading', () => {
     for (const count of [100_000, 300_000, 600_000]) {
       await session.screen.hasBytes(count);
       session.screen.pause();
-      const moved = await settledCount(() => session.copy.stdoutBytes);
+      const moved = await settledCount(() => session.copy.stdoutBytes, 'the output');
       assert.ok(moved - session.screen.byteCount <= 65536, 'more than the FIFO holds was written');
       assert.equal(leader.hasExited, false, 'the process waits');
       session.screen.resume();
@@ -113,7 +102,7 @@ describe('a client that stops reading', () => {
   });
 });
 
-leakTest('both ways at once: a megabyte through cat and back', async (scope) => {
+leakTest('a megabyte through cat and back arrives whole in both directions', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'ignore', tellsEnd: false });
   session.run('stty raw -echo; echo ready; exec cat');
   const start = (await session.screen.sees('ready\n')).length;

@@ -34,7 +34,7 @@ async function writeAndEnd(scope: Scope, seed: number): Promise<void> {
   assert.deepEqual([result.stdoutBytes, result.undeliveredBytes], [90_000, 0]);
 }
 
-leakTest('two hundred processes that write and are gone', async (scope) => {
+leakTest('two hundred processes that write and exit lose no output', async (scope) => {
   for (let round = 0; round < 40; round++) {
     await Promise.all([1, 2, 3, 4, 5].map((i) => writeAndEnd(scope, 5 * round + i)));
   }
@@ -161,7 +161,7 @@ describe('a client that does not read yet', () => {
   });
 });
 
-leakTest('`drained` comes when the pipes are empty, though a FIFO was not read yet', async (scope) => {
+leakTest('`drained` resolves when the pipes are empty, even if a FIFO was not read yet', async (scope) => {
   const session = await startPipes(scope, { drainTimeoutMs: 0 });
   session.stdout.leave();
   const leader = session.run('echo out');

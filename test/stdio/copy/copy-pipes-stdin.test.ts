@@ -137,7 +137,7 @@ describe('a process that closes its stdin', () => {
   });
 });
 
-leakTest('without stdin the process reads nothing', async (scope) => {
+leakTest('a process without stdin reads the end at once', async (scope) => {
   const session = await startPipes(scope, { hasStdin: false });
   session.run('cat; echo end');
   const result = await within(session.copy.done, 'the end');

@@ -8,12 +8,12 @@ import { constants, fstatSync } from 'node:fs';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { copyPipes } from '../../../src/stdio/copy/copy-pipes.js';
-import { openDescriptors } from '../../helpers/base/descriptors.js';
-import { O_CLOEXEC, fdFlags } from '../../helpers/base/fd-flags.js';
+import { O_CLOEXEC, fdFlags, openDescriptors } from '../../helpers/base/descriptors.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { pattern } from '../../helpers/copy/pattern.js';
 import { startPipes } from '../../helpers/copy/pipe-session.js';
 import { missing } from '../../helpers/base/requirement.js';
+import { childrenOf, sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const { O_NONBLOCK } = constants;
@@ -34,7 +34,7 @@ leakTest('stdout and stderr stay apart, and both are counted', async (scope) => 
   });
 });
 
-leakTest('a megabyte through cat and back', async (scope) => {
+leakTest('a megabyte passes through cat and back', async (scope) => {
   const session = await startPipes(scope);
   session.run('exec cat');
   const sent = pattern(1_000_000);
@@ -172,7 +172,7 @@ describe('an output that nobody reads', () => {
     session.stdout.pause();
     const leader = session.run(flood);
     await waitFor(() => session.copy.stdoutBytes === 65536, 'the FIFO to fill up');
-    await delay(50);
+    await waitFor(() => childrenOf(leader.pid).some((pid) => sleepsIn(pid, /pipe_write/)), 'the pipe to fill up');
     session.stdout.leave();
     await session.stderr.sees('done');
     process.kill(-leader.pid, 'SIGKILL');

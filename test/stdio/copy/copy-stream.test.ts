@@ -52,7 +52,7 @@ function start(scope: Scope, source: OwnedFd, sink: OwnedFd): { copy: StreamCopy
 }
 
 describe('the source', () => {
-  leakTest('a pipe: a megabyte, then the end', async (scope) => {
+  leakTest('a pipe is copied to its end, a megabyte', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { copy, ended } = start(scope, from.reader, to.writer);
     const screen = readFrom(to.reader.fd);
@@ -65,7 +65,7 @@ describe('the source', () => {
     assert.ok((await screen.hasBytes(sent.length)).equals(sent));
   });
 
-  leakTest('a pipe whose writer had left before', async (scope) => {
+  leakTest('a pipe whose writer had left before is copied to its end', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     addon.fd_write(from.writer.fd, Buffer.from('last words'));
     from.writer.close();
@@ -89,7 +89,7 @@ describe('the source', () => {
   });
 
   for (const length of [0, 5, 300_000]) {
-    leakTest(`a regular file of ${length} bytes`, async (scope) => {
+    leakTest(`a regular file of ${length} bytes is copied`, async (scope) => {
       const to = fifoPair(scope);
       const path = join(temporaryDirectory(scope), 'file');
       const sent = pattern(length);
@@ -103,7 +103,7 @@ describe('the source', () => {
     });
   }
 
-  leakTest('/dev/null', async (scope) => {
+  leakTest('/dev/null ends at once', async (scope) => {
     const to = fifoPair(scope);
     assert.equal(await start(scope, opened(scope, '/dev/null', O_RDONLY), to.writer).ended(), 'end');
   });
@@ -172,7 +172,7 @@ describe('the sink', () => {
     assert.equal(await ended(), 'broken');
   });
 
-  leakTest('a reader that leaves while the sink is full', async (scope) => {
+  leakTest('a reader that leaves while the sink is full is `broken`', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { ended } = start(scope, from.reader, to.writer);
     const writing = writeAll(from.writer.fd, pattern(150_000)).catch(() => {});
@@ -192,7 +192,7 @@ describe('the sink', () => {
     assert.equal(await ended(), 'broken');
   });
 
-  leakTest('a regular file, and a full disk', async (scope) => {
+  leakTest('a regular file takes everything, and a full disk is an error', async (scope) => {
     const from = fifoPair(scope);
     const path = join(temporaryDirectory(scope), 'file');
     addon.fd_write(from.writer.fd, Buffer.from('content'));
@@ -219,7 +219,7 @@ describe('close', () => {
     assert.equal(copy.bytes, 0);
   });
 
-  leakTest('of a copy from a file that has not begun', async (scope) => {
+  leakTest('close stops a copy from a file that has not begun', async (scope) => {
     const to = fifoPair(scope);
     const source = opened(scope, '/proc/self/stat', O_RDONLY);
     copyStream({ source: source.fd, sink: to.writer.fd, onEnd: () => assert.fail('told') }).close();

@@ -9,11 +9,11 @@ import { addon } from '../../../src/native/addon.js';
 import { OwnedFd } from '../../../src/os/owned-fd.js';
 import { type Session, startSession } from '../../helpers/copy/console-session.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 
 const O_RDWR_NOCTTY_NONBLOCK = 0o4402;
 
-leakTest('a flood leaves its turn to the others: each key is answered', async (scope) => {
+leakTest('other consoles answer each key during a flood', async (scope) => {
   const flood = await startSession(scope, { tellsEnd: false });
   const quiet = await startSession(scope, { tellsEnd: false });
   flood.run('exec yes');
@@ -32,14 +32,14 @@ leakTest('a flood leaves its turn to the others: each key is answered', async (s
   assert.ok(flood.screen.byteCount > 1_000_000, 'the flood went on meanwhile');
 });
 
-leakTest('floods share their turns: none is left behind', async (scope) => {
+leakTest('two floods share the turns, and none is left behind', async (scope) => {
   const sessions = await Promise.all([1, 2, 3, 4].map(() => startSession(scope, { tellsEnd: false, hasStdin: false })));
   for (const session of sessions) session.run('exec yes');
   await Promise.all(sessions.map(({ screen }) => screen.hasBytes(500_000)));
 });
 
 /** Without processes, which would only cost time: the test writes to each tty itself. */
-leakTest('two hundred at once: everyone’s bytes arrive, both ways, and all of it is closed', async (scope) => {
+leakTest('two hundred consoles at once carry every byte both ways, and are all closed', async (scope) => {
   const sessions = await Promise.all(Array.from({ length: 200 }, () => startSession(scope, { drainTimeoutMs: 500 })));
   const ttys = sessions.map(({ console }) => {
     const tty = new OwnedFd(addon.fd_open(console.name, O_RDWR_NOCTTY_NONBLOCK, 0), console.name);
@@ -80,7 +80,7 @@ const lonely: Readonly<Record<string, (session: Session) => void>> = {
   'whose client does not read': (session) => session.screen.pause(),
 };
 for (const [what, leave] of Object.entries(lonely)) {
-  leakTest(`nor does one ${what}`, async (scope) => {
+  leakTest(`a console ${what} costs no wake-ups`, async (scope) => {
     for (const noReader of ['block', 'discard'] as const) {
       const session = await startSession(scope, { noReader, drainTimeoutMs: 200 });
       session.run('trap "" HUP; echo ready; sleep 60');
@@ -91,7 +91,7 @@ for (const [what, leave] of Object.entries(lonely)) {
   });
 }
 
-leakTest('nor does one on which no tty is open', async (scope) => {
+leakTest('a console without an open tty costs no wake-ups', async (scope) => {
   const session = await startSession(scope, { tellsEnd: false });
   await assertIdle();
   await within(session.run('echo hello').exited, 'the process');
@@ -99,12 +99,12 @@ leakTest('nor does one on which no tty is open', async (scope) => {
   await assertIdle();
 });
 
-leakTest('nor does one whose process waits for a reader', async (scope) => {
+leakTest('a console whose process waits for a reader costs no wake-ups', async (scope) => {
   const session = await startSession(scope, { noReader: 'block', drainTimeoutMs: 200, tellsEnd: false });
   session.leaveScreen();
   session.run('exec yes');
   await waitFor(() => session.copy.stdoutBytes > 30_000, 'the FIFO to fill up');
-  await delay(50);
+  await settledCount(() => session.copy.stdoutBytes, 'the output');
   await assertIdle();
 });
 

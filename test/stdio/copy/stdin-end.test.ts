@@ -180,7 +180,7 @@ describe('ignore', () => {
   });
 });
 
-leakTest('without any stdin the console is only shown', async (scope) => {
+leakTest('a console without stdin is only shown', async (scope) => {
   const session = await startSession(scope, { hasStdin: false });
   const leader = session.run('echo ready; sleep 0.05; echo end');
   assert.equal(await within(leader.exited, 'the end'), 0);

@@ -9,7 +9,7 @@ import { leakTest } from '../../helpers/base/leak-free.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-leakTest('what a FIFO does not take at once comes later, in order', async (scope) => {
+leakTest('bytes that a FIFO does not take at once are written later, in order', async (scope) => {
   const { reader, writer } = fifoPair(scope);
   let drained = 0;
   const queue = createWriteQueue({
@@ -30,7 +30,7 @@ leakTest('what a FIFO does not take at once comes later, in order', async (scope
   assert.ok(drained > 0);
 });
 
-leakTest('a reader that leaves is told of once, and what is written then is dropped', async (scope) => {
+leakTest('a reader that leaves is reported once, and later bytes are dropped', async (scope) => {
   const { reader, writer } = fifoPair(scope);
   const broken: unknown[] = [];
   const queue = createWriteQueue({ fd: writer.fd, onBroken: (error) => void broken.push(error) });
@@ -44,7 +44,7 @@ leakTest('a reader that leaves is told of once, and what is written then is drop
   queue.close();
 });
 
-leakTest('closed with something pending: it is dropped, and nobody is told', async (scope) => {
+leakTest('close drops pending bytes and reports nothing', async (scope) => {
   const { writer } = fifoPair(scope);
   const queue = createWriteQueue({ fd: writer.fd, onBroken: () => assert.fail('nothing broke') });
   queue.write(Buffer.alloc(100_000));

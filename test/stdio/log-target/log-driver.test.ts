@@ -11,30 +11,27 @@ import { join } from 'node:path';
 import { backgroundDone } from '../../../src/async/background.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { keeping, startTestDriver } from '../../helpers/log/log-driver.js';
-import { processState } from '../../helpers/base/orphan.js';
+import { processState } from '../../helpers/base/process-state.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
-leakTest(
-  'it has its two variables, its arguments, and three descriptors more than any child of ours',
-  async (scope) => {
-    const env = { CONTAINER_ID: 'c', CONTAINER_NAMESPACE: 'n' };
-    const facts = `tr '\\0' '\\n' </proc/$$/environ >env; printf '%s\\n' "$@" >args`;
-    const driver = await startTestDriver(scope, `${facts}; ${keeping}`, { env, args: ['b', '1', 'a', ''] });
-    assert.equal(driver.read('env'), 'CONTAINER_ID=c\nCONTAINER_NAMESPACE=n\n');
-    assert.equal(driver.read('args'), 'b\n1\na\n\n');
+leakTest('a driver has its two variables, its arguments, and three additional descriptors', async (scope) => {
+  const env = { CONTAINER_ID: 'c', CONTAINER_NAMESPACE: 'n' };
+  const facts = `tr '\\0' '\\n' </proc/$$/environ >env; printf '%s\\n' "$@" >args`;
+  const driver = await startTestDriver(scope, `${facts}; ${keeping}`, { env, args: ['b', '1', 'a', ''] });
+  assert.equal(driver.read('env'), 'CONTAINER_ID=c\nCONTAINER_NAMESPACE=n\n');
+  assert.equal(driver.read('args'), 'b\n1\na\n\n');
 
-    const list = join(temporaryDirectory(scope), 'fds');
-    const script = `ls /proc/$$/fd >${list}`;
-    const descriptors = (): string[] => readFileSync(list, 'utf8').trim().split('\n').toSorted();
-    execFileSync('sh', ['-c', script], { stdio: 'ignore' });
-    const usual = descriptors();
-    await startTestDriver(scope, '', { program: '/bin/sh', args: ['-c', `${script}; exec 5>&-; exec sleep 100`] });
-    assert.deepEqual(descriptors(), [...usual, '3', '4', '5'].toSorted());
-  },
-);
+  const list = join(temporaryDirectory(scope), 'fds');
+  const script = `ls /proc/$$/fd >${list}`;
+  const descriptors = (): string[] => readFileSync(list, 'utf8').trim().split('\n').toSorted();
+  execFileSync('sh', ['-c', script], { stdio: 'ignore' });
+  const usual = descriptors();
+  await startTestDriver(scope, '', { program: '/bin/sh', args: ['-c', `${script}; exec 5>&-; exec sleep 100`] });
+  assert.deepEqual(descriptors(), [...usual, '3', '4', '5'].toSorted());
+});
 
-leakTest('stdout and stderr are apart, and it has its end when the output has', async (scope) => {
+leakTest('a driver gets stdout and stderr apart, and their end', async (scope) => {
   const driver = await startTestDriver(scope, `${keeping}; echo end >>out`);
   await driver.run('seq 100000; echo wrong >&2');
   await within(driver.logTarget.done, 'the end of the driver');
@@ -45,7 +42,7 @@ leakTest('stdout and stderr are apart, and it has its end when the output has', 
   assert.deepEqual(driver.faults, []);
 });
 
-leakTest('binary-v2: a byte is the sign', async (scope) => {
+leakTest('a driver of binary-v2 says by a byte that it is ready', async (scope) => {
   const driver = await startTestDriver(scope, `printf x >&5; ${keeping}`, { readySign: 'byte' });
   await driver.run('echo hello');
   await within(driver.logTarget.done, 'the end of the driver');
@@ -77,12 +74,12 @@ const failures = [
 ] as const;
 
 for (const [name, script, more, message] of failures) {
-  leakTest(`one that ${name} is told so`, async (scope) => {
+  leakTest(`a driver that ${name} is an error that says so`, async (scope) => {
     await assert.rejects(startTestDriver(scope, script, more), { code: 'ERR_LOG_DRIVER_FAILED', message });
   });
 }
 
-leakTest('one that is never ready is told with its words, and killed', async (scope) => {
+leakTest('a driver that is never ready is killed, and the error has its words', async (scope) => {
   const script = 'echo $$ looking for a disk >&2; trap "" TERM; while :; do sleep 0.05; done';
   const begun = performance.now();
   const failure = await startTestDriver(scope, script, { readyTimeoutMs: 500 }).then(
@@ -97,7 +94,7 @@ leakTest('one that is never ready is told with its words, and killed', async (sc
 
 const aThird = 'head -c 200000 <&3 >>out; exit 7';
 
-leakTest('one that dies in the middle is replaced, and the next goes on where it stopped', async (scope) => {
+leakTest('a driver that dies in a flood is replaced, and the next goes on where it stopped', async (scope) => {
   const driver = await startTestDriver(scope, `exec 5>&-; [ -e out ] && exec cat <&3 >>out; ${aThird}`);
   await within(driver.run('seq 100000'), 'the process', 10_000);
   await within(driver.logTarget.done, 'the end of the driver');
@@ -108,7 +105,7 @@ leakTest('one that dies in the middle is replaced, and the next goes on where it
   ]);
 });
 
-leakTest('or, if that is wished, by nobody: the process goes on, and the bytes are counted', async (scope) => {
+leakTest('a driver that dies is not replaced if that is configured, and its bytes are counted', async (scope) => {
   const driver = await startTestDriver(scope, `exec 5>&-; ${aThird}`, { onDeath: 'discard' });
   await within(driver.run('seq 1000000'), 'the process', 10_000);
   await within(driver.logTarget.done, 'the end of the log target');
@@ -119,7 +116,7 @@ leakTest('or, if that is wished, by nobody: the process goes on, and the bytes a
   assert.deepEqual(others, []);
 });
 
-leakTest('after so many that die at once there are no more', async (scope) => {
+leakTest('no driver is started after several have died at once', async (scope) => {
   const driver = await startTestDriver(scope, 'echo $$ >>pids; exec 5>&-; read line <&3; exit 1');
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
   await within(driver.logTarget.done, 'the end of the log target');
@@ -128,7 +125,7 @@ leakTest('after so many that die at once there are no more', async (scope) => {
   assert.match(driver.faults.at(-2) ?? '', /from now on the output is discarded$/);
 });
 
-leakTest('a successor that is never ready counts as dead', async (scope) => {
+leakTest('a driver that replaces another and is never ready counts as dead', async (scope) => {
   const script = '[ -e out ] && exec sleep 100; exec 5>&-; echo >out; read line <&3; exit 1';
   const driver = await startTestDriver(scope, script, { readyTimeoutMs: 500 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
@@ -136,7 +133,7 @@ leakTest('a successor that is never ready counts as dead', async (scope) => {
   assert.equal(driver.faults.filter((it) => it.includes('was not ready within 0.5 s')).length, 5);
 });
 
-leakTest('one that has lived for long is the first again, and its successors are not', async (scope) => {
+leakTest('a driver that lived for long resets the count of deaths', async (scope) => {
   const script = '[ -e out ] && exit 1; exec 5>&-; echo >out; sleep 0.2; exit 1';
   const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
@@ -144,7 +141,7 @@ leakTest('one that has lived for long is the first again, and its successors are
   assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
 });
 
-leakTest('one that does not end is told to, then made to', async (scope) => {
+leakTest('a driver that does not end is told to, and then killed', async (scope) => {
   const script = 'trap "echo term >>out" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.05; done';
   const driver = await startTestDriver(scope, script, { finishTimeoutMs: 100 });
   await driver.run('echo unread');
@@ -154,34 +151,28 @@ leakTest('one that does not end is told to, then made to', async (scope) => {
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });
 
-leakTest(
-  'one that is left behind by the process that ended has its output kept, for as long as it writes',
-  async (scope) => {
-    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 50 });
-    await driver.run('(sleep 0.5; echo late) & echo last');
-    await within(driver.ended(), 'what was written before', 400);
-    await waitFor(() => driver.read('out') === 'last\n', 'the last words of the process');
-    await within(driver.logTarget.done, 'the end of the log target');
-    assert.equal(driver.read('out'), 'last\nlate\n');
-    assert.deepEqual(driver.faults, []);
-  },
-);
+leakTest('output of a background process is kept by the driver for as long as that writes', async (scope) => {
+  const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 50 });
+  await driver.run('(sleep 0.5; echo late) & echo last');
+  await within(driver.ended(), 'what was written before', 400);
+  await waitFor(() => driver.read('out') === 'last\n', 'the last words of the process');
+  await within(driver.logTarget.done, 'the end of the log target');
+  assert.equal(driver.read('out'), 'last\nlate\n');
+  assert.deepEqual(driver.faults, []);
+});
 
-leakTest(
-  'it does not keep the driver for ever: after close its output is dropped, and it does not die of that',
-  async (scope) => {
-    const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
-    await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
-    await within(driver.ended(), 'what was written before', 1000);
-    driver.logTarget.close();
-    await within(backgroundDone(), 'the end of the driver');
-    writeFileSync(driver.path('go'), '');
-    assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
-    assert.equal(driver.read('out'), 'last\n');
-  },
-);
+leakTest('close drops the output of a background process, which does not die of it', async (scope) => {
+  const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
+  await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
+  await within(driver.ended(), 'what was written before', 1000);
+  driver.logTarget.close();
+  await within(backgroundDone(), 'the end of the driver');
+  writeFileSync(driver.path('go'), '');
+  assert.equal(await waitFor(() => driver.read('status') || undefined, 'its status'), '0\n');
+  assert.equal(driver.read('out'), 'last\n');
+});
 
-leakTest('close lets go at once, and stops the driver', async (scope) => {
+leakTest('close returns at once, and stops the driver', async (scope) => {
   const driver = await startTestDriver(
     scope,
     'trap "echo term >>out; exit" TERM; exec 5>&-; while :; do sleep 0.02; done',
@@ -191,7 +182,7 @@ leakTest('close lets go at once, and stops the driver', async (scope) => {
   await waitFor(() => driver.read('out') === 'term\n', 'the driver to be stopped');
 });
 
-leakTest('one that was let go of is waited for before the daemon ends, though it does not listen', async (scope) => {
+leakTest('a driver that ignores its end is waited for before the daemon ends', async (scope) => {
   const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
   driver.logTarget.close();
   await within(backgroundDone(), 'the end of the driver');

@@ -117,12 +117,12 @@ for (const { title, mounts, membership, expected } of cases) {
   });
 }
 
-test('a process that is not there', () => {
+test('a process that does not exist has no control groups', () => {
   const message = `there is no process ${2 ** 22 + 1}`;
   assert.throws(() => findCgroup(2 ** 22 + 1), { name: 'TermshimError', code: 'ERR_PROCESS_NOT_FOUND', message });
 });
 
-test('a process that is where we are has none of its own', (t) => {
+test('a process in our own control group has none of its own', (t) => {
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const message = `process ${child.pid} has no cgroup of its own`;

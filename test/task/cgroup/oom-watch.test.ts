@@ -59,7 +59,7 @@ leakTest(
 );
 
 leakTest(
-  'what is closed tells nothing more, and may be closed again, by its listener too',
+  'a closed watch reports nothing more, and may be closed again, also by its listener',
   async (scope) => {
     const { cgroup, spawn } = makeMemoryCgroup(scope);
     let told = 0;
@@ -79,7 +79,7 @@ leakTest(
 );
 
 leakTest(
-  'one cgroup does not hear of another',
+  'a watch of one control group does not report another',
   async (scope) => {
     const quiet = makeMemoryCgroup(scope);
     const loud = makeMemoryCgroup(scope);
@@ -94,7 +94,7 @@ leakTest(
   options,
 );
 
-leakTest('a cgroup that is not there, and one without the memory controller, tell nothing', () => {
+leakTest('a control group that is missing or has no memory controller reports nothing', () => {
   const directory = '/sys/fs/cgroup/termshim-test-that-is-not-there';
   const before = readdirSync('/proc/self/fd').length;
   const watches = [

@@ -32,10 +32,10 @@ const numbers: readonly (readonly [string | undefined, bigint | undefined])[] = 
   [undefined, undefined],
 ];
 for (const [word, count] of numbers) {
-  test(`the number ${word}`, () => assert.equal(parseCount(word), count));
+  test(`the number ${word} is read`, () => assert.equal(parseCount(word), count));
 }
 
-test('lines of a key and a number; others say nothing', () => {
+test('lines of a key and a number are read, and others skipped', () => {
   const counts = parseCounts('a 1\nb  9007199254740993\r\nc\nd x\ne -5\nf 1 2\n\n g max\nh');
   assert.deepEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', ''].map(counts), [
     1n,
@@ -50,7 +50,7 @@ test('lines of a key and a number; others say nothing', () => {
   ]);
 });
 
-test('pairs; a word without a value is none', () => {
+test('pairs are read, and a word without a value is skipped', () => {
   assert.deepEqual(
     [...parsePairs(['a=1', 'b', 'c=', '', 'd=2=3'])],
     [
@@ -61,7 +61,7 @@ test('pairs; a word without a value is none', () => {
   );
 });
 
-test('a file that is not there is absent, one that cannot be read an error', (t) => {
+test('a missing file is undefined, and one that cannot be read an error', (t) => {
   const directory = temporaryDirectory(t);
   assert.equal(readText(directory, 'none'), undefined);
   assert.equal(readCount(directory, 'none'), undefined);
@@ -71,7 +71,7 @@ test('a file that is not there is absent, one that cannot be read an error', (t)
   assert.throws(() => readText(directory, 'folder'), { name: 'TermshimError', errno: 'EISDIR' });
 });
 
-test('a number in a file, and names in a directory', (t) => {
+test('a file with a number and the names of a directory are read', (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'hugetlb.2MB.current'), '18446744073709551614\n');
   writeFileSync(join(directory, 'hugetlb.1GB.current'), '');

@@ -16,14 +16,14 @@ const words = (process: { args: string[]; env?: string[]; cwd?: string }): strin
   stubCommand({ cwd: '/', env: [path], ...process }, 'fifo').args.slice(2);
 const unset = ['-u', 'OLDPWD', '-u', 'PWD', '-u', 'SHLVL', '-u', '_'];
 
-test('gives the FIFO, the directory and the command to the shell', () => {
+test("the stub's shell gets the FIFO, the directory and the command", () => {
   const { file, args, env } = stubCommand({ args: ['ls', '-l', 'a b'], env: [path], cwd: '/tmp' }, 'fifo');
   assert.deepEqual([file, args[0]], ['/bin/sh', '-c']);
   assert.deepEqual(args.slice(2), ['fifo', '/tmp', ...unset, 'ls', '-l', 'a b']);
   assert.deepEqual(env, [path]);
 });
 
-test('passes by the shell what it would change or drop', () => {
+test('the stub keeps variables that a shell would change or drop', () => {
   const env = [path, 'PWD=/odd', 'a.b=c', 'IFS=x', 'A=secret'];
   const stub = stubCommand({ args: ['ls'], env, cwd: '/' }, 'fifo');
   const changed = ['PWD=/odd', 'a.b=c', 'IFS=x'];
@@ -31,7 +31,7 @@ test('passes by the shell what it would change or drop', () => {
   assert.deepEqual(stub.env, [path, 'A=secret']);
 });
 
-test('finds the program as runc does', (t) => {
+test('the stub finds the program as runc does', (t) => {
   const directory = temporaryDirectory(t);
   const install = (name: string): void => writeFileSync(join(directory, name), '', { mode: 0o755 });
   mkdirSync(join(directory, 'folder'));
@@ -51,7 +51,7 @@ test('finds the program as runc does', (t) => {
   assert.throws(() => words({ args: ['ls'], env: [] }), /executable file not found in \$PATH$/);
 });
 
-test('refuses entries of the environment that are not NAME=value', () => {
+test('the stub refuses entries of the environment that are not NAME=value', () => {
   for (const entry of ['NAME', '=value', '', 'A=\0']) {
     assert.throws(() => words({ args: ['ls'], env: [path, entry] }), {
       code: 'ERR_BUNDLE_INVALID',

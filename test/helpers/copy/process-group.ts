@@ -1,0 +1,40 @@
+/** A process of a test, with whatever is left of its process group at the end. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Scope } from '../base/leak-free.js';
+
+export interface GroupLeader {
+  readonly pid: number;
+  /** Settles when it has been reaped. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  readonly hasExited: boolean;
+}
+
+/** Takes a child that was spawned `detached`. After the test its whole group is killed. */
+export function adoptGroup(scope: Scope, child: ChildProcess): GroupLeader {
+  const pid = child.pid as number;
+  let hasExited = false;
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    hasExited = true;
+    return (code ?? signal) as number | NodeJS.Signals;
+  });
+  scope.after(() => {
+    killGroup(pid);
+    return exited;
+  });
+  return {
+    pid,
+    exited,
+    get hasExited() {
+      return hasExited;
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    /* Nobody is left of it. */
+  }
+}
