@@ -7,15 +7,61 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { runToEnd } from '../../helpers/base/command.js';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type CommandResult, outcomeOf, runToEnd } from '../../helpers/base/command.js';
 import { type Connection, connectTo, offerConsole } from '../../helpers/copy/console-offer.js';
 import { callRuntime, prepareContainer, startContainer } from '../../helpers/runtime/container.js';
-import { isListening, startRecvtty } from '../../helpers/e2e/recvtty-command.js';
 import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import type { GroupLeader } from '../../helpers/copy/process-group.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+interface RunningRecvtty {
+  readonly child: ChildProcess;
+  readonly socket: string;
+  /** What it printed on stdout so far. */
+  readonly shown: string;
+  type(text: string): void;
+  sees(text: string): Promise<void>;
+  end(): Promise<CommandResult>;
+}
+
+/** Settles when it listens. It is killed at the end of the test. */
+async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
+  const socket = stage.path('console.sock');
+  const child = spawn(termshimProgram, ['recvtty', ...args, socket], { env: stage.env });
+  stage.after(() => child.kill('SIGKILL'));
+  let shown = '';
+  child.stdout.on('data', (data: Buffer) => {
+    shown += data.toString('latin1');
+  });
+  child.stdin.on('error', () => {});
+  const outcome = outcomeOf(child);
+  await waitFor(() => isListening(socket), 'termshim recvtty to listen');
+  return {
+    child,
+    socket,
+    get shown() {
+      return shown;
+    },
+    type: (text) => void child.stdin.write(text),
+    async sees(text) {
+      await waitFor(() => shown.includes(text), JSON.stringify(text)).catch((error: Error) => {
+        throw new Error(`${error.message}; it printed ${JSON.stringify(shown)}`);
+      });
+    },
+    end: () => within(outcome, 'the end of termshim recvtty'),
+  };
+}
+
+/** A socket's file is there a moment before anybody can dial it; the flag in proc(5) says when. */
+function isListening(path: string): boolean {
+  const sockets = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return sockets.some((line) => line.endsWith(` ${path}`) && line.split(' ')[3] === acceptsConnections);
+}
+
+const acceptsConnections = '00010000';
 
 const session = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
 

@@ -9,13 +9,33 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { Page } from 'playwright-core';
+import { type Browser, type Page, chromium } from 'playwright-core';
 import { WebSocket } from 'ws';
-import { openBrowser } from '../../helpers/sessions/browser.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshim } from '../../helpers/e2e/termshim.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { serveWebPage, statusOf, tokenOf } from '../../helpers/sessions/web.js';
+import { findProgram } from '../../../src/runtime/find-program.js';
+import type { Stage } from '../../helpers/e2e/stage.js';
+
+/** Closed after the test. */
+async function openBrowser(stage: Stage): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: findProgram('chromium', process.env['PATH'] ?? '') ?? '',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      // It would ask its maker for things, on a machine that has nobody to ask.
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  stage.after(() => browser.close());
+  return browser;
+}
 
 const skip = missing('chromium');
 

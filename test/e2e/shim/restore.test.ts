@@ -7,17 +7,44 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { spawnSync } from 'node:child_process';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
 import { type Containerd, startContainerd } from '../../helpers/shim/containerd.js';
-import { criuFault, writeRuncWithoutCriu } from '../../helpers/runtime/criu.js';
 import { fifosIn, hasStatus, isGone, listenToEvents, runOf, statusOf } from '../../helpers/shim/ctr.js';
 import { sitAt } from '../../helpers/sessions/human.js';
 import { importImage } from '../../helpers/runtime/image.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
 import { whereShimIs } from '../../helpers/shim/shims.js';
-import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { type Stage, openStage } from '../../helpers/e2e/stage.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { findProgram } from '../../../src/runtime/find-program.js';
+import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
+
+/** Undefined, or why not. `criu check` says yes where a dump hangs for ever, so one is tried. */
+function criuFault(): string | undefined {
+  if (findProgram('criu', process.env['PATH'] ?? '') === undefined) return 'there is no criu';
+  const { status, stdout } = spawnSync('sh', ['-c', tryIt], { encoding: 'utf8' });
+  return status === 0 ? undefined : `criu cannot dump a process: ${stdout.trim()}`;
+}
+
+const tryIt = `
+images=$(mktemp -d)
+setsid sleep 1000 </dev/null >/dev/null 2>&1 &
+process=$!
+timeout -s KILL 20 criu dump -t $process -D "$images" >"$images/words" 2>&1
+status=$?
+[ $status != 137 ] || echo it hangs
+tail -n 1 "$images/words"
+kill -KILL $process 2>/dev/null
+rm -r "$images"
+exit $status`;
+
+/** Writes a runc that finds no criu, wherever there is one, and returns its path. */
+function writeRuncWithoutCriu(stage: Pick<Stage, 'path'>, name: string): string {
+  const runc = findProgram('runc', process.env['PATH'] ?? '');
+  return writeProgram(stage, name, `PATH=/nowhere exec ${runc} "$@"`);
+}
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 

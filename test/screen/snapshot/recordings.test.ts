@@ -7,9 +7,47 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Size } from '../../../src/os/console.js';
-import { createEmulated, type Emulated, openScreen } from '../../helpers/sessions/emulated.js';
-import { type RecordedEvent, readRecording, recordingNames } from '../../helpers/sessions/recording.js';
+import { type Emulated, createEmulated, openScreen } from '../../helpers/sessions/emulated.js';
+import { packageRoot } from '../../../src/package-root.js';
+
+interface Recording {
+  /** At the beginning. */
+  size: Size;
+  events: RecordedEvent[];
+}
+
+type RecordedEvent = Uint8Array | Size;
+
+const directory = join(packageRoot, 'test/fixtures/recordings');
+
+const recordingNames = readdirSync(directory).map((file) => basename(file, '.cast'));
+
+function readRecording(name: string): Recording {
+  const lines = readFileSync(join(directory, `${name}.cast`), 'utf8')
+    .trim()
+    .split('\n');
+  const [header, ...events] = lines.map((line) => JSON.parse(line) as unknown) as [Header, ...Event[]];
+  return {
+    size: { columns: header.width, rows: header.height },
+    events: events.map(([, kind, data]) => (kind === 'o' ? Buffer.from(data) : readSize(data))),
+  };
+}
+
+interface Header {
+  width: number;
+  height: number;
+}
+
+/** `o` is output, `r` a new size. */
+type Event = [time: number, kind: 'o' | 'r', data: string];
+
+function readSize(text: string): Size {
+  const [columns = 0, rows = 0] = text.split('x').map(Number);
+  return { columns, rows };
+}
 
 const pieces = Number(process.env['RUNS'] ?? 40);
 
