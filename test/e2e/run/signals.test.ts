@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
@@ -17,8 +17,7 @@ import { prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/hum
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { openStage } from '../../helpers/e2e/stage.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
-import { sleepsIn } from '../../helpers/base/process-state.js';
-import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test(`${signal} ends a run while the runtime hangs, and nothing stays`, async (t) => {
@@ -56,7 +55,9 @@ test('signals end a run whose reader has stopped reading', async (t) => {
   const shell = spawn('sh', ['-c', `${shellLine(command)} | sleep 1000`], { env: stage.env, stdio: 'ignore' });
   const exited = once(shell, 'exit');
   const writer = await waitFor(() => stage.processes().find((it) => it.commandLine === 'yes')?.pid, 'yes to run');
-  await waitFor(() => sleepsIn(writer, /pipe_write/), 'yes to wait for a reader');
+  const written = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${writer}/io`, 'utf8'))?.[1]);
+  await waitFor(() => written() > 0, 'the first output');
+  await settledCount(written, 'the output of yes');
   const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'))?.pid ?? 0;
   const hasEnded = () => stage.processes().every(({ pid }) => pid !== termshim);
   for (let count = 0; count < 6 && !hasEnded(); count++) {
