@@ -77,7 +77,7 @@ SHELL_FILES  = $(shell find .ci demo.sh scripts test -type f -exec awk 'FNR == 1
 # Without the tool the rest of a recipe line is left out; with STRICT=1 the line fails.
 needs = command -v $(1) >/dev/null || { echo 'not checked: $(2) ($(1) is missing: make setup)' >&2; [ "$$STRICT" != 1 ]; exit; }
 
-.PHONY: help setup build check test unit e2e fuzz newer lint fmt proto bench demo clean install asan valgrind
+.PHONY: help setup build check test unit e2e fuzz newer lint fmt docs proto bench demo clean install asan valgrind
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## / {sub("%", "N", $$1); printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -126,6 +126,8 @@ lint: node_modules ## check formatting, lint rules, shell scripts, imports and g
 	biome format --error-on-warnings
 	oxlint --type-aware --deny-warnings src test bench scripts
 	node scripts/check-house.mjs
+	tsc -p scripts/api/tsconfig.json
+	node scripts/api/docs.mjs build/api | diff - docs/api.md || { echo 'docs/api.md is not what the doc comments say: make docs' >&2; exit 1; }
 	@$(call needs,clang-format,C files); clang-format --dry-run --Werror $(C_FILES)
 	@$(call needs,shellcheck,shell scripts); shellcheck --severity=warning $(SHELL_FILES)
 	@$(call needs,protoc,src/ttrpc/gen against proto); rm -rf build/gen && mkdir -p build/gen && $(call generate,build/gen) \
@@ -134,6 +136,10 @@ lint: node_modules ## check formatting, lint rules, shell scripts, imports and g
 fmt: node_modules ## format the sources
 	biome format --write
 	@$(call needs,clang-format,C files); clang-format -i $(C_FILES)
+
+docs: node_modules ## make docs/api.md from the doc comments
+	tsc -p scripts/api/tsconfig.json
+	node scripts/api/docs.mjs build/api >docs/api.md
 
 proto: node_modules ## generate src/ttrpc/gen from proto (needs protoc)
 	rm -rf src/ttrpc/gen && mkdir -p src/ttrpc/gen

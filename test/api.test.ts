@@ -3,39 +3,24 @@
  * that type. So the declarations that a user's compiler reads are read here, and every name in them is looked up.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../src/package-root.js';
+import { declarations, entryPoints } from './helpers/package/declarations.js';
 import { temporaryDirectory } from './helpers/base/temporary-directory.js';
 
-interface Declaration {
-  name: string;
-  kind: string;
-  doc: string;
-  text: string;
-}
-
-interface Declarations {
-  readEntry(path: string): Declaration[];
-  forgottenExports(path: string): string[];
-}
-
-const declarations = (await import(
-  pathToFileURL(join(packageRoot, 'scripts/api/declarations.mjs')).href
-)) as Declarations;
-
-const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-  exports: Record<string, { types: string }>;
-};
-
-for (const [name, { types }] of Object.entries(manifest.exports)) {
-  const path = join(packageRoot, types);
-
+for (const [name, path] of entryPoints()) {
   test(`every type that the declarations of the entry point ${name} name is exported too`, () => {
     assert.ok(declarations.readEntry(path).length > 10);
     assert.deepEqual(declarations.forgottenExports(path), []);
+  });
+
+  test(`every export of the entry point ${name} says what it is`, () => {
+    const silent = declarations.readEntry(path).filter(({ doc }) => doc === '');
+    assert.deepEqual(
+      silent.map(({ name: it }) => it),
+      [],
+    );
   });
 }
 

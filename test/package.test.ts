@@ -103,7 +103,9 @@ function follow(entry: string, extension: '.js' | '.d.ts'): { files: Set<string>
   const files = new Set<string>([entry]);
   const packages = new Set<string>();
   for (const path of files) {
-    for (const [, name = ''] of read(path).matchAll(/(?:\bfrom|\bimport\(?) ?'([^']+)'/g)) {
+    // The examples in doc comments import the package itself.
+    const code = read(path).replace(/^ *\/\*\*[^]*?\*\//gm, '');
+    for (const [, name = ''] of code.matchAll(/(?:\bfrom|\bimport\(?) ?'([^']+)'/g)) {
       if (name.startsWith('.')) files.add(join(path, '..', name.replace(/\.js$/, extension)));
       else packages.add(name);
     }

@@ -42,6 +42,12 @@ export function forgottenExports(path) {
   );
 }
 
+/** The code of `@example` in a doc comment, and the rest of the comment. */
+export function exampleOf(doc) {
+  const [tag, code] = /\n*@example\n```js\n([^]*?)\n```/.exec(doc) ?? [];
+  return { code, rest: tag === undefined ? doc : doc.replace(tag, '').trim() };
+}
+
 function keyOf({ path, name }) {
   return `${path} ${name}`;
 }

@@ -5,6 +5,7 @@
  */
 import { getSystemErrorMap } from 'node:util';
 
+/** All codes of errors. */
 export const errorCodes = [
   'ERR_ANNOTATION_REFUSED',
   'ERR_BUNDLE_INVALID',
@@ -48,8 +49,10 @@ export const errorCodes = [
   'ERR_UNSUPPORTED',
 ] as const;
 
+/** The code of an error; docs/errors.md explains each. */
 export type ErrorCode = (typeof errorCodes)[number];
 
+/** What an error knows beside its code and message. */
 export interface TermshimErrorOptions {
   /** The system call that failed, if one did. */
   syscall?: string | undefined;
@@ -58,6 +61,21 @@ export interface TermshimErrorOptions {
   cause?: unknown;
 }
 
+/**
+ * An error of termshim. Match on `code`; the message is for people and may change.
+ *
+ * @example
+ * ```js
+ * import { FifoReader, TermshimError } from 'termshim';
+ *
+ * try {
+ *   FifoReader.open('/no/such/fifo');
+ * } catch (error) {
+ *   if (!(error instanceof TermshimError) || error.code !== 'ERR_FIFO_INVALID') throw error;
+ *   process.stdout.write(`${error.message}\n`);
+ * }
+ * ```
+ */
 export class TermshimError extends Error {
   readonly code: ErrorCode;
   readonly syscall: string | undefined;

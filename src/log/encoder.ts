@@ -2,6 +2,7 @@
 import { addon, LogFormat } from '../native/addon.js';
 import { check } from '../errors/errors.js';
 
+/** The stream that an entry of a log comes from. */
 export type LogStream = 'stdout' | 'stderr';
 
 export interface Encoder {

@@ -8,13 +8,16 @@
  */
 import type { LogStream } from './encoder.js';
 
+/** An entry of a log. */
 export interface ParsedEntry {
   stream: LogStream;
-  /** RFC 3339, as the log has it. */
+  /** RFC 3339, as it stands in the log. */
   time: string;
-  /** What the process wrote: a line with its end, or a part of one. May lie in the memory that was parsed. */
+  /**
+   * What the process wrote: a line with its newline, or a part of a line. May be a view of the memory that was parsed.
+   */
   bytes: Buffer;
-  /** False: the line goes on in the next entry of its stream. */
+  /** Whether the line ends here; false if it continues in the next entry of its stream. */
   endsLine: boolean;
 }
 

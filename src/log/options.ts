@@ -4,6 +4,7 @@ import { LogFormat } from '../native/addon.js';
 import { TermshimError } from '../errors/errors.js';
 import { sizeBytes } from './size.js';
 
+/** How a log is written. */
 export interface LogOptions {
   /** The file that is written. It is created if it does not exist, and the directories above it. */
   path: string;

@@ -26,14 +26,35 @@ const faults: Readonly<Record<number, string>> = {
   [-EMSGSIZE]: 'a descriptor was lost on the way: this process has too many open',
 };
 
+/** How long to wait for a console. */
 export interface ReceiveOptions {
-  /** 10,000 unless told otherwise; 0 waits without end. */
+  /** 10,000 ms by default; 0 waits without end. */
   timeoutMs?: number;
-  /** Ends the wait with the signal's reason. */
+  /** Cancels the wait; the call fails with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** Owns the socket, and the temporary directory if it made one; `close` removes both. */
+/**
+ * The socket at which an OCI runtime delivers a console (`--console-socket`). It owns the socket file, and the temporary
+ * directory if it made one; `close` removes both.
+ *
+ * @example
+ * ```js
+ * import { ConsoleSocket, findRuntime, ociRuntime, writeBundle } from 'termshim';
+ *
+ * await writeBundle('bundle', { ociVersion: '1.0.2', process: { terminal: true, args: ['/bin/sh'], cwd: '/' } });
+ * const runtime = ociRuntime(findRuntime('pty'));
+ * const socket = ConsoleSocket.listen();
+ * const [console] = await Promise.all([
+ *   socket.receive({ timeoutMs: 5000 }),
+ *   runtime.create('shell', { bundle: 'bundle', consoleSocket: socket.path }),
+ * ]);
+ * socket.close();
+ * process.stdout.write(`the terminal is ${console.name}\n`);
+ * console.close();
+ * await runtime.delete('shell', { force: true });
+ * ```
+ */
 export class ConsoleSocket {
   readonly path: string;
   readonly #listener: OwnedFd;
@@ -50,7 +71,10 @@ export class ConsoleSocket {
     this.#forgetAtExit = atExit(() => this.#removeFile());
   }
 
-  /** Listens at `path`, or at `pty.sock` in a temporary directory of mode 0700. The socket itself has mode 0600. */
+  /**
+   * Listens at `path`, or at a socket in a temporary directory of mode 0700. The socket has mode 0600. Throws
+   * ERR_SOCKET_IN_USE if there is a file at `path`, ERR_SOCKET_PATH_TOO_LONG, ERR_SYSTEM.
+   */
   static listen(path?: string): ConsoleSocket {
     if (path !== undefined) return new ConsoleSocket(path, listenAt(path), undefined);
     const directory = createPrivateDirectory('pty');
@@ -64,9 +88,9 @@ export class ConsoleSocket {
   }
 
   /**
-   * Waits for one console; it becomes the caller's. Dialers of other users are turned away (root is not); several may
-   * be connected at a time, and the first to send decides. The socket goes on listening, and keeps the others for the
-   * next call.
+   * Waits for one console, which the caller owns. Connections of other users are refused, unless they are root. Several
+   * programs may be connected at a time; the first that sends counts, and the others are kept for the next call. The socket
+   * goes on listening.
    *
    * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE, ERR_CONSOLE_CLOSED or the signal's reason.
    */

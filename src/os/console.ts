@@ -5,14 +5,28 @@ import { addon } from '../native/addon.js';
 import { TermshimError, check, systemError } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
-/** In character cells. In `struct winsize` the rows come first; here both are named. */
+/** A size in character cells. `struct winsize` has the rows first; here both are named. */
 export interface Size {
   readonly columns: number;
   readonly rows: number;
 }
 
+/**
+ * The master side of a pty. Its other side, the tty, is the terminal of a container's process. A console is owned by one
+ * holder, who closes it.
+ *
+ * @example
+ * ```js
+ * import { Console } from 'termshim';
+ *
+ * const console = Console.open({ columns: 80, rows: 24 });
+ * console.resize({ columns: 100, rows: 30 });
+ * process.stdout.write(`${console.name} has ${console.size.columns} columns\n`);
+ * console.close();
+ * ```
+ */
 export class Console {
-  /** The tty's, `/dev/pts/3`, by the number that the kernel gave it: in a container's /dev/pts, if the pty is of there. */
+  /** The path of the tty, such as `/dev/pts/3`, in the /dev/pts of the container if the pty comes from there. */
   readonly name: string;
   readonly #master: OwnedFd;
 
@@ -21,7 +35,7 @@ export class Console {
     this.name = `/dev/pts/${number}`;
   }
 
-  /** Opens a new pty on this host. Its tty is at `console.name`, unlocked. */
+  /** Opens a new pty on this host. Its tty is at `name`, unlocked. Throws ERR_SYSTEM. */
   static open(size?: Size): Console {
     const fd = check(addon.tty_open_master(), 'open', 'open a pty master at /dev/ptmx');
     const console = new Console(new OwnedFd(fd, 'the console'), addon.tty_pts_number(fd));
@@ -30,8 +44,8 @@ export class Console {
   }
 
   /**
-   * Takes over a descriptor that came from outside, and makes it non-blocking: runtimes send it blocking. Anything but
-   * a pty master is closed and refused with ERR_NOT_A_CONSOLE; TIOCGPTN is what only a master answers.
+   * Takes over a descriptor and makes it non-blocking. If it is not a pty master, it is closed and the call throws
+   * ERR_NOT_A_CONSOLE.
    */
   static adopt(fd: number): Console {
     const master = new OwnedFd(check(addon.fd_adopt(fd), 'fcntl', 'take over a console'), 'the console');
@@ -47,32 +61,35 @@ export class Console {
     return new Console(master, number);
   }
 
+  /** The descriptor, non-blocking. It stays owned by the console. Throws ERR_SYSTEM once the console is closed. */
   get fd(): number {
     return this.#master.fd;
   }
 
+  /** False once the console is closed. */
   get isOpen(): boolean {
     return this.#master.isOpen;
   }
 
+  /** The size that the kernel has for the tty. */
   get size(): Size {
     const packed = check(addon.tty_get_size(this.fd), 'ioctl', 'read the size of the console');
     return { columns: packed >>> 16, rows: packed & 0xffff };
   }
 
-  /** Sets the size; the kernel sends SIGWINCH to the foreground processes if it differs. */
+  /** Sets the size. If it differs, the kernel sends SIGWINCH to the foreground processes. */
   resize({ columns, rows }: Size): void {
     check(addon.tty_set_size(this.fd, columns, rows), 'ioctl', `set the size of the console to ${columns}x${rows}`);
   }
 
-  /** Leaves newlines as they are, instead of the CR LF that a terminal needs. */
+  /** Clears ONLCR: a newline of the process comes out as LF, not as CR LF. */
   clearOnlcr(): void {
     check(addon.tty_clear_onlcr(this.fd), 'tcsetattr', 'clear ONLCR on the console');
   }
 
   /**
-   * What has to be typed for end of file. In canonical mode VEOF ends the line that is being typed, and is end of file
-   * only on an empty one, so after half a line it takes two; see termios(3). Nothing, if the terminal has none.
+   * The bytes to type for end of file: the VEOF character, usually ^D. It takes two after half a line, since the first only
+   * delivers that half; see termios(3). Empty if the terminal has no VEOF character.
    */
   endOfFile(isLineEmpty: boolean): Uint8Array {
     const answer = check(addon.tty_end_of_file(this.fd), 'tcgetattr', 'read the VEOF character of the console');
@@ -82,7 +99,7 @@ export class Console {
     return new Uint8Array(isCanonical && !isLineEmpty ? 2 : 1).fill(answer & 0xff);
   }
 
-  /** Bytes that were typed and that the process could read, and has not. */
+  /** Bytes that were typed and that the process has not read. */
   get unreadInputBytes(): number {
     return Math.max(0, addon.tty_unread_input(this.fd));
   }

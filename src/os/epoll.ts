@@ -8,11 +8,15 @@ import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { check, systemError } from '../errors/errors.js';
 
-/** Bits of `events`, from epoll_ctl(2). EPOLLERR and EPOLLHUP need not be asked for. */
+/** There is something to read. */
 export const EPOLLIN = 0x001;
+/** There is an exceptional condition, such as a change of a cgroup file. */
 export const EPOLLPRI = 0x002;
+/** There is room to write. */
 export const EPOLLOUT = 0x004;
+/** The reader of a pipe has gone. Reported without being asked for. */
 export const EPOLLERR = 0x008;
+/** The writer of a pipe, or the last process of a tty, has gone. Reported without being asked for. */
 export const EPOLLHUP = 0x010;
 
 /** Events of one descriptor. The watch keeps the process alive until it is closed. */

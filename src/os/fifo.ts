@@ -16,14 +16,14 @@ import { OwnedFd } from './owned-fd.js';
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
 const reopenAt = (fd: number): string => `/proc/self/fd/${fd}`;
 
-/** Creates a FIFO that only this user can open. */
+/** Creates a FIFO of mode 0600. Throws ERR_SYSTEM, also if there is a file at `path`. */
 export function createFifo(path: string): void {
   check(addon.fifo_create(path, 0o600), 'mkfifo', `create the FIFO ${path}`);
 }
 
 /**
- * The reading end. Before the first writer has come, and after the last has gone, a read returns 0: the first is not
- * the end, so wait for an event before believing a 0 (pipe_poll in fs/pipe.c raises EPOLLHUP only for the second).
+ * The reading end of a FIFO. Before the first writer comes, and after the last has left, a read returns 0. Only the second
+ * is the end: wait for an event before you take a 0 for it (the kernel raises EPOLLHUP only for the end).
  */
 export class FifoReader {
   readonly path: string;
@@ -35,7 +35,7 @@ export class FifoReader {
     this.#end = end;
   }
 
-  /** Returns at once, whether or not anybody writes. Fails with ERR_FIFO_INVALID if there is no FIFO at `path`. */
+  /** Opens at once, with or without a writer. Throws ERR_FIFO_INVALID if `path` is not a FIFO. */
   static open(path: string): FifoReader {
     assertFifo(path);
     const end = OwnedFd.open(path, O_RDONLY | O_NONBLOCK, `the FIFO ${path}`);
@@ -64,6 +64,7 @@ export class FifoReader {
   }
 }
 
+/** How long to wait for a reader. */
 export interface OpenWriterOptions {
   /** How long to wait for a reader; 10,000 ms by default, 0 waits without end. */
   timeoutMs?: number | undefined;
@@ -71,7 +72,23 @@ export interface OpenWriterOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The writing end. It is opened only once somebody reads: what a short process wrote would vanish otherwise. */
+/**
+ * The writing end of a FIFO. It opens only when there is a reader, since what a short process writes would be lost without
+ * one.
+ *
+ * @example
+ * ```js
+ * import { writeSync } from 'node:fs';
+ * import { createFifo, FifoReader, FifoWriter } from 'termshim';
+ *
+ * createFifo('fifo');
+ * const reader = FifoReader.open('fifo');
+ * const writer = await FifoWriter.open('fifo', { timeoutMs: 1000 });
+ * writeSync(writer.fd, 'hello\n');
+ * writer.close();
+ * reader.close();
+ * ```
+ */
 export class FifoWriter {
   readonly path: string;
   readonly #end: OwnedFd;
@@ -85,7 +102,7 @@ export class FifoWriter {
   /**
    * Waits for a reader. Fails with ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT or the signal's reason.
    *
-   * No event tells of a reader that waits in open(2), so this asks again and again, at most every 25 ms.
+   * The kernel reports no event for a reader that waits in open(2), so this looks again, at most every 25 ms.
    */
   static async open(path: string, { timeoutMs = 10_000, signal }: OpenWriterOptions = {}): Promise<FifoWriter> {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;

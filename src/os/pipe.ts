@@ -14,6 +14,7 @@ export interface Pipe {
   readonly theirs: OwnedFd;
 }
 
+/** The user and group that own a pipe. */
 export interface PipeOwner {
   uid: number;
   gid: number;

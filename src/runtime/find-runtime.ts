@@ -4,6 +4,7 @@ import { TermshimError } from '../errors/errors.js';
 import { packageRoot } from '../package-root.js';
 import { findProgram, isProgram } from './find-program.js';
 
+/** A runtime that was found; pass it to `ociRuntime`. */
 export interface RuntimeProgram {
   /** What messages call it. */
   name: string;
@@ -11,6 +12,7 @@ export interface RuntimeProgram {
   command: string[];
 }
 
+/** What to choose if no runtime is named. */
 export interface FindRuntimeOptions {
   /**
    * Whether the user named a bundle or a root filesystem, and so expects to be isolated from this host; true by default.
@@ -19,11 +21,9 @@ export interface FindRuntimeOptions {
 }
 
 /**
- * Finds a runtime by what the user calls it: `runc`, `crun` or any other program in PATH, `pty` for the embedded one, or
- * the path of a runtime program (anything with a slash).
- *
- * Without a name it is runc, else crun, where a bundle is given, and the embedded runtime elsewhere. A bundle never
- * falls back to the embedded runtime, which isolates nothing. Throws ERR_RUNTIME_NOT_FOUND.
+ * Finds a runtime by its name: `runc`, `crun` or another program in PATH, `pty` for the embedded runtime, which isolates
+ * nothing, or a path with a slash in it. Without a name it is runc, or crun if runc is not installed; only with
+ * `isBundleGiven: false` it is the embedded runtime. Throws ERR_RUNTIME_NOT_FOUND.
  */
 export function findRuntime(name?: string, { isBundleGiven = true }: FindRuntimeOptions = {}): RuntimeProgram {
   if (name === undefined) return isBundleGiven ? firstInstalled() : ptyRuntime();

@@ -38,23 +38,25 @@ import {
 } from './runtime-call.js';
 import { withCriu } from './with-criu.js';
 
+/** How the program of a runtime is called. */
 export interface OciRuntimeOptions extends GlobalOptions {
   /** The program and its leading arguments. */
   command: readonly string[];
   /**
-   * What messages call it; by default the file name of the program. By a name that was given, the program is looked up again
-   * where it is gone.
+   * The name in error messages; by default the file name of the program. If you give a name and the program is gone, it is
+   * looked up again by that name.
    */
   name?: string | undefined;
   /**
-   * Where it runs: the bundle of its container, since programs that stand in front of runc read config.json and init.pid there.
-   * Our own working directory by default.
+   * The working directory of the program, usually the bundle, since wrappers of runc look there for config.json. By default
+   * that of this process.
    */
   directory?: WorkingDirectory | undefined;
-  /** How long the runtime may take for one command, then it is killed. 30 seconds by default. */
+  /** How long one command may take before the runtime is killed; 30,000 ms by default. */
   timeoutMs?: number | undefined;
 }
 
+/** Options of `create`. */
 export interface CreateOptions extends CreateArguments {
   /**
    * The runtime's stdin, stdout and stderr, which without a terminal become the container's. By default /dev/null, but
@@ -67,6 +69,7 @@ export interface CreateOptions extends CreateArguments {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `exec`. */
 export interface ExecOptions extends ExecArguments {
   /** As in {@link CreateOptions}. */
   stdio?: RuntimeStdio | undefined;
@@ -74,6 +77,7 @@ export interface ExecOptions extends ExecArguments {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `restore`. */
 export interface RestoreOptions extends RestoreArguments {
   /** As in {@link CreateOptions}. */
   stdio?: RuntimeStdio | undefined;
@@ -81,41 +85,51 @@ export interface RestoreOptions extends RestoreArguments {
   signal?: AbortSignal | undefined;
 }
 
+/**
+ * The commands of an OCI runtime. A command fails with ERR_RUNTIME_FAILED and the runtime's words if the runtime refuses it,
+ * with ERR_RUNTIME_NOT_FOUND if there is no such program, with ERR_RUNTIME_DIED if a signal killed the runtime, and with
+ * ERR_RUNTIME_TIMEOUT. An aborted `signal` kills the runtime and makes the call fail with its reason; the command may or may
+ * not have taken effect.
+ */
 export interface OciRuntime {
   /** What messages call it. */
   readonly name: string;
+  /** Creates a container, whose process waits for `start`. */
   create(id: string, options: CreateOptions): Promise<void>;
-  /** An aborted `signal`, here and below, kills the runtime at once and makes the call throw its reason: it may be done or not. */
+  /** Runs the process of a container. */
   start(id: string, signal?: AbortSignal): Promise<void>;
+  /** The answer of `state`. Fails with ERR_RUNTIME_FAILED for a container that does not exist. */
   state(id: string): Promise<OciState>;
   /** `signal` is a name such as `SIGTERM`, or a number. */
   kill(id: string, signal: string | number, options?: { all?: boolean | undefined }): Promise<void>;
   /**
-   * With `force` it kills what runs, and a container that does not exist is no error. An aborted `signal` kills the runtime
-   * and makes the call throw its reason.
+   * Removes a container that has stopped. With `force`, kills what runs; a container that does not exist is no error then.
    */
   delete(id: string, options?: { force?: boolean | undefined; signal?: AbortSignal | undefined }): Promise<void>;
   /**
-   * Removes what the runtime has kept of a container, without it: it may be gone. Nothing, where it is not known where that is.
+   * Removes the state directory of a container, without the runtime, which may not be installed any more. Does nothing if that
+   * directory is unknown.
    */
   forget(id: string): void;
   /**
-   * Runs one more process. Detached, it settles when the process runs, with 0; else it waits for the process, without a
-   * time limit, and answers its exit status.
+   * Runs one more process in a container. If detached, returns 0 once the process runs. Otherwise waits for the process,
+   * without a time limit, and returns its exit status.
    */
   exec(id: string, options: ExecOptions): Promise<number>;
+  /** Freezes all processes of a container. */
   pause(id: string, signal?: AbortSignal): Promise<void>;
+  /** Lets frozen processes run again. */
   resume(id: string, signal?: AbortSignal): Promise<void>;
   /** The pids of the container's processes, as this host sees them. */
   ps(id: string): Promise<number[]>;
-  /** Writes the state of the processes to a directory, by criu; the container stops unless told otherwise. */
+  /** Writes the state of the processes to a directory, by criu. The container stops unless `leaveRunning` is set. */
   checkpoint(id: string, options: CheckpointOptions): Promise<void>;
   /**
-   * Makes a container of what `checkpoint` has written, by criu; it runs at once. What an aborted `signal` leaves needs a forced
-   * `delete`.
+   * Makes a container from a checkpoint, by criu; it runs at once. After an aborted `signal` call `delete` with
+   * `force`.
    */
   restore(id: string, options: RestoreOptions): Promise<void>;
-  /** `resources` is the OCI `linux.resources` object. */
+  /** Changes the limits of a container. `resources` is the object `linux.resources` of a config.json. */
   update(id: string, resources: object): Promise<void>;
   /**
    * The `data` of one `stats` event. crun (1.8.1) has no such command and the call fails with `unknown command events`;
@@ -124,6 +138,22 @@ export interface OciRuntime {
   events(id: string): Promise<Record<string, unknown>>;
 }
 
+/**
+ * An OCI runtime: runc, crun, or any program with the same command line.
+ *
+ * @example
+ * ```js
+ * import { findRuntime, ociRuntime, writeBundle } from 'termshim';
+ *
+ * const runtime = ociRuntime(findRuntime('pty'));
+ * await writeBundle('sleeper', { ociVersion: '1.0.2', process: { args: ['/bin/sleep', '60'], cwd: '/' } });
+ * await runtime.create('sleeper', { bundle: 'sleeper', stdio: ['ignore', 'ignore', 'ignore'] });
+ * await runtime.start('sleeper');
+ * const { status, pid } = await runtime.state('sleeper');
+ * process.stdout.write(`process ${pid} is ${status}\n`);
+ * await runtime.delete('sleeper', { force: true });
+ * ```
+ */
 export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   const { command, directory, timeoutMs = 30_000 } = options;
   const name = options.name ?? basename(command[0] ?? '');

@@ -2,8 +2,10 @@
 import { parseJson } from '../os/file/json.js';
 import { isPid } from '../os/process/pid.js';
 
+/** The status of a container, as its runtime has it. */
 export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
+/** The answer of the command `state`. */
 export interface OciState {
   ociVersion: string;
   id: string;

@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path';
 
+/** Options of every command of a runtime. */
 export interface GlobalOptions {
   /** The directory where the runtime keeps its state. */
   root?: string | undefined;
@@ -12,7 +13,9 @@ export interface GlobalOptions {
   systemdCgroup?: boolean | undefined;
 }
 
+/** Arguments of `create`. */
 export interface CreateArguments {
+  /** The directory with config.json. */
   bundle: string;
   consoleSocket?: string | undefined;
   pidFile?: string | undefined;
@@ -20,6 +23,7 @@ export interface CreateArguments {
   noNewKeyring?: boolean | undefined;
 }
 
+/** Arguments of `exec`. */
 export interface ExecArguments {
   /** A file with the OCI process as JSON. */
   processFile: string;
@@ -28,7 +32,7 @@ export interface ExecArguments {
   detach?: boolean | undefined;
 }
 
-/** As criu takes them; see criu(8). */
+/** Options of `checkpoint`, as criu has them; see criu(8). */
 export interface CheckpointOptions {
   /** Where the images go. */
   imagePath: string;
@@ -101,6 +105,7 @@ export function checkpointArguments(id: string, options: CheckpointOptions): str
   ];
 }
 
+/** Arguments of `restore`. */
 export interface RestoreArguments extends Omit<CreateArguments, 'noNewKeyring'> {
   /** Where the images are. Those of a checkpoint that has a parent lead to it. */
   imagePath: string;

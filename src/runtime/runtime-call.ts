@@ -17,9 +17,10 @@ import { leadsQuietSession } from '../os/process/process-session.js';
 import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
 import { lastErrorWords } from './runtime-words.js';
 
-/** What a runtime, and so its container, gets as stdin, stdout and stderr. Descriptors stay the caller's. */
+/** The stdin, stdout and stderr of a runtime, and so of its container. Descriptors stay the caller's. */
 export type RuntimeStdio = readonly [RuntimeStream, RuntimeStream, RuntimeStream];
 
+/** A descriptor, /dev/null, or that of this process. */
 export type RuntimeStream = number | 'ignore' | 'inherit';
 
 export interface RuntimeCall {
@@ -59,10 +60,12 @@ export interface RuntimeCall {
  */
 export type Killed = 'alone' | 'whole' | 'helpers';
 
-/** Where the program runs, if that can be entered, and else at `/`: a bundle may be gone before its container is. */
+/** Where a program runs; `/` if the directory cannot be entered. */
 export interface WorkingDirectory {
   path: string;
-  /** It may be on a disk that hangs: only the program waits for it, and not this process, which serves others. */
+  /**
+   * Whether the directory may be on a disk that hangs. Then only the program enters it, and this process does not wait.
+   */
   mayHang: boolean;
 }
 

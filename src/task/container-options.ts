@@ -4,6 +4,7 @@ import type { RestoreArguments } from '../runtime/runtime-arguments.js';
 import type { TaskEvent } from './event.js';
 import type { ProcessStdio } from './io/process-io.js';
 
+/** What a container is made of. */
 export interface ContainerOptions {
   /** The name by which the runtime knows the container. */
   id: string;

@@ -16,6 +16,23 @@ import type { ContainerOptions, OthersAtExit } from './container-options.js';
  * Fails with ERR_BUNDLE_INVALID, with an error of the runtime (ERR_RUNTIME_FAILED, ERR_RUNTIME_NOT_FOUND, ERR_RUNTIME_DIED,
  * ERR_RUNTIME_TIMEOUT), of the stdio (ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT, ERR_CONSOLE_TIMEOUT, ERR_LOG_FAILED), or with the
  * reason of `signal`.
+ *
+ * @example
+ * ```js
+ * import { createContainer, findRuntime, ociRuntime, writeBundle } from 'termshim';
+ *
+ * await writeBundle('greeter', { ociVersion: '1.0.2', process: { args: ['/bin/echo', 'hello'], cwd: '/' } });
+ * const container = await createContainer({
+ *   id: 'greeter',
+ *   runtime: ociRuntime(findRuntime('pty')),
+ *   bundle: 'greeter',
+ *   stdio: { kind: 'pipes', stdout: { kind: 'log', options: { path: 'greeter.log' } } },
+ * });
+ * await container.start();
+ * const { status } = await container.init.exited;
+ * await container.delete();
+ * process.stdout.write(`ended with ${status}\n`);
+ * ```
  */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
   const { bundle, runtime } = options;

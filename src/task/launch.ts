@@ -8,8 +8,9 @@ import { becomeSubreaper, holdOrphans } from '../os/process/subreaper.js';
 import { isMissing } from '../runtime/oci-runtime.js';
 import type { RuntimeIo, ProcessIo } from './io/process-io.js';
 
+/** How a process has ended. */
 export interface Exit {
-  /** As a shell says it: 128 plus the signal's number if one ended the process. */
+  /** The exit code, or 128 plus the number of the signal that killed the process; 255 if it is unknown. */
   status: number;
   /** When it was reaped. */
   at: Date;

@@ -1,6 +1,9 @@
 /** The states of a container's process, init or exec. */
 import { TermshimError } from '../errors/errors.js';
 
+/**
+ * The state of a process of a container. A process that `addExec` added is `created`; only an init is ever `paused`.
+ */
 export type ProcessState = 'created' | 'running' | 'paused' | 'stopped' | 'deleted';
 
 /** `created` is also an exec process that was added and not started. Only an init is paused. */

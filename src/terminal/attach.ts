@@ -9,6 +9,7 @@ import { copyStream, type CopyStreamOptions } from '../stdio/copy/copy-stream.js
 import { type HostInput, copyHostInput } from './host-input.js';
 import { copyToTerminal } from './output.js';
 
+/** What stdin, stdout and stderr of this process are joined to. */
 export interface AttachOptions {
   /** What stdin of this process goes to. Without it stdin is not read. */
   input?: HostInput | undefined;
@@ -26,6 +27,7 @@ export interface AttachOptions {
 /** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more. */
 export type AttachmentEnd = 'ended' | 'detached' | 'broken';
 
+/** A terminal that is attached. */
 export interface Attachment {
   /**
    * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys were
@@ -38,7 +40,22 @@ export interface Attachment {
   close(): void;
 }
 
-/** Starts to copy both ways. Takes over the FIFOs. */
+/**
+ * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out. Takes over
+ * the FIFOs. If stdout is a terminal, the modes that the process has set there are undone at the end.
+ *
+ * @example
+ * ```js
+ * import { spawn } from 'node:child_process';
+ * import { attach, createFifo, FifoReader } from 'termshim';
+ *
+ * createFifo('out');
+ * const from = FifoReader.open('out');
+ * spawn('/bin/sh', ['-c', 'echo hello >out']);
+ * const end = await attach({ isRaw: false, outputs: [{ from, to: 1 }] }).done;
+ * process.stdout.write(`${end}\n`);
+ * ```
+ */
 export function attach({ input, isRaw, outputs, onBroken = (from) => from.close() }: AttachOptions): Attachment {
   let detach: (end: 'detached') => void;
   const detached = new Promise<'detached'>((resolve) => {

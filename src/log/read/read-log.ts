@@ -12,22 +12,37 @@ import { findNewest } from './files.js';
 import { findTail } from './tail.js';
 import { type LogEntry, createFilter } from './wanted.js';
 
+/** Which entries are read. */
 export interface ReadLogOptions {
-  /** Only so many lines from the end, and what comes after them. */
+  /** Reads only so many lines from the end, and what comes after them. */
   tail?: number | undefined;
-  /** Of these only what was written at this time or later, in nanoseconds since the epoch. */
+  /** Reads only entries of this time or later, in nanoseconds since the epoch. */
   since?: bigint | undefined;
-  /** Goes on at the end until this aborts; what is there by then is read too. Without it, what is there now is read. */
+  /**
+   * Waits for more at the end, until the signal aborts; what was written by then is read too. Without it the iteration ends
+   * with what is there now.
+   */
   follow?: AbortSignal | undefined;
-  /** Told when the log may lack something: its writer has removed files before they could be read. */
+  /** Called when the writer has removed a file before it could be read: entries may be missing. */
   onGap?: () => void;
-  /** Told at the end how many lines were no entries, and so were left out. */
+  /** Called at the end with the number of lines that were not entries and so were left out. */
   onBroken?: (lines: number) => void;
 }
 
 /**
- * The entries in their order, some at a time; each time their bytes are valid until the next is asked for. Fails with
- * ERR_LOG_NOT_FOUND, ERR_SYSTEM.
+ * Reads a log, of either format, across its rotated and compressed files. Yields its entries in order, some at a time; their
+ * bytes are valid until the next are asked for. Fails with ERR_LOG_NOT_FOUND, ERR_SYSTEM.
+ *
+ * @example
+ * ```js
+ * import { writeFileSync } from 'node:fs';
+ * import { readLog } from 'termshim/log';
+ *
+ * writeFileSync('cri.log', '2026-01-02T03:04:05.000000006Z stdout F hello\n');
+ * for await (const entries of readLog('cri.log', { tail: 10 })) {
+ *   for (const { time, stream, bytes } of entries) process.stdout.write(`${time} ${stream}: ${bytes.toString()}`);
+ * }
+ * ```
  */
 export async function* readLog(path: string, options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
   const { since, follow } = options;

@@ -3,8 +3,9 @@ import type { LogStream } from '../encoder.js';
 import type { ParsedEntry } from '../entry.js';
 import { parseTime } from '../time.js';
 
+/** An entry of a log that was read. */
 export interface LogEntry extends ParsedEntry {
-  /** False: it goes on with the line of the entry before it in its stream. */
+  /** Whether a line begins here; false if it continues the line of the entry before it in its stream. */
   beginsLine: boolean;
 }
 

@@ -31,6 +31,7 @@ export interface Log {
   readonly lostBytes: number;
 }
 
+/** What a log reports. */
 export interface LogEvents {
   /** Called when there is room again, after a `write` that returned false. */
   onRoom?: () => void;
@@ -42,10 +43,20 @@ export interface LogEvents {
 }
 
 /**
- * Opens a log and appends to it. Rotates the files by size if `maxBytes` is set: `app.log` becomes `app.log.1`.
+ * Opens a log and appends to it. If `maxBytes` is set, a full file `app.log` becomes `app.log.1`, and `app.log.1` becomes
+ * `app.log.2`.
  *
  * Fails with ERR_LOG_OPTION, with ERR_LOG_FAILED if the file cannot be opened, and with ERR_PATH_UNTRUSTED if another user
  * may change the path.
+ *
+ * @example
+ * ```js
+ * import { openLog } from 'termshim/log';
+ *
+ * const log = await openLog({ path: 'app.log', maxBytes: 10_000_000, maxFiles: 3 });
+ * log.write('stdout', Buffer.from('hello\n'));
+ * await log.close();
+ * ```
  */
 export async function openLog(options: LogOptions, events: LogEvents = {}): Promise<Log> {
   const { onError = (error: TermshimError): void => process.emitWarning(error) } = events;

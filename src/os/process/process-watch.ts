@@ -10,9 +10,13 @@ import { claimProcess } from './subreaper.js';
 
 const { EAGAIN, ECHILD, ESRCH } = constants.errno;
 
-/** As a shell says it: the exit code, or 128 plus the signal's number. Undefined if it was not ours to ask. */
+/**
+ * The status as a shell has it: the exit code, or 128 plus the number of the signal that killed the process. Undefined if
+ * the process was not a child of this process, so that its status is unknown.
+ */
 export type ExitStatus = number | undefined;
 
+/** A process that is watched, by a pidfd. */
 export interface ProcessWatch {
   readonly pid: number;
   /** Settles once, when the process has ended and, if it is our child, has been reaped. */
@@ -23,7 +27,19 @@ export interface ProcessWatch {
   close(): void;
 }
 
-/** Watches a process of this host by its pid. Fails with ERR_PROCESS_NOT_FOUND. */
+/**
+ * Watches a process by its pid, and reaps it if it is a child of this process. Do not watch the children that
+ * node:child_process made: Node reaps those. Throws ERR_PROCESS_NOT_FOUND.
+ *
+ * @example
+ * ```js
+ * import { watchProcess } from 'termshim';
+ *
+ * const watched = watchProcess(process.ppid);
+ * void watched.exited.then((status) => process.stdout.write(`ended with ${status}\n`));
+ * watched.close();
+ * ```
+ */
 export function watchProcess(pid: number): ProcessWatch {
   const fd = addon.pidfd_open(pid);
   if (fd === -ESRCH) throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no process ${pid}`);

@@ -11,7 +11,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 
-/** Orphans, such as the init that `runc create` leaves behind, become our children (prctl(2)). Idempotent. */
+/**
+ * Makes this process the parent of its orphaned descendants, such as the init that `runc create` leaves behind (prctl(2)).
+ * Orphans that nobody has claimed are reaped here. Idempotent.
+ */
 export function becomeSubreaper(): void {
   if (isSubreaper) return;
   for (const pid of childPids()) earlierChildren.add(pid);
@@ -29,7 +32,7 @@ export function becomeSubreaper(): void {
   process.on('SIGCHLD', reapOrphans);
 }
 
-/** Keeps a pid from being reaped here, until the returned function is called. */
+/** Keeps a process from being reaped by this module, until the returned function is called. */
 export function claimProcess(pid: number): () => void {
   claimed.add(pid);
   return () => {

@@ -8,13 +8,16 @@ import { parseJson, readSmallFile, JsonBoundError } from '../../os/file/json.js'
 import { locateJsonError } from './json-error.js';
 import { type OciProcess, type OciSpec, processSchema, specSchema } from './oci-spec.js';
 
+/** An OCI bundle that was read. */
 export interface Bundle {
-  /** The directory, absolute. */
+  /** The absolute path of the directory. */
   path: string;
   spec: OciSpec;
 }
 
-/** Reads a bundle and checks the fields that termshim uses. Throws ERR_BUNDLE_INVALID with the path and the reason. */
+/**
+ * Reads a bundle and checks the fields that termshim uses. Fails with ERR_BUNDLE_INVALID, with the path and the reason.
+ */
 export async function readBundle(directory: string): Promise<Bundle> {
   const path = resolve(directory);
   assertDirectory(path);
@@ -26,7 +29,7 @@ export async function readProcess(path: string): Promise<OciProcess> {
   return readJson(resolve(path), processSchema);
 }
 
-/** Throws ERR_BUNDLE_INVALID unless the bundle's process has a terminal, or has none, as `wanted` says. */
+/** Throws ERR_BUNDLE_INVALID unless `process.terminal` of the bundle is `wanted`. */
 export function assertTerminal(bundle: Bundle, wanted: boolean): void {
   const has = bundle.spec.process.terminal ?? false;
   if (has === wanted) return;

@@ -6,6 +6,7 @@ import { capabilities, maskedPaths, readonlyPaths, standardMounts } from './defa
 import { fileError } from '../../errors/file-error.js';
 import type { OciSpec } from './oci-spec.js';
 
+/** What differs from the default configuration. */
 export interface DefaultSpecOptions {
   /** The root filesystem, a directory. */
   rootfs: string;
@@ -25,8 +26,17 @@ export interface DefaultSpecOptions {
 }
 
 /**
- * A complete configuration with the namespaces, mounts and capabilities that Docker gives a container by default. It
- * has no seccomp filter and no resource limits; the network is a loopback device.
+ * A configuration with the namespaces, mounts and capabilities that Docker gives a container by default. It has no seccomp
+ * filter and no resource limits; the network is a loopback device.
+ *
+ * @example
+ * ```js
+ * import { defaultSpec, readBundle, writeBundle } from 'termshim';
+ *
+ * await writeBundle('busybox', defaultSpec({ rootfs: 'rootfs', args: ['/bin/sh'], terminal: true }));
+ * const { path, spec } = await readBundle('busybox');
+ * process.stdout.write(`${path} runs ${spec.process.args.join(' ')}\n`);
+ * ```
  */
 export function defaultSpec(options: DefaultSpecOptions): OciSpec {
   const { size, rootless = process.geteuid?.() !== 0, hostname, terminal = false } = options;
@@ -54,7 +64,7 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
   };
 }
 
-/** Makes a bundle: the directory (mode 0700 if it is new) with the specification as its config.json. */
+/** Writes a bundle: makes the directory, with mode 0700, and its config.json. Fails with ERR_SYSTEM. */
 export async function writeBundle(directory: string, spec: OciSpec): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });

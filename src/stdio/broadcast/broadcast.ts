@@ -4,17 +4,26 @@
 import { type SubscriberControl, type FollowOptions, type Subscriber, createSubscriber } from './subscriber.js';
 import { type OutputReader, type Ring, createRing } from './ring.js';
 
+/**
+ * The recent output of a process, for any number of subscribers beside its sink. Each reads at its own pace from a buffer of
+ * 256 KiB.
+ */
 export interface Broadcast {
+  /** How many subscribers there are. */
   readonly subscriberCount: number;
   /** Bytes that were appended to the ring so far. */
   readonly bytes: number;
   /** The last output, oldest byte first. */
   recent(maxBytes: number): Uint8Array;
-  /** Takes the sink over. Undefined, with the sink closed, if the output has ended. */
+  /**
+   * Sends the output to a descriptor, which is taken over. Returns undefined, with the descriptor closed, if the output has ended.
+   */
   follow(options: FollowOptions): Subscriber | undefined;
-  /** Calls `onOutput` with all that is written from now on, in order. The bytes are only lent. */
+  /** Calls `onOutput` with everything that is written from now on, in order. Copy the bytes if you keep them. */
   observe(onOutput: (bytes: Uint8Array) => void): { close(): void };
-  /** For who reads when it suits them, from the end on. `onMoved` is told whenever there is more. To be closed. */
+  /**
+   * Reads when it suits you, beginning with what comes next. `onMoved` is called whenever there is more. Close the reader at the end.
+   */
   read(onMoved: () => void): OutputReader;
 }
 

@@ -7,6 +7,7 @@ import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
 import { systemError } from '../../errors/errors.js';
 import type { Ring } from './ring.js';
 
+/** A subscriber to output, and what it gets first. */
 export interface FollowOptions {
   /** Non-blocking, with events of its own (a FIFO, a socket). Taken over. */
   sink: { readonly fd: number; close(): void };
@@ -32,6 +33,7 @@ export interface FirstBytes {
   upTo?: number | undefined;
 }
 
+/** How long the process waits for a slow subscriber. */
 export interface SlowReaderLimits {
   /** How long the source waits for one that is behind by half of the ring, in milliseconds. */
   holdMs: number;
@@ -44,6 +46,7 @@ export interface SlowReaderLimits {
 /** A client sees what is there when it comes back. One that reads slowly must not be felt by the others. */
 const forClient: SlowReaderLimits = { holdMs: 100, isForProgress: false, graceMs: 2000 };
 
+/** A subscriber to output. */
 export interface Subscriber {
   /** Bytes that its descriptor took. */
   readonly bytes: number;

@@ -6,12 +6,13 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.j
 import { Flow } from './flow.js';
 import type { InputTap } from '../broadcast/input-tap.js';
 
+/** One more source of what is typed into a console. */
 export interface ClientInputOptions {
-  /** Non-blocking, with events of its own. It stays the caller's, and outlives the input. */
+  /** A non-blocking FIFO or socket. It stays the caller's; close it only after the input. */
   fd: number;
-  /** Told whenever the console took something. */
+  /** Called with the number of bytes that the console has taken. */
   onTyped: (bytes: number) => void;
-  /** Told once: its writer has gone, or a read failed. */
+  /** Called once, when the writer has gone or a read fails. */
   onEnd: (error?: Error) => void;
 }
 

@@ -14,6 +14,7 @@ import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
 
+/** What is copied, and when the copy ends. */
 export interface ConsoleCopyOptions {
   /** Taken over: it is closed at the end, as are stdin and stdout. */
   console: Console;
@@ -35,54 +36,69 @@ export interface ConsoleCopyOptions {
 /** The options once the defaults are filled in. */
 type Settings = ConsoleCopyOptions & { stdinEnd: StdinEnd; endsOnHangup: boolean; drainTimeoutMs: number };
 
-/** What ended the copy. */
+/**
+ * What ended a copy.
+ *
+ * - `exit`: `processEnded` was called
+ * - `hangup`: no process has the tty open any more
+ * - `stdin-end`: stdin ended, with the policy `hangup`
+ * - `broken-pipe`: nobody reads stdout, with the policy `hangup`
+ * - `shutdown`: `shutdown` or `close` was called
+ */
 export type CopyEnd = 'exit' | 'hangup' | 'stdin-end' | 'broken-pipe' | 'shutdown';
 
+/** What a copy of a console has done. */
 export interface CopyResult {
+  /** What ended the copy. */
   reason: CopyEnd;
   stdinBytes: number;
   stdoutBytes: number;
-  /** Dropped while nobody read, by the policy `discard`. */
+  /** Output that was dropped while nobody read, by the policy `discard`. */
   discardedBytes: number;
-  /** Read from the console, or written to the FIFO, and taken by nobody when the time was up. */
+  /** Output that nobody had read when the drain timeout was over. */
   undeliveredBytes: number;
 }
 
+/** A copy of a console that is going on. */
 export interface ConsoleCopy {
-  /** Settles when everything is closed. Rejects for an errno that is no part of a copy's life. */
+  /** Settles when everything is closed. Fails with ERR_SYSTEM for an error that is not a normal end. */
   readonly done: Promise<CopyResult>;
   /**
-   * Settles when nothing of the process is left in the console, or nothing more is read from it. Its reader may have to catch
-   * up.
+   * Settles when all output of the process was read from the console, or nothing more will be read. The reader of stdout may
+   * still have to catch up.
    */
   readonly drained: Promise<void>;
-  /** Settles when nothing more is read from the console: nobody has its tty any more. As with `drained`. */
+  /** Settles when no process has the tty open any more, or nothing more will be read from the console. */
   readonly ended: Promise<void>;
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
-  /** Whether somebody is there to read the output. */
+  /** Whether there is a reader of stdout. */
   readonly hasReader: boolean;
-  /** Since when (as of `performance.now()`) the console waits for that reader; undefined while it does not. */
+  /**
+   * Since when the console waits for the reader of stdout, as `performance.now()` counts; undefined while it does not
+   * wait.
+   */
   readonly waitingSince: number | undefined;
   /** For those who follow the output beside stdout. */
   readonly broadcast: Broadcast;
-  /** One more that types. Does nothing once the process has ended. */
+  /** Types what comes from one more descriptor. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
-  /** Calls `onInput` with all that is typed from now on, in order. The bytes are only lent. */
+  /** Calls `onInput` with everything that is typed from now on, in order. Copy the bytes if you keep them. */
   observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
   /**
-   * The session leader has been reaped: all it wrote is in the console, and the copy ends when all others have closed the
-   * tty. Nobody types any more. Must not be called before, or the last output may be missed.
+   * Says that the session leader was reaped: everything it wrote is in the console by then. The copy ends when all other
+   * processes have closed the tty. Nothing is typed any more. Do not call it before the process was reaped, or output may be
+   * lost.
    */
   processEnded(): void;
   /**
-   * After `processEnded`: everything is closed, but the console only when nobody has its tty any more. What they write is read
-   * and dropped: closing it would hang them up. Before, it is `close`.
+   * After `processEnded`: stops the copy and closes everything, but the console only when no process has its tty any more.
+   * What these processes write is read and dropped, so that they get no SIGHUP. Before `processEnded` it is `close`.
    */
   abandon(): void;
-  /** Ends the copy: drains what is there now, then closes. */
+  /** Ends the copy: reads what is in the console now, then closes. */
   shutdown(): void;
-  /** Closes everything now. What nobody took is counted and lost. */
+  /** Closes everything now. Output that nobody has read is counted and lost. */
   close(): void;
 }
 
@@ -109,7 +125,27 @@ const heldByKernel = 128 * 1024;
 /** The reader of an output that is there takes it within that time, or does not read. */
 const usualTimeoutMs = 10_000;
 
-/** Starts to copy. Takes over the console, stdin and stdout: they are closed when `done` settles. */
+/**
+ * Copies stdin to a console and the console to stdout, until the process has ended. If stdout is full, the process waits.
+ * Takes over the console, stdin and stdout: they are closed when `done` settles.
+ *
+ * @example
+ * ```js
+ * import { spawn } from 'node:child_process';
+ * import { closeSync, constants, openSync } from 'node:fs';
+ * import { Console, copyConsole, plainSink } from 'termshim';
+ *
+ * const console = Console.open({ columns: 80, rows: 24 });
+ * const tty = openSync(console.name, constants.O_RDWR | constants.O_NOCTTY);
+ * spawn('/bin/echo', ['hello'], { stdio: [tty, tty, tty] });
+ * closeSync(tty);
+ *
+ * const file = openSync('screen', 'w');
+ * const copy = copyConsole({ console, stdout: plainSink({ fd: file, close: () => closeSync(file) }) });
+ * const { reason, stdoutBytes } = await copy.done;
+ * process.stdout.write(`${reason} after ${stdoutBytes} bytes\n`);
+ * ```
+ */
 export function copyConsole(options: ConsoleCopyOptions): ConsoleCopy {
   return new Copier(options);
 }

@@ -11,6 +11,7 @@ import { type PipeInput, copyPipeInput } from './pipe-input.js';
 import { PipeOutput } from './pipe-output.js';
 import type { Sink } from './sink.js';
 
+/** What is copied. A stream that is absent is /dev/null for the process. */
 export interface PipeCopyOptions {
   /** Where stdin comes from. The process reads end of file when its last writer has gone and `hold` is released. */
   stdin?: FifoReader | undefined;
@@ -27,56 +28,80 @@ export interface PipeCopyOptions {
   drainTimeoutMs?: number | undefined;
 }
 
+/** What a copy of pipes has done. */
 export interface PipeCopyResult {
-  /** What ended the copy. */
+  /** What ended the copy: `processEnded`, or `shutdown` and `close`. */
   reason: 'exit' | 'shutdown';
   stdinBytes: number;
-  /** Of stdout and stderr, as are all that follow. */
+  /** Of stdout and stderr together, as are the numbers below. */
   stdoutBytes: number;
-  /** Dropped while nobody read, by the policy `discard`. */
+  /** Output that was dropped while nobody read, by the policy `discard`. */
   discardedBytes: number;
-  /** Written by the process, and taken by nobody when the time was up or the sink had broken. */
+  /** Output that nobody had read when the drain timeout was over, or when the sink broke. */
   undeliveredBytes: number;
 }
 
+/** A copy of pipes that is going on. */
 export interface PipeCopy {
-  /** What the runtime gets as stdin, stdout and stderr. They are closed by `started`. */
+  /**
+   * Descriptors to give to the process as stdin, stdout and stderr. They stay owned by the copy; `started` closes them.
+   */
   readonly childEnds: readonly [ChildEnd, ChildEnd, ChildEnd];
   /**
-   * Settles when everything is closed. Rejects for an errno that is no part of a copy's life, such as ENOSPC: only the
-   * stream that has it ends at once, its pipe closed.
+   * Settles when everything is closed. Fails with an error that is not a normal end, such as ENOSPC. Only the stream that
+   * fails ends at once; the others go on.
    */
   readonly done: Promise<PipeCopyResult>;
-  /** Settles when the process has ended and nothing of it is left in the pipes. Their readers may have to catch up. */
+  /** Settles when the process has ended and everything it wrote was read. The readers may still have to catch up. */
   readonly drained: Promise<void>;
-  /** Settles when the process has ended and nobody else writes any more. As with `drained`. */
+  /** Settles when the process has ended and no other process has the pipes open. */
   readonly ended: Promise<void>;
   readonly stdinBytes: number;
-  /** Of both outputs. */
+  /** Of stdout and stderr together. */
   readonly stdoutBytes: number;
-  /** Whether somebody is there to take what is left in the pipes. */
+  /** Whether a reader takes what is left in the pipes. */
   readonly hasReader: boolean;
   /** For those who follow the output beside its sink. Undefined where there is none. */
   broadcast(stream: OutputStream): Broadcast | undefined;
-  /** The process is there: our ends of what it inherited are closed, and its output is copied from now on. Idempotent. */
+  /**
+   * Call it once the process has its descriptors: our copies are closed, and the output is copied from now on. Idempotent.
+   */
   started(): void;
-  /** The process has been reaped: all it wrote is in the pipes. The copy ends when all others have closed them. */
+  /** Says that the process was reaped. The copy ends when all other processes have closed the pipes. */
   processEnded(): void;
   /**
-   * After `processEnded`: everything is closed but the pipes that others still have. What they write is read and dropped, so
-   * that nobody dies of it. Before, it is `close`.
+   * After `processEnded`: stops the copy and closes everything, but a pipe only when no process writes to it any more. What is
+   * written is read and dropped, so that nobody gets SIGPIPE. Before `processEnded` it is `close`.
    */
   abandon(): void;
-  /** Ends the copy: drains what is there now, then closes. */
+  /** Ends the copy: reads what is in the pipes now, then closes. */
   shutdown(): void;
-  /** Closes everything now. What nobody took is counted and lost. */
+  /** Closes everything now. Output that nobody has read is counted and lost. */
   close(): void;
 }
 
-/** An end of a pipe, or nothing where there is no stream. */
+/** A descriptor, or `ignore` if there is no stream: as `stdio` of `spawn` takes it. */
 export type ChildEnd = number | 'ignore';
 
-/** Starts to copy. Takes over stdin and the sinks: they are closed when `done` settles, or if it throws. */
+/**
+ * Makes the pipes of a process without a terminal, and copies each stream, until the process has ended. If a sink is full,
+ * the process waits. Takes over stdin and the sinks: they are closed when `done` settles, or if the call throws.
+ *
+ * @example
+ * ```js
+ * import { spawn } from 'node:child_process';
+ * import { closeSync, openSync } from 'node:fs';
+ * import { copyPipes, plainSink } from 'termshim';
+ *
+ * const file = openSync('output', 'w');
+ * const copy = copyPipes({ stdout: plainSink({ fd: file, close: () => closeSync(file) }) });
+ * const child = spawn('/bin/echo', ['hello'], { stdio: [...copy.childEnds] });
+ * child.on('exit', () => copy.processEnded());
+ * copy.started();
+ * const { stdoutBytes } = await copy.done;
+ * process.stdout.write(`${stdoutBytes} bytes\n`);
+ * ```
+ */
 export function copyPipes(options: PipeCopyOptions): PipeCopy {
   const { stdin, stdout, stderr, owner, drainTimeoutMs = 10_000 } = options;
   const closing = new AbortController();

@@ -4,25 +4,33 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 
+/** What is copied one way. */
 export interface CopyStreamOptions {
-  /** Both stay the caller's and are non-blocking. */
+  /** A non-blocking descriptor, as is the sink. Both stay the caller's. */
   source: number;
   sink: number;
-  /** Called once: `end` after the last byte was written, `broken` when nobody reads the sink, or an Error. */
+  /**
+   * Called once: with `end` after the last byte was written, with `broken` if nobody reads the sink, or with an error.
+   */
   onEnd: (end: 'end' | 'broken' | Error) => void;
 }
 
+/** A copy one way that is going on. */
 export interface StreamCopy {
+  /** Bytes that the sink took. */
   readonly bytes: number;
   /** The last byte that the sink took, -1 before the first. */
   readonly lastByte: number;
   /** Whether the sink takes no more now. */
   readonly isBlocked: boolean;
-  /** Stops. Idempotent; `onEnd` is not called after it. Must come before a descriptor is closed. */
+  /** Stops; `onEnd` is not called any more. Call it before you close a descriptor. Idempotent. */
   close(): void;
 }
 
-/** A source that has neither writer nor data is waited for: only an event makes a read of 0 the end. */
+/**
+ * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks. A FIFO that has no writer yet
+ * is waited for.
+ */
 export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCopy {
   const watches: (Watch | undefined)[] = [];
   const close = (): void => {

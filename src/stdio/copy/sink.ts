@@ -9,19 +9,19 @@ import type { FifoWriter } from '../../os/fifo.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import type { OpenLogTarget } from '../log-target/log-target.js';
 
-/** What a copy asks of its output. */
+/** Where output goes, and what happens if it is not taken; made by `fifoSink` or `plainSink`. */
 export interface Sink {
   readonly fd: number;
   /**
-   * The sink takes no more, and has not for so long: wait for its event, or for so many milliseconds at most and ask once
-   * more, or try again?
+   * Called when the sink has taken nothing for `waitedMs`: wait for its next event, for so many milliseconds at most, or write
+   * again at once?
    */
   onFull(waitedMs: number): 'wait' | 'retry' | number;
-  /** Nobody reads: try again, or give up? */
+  /** Called when nobody reads: write again, or end the copy? */
   onBroken(): 'end' | 'retry';
-  /** Gives a reader until the signal to take what was written. Returns what nobody took. */
+  /** Waits until a reader has taken everything, or the signal. Returns the number of bytes that nobody took. */
   flush(signal: AbortSignal): Promise<number>;
-  /** Whether somebody is there to read. */
+  /** Whether there is a reader. */
   hasReader(): boolean;
   close(): void;
   /** Bytes that were dropped because nobody read them. */
@@ -39,12 +39,12 @@ export type NoReader = 'block' | 'discard' | 'hangup';
 export const noReaderPolicies = ['block', 'discard', 'hangup'] as const satisfies readonly NoReader[];
 
 /**
- * `skip` is for output that a log has too: as `discard`, and a reader that is there but takes nothing for a second is not
- * waited for either.
+ * As `NoReader`; `skip` is for output that a log has too. It drops output as `discard` does, and does not wait for a reader
+ * that takes nothing for a second either.
  */
 export type FifoPolicy = NoReader | 'skip';
 
-/** Takes over the writer, and closes it if it throws. */
+/** A sink that writes to a FIFO. Takes over the writer. Throws ERR_SYSTEM, with the writer closed. */
 export function fifoSink(writer: FifoWriter, noReader: FifoPolicy = 'block'): Sink {
   const isHeld = noReader === 'block' || noReader === 'skip';
   try {
@@ -110,7 +110,7 @@ function createReaderWait(): { restMs(hasReader: boolean, waitedMs: number): num
   };
 }
 
-/** A sink that is written as it is: our own stdout, a file, /dev/null. Takes over `stream`. */
+/** A sink that writes to a descriptor: a file, /dev/null, stdout. Takes over `stream`. */
 export function plainSink(stream: { readonly fd: number; close(): void }): Sink {
   return {
     fd: stream.fd,

@@ -2,6 +2,7 @@
 import type { OwnedFd } from '../../os/owned-fd.js';
 import type { PipeOwner } from '../../os/pipe.js';
 
+/** An output stream of a process. */
 export type OutputStream = 'stdout' | 'stderr';
 
 export interface OpenLogTarget {

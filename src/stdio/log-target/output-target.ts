@@ -1,9 +1,10 @@
 /** Where the output of a process can go, as data. */
 import type { LogOptions } from '../../log/options.js';
 
+/** Where the output of a process goes. */
 export type OutputTarget = FifoTarget | LogTarget;
 
-/** To whoever reads there. */
+/** A FIFO, for whoever reads it. */
 export interface FifoTarget {
   kind: 'fifo';
   path: string;
@@ -12,7 +13,9 @@ export interface FifoTarget {
 /** What keeps the output, and so needs nobody who reads it. */
 export type LogTarget = FileTarget | DriverTarget | LogFileTarget;
 
-/** The end of a file. It is made if it is not there, and the directories above it. */
+/**
+ * A file, to whose end the output is appended as it is. It is created if it does not exist, and the directories above it.
+ */
 export interface FileTarget {
   kind: 'file';
   path: string;
@@ -24,17 +27,17 @@ export interface LogFileTarget {
   options: LogOptions;
 }
 
-/** A program that reads the output, as of containerd's `binary://`. */
+/** A program that reads the output: a log driver as containerd starts it for `binary://`. */
 export interface DriverTarget {
   kind: 'driver';
-  /** Absolute. */
+  /** The absolute path. */
   program: string;
   args: readonly string[];
-  /** All of its environment. */
+  /** The whole environment of the program. */
   env: Readonly<Record<string, string>>;
   /**
-   * How it says on descriptor 5 that it is ready: by closing it, with or without a word before, or by a byte, without which
-   * the end of it is its own (`binary-v2://`).
+   * How the driver says, on descriptor 5, that it is ready: by closing it (`binary://`), or by writing a byte
+   * (`binary-v2://`).
    */
   readySign: 'close' | 'byte';
   onDeath: OnDeath;

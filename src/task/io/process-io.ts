@@ -73,9 +73,9 @@ export interface RuntimeIo {
   signal?: AbortSignal | undefined;
 }
 
-/** The terminal of a process that has one. */
+/** The terminal of a process. */
 export interface TerminalSession {
-  /** The tty as the process sees it, `/dev/pts/0`. */
+  /** The path of the tty as the process sees it, such as `/dev/pts/0`. */
   readonly ttyName: string;
   readonly size: Size;
   readonly stdinBytes: number;
@@ -84,9 +84,9 @@ export interface TerminalSession {
   readonly readerAwayMs: number | undefined;
   /** For those who follow the output beside the stdout FIFO. */
   readonly broadcast: Broadcast;
-  /** One more that types. Does nothing once the process has ended. */
+  /** Types what comes from one more descriptor. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
-  /** For those who record what is typed. The bytes are only lent. */
+  /** Calls `onInput` with everything that is typed from now on, in order. Copy the bytes if you keep them. */
   observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
 }
 

@@ -1,0 +1,107 @@
+/**
+ * The programs of examples/ are run as their first comments say, where the package was installed from what npm packs. What
+ * could break: an example that was right once no longer compiles, hangs at its end, or leaves a container behind.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { packageRoot } from '../../../src/package-root.js';
+import { Console } from '../../../src/os/console.js';
+import { createFifo } from '../../../src/os/fifo.js';
+import { findRuntime } from '../../../src/runtime/find-runtime.js';
+import { ociRuntime } from '../../../src/runtime/oci-runtime.js';
+import { writeBundle } from '../../../src/runtime/spec/default-spec.js';
+import type { CopyResult } from '../../../src/stdio/copy/copy-console.js';
+import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
+import { missing } from '../../helpers/base/requirement.js';
+import { waitFor, within } from '../../helpers/base/wait-for.js';
+import { readFrom } from '../../helpers/copy/reader.js';
+import { startOnTty } from '../../helpers/copy/tty-process.js';
+import { installPackage, typeCheck } from '../../helpers/package/installed-package.js';
+import { openStage } from '../../helpers/e2e/stage.js';
+
+const directory = installPackage({ after });
+cpSync(join(packageRoot, 'examples'), directory, { recursive: true });
+const examples = readdirSync(join(packageRoot, 'examples'));
+
+test('each example compiles with the types of the package, and the README leads to it', () => {
+  typeCheck(directory, examples);
+  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
+  for (const name of examples) assert.ok(readme.includes(`(examples/${name})`), name);
+  assert.equal(examples.length, 4);
+});
+
+test('copy-console.mjs copies a console, and attach.mjs attaches to it and detaches', async (t) => {
+  const stage = openStage(t);
+  const [socket, stdin, stdout] = ['c.sock', 'in', 'out'].map((name) => stage.path(name)) as [string, string, string];
+  createFifo(stdin);
+  createFifo(stdout);
+  const copying = spawn('node', [join(directory, 'copy-console.mjs'), socket, stdin, stdout], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: stage.env,
+  });
+  stage.after(() => copying.kill('SIGKILL'));
+  const outcome = outcomeOf(copying);
+  await waitFor(() => existsSync(socket) || undefined, 'the socket');
+  const id = stage.newId();
+  const runtime = ociRuntime({ ...findRuntime('pty'), root: stage.path('root') });
+  const script = 'stty -echo; echo ready; read -r line; echo "you typed $line"; read -r line';
+  const bundle = stage.path('bundle');
+  await writeBundle(bundle, {
+    ociVersion: '1.0.2',
+    process: { terminal: true, args: ['/bin/sh', '-c', script], cwd: '/' },
+  });
+  await runtime.create(id, { bundle, consoleSocket: socket });
+  stage.after(() => runtime.delete(id, { force: true }));
+  await runtime.start(id);
+
+  const human = Console.open({ columns: 80, rows: 24 });
+  stage.after(() => human.close());
+  const screen = readFrom(human.fd);
+  stage.after(() => screen.close());
+  const attached = startOnTty(t, human.name, 'exec node "$1" "$2" "$3"', join(directory, 'attach.mjs'), stdin, stdout);
+  await screen.sees('ready');
+  writeSync(human.fd, 'hello\r');
+  await screen.sees('you typed hello');
+  writeSync(human.fd, '\x10\x11');
+  await screen.sees('detached');
+  assert.equal(await within(attached.exited, 'the end of attach.mjs'), 0);
+
+  await runtime.kill(id, 'SIGKILL');
+  const { status, stdout: printed, stderr } = await within(outcome, 'the end of copy-console.mjs', 20_000);
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  const { reason, stdinBytes } = JSON.parse(printed) as CopyResult;
+  assert.deepEqual({ reason, stdinBytes }, { reason: 'hangup', stdinBytes: 6 });
+});
+
+test('run-container.mjs runs a command in a container, with its terminal and its status', {
+  skip: missing('root', 'busybox', 'runc'),
+}, async (t) => {
+  const stage = openStage(t);
+  const command = [stage.rootfs, '/bin/sh', '-c', 'tty; stty size; id -u; exit 3'];
+  const { status, stdout, stderr } = await runToEnd(['node', join(directory, 'run-container.mjs'), ...command], {
+    env: stage.env,
+    timeoutMs: 60_000,
+  });
+  assert.deepEqual({ status, stdout, stderr }, { status: 3, stdout: '/dev/pts/0\r\n24 80\r\n0\r\n', stderr: '' });
+});
+
+test('write-log.mjs writes what a command prints to a log, and prints the log', async (t) => {
+  const stage = openStage(t);
+  const path = stage.path('app.log');
+  const { status, stdout, stderr } = await runToEnd(
+    ['node', join(directory, 'write-log.mjs'), path, 'sh', '-c', 'echo one; echo two >&2'],
+    { env: stage.env },
+  );
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
+  assert.match(stdout, new RegExp(`^${time} stdout: one$`, 'm'));
+  assert.match(stdout, new RegExp(`^${time} stderr: two$`, 'm'));
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  assert.deepEqual(lines.map((line) => (JSON.parse(line) as { stream: string }).stream).toSorted(), [
+    'stderr',
+    'stdout',
+  ]);
+});
