@@ -1,5 +1,5 @@
 /*
- * One question to the daemon, in one frame of ttrpc, and its answer in another.
+ * Sends one ttrpc request to the daemon and reads its response. Each is one frame.
  */
 #include "launcher.h"
 #include <errno.h>
@@ -42,7 +42,7 @@ static bool send_request(int fd, const char *method, const char *id) {
   return send(fd, frame, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
-/* Yes is a Response with an empty payload (field 2), written or left out, and no status (field 1). */
+/* A yes is a Response without a status (field 1), whose payload (field 2) is empty or left out. */
 static bool receive_yes(int fd) {
   uint8_t answer[FRAME_HEADER + 2];
   const uint8_t bare[FRAME_HEADER] = {0, 0, 0, 0, 0, 0, 0, 1, 2, 0};
@@ -53,17 +53,17 @@ static bool receive_yes(int fd) {
   return recv(fd, answer + FRAME_HEADER, 2, MSG_WAITALL) == 2 && memcmp(answer, written, sizeof written) == 0;
 }
 
-/* A daemon that ends may hang up, but it has removed its socket before. */
+/* A daemon that ends removes its socket first, so a connection that breaks may mean that no daemon runs any more. */
 static enum answer converse(int fd, const char *path, const char *method, const char *id) {
   if (connect_to(fd, path) && send_request(fd, method, id) && receive_yes(fd)) return ANSWER_YES;
-  return access(path, F_OK) < 0 && errno == ENOENT ? ANSWER_NOBODY : ANSWER_DOUBT;
+  return access(path, F_OK) < 0 && errno == ENOENT ? ANSWER_NO_DAEMON : ANSWER_UNKNOWN;
 }
 
 enum answer ask_daemon(const char *address, const char *method, const char *id, int timeout_ms) {
-  if (access(SOCKETS, F_OK) < 0 && errno == ENOENT) return ANSWER_NOBODY;
-  if (!is_trusted_directory(SOCKETS)) return ANSWER_DOUBT;
+  if (access(SOCKETS, F_OK) < 0 && errno == ENOENT) return ANSWER_NO_DAEMON;
+  if (!is_trusted_directory(SOCKETS)) return ANSWER_UNKNOWN;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return ANSWER_DOUBT;
+  if (fd < 0) return ANSWER_UNKNOWN;
   set_alarm(timeout_ms);
   enum answer answer = converse(fd, address + strlen(SCHEME), method, id);
   set_alarm(0);

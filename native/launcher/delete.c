@@ -1,6 +1,6 @@
 /*
- * `delete` of a container of which nothing is left. containerd asks for it after every end, and waits; nearly always
- * the daemon has deleted the container already, and its record is gone from the bundle
+ * Answers `delete` for a container of which nothing is left. containerd calls it after every container has ended, and
+ * waits for it. Nearly always the daemon has deleted the container before, so its record is no longer in the bundle
  * (src/daemon/container-record.ts).
  */
 #include "launcher.h"
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* 128 and SIGKILL. How it ended for real, whoever asks has been told before, or nobody knows. */
+/* The exit status 128 + SIGKILL. containerd uses it only if it never learned the real one. */
 enum { TALK_MS = 1000, KILLED = 137 };
 
 static bool is_gone(int bundle) {
@@ -34,14 +34,14 @@ static bool read_text(int bundle, const char *name, char *into, size_t size) {
   return strlen(into) == (size_t)length;
 }
 
-/* `start` leaves it, so there is always one; that of another shim is none of our business. */
+/* `start` always writes this file. An address of another shim is not accepted. */
 static bool read_address(int bundle, char into[static ADDRESS_LENGTH + 1]) {
   const size_t start = sizeof ADDRESS_START - 1;
   return read_text(bundle, "address", into, ADDRESS_LENGTH + 1) && strncmp(into, ADDRESS_START, start) == 0 &&
          strspn(into + start, "0123456789abcdef") == HASH_DIGITS;
 }
 
-/* The pid as the runtime wrote it, or 0 if it never did. */
+/* The pid that the runtime wrote, or 0 if it wrote none. */
 static bool read_pid(int bundle, uint32_t *pid) {
   char text[16];
   *pid = 0;
@@ -51,7 +51,7 @@ static bool read_pid(int bundle, uint32_t *pid) {
   return digits > 0 && digits < 10 && text[digits] == 0;
 }
 
-/* A field of a protobuf that is a number; 0 is left out. Returns where the next one goes. */
+/* Writes a protobuf field that is a number, and nothing if the number is 0. Returns the end of what it wrote. */
 static uint8_t *put_number(uint8_t *at, int field, uint64_t value) {
   if (value == 0) return at;
   *at++ = (uint8_t)(field << 3);
@@ -63,7 +63,7 @@ static uint8_t *put_number(uint8_t *at, int field, uint64_t value) {
 
 /* containerd.task.v2.DeleteResponse{pid 1, exit_status 2, exited_at 3 {seconds 1, nanos 2}}. */
 static bool write_response(uint32_t pid) {
-  /* Each number takes a byte for its name and at most ten for itself. */
+  /* Each number takes one byte for its field and at most ten for its value. */
   uint8_t response[4 * 11 + 2];
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -75,14 +75,14 @@ static bool write_response(uint32_t pid) {
 }
 
 /*
- * A daemon that lives gives up what it still has of the container: a reservation, or a Create that is under way, for
- * whose end it waits. That may leave a record behind, so it is looked for once more.
+ * If a daemon runs, it forgets what it still has of the container: it drops a reservation, and waits until a Create
+ * that is under way has ended. That Create may have written a record, so the record is looked for a second time.
  */
 static bool answer_in(int bundle, const char *id) {
   char address[ADDRESS_LENGTH + 1];
   uint32_t pid;
   if (!is_gone(bundle) || !read_address(bundle, address)) return false;
-  if (ask_daemon(address, "Forget", id, TALK_MS) == ANSWER_DOUBT) return false;
+  if (ask_daemon(address, "Forget", id, TALK_MS) == ANSWER_UNKNOWN) return false;
   return is_gone(bundle) && read_pid(bundle, &pid) && write_response(pid);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Whom a directory lets in: the rule of src/os/file/directory-trust.ts. Where it says no, Node says why.
+ * Whether a directory can be trusted, by the rule of src/os/file/directory-trust.ts. If it cannot, Node reports why.
  */
 #include "launcher.h"
 #include <limits.h>
@@ -21,20 +21,21 @@ static unsigned read_number(const char *path, const char *format) {
   return number;
 }
 
-/* In a user namespace the host's root is nobody that it knows. Outside of them there are UINT_MAX users. */
+/* In a user namespace the host's root has no uid and is shown as the overflow uid. Outside of one, all UINT_MAX uids
+ * are mapped. */
 static bool is_unknown_here(uid_t uid) {
   return uid == read_number("/proc/sys/kernel/overflowuid", "%u") &&
          read_number("/proc/self/uid_map", "%*u %*u %u") != UINT_MAX;
 }
 
-static bool is_of_the_system(const struct stat *found) {
+static bool is_owner_trusted(const struct stat *found) {
   return found->st_uid == 0 || found->st_uid == geteuid() || is_unknown_here(found->st_uid);
 }
 
-/* Whether nobody else can exchange what is in `path`, a real path, for something else. */
-static bool is_kept(const char *path) {
+/* Whether no other user can replace an entry of `path`, which contains no links. */
+static bool are_entries_safe(const char *path) {
   struct stat found;
-  if (lstat(path, &found) < 0 || !is_of_the_system(&found)) return false;
+  if (lstat(path, &found) < 0 || !is_owner_trusted(&found)) return false;
   return !is_open_to_others(&found) || (found.st_mode & S_ISVTX) != 0;
 }
 
@@ -46,7 +47,7 @@ bool is_trusted_directory(const char *path) {
   if (is_open_to_others(&found) || realpath(path, above) == NULL) return false;
   for (char *slash; (slash = strrchr(above, '/')) != above;) {
     *slash = 0;
-    if (!is_kept(above)) return false;
+    if (!are_entries_safe(above)) return false;
   }
-  return is_kept("/");
+  return are_entries_safe("/");
 }

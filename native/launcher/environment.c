@@ -1,8 +1,7 @@
 /*
- * The environment that Node gets. What loads code into Node, opens its debugger or moves its output is not for a
- * program that may run as root on behalf of somebody else. It is kept under other names, under which
- * src/os/process/node-program.ts finds it: the children of our programs, runtimes and drivers, get the environment as
- * it was.
+ * The environment that Node gets. Some variables load code into Node, open its debugger or redirect its output. Our
+ * programs may run as root for another user, so Node must not see these variables. They are renamed, and
+ * src/os/process/node-program.ts gives them their old names for the children of our programs (runtimes, log drivers).
  */
 #include "launcher.h"
 #include <stdio.h>
@@ -19,14 +18,15 @@ static bool is_for_node(const char *entry) {
   return starts_with(entry, "NODE_") || starts_with(entry, "LD_") || starts_with(entry, "OPENSSL_");
 }
 
-/* Ours alone: whoever sets the one would pass by sudo's list of forbidden names, and the other loads code for tests. */
+/* Nobody may set these. A renamed variable would get past sudo's list of forbidden names; TERMSHIM_ADDON loads code,
+ * for tests. */
 static bool is_refused(const char *entry) { return starts_with(entry, KEPT) || starts_with(entry, "TERMSHIM_ADDON="); }
 
-static char *kept(const char *entry) {
+static char *renamed(const char *entry) {
   size_t size = sizeof KEPT + strlen(entry);
-  char *renamed = malloc(size);
-  if (renamed != NULL) snprintf(renamed, size, KEPT "%s", entry);
-  return renamed;
+  char *copy = malloc(size);
+  if (copy != NULL) snprintf(copy, size, KEPT "%s", entry);
+  return copy;
 }
 
 bool clean_environment(void) {
@@ -38,7 +38,7 @@ bool clean_environment(void) {
   char **next = cleaned;
   for (size_t i = 0; i < count; i++) {
     if (is_refused(environ[i])) continue;
-    *next = is_for_node(environ[i]) ? kept(environ[i]) : environ[i];
+    *next = is_for_node(environ[i]) ? renamed(environ[i]) : environ[i];
     if (*next++ == NULL) return false;
   }
   environ = cleaned;

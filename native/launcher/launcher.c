@@ -1,19 +1,17 @@
 /*
- * The programs of bin/: each executes Node for its bundle, in an environment that is Node's to have (node.c,
- * environment.c).
+ * The programs of bin/. Each executes Node with its bundle (node.c), in an environment that is safe for Node
+ * (environment.c).
  *
- * containerd-shim-termshim-v2 does more. Nearly every `start` finds the daemon of its namespace alive, and nearly every
- * `delete` finds nothing left to do: they are answered here, in a millisecond. All else is Node's, which needs tens of
- * them only to begin: the first start of a namespace, the `delete` after a crash, `-info`, and whatever is in any
- * doubt. So nothing here reports an error, except that Node cannot be executed.
+ * containerd-shim-termshim-v2 answers two calls itself, in about a millisecond: a `start` when the daemon of the
+ * namespace runs, and a `delete` when nothing is left to do. These are nearly all calls. Node takes tens of
+ * milliseconds only to start. It answers all others: the first start of a namespace, the `delete` after a crash,
+ * `-info`, and every call that is in doubt. So nothing here reports an error, except that Node cannot be executed.
  */
 #include "launcher.h"
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char **value_of(struct call *call, const char *flag) {
   if (strcmp(flag, "-namespace") == 0) return &call->namespace;
@@ -24,7 +22,7 @@ static const char **value_of(struct call *call, const char *flag) {
   return NULL;
 }
 
-/* Whether these are the words that containerd uses, and no others. */
+/* False if the arguments are not exactly those that containerd uses. */
 static bool parse_call(char **argv, struct call *call) {
   char **at = argv + 1;
   for (; *at != NULL && **at == '-'; at++) {
@@ -40,14 +38,14 @@ static bool parse_call(char **argv, struct call *call) {
   return length > 0 && length <= MOST_ID;
 }
 
-/* False leaves it to Node. A bundle is named for `delete` alone. */
+/* False: Node must answer the call. containerd names a bundle only for `delete`. */
 static bool answer(const struct call *call, struct rest *rest) {
   if (strcmp(call->verb, "start") == 0) return call->bundle == NULL && answer_start(call, rest);
   if (strcmp(call->verb, "delete") == 0) return call->bundle != NULL && answer_delete(call);
   return false;
 }
 
-/* By the file's own name, whatever link it was executed by. A build for tests is the shim's. */
+/* The name of the program's own file says which program it is. Any other name, as of a build for tests, is the shim. */
 static const struct program *find_program(void) {
   static const struct program programs[] = {
       {"containerd-shim-termshim-v2", "shim/main"},
@@ -56,9 +54,7 @@ static const struct program *find_program(void) {
       {"termshim-log-driver", "cli/programs/log-driver"},
   };
   char self[PATH_MAX];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  self[length < 0 ? 0 : length] = 0;
-  const char *slash = strrchr(self, '/');
+  const char *slash = find_self(self) ? strrchr(self, '/') : NULL;
   for (size_t i = 1; slash != NULL && i < sizeof programs / sizeof *programs; i++)
     if (strcmp(slash + 1, programs[i].name) == 0) return &programs[i];
   return &programs[0];

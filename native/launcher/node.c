@@ -1,9 +1,8 @@
 /*
- * The execution of Node, with the bundle of the program that this is.
+ * Executes Node with the bundle of this program.
  */
 #include "launcher.h"
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +10,12 @@
 #include <unistd.h>
 
 /*
- * SIGUSR1 opens Node's debugger to every user of the machine, and no option of Node 20 says no. At this address nobody
- * can listen: a link-local one without its interface (EINVAL). src/os/process/node-program.ts has the same.
+ * SIGUSR1 opens Node's debugger to every user of the machine, and Node 20 has no option against it. Nothing can listen
+ * at this address, which is link-local and names no interface (EINVAL). src/os/process/node-program.ts has the same.
  */
 #define NO_DEBUGGER "--inspect-port=[fe80::1]:9229"
 
-/* Where else Node usually is: a shim starts a log driver with no PATH. */
+/* The usual directories of Node. A shim starts a log driver without PATH. */
 static const char *const usual[] = {"/usr/local/bin/", "/usr/bin/", "/bin/"};
 
 static int fail(const struct program *program, const char *what, const char *which) {
@@ -24,13 +23,17 @@ static int fail(const struct program *program, const char *what, const char *whi
   return 1;
 }
 
-/* In the package in whose bin/ this program stands, whatever link it was executed by. */
+bool find_self(char path[static PATH_MAX]) {
+  ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+  path[length < 0 ? 0 : length] = 0;
+  return length >= 0;
+}
+
+/* This program is in bin/ of its package; the script is in dist/bundle/ of the same package. */
 static bool find_script(const struct program *program, char *into, size_t size) {
   char self[PATH_MAX];
   *into = 0;
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (length < 0) return false;
-  self[length] = 0;
+  if (!find_self(self)) return false;
   for (int level = 0; level < 2; level++) {
     char *slash = strrchr(self, '/');
     if (slash == NULL) return false;
@@ -44,7 +47,7 @@ static void execute_in(const char *directory, int length, const char *node, char
   if ((size_t)snprintf(path, sizeof path, "%.*s%s", length, directory, node) < sizeof path) execv(path, arguments);
 }
 
-/* Beside this program, or the link to it, then in PATH, then where it usually is. */
+/* Looks for Node beside this program (or the link to it), then in PATH, then in the usual directories. */
 static void execute(const char *self, const char *node, char **arguments) {
   const char *slash = strrchr(self, '/');
   bool is_path = strchr(node, '/') != NULL;
@@ -67,7 +70,7 @@ int execute_node(const struct program *program, int argc, char **argv, int lock)
   const char **next = arguments;
   *next++ = node;
   *next++ = NO_DEBUGGER;
-  /* containerd reads stderr as a part of the answer. */
+  /* containerd reads stderr as part of the answer. */
   *next++ = "--no-warnings";
   *next++ = script;
   if (lock >= 0) {
@@ -77,7 +80,7 @@ int execute_node(const struct program *program, int argc, char **argv, int lock)
   }
   for (int i = 1; i < argc; i++)
     *next++ = argv[i];
-  /* Until Node listens to it, it would end the program. */
+  /* Without this, a SIGUSR1 that comes before Node has its handler would end the program. */
   sigemptyset(&debugging);
   sigaddset(&debugging, SIGUSR1);
   sigprocmask(SIG_BLOCK, &debugging, NULL);

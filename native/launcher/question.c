@@ -1,7 +1,7 @@
 /*
- * What containerd asks by the stdin of `start`, and how it wants the answer. Since 2.3 it writes BootstrapParams there,
- * and reads a BootstrapResult (proto/containerd/bootstrap.proto). Before, there are the runtime's options or nothing,
- * and the answer is a bare address.
+ * Reads what containerd writes to the stdin of `start`, and writes the answer in the form that it expects. containerd
+ * 2.3 and later writes BootstrapParams and reads a BootstrapResult (proto/containerd/bootstrap.proto). Older versions
+ * write the runtime's options or nothing, and read a bare address.
  */
 #include "launcher.h"
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Whoever calls us by hand may have a stdin that never ends. containerd's own shims read no more either. */
+/* When a user runs the shim by hand, stdin may never end. containerd's own shims have the same limit of bytes. */
 enum { READ_MS = 2000, MOST_BYTES = 10 << 20, FIRST_BYTES = 4096 };
 
 static int64_t now_ms(void) {
@@ -34,7 +34,7 @@ static bool make_room(struct question *question, size_t *room) {
   return true;
 }
 
-/* True at its end; false where it has none in time, or is too long. */
+/* True if stdin ended; false if it did not end in time or is too long. */
 static bool read_stdin(struct question *question) {
   const int64_t deadline = now_ms() + READ_MS;
   for (size_t room = 0; make_room(question, &room);) {
@@ -69,7 +69,7 @@ static bool skip(struct cursor *from, uint64_t length) {
   return true;
 }
 
-/* Behind its key. The text is that of a field of bytes, and empty for the others. */
+/* Reads the value of a field, whose key was read before. `*text` is the content of a field of bytes, else empty. */
 static bool take_field(struct cursor *from, int type, struct cursor *text) {
   uint64_t value;
   *text = (struct cursor){from->at, from->at};
@@ -88,14 +88,15 @@ static bool is_text(struct cursor text, const char *wanted) {
   return length == strlen(wanted) && memcmp(text.at, wanted, length) == 0;
 }
 
-/* The options of a runtime are an Any, which can be read as BootstrapParams too: so they must name who they are for. */
+/* The options of a runtime are an Any, which can be parsed as BootstrapParams too. Only BootstrapParams contain the id
+ * and the namespace of the call. */
 static bool is_bootstrap(const struct question *question, const struct call *call) {
   struct cursor rest = {question->bytes, question->bytes + question->length};
   bool is_id = false, is_namespace = false;
   while (rest.at < rest.end) {
     struct cursor text;
     uint64_t key;
-    /* Fields are numbered from 1. */
+    /* Field numbers begin with 1. */
     if (!take_varint(&rest, &key) || key >> 3 == 0 || !take_field(&rest, key & 7, &text)) return false;
     if (key == (1 << 3 | 2)) is_id = is_text(text, call->id);
     if (key == (2 << 3 | 2)) is_namespace = is_text(text, call->namespace);
@@ -107,9 +108,9 @@ bool read_question(const struct call *call, struct question *question) {
   question->wants_result = false;
   if (isatty(0)) return true;
   question->is_read = true;
-  /* Half of it is no question. */
+  /* An incomplete question is ignored. */
   if (!read_stdin(question)) question->length = 0;
-  /* JSON, which nothing else begins like: Node reads it. */
+  /* This is JSON, which Node parses. Neither BootstrapParams nor options begin with `{`. */
   if (question->length > 0 && question->bytes[0] == '{') return false;
   question->wants_result = is_bootstrap(question, call);
   return true;

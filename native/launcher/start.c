@@ -1,5 +1,5 @@
 /*
- * `start`, where the daemon of the namespace lives. The socket's name is that of src/shim/address.ts.
+ * Answers `start` if the daemon of the namespace runs. src/shim/address.ts computes the same name of its socket.
  */
 #include "launcher.h"
 #include <fcntl.h>
@@ -14,13 +14,14 @@
 
 enum { TALK_MS = 2000, LOCK_MS = 10000 };
 
-/* Node reads the other groups: a pod's name stands in config.json, and a container of its own never finds a daemon. */
+/* Node handles the other groups: the name of a pod is in config.json, and a container with its own daemon needs a new
+ * one. */
 static bool is_grouped_by_namespace(void) {
   const char *group = getenv("TERMSHIM_GROUP");
   return group == NULL || *group == 0 || strcmp(group, "namespace") == 0;
 }
 
-/* FNV-1a; the zero byte behind the text counts, so that the end of one and the beginning of the next do not mix. */
+/* FNV-1a. The zero byte behind the text is hashed too, so that `ab` and `c` differ from `a` and `bc`. */
 static uint64_t hash_text(uint64_t hash, const char *text) {
   do
     hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
@@ -28,15 +29,15 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
   return hash;
 }
 
-/* Behind the namespace's zero byte the group would stand, which is empty. */
+/* The name of the group would be hashed last. It is empty here. */
 static void format_address(const struct call *call, char into[static ADDRESS_LENGTH + 1]) {
   uint64_t hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), call->address), call->namespace);
   snprintf(into, ADDRESS_LENGTH + 1, ADDRESS_START "%0*" PRIx64, HASH_DIGITS, hash);
 }
 
-/* containerd 1.6 finds the daemon by this file in the bundle, its working directory, after it was started again. */
+/* After a restart, containerd 1.6 finds the daemon by this file in the bundle, which is the working directory. */
 static bool write_address(const char *address) {
-  /* Nothing that has the name is written to. */
+  /* O_EXCL below: a file or link that another process put there is never written to. */
   unlink(".address");
   int fd = open(".address", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return false;
@@ -44,15 +45,15 @@ static bool write_address(const char *address) {
   return close(fd) == 0 && is_written && rename(".address", "address") == 0;
 }
 
-/* Whether a living daemon promises to stay until this container is created, and containerd was told its address. */
+/* True if a daemon runs and has promised to run until this container is created, and containerd has got its address. */
 static bool find_daemon(const char *address, const char *id, const struct question *question) {
   return ask_daemon(address, "Reserve", id, TALK_MS) == ANSWER_YES && write_address(address) &&
          write_answer(question, address);
 }
 
 /*
- * Only one at a time may find that there is no daemon, and start it. The lock is on the directory, so that no file of
- * it stays. Returns -1 if it was not to be had: Node says why.
+ * Only one process at a time may find that no daemon runs, and start one. The lock is on the directory, so that it
+ * leaves no lock file. Returns -1 if it cannot have the lock; then Node reports why.
  */
 static int lock_sockets(void) {
   mkdir("/run/containerd", 0711);

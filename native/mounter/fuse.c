@@ -1,10 +1,9 @@
 /*
- * Mounts that a program of FUSE makes and serves: mount.fuse and mount.fuse3 are asked for them, as containerd has it.
- * The program goes on in the background, has the root's path in its environment, and is found by that.
+ * Mounts that a FUSE program makes and serves. mount.fuse or mount.fuse3 starts the program, as with containerd. The
+ * program then runs in the background. Its environment contains the path of the root, by which it is found later.
  */
 #include "mounter.h"
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -61,7 +60,7 @@ static void run_helper(const struct mount *entry, const char *target, int output
   _exit(127);
 }
 
-/* The last of it, in one line. */
+/* Reports the end of the helper's output in one line. */
 static void keep_words(int output, const char *helper) {
   char said[WORDS_BYTES / 2];
   off_t size = lseek(output, 0, SEEK_END);
@@ -75,20 +74,15 @@ static void keep_words(int output, const char *helper) {
   snprintf(report->words, sizeof report->words, "%s: %s", helper, *said == 0 ? "it gave no reason" : said);
 }
 
-/* What it says goes into memory, and not through a pipe whose end would come with that of the program. */
+/* The output goes into memory. A pipe would not end before the FUSE program, which inherits it, ends. */
 bool mount_by_helper(const struct mount *entry, const char *path) {
   char target[PATH_MAX];
   const char *helper = NULL;
   int status = 0;
   program_of(entry, &helper);
-  ssize_t length = strncmp(path, "/proc/self/fd/", 14) == 0 ? readlink(path, target, sizeof target - 1) : -1;
-  if (length >= 0)
-    target[length] = 0;
-  else
-    snprintf(target, sizeof target, "%s", path);
   int output = memfd_create("output", MFD_CLOEXEC);
   pid_t pid = output < 0 ? -1 : fork();
-  if (pid == 0) run_helper(entry, target, output);
+  if (pid == 0) run_helper(entry, real_path_of(path, target), output);
   if (pid < 0) return fail("fork", "mount");
   bool is_mounted = waitpid(pid, &status, 0) == pid && status == 0;
   if (!is_mounted) {
@@ -100,7 +94,7 @@ bool mount_by_helper(const struct mount *entry, const char *path) {
   return is_mounted;
 }
 
-/* Whether the environment of the process has the mark with our root. */
+/* Whether the environment of the process contains the mark of this root. */
 static bool is_marked(const char *pid) {
   static char text[256 * 1024];
   char path[64];
@@ -119,31 +113,18 @@ static bool is_marked(const char *pid) {
   return false;
 }
 
-/* Sends it a signal, or none; returns how many there are that have not ended. */
-static int signal_programs(int number) {
-  int count = 0;
-  DIR *processes = opendir("/proc");
-  if (processes == NULL) return 0;
-  for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
-    if (!isdigit((unsigned char)*entry->d_name) || !is_marked(entry->d_name)) continue;
-    count += kill((pid_t)strtol(entry->d_name, NULL, 10), number) == 0;
-  }
-  closedir(processes);
-  return count;
-}
-
-static bool until_none(int number) {
-  while (signal_programs(number) > 0)
+static bool signal_until_none(int number) {
+  while (signal_processes(is_marked, number) > 0)
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
   return true;
 }
 
 bool kill_programs(void *nothing) {
   (void)nothing;
-  return until_none(SIGKILL);
+  return signal_until_none(SIGKILL);
 }
 
 bool await_programs(void *nothing) {
   (void)nothing;
-  return until_none(0);
+  return signal_until_none(0);
 }

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* By number and with our own names where glibc and the headers of older kernels have none. */
+/* Older versions of glibc and of the kernel's headers lack these names, so they have names of their own here. */
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
@@ -50,7 +50,7 @@ static int open_namespace_of(pid_t pid, const struct mount *entry) {
   return fd;
 }
 
-/* A namespace needs a process only until it is held open. */
+/* The namespace needs the process only until it is open. */
 int open_user_namespace(const struct mount *entry) {
   pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
   if (pid == 0) {

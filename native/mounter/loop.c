@@ -9,21 +9,19 @@
 #include <time.h>
 #include <unistd.h>
 
-/* So often another may take the device that was free a moment ago. */
+/* Another process may take the free device first; then the next attempt asks for another one. */
 enum { MOST_ATTEMPTS = 100 };
 
 static int free_device(void) {
   int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
   if (control < 0) return -1;
   int number = ioctl(control, LOOP_CTL_GET_FREE);
-  int error = errno;
-  close(control);
-  errno = error;
+  close_after_error(control);
   return number;
 }
 
-/* AUTOCLEAR: the device lets go of the file with its last user, which is the mount, or we if that fails or we are
- * killed. */
+/* AUTOCLEAR: the kernel frees the device when its last user closes it. That is the mount, or this process if the mount
+ * fails or the process is killed. */
 static int configure(const struct mount *entry, int file, const char *path) {
   bool is_read_only = (entry->flags & MS_RDONLY) != 0;
   struct loop_config config = {.fd = (unsigned int)file, .info.lo_flags = LO_FLAGS_AUTOCLEAR};
@@ -32,13 +30,11 @@ static int configure(const struct mount *entry, int file, const char *path) {
   snprintf((char *)config.info.lo_file_name, sizeof config.info.lo_file_name, "%s", entry->source);
   int device = open(path, (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
   if (device < 0 || ioctl(device, LOOP_CONFIGURE, &config) == 0) return device;
-  int error = errno;
-  close(device);
-  errno = error;
+  close_after_error(device);
   return -1;
 }
 
-/* A file that is no image, as a FIFO, must not wait. */
+/* O_NONBLOCK: a source that is not a regular file, such as a FIFO, must not block. */
 int open_loop(const struct mount *entry, char path[static 32]) {
   int access = (entry->flags & MS_RDONLY) != 0 ? O_RDONLY : O_RDWR;
   int file = open(entry->source, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

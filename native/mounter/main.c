@@ -4,10 +4,10 @@
  *     termshim-mounter mount ROOT LIMIT_MS MOUNT...
  *     termshim-mounter unmount ROOT LIMIT_MS
  *
- * A MOUNT is the words TYPE SOURCE TARGET FLAGS CLEARED PROPAGATIONS LOOP UID_MAP GID_MAP COUNT and so many OPTIONS
- * (src/os/mount/mounter.ts). Status 0: all are mounted, or nothing is mounted any more. Status 1: none of them is, and
- * stdout says why not: the number of the mount, the call, the errno, what was attempted, and the words of a FUSE
- * program, each with a zero byte.
+ * A MOUNT is the arguments TYPE SOURCE TARGET FLAGS CLEARED PROPAGATIONS LOOP UID_MAP GID_MAP COUNT, and then COUNT
+ * options (src/os/mount/mounter-arguments.ts). Status 0: all are mounted, or all are unmounted. Status 1: it failed,
+ * and `mount` has left nothing mounted. stdout then says why: the index of the mount, the system call, the errno, what
+ * was attempted, and the output of a FUSE program, each followed by a zero byte. Status 2: the arguments are wrong.
  */
 #include "mounter.h"
 #include <errno.h>
@@ -20,7 +20,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 
-/* Whoever is killed, or asked to undo a mount that failed, has so long; and a FUSE program to end by itself. */
+/* Time limits: for processes to die after SIGKILL, for undoing mounts, for a FUSE program to exit by itself after its
+ * mount is gone, and for an unmount that may wait for a FUSE program. */
 enum { KILL_MS = 5000, UNDO_MS = 10000, FAREWELL_MS = 2000, FUSE_MS = 10000 };
 
 struct report *report;
@@ -39,7 +40,7 @@ bool fail(const char *call, const char *attempted, ...) {
   return false;
 }
 
-/* realpath(3) reads links and looks at nothing else: a look at what is mounted there may wait. */
+/* realpath(3) reads only links, so it does not wait for what is mounted at the root. */
 static bool find_root(void) {
   if (realpath(root, report->root) == NULL) return false;
   root = report->root;
@@ -56,7 +57,7 @@ static bool make_all(void *nothing) {
 
 static bool is_remount(int i) { return (mounts[i].flags & MS_REMOUNT) != 0; }
 
-/* The newest first. What was remounted is not counted: it may be somebody else's. */
+/* The newest first. A remount is not counted and not undone: its mount may belong to others. */
 static bool undo_all(void *nothing) {
   int end = 0;
   (void)nothing;
@@ -81,14 +82,14 @@ static int say_failure(enum outcome outcome, int limit_ms) {
   return 1;
 }
 
-/* What is reported is why it failed, and not what went wrong on the way back. */
+/* If the undoing fails too, the report still gives the first error. */
 static int mount_root(int limit_ms) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  /* A FUSE program that has left its helper becomes our child, until we end: one that failed is found. */
+  /* A FUSE program whose helper has exited becomes a child of this process, so kill_children finds it. */
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   enum outcome outcome = run_limited(make_all, NULL, limit_ms);
   if (outcome == WORK_DONE) return 0;
-  ignore_calls();
+  ignore_sigterm();
   if (*report->root != 0) root = report->root;
   struct report reason = *report;
   kill_children(KILL_MS);
@@ -104,9 +105,9 @@ static bool unmount_found(void *nothing) {
   return unmount_all(root);
 }
 
-/* A FUSE program that does not answer keeps an unmount waiting, until it is killed. */
+/* An unmount may wait for a FUSE program that does not answer, until the program is killed. */
 static int unmount_root(int limit_ms) {
-  ignore_calls();
+  ignore_sigterm();
   enum outcome outcome = run_limited(unmount_found, NULL, limit_ms < FUSE_MS ? limit_ms : FUSE_MS);
   if (outcome == WORK_LATE && !report->is_served) outcome = run_limited(unmount_found, NULL, limit_ms - FUSE_MS);
   if (*report->root != 0) root = report->root;
@@ -119,7 +120,7 @@ static int unmount_root(int limit_ms) {
 
 static unsigned long number_of(const char *text) { return strtoul(text, NULL, 10); }
 
-/* False if words are missing. */
+/* False if arguments are missing. */
 static bool read_mount(char ***at, char **end, struct mount *entry) {
   char **word = *at;
   if (end - word < 10) return false;

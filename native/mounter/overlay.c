@@ -1,8 +1,8 @@
 /*
- * Overlays: more lower directories than a page of options has room for, and such whose ids are mapped.
+ * Overlays with more lower directories than a page of options has room for, and overlays that are id-mapped.
  *
- * The lower directories of some forty layers fill a page. containerd gives them shorter names by changing the directory
- * of a thread; here each is held open and named by its descriptor, so a page has room for 200, and nothing is created.
+ * The paths of about forty layers fill a page. containerd shortens them by changing the working directory of a thread.
+ * Here each directory is opened and named by its descriptor, so that a page has room for 200. This creates no files.
  */
 #include "mounter.h"
 #include <errno.h>
@@ -31,8 +31,9 @@ static bool append(char *data, size_t *length, const char *text) {
 }
 
 /*
- * Copies the first of the paths, which stand between colons, without its escapes: a colon with a backslash before it
- * belongs to the path (fs/overlayfs/params.c). Returns where it ends; what is too long is cut off, and so is not found.
+ * Copies the first of the paths, which are separated by colons, without its escapes: a backslash before a colon makes
+ * the colon part of the path (fs/overlayfs/params.c). Returns the end of the path. A path that is too long is cut off,
+ * so it is not found.
  */
 static const char *next_path(const char *at, char path[static PATH_MAX]) {
   size_t length = 0;
@@ -79,7 +80,8 @@ bool overlay_data(const struct mount *entry, char data[static DATA_BYTES]) {
   return true;
 }
 
-/* In a mount namespace of our own each is covered by a copy of itself, so the options stay as they are. */
+/* Mounts an id-mapped copy of each lower directory over the directory itself, in a private mount namespace. So the
+ * paths in the options stay valid. */
 static bool cover_lower_directories(const struct mount *entry, int user_namespace) {
   char path[PATH_MAX];
   for (int i = 0; i < entry->option_count; i++) {
@@ -101,28 +103,29 @@ static bool cover_lower_directories(const struct mount *entry, int user_namespac
   return true;
 }
 
-/* The copy that is left in the shared table of descriptors is in no namespace, and outlives this one. */
+/* Leaves a copy of the overlay in the shared table of descriptors. The copy is attached to no namespace, so it outlives
+ * the one of this process. */
 static bool mount_inside(const struct mount *entry, int user_namespace) {
   char data[DATA_BYTES];
-  struct place place;
+  struct mount_point point;
   if (mount("", "/", "", MS_REC | MS_PRIVATE, "") < 0) return fail("mount", "make a mount namespace for");
   if (!cover_lower_directories(entry, user_namespace) || !overlay_data(entry, data)) return false;
-  if (!enter_place(entry, &place)) return false;
-  bool is_mounted = mount(entry->source, place.path, entry->type, entry->flags, data) == 0 || fail("mount", "mount");
-  leave_place(&place);
-  if (!is_mounted || !enter_place(entry, &place)) return false;
-  report->tree = clone_tree(place.path, 0);
-  leave_place(&place);
+  if (!open_mount_point(entry, &point)) return false;
+  bool is_mounted = mount(entry->source, point.path, entry->type, entry->flags, data) == 0 || fail("mount", "mount");
+  close_mount_point(&point);
+  if (!is_mounted || !open_mount_point(entry, &point)) return false;
+  report->tree = clone_tree(point.path, 0);
+  close_mount_point(&point);
   return report->tree >= 0;
 }
 
 /*
- * overlayfs wants its lower directories mapped, and not itself, and it wants them at a path. So the mount is made in a
- * mount namespace of a child with our table of descriptors, and moved from there: nothing of it is seen on the host,
- * and nothing stays if all of us are killed.
+ * An overlay itself cannot be id-mapped. Its lower directories can, and overlayfs needs them at paths. So a child makes
+ * the overlay in a mount namespace of its own, and passes it on through the table of descriptors, which it shares with
+ * this process. The host sees none of the other mounts, and nothing stays mounted if all processes are killed.
  */
 bool mount_mapped_overlay(const struct mount *entry) {
-  struct place place;
+  struct mount_point point;
   int status = 0;
   int user_namespace = open_user_namespace(entry);
   if (user_namespace < 0) return false;
@@ -134,9 +137,9 @@ bool mount_mapped_overlay(const struct mount *entry) {
   if (pid < 0) fail("clone", "make a mount namespace for");
   bool is_made = pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
   close(user_namespace);
-  if (!is_made || !enter_place(entry, &place)) return false;
-  bool is_attached = attach_tree(report->tree, place.path);
-  leave_place(&place);
+  if (!is_made || !open_mount_point(entry, &point)) return false;
+  bool is_attached = attach_tree(report->tree, point.path);
+  close_mount_point(&point);
   close(report->tree);
   return is_attached;
 }

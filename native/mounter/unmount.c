@@ -1,4 +1,4 @@
-/* What is mounted, and away with it; see proc_pid_mountinfo(5). */
+/* Finds what is mounted, and unmounts it; see proc_pid_mountinfo(5). */
 #include "mounter.h"
 #include <errno.h>
 #include <limits.h>
@@ -18,7 +18,7 @@ struct list {
   size_t count;
 };
 
-/* A blank or a backslash is written as its octal number. */
+/* Replaces the octal numbers that stand for blanks and backslashes. */
 static void decode(char *text) {
   char *to = text;
   for (char *at = text; *at != 0; to++) {
@@ -29,7 +29,7 @@ static void decode(char *text) {
   *to = 0;
 }
 
-/* The fifth field is where it is mounted; behind the dash comes the type. False for a line that is none. */
+/* The fifth field is the mount point, and the type follows the dash. False for a line of another form. */
 static bool parse_line(char *line, struct found *found) {
   char *point = line;
   for (int i = 0; i < 4 && point != NULL; i++)
@@ -50,7 +50,7 @@ static bool is_at_or_below(const char *point, const char *path) {
   return strncmp(point, path, length) == 0 && (point[length] == 0 || point[length] == '/');
 }
 
-/* The oldest first. */
+/* Lists the mounts at the path and below it, the oldest first. */
 static struct list list_mounts(const char *path) {
   struct list list = {NULL, 0};
   FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -79,8 +79,7 @@ static void free_list(struct list *list) {
   free(list->items);
 }
 
-/* A descriptor's path as the place that it stands for. */
-static const char *real_place(const char *path, char into[static PATH_MAX]) {
+const char *real_path_of(const char *path, char into[static PATH_MAX]) {
   ssize_t length = strncmp(path, "/proc/self/fd/", 14) == 0 ? readlink(path, into, PATH_MAX - 1) : -1;
   if (length < 0) return path;
   into[length] = 0;
@@ -89,11 +88,11 @@ static const char *real_place(const char *path, char into[static PATH_MAX]) {
 
 int count_mounts(const char *path) {
   char buffer[PATH_MAX];
-  const char *place = real_place(path, buffer);
-  struct list list = list_mounts(place);
+  const char *point = real_path_of(path, buffer);
+  struct list list = list_mounts(point);
   int count = 0;
   for (size_t i = 0; i < list.count; i++)
-    count += strcmp(list.items[i].point, place) == 0;
+    count += strcmp(list.items[i].point, point) == 0;
   free_list(&list);
   return count;
 }
@@ -107,14 +106,14 @@ bool has_fuse_mount(const char *path) {
   return has_one;
 }
 
-/* EINVAL: nothing is mounted there. */
+/* Unmounts all that is mounted at the path itself. umount2(2) says EINVAL when nothing is left. */
 static bool detach(const char *path) {
   while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
     continue;
   return errno == EINVAL || errno == ENOENT || fail("umount", "unmount %s", path);
 }
 
-/* What is below, the newest first, since it may hide others. */
+/* The newest first, because a mount may hide older ones. */
 bool unmount_all(const char *path) {
   if (!detach(path)) return false;
   struct list list = list_mounts(path);

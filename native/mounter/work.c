@@ -1,4 +1,4 @@
-/* A process for what may wait without end, and one that waits for it as long as it wants to. */
+/* Runs work that may block for ever in a child process, and stops waiting for it after a time limit. */
 #include "mounter.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long a process may take to go that was killed. One that waits in the kernel goes when that lets it. */
+/* How long to wait for a process to die after SIGKILL. A process that is blocked in the kernel may die later. */
 enum { LAST_MS = 200 };
 
-static bool is_deaf;
+static bool ignores_sigterm;
 
 static int64_t now_ms(void) {
   struct timespec now;
@@ -25,7 +25,7 @@ static int64_t now_ms(void) {
   return now.tv_sec * (int64_t)1000 + now.tv_nsec / 1000000;
 }
 
-/* The signal that came, 0 when the time is up. */
+/* Returns the signal that came, or 0 when the time is up. */
 static int await_signal(const sigset_t *set, int64_t until_ms) {
   int64_t left = until_ms - now_ms();
   if (left <= 0) return 0;
@@ -36,25 +36,25 @@ static int await_signal(const sigset_t *set, int64_t until_ms) {
 
 static bool has_ended(pid_t pid, int *status) { return waitpid(pid, status, WNOHANG) == pid; }
 
-/* A signal that is blocked is not discarded, whatever its action is, and would be found by sigtimedwait(2). */
-void ignore_calls(void) {
+/* SIG_IGN alone is not enough: a blocked signal stays pending, and sigtimedwait(2) would return it. */
+void ignore_sigterm(void) {
   signal(SIGTERM, SIG_IGN);
-  is_deaf = true;
+  ignores_sigterm = true;
 }
 
-/* stdin is /dev/null. */
+/* The caller has opened stdin on /dev/null. */
 enum outcome run_limited(bool (*work)(void *argument), void *argument, int limit_ms) {
   sigset_t set;
   int status;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
-  if (!is_deaf) sigaddset(&set, SIGTERM);
+  if (!ignores_sigterm) sigaddset(&set, SIGTERM);
   sigprocmask(SIG_BLOCK, &set, NULL);
   pid_t pid = fork();
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
-    /* The end of our stdout does not wait for it. */
+    /* If the child outlives this process, it must not hold stdout open. */
     dup2(0, 1);
     _exit(work(argument) ? 0 : 1);
   }
@@ -73,7 +73,7 @@ enum outcome run_limited(bool (*work)(void *argument), void *argument, int limit
   return outcome;
 }
 
-/* The second field behind the name, which may be anything; see proc_pid_stat(5). */
+/* The second field after the name. The name may contain anything, parentheses too; see proc_pid_stat(5). */
 static pid_t parent_of(const char *pid) {
   char path[64];
   char text[512];
@@ -87,13 +87,18 @@ static pid_t parent_of(const char *pid) {
   return end == NULL || strlen(end) < 4 ? 0 : (pid_t)strtol(end + 4, NULL, 10);
 }
 
-static void signal_children(int number) {
+static bool is_child(const char *pid) { return parent_of(pid) == getpid(); }
+
+int signal_processes(bool (*wanted)(const char *pid), int number) {
+  int count = 0;
   DIR *processes = opendir("/proc");
-  if (processes == NULL) return;
-  for (struct dirent *entry; (entry = readdir(processes)) != NULL;)
-    if (isdigit((unsigned char)*entry->d_name) && parent_of(entry->d_name) == getpid())
-      kill((pid_t)strtol(entry->d_name, NULL, 10), number);
+  if (processes == NULL) return 0;
+  for (struct dirent *entry; (entry = readdir(processes)) != NULL;) {
+    if (!isdigit((unsigned char)*entry->d_name) || !wanted(entry->d_name)) continue;
+    count += kill((pid_t)strtol(entry->d_name, NULL, 10), number) == 0;
+  }
   closedir(processes);
+  return count;
 }
 
 void kill_children(int limit_ms) {
@@ -102,7 +107,13 @@ void kill_children(int limit_ms) {
     while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
       continue;
     if (pid < 0) return;
-    signal_children(SIGKILL);
+    signal_processes(is_child, SIGKILL);
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
   }
+}
+
+void close_after_error(int fd) {
+  int error = errno;
+  close(fd);
+  errno = error;
 }
