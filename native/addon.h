@@ -27,7 +27,7 @@ struct pumps {
   /* Blocks that no pump needs at the moment. */
   void *free_blocks[16];
   int free_block_count;
-  /* Every pump reads into this block. What the sink refuses is moved to a block of the pump's own. */
+  /* Every pump reads into this block. What the sink refuses is moved to a block of the pump. */
   uint8_t scratch[BLOCK_BYTES];
 };
 

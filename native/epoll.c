@@ -1,9 +1,11 @@
 /*
- * One edge-triggered epoll set for each environment. Its descriptor is itself readable when an event waits (epoll(7)),
- * so one uv_poll_t watches them all: no thread, and one call into JavaScript for a whole batch of events.
+ * One edge-triggered epoll set for each environment. The descriptor of the set is readable while an event waits
+ * (epoll(7)), so one uv_poll_t watches all descriptors. This needs no thread, and one call into JavaScript for a whole
+ * batch of events.
  *
- * A descriptor may be served by a pump: then it is run here, and JavaScript hears of it only if the pump stopped for
- * another reason than an empty source. A key that is typed and echoed never gets there.
+ * A pump may serve a descriptor. When the descriptor is readable, the pump is run here, and JavaScript gets an event
+ * only if the pump stopped for another reason than an empty source. So a key that is typed and echoed never reaches
+ * JavaScript.
  */
 #include "addon.h"
 
@@ -15,15 +17,15 @@
 
 #define BATCH 256
 
-/* A flood has its next event ready when the last one was handled: a turn of libuv's loop for each, with two polls of
- * its own, would cost more than the copying. The rest of the loop still gets its turn soon. */
+/* During a flood the next event is ready as soon as the last one was handled. A turn of libuv's loop for each event,
+ * with its two polls, would cost more than the copying. After this many rounds the rest of the loop gets its turn. */
 #define MOST_ROUNDS 8
 
-/* Numbers of one event as JavaScript gets it: slot, generation, events, answer of the pump. */
+/* JavaScript gets four numbers for each event: slot, generation, events, answer of the pump. */
 #define FIELDS 4
 #define NOT_SERVED UINT32_MAX
 
-/* No process has as many descriptors (fs.nr_open). */
+/* More than any process has descriptors (fs.nr_open). */
 #define MOST_SLOTS (1 << 30)
 
 /* The pump that serves a slot. */
@@ -41,12 +43,13 @@ struct epoll_set {
   napi_ref on_events;
   napi_ref events;
   napi_async_context async;
-  /* By slot; shorter than the highest slot where no later one was ever served. */
+  /* By slot. It grows only when a pump serves a slot, so it may be shorter than the highest slot. */
   struct service *services;
   uint32_t service_count;
 };
 
-/* The answer of the pump that serves the event's slot, or NOT_SERVED. More than EPOLLIN is JavaScript's to judge. */
+/* Runs the pump that serves the event's slot and returns its answer, or NOT_SERVED. JavaScript handles all events but a
+ * plain EPOLLIN. */
 static uint32_t serve(struct epoll_set *set, const struct epoll_event *event) {
   uint32_t slot = (uint32_t)event->data.u64;
   if (event->events != EPOLLIN || slot >= set->service_count || !set->services[slot].is_on) return NOT_SERVED;
@@ -54,22 +57,23 @@ static uint32_t serve(struct epoll_set *set, const struct epoll_event *event) {
   return (uint32_t)pump_serve(set->context, service->pump, service->budget_us);
 }
 
-/* Serves what a pump can serve, and enters the rest in the array. Returns how many those are. */
-static int sort_out(struct epoll_set *set, const struct epoll_event *ready, int count, uint32_t *fields) {
-  int told = 0;
+/* Runs the pumps, and writes the events that JavaScript must get into the array. Returns how many those are. */
+static int serve_all(struct epoll_set *set, const struct epoll_event *ready, int count, uint32_t *fields) {
+  int unserved = 0;
   for (int i = 0; i < count; i++) {
     uint32_t answer = serve(set, &ready[i]);
     if (answer == STOP_EMPTY) continue;
-    uint32_t *entry = fields + FIELDS * told++;
+    uint32_t *entry = fields + FIELDS * unserved++;
     entry[0] = (uint32_t)ready[i].data.u64;
     entry[1] = (uint32_t)(ready[i].data.u64 >> 32);
     entry[2] = ready[i].events;
     entry[3] = answer;
   }
-  return told;
+  return unserved;
 }
 
-/* Handles one batch. What does not fit stays in the set. False if there was nothing, or no more may run. */
+/* Handles one batch. Events that do not fit stay in the set. False if there was no event, or if JavaScript must not be
+ * called again. */
 static bool dispatch(struct epoll_set *set) {
   struct epoll_event ready[BATCH];
   napi_env env = set->context->env;
@@ -81,7 +85,7 @@ static bool dispatch(struct epoll_set *set) {
   size_t room = length / FIELDS < BATCH ? length / FIELDS : BATCH;
   int count = epoll_wait(set->fd, ready, (int)room, 0);
   if (count <= 0) return false;
-  count = sort_out(set, ready, count, fields);
+  count = serve_all(set, ready, count, fields);
   if (count == 0) return true;
   napi_get_reference_value(env, set->on_events, &on_events);
   napi_create_int32(env, count, &count_value);
