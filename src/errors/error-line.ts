@@ -1,11 +1,11 @@
-/** How a command says why it failed. */
+/** The line that a command writes to stderr when it fails. */
 import { TermshimError, messageOf } from './errors.js';
 import { printable, shorten } from './printable.js';
 
-/** Below PIPE_BUF in ASCII: one write, which nobody else's comes into. */
+/** In characters. ASCII text of this length is below PIPE_BUF, so one write of it is atomic; see pipe(7). */
 const maxWords = 3000;
 
-/** The message on one line, in which nothing of what others said can harm a terminal, cut off where it is too long. */
+/** The error's message on one line. Characters that could harm a terminal are escaped; a long message is cut off. */
 export function errorWords(error: unknown): string {
   return shorten(printable(messageOf(error).replaceAll(/\s*\n\s*/g, '; ')), maxWords);
 }
@@ -16,7 +16,7 @@ export function errorLine(error: unknown): string {
   return `termshim: ${errorWords(error)} [${code}]\n`;
 }
 
-/** An error of Node, or that of a call, an RpcError: ttrpc is loaded only by those that call. */
+/** An error of Node, or an RpcError, whose class is not imported: only programs that make calls load ttrpc. */
 interface OtherError {
   code?: unknown;
   errorCode?: string;

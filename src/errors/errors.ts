@@ -1,5 +1,5 @@
 /**
- * The one error class of termshim's contract, and the funnel from kernel answers to it.
+ * The error class of termshim's API, and the functions that turn a negative answer of the kernel into one.
  *
  * Callers match on `code`, never on the text. docs/errors.md has a heading for each code.
  */
@@ -52,7 +52,7 @@ export const errorCodes = [
 /** The code of an error; docs/errors.md explains each. */
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** What an error knows beside its code and message. */
+/** What an error has besides its code and message. */
 export interface TermshimErrorOptions {
   /** The system call that failed, if one did. */
   syscall?: string | undefined;
@@ -91,16 +91,16 @@ export class TermshimError extends Error {
 }
 
 /**
- * Returns a kernel answer that is not negative; throws ERR_SYSTEM for `-errno`.
+ * Returns the kernel's answer if it is not negative; throws ERR_SYSTEM for `-errno`.
  *
- * @param attempted what was being done and to what, as in `open the stdin FIFO /run/in`
+ * @param attempted the action and its object, such as `open the stdin FIFO /run/in`
  */
 export function check(answer: number, syscall: string, attempted: string): number {
   if (answer >= 0) return answer;
   throw systemError(answer, syscall, attempted);
 }
 
-/** The error for `-errno`: `cannot <attempted>: <the kernel's words> (ENOENT)`. */
+/** The error for `-errno`: `cannot <attempted>: <libuv's text for the errno> (ENOENT)`. */
 export function systemError(answer: number, syscall: string, attempted: string): TermshimError {
   const [errno, words] = getSystemErrorMap().get(answer) ?? [`errno ${-answer}`, 'unknown error'];
   return new TermshimError('ERR_SYSTEM', `cannot ${attempted}: ${words} (${errno})`, { syscall, errno });

@@ -1,29 +1,29 @@
-/** The funnel from what node:fs throws to the error class of termshim. */
+/** Turns errors of node:fs and node:child_process into a TermshimError. */
 import { getSystemErrorMap } from 'node:util';
 import { systemError, TermshimError } from './errors.js';
 
 /**
- * The ERR_SYSTEM for something that node:fs or node:child_process threw.
+ * The ERR_SYSTEM for an error of node:fs or node:child_process.
  *
- * @param attempted what was being done and to what, as in `write the pid file /run/pid`
+ * @param attempted the action and its object, such as `write the pid file /run/pid`
  */
 export function fileError(error: unknown, attempted: string): TermshimError {
   if (isSystemError(error)) return systemError(error.errno, error.syscall, attempted);
   return new TermshimError('ERR_SYSTEM', `cannot ${attempted}: ${String(error)}`, { cause: error });
 }
 
-/** The errno of anything that was thrown, by name; undefined if the kernel had no part in it. */
+/** The name of a thrown value's errno, such as `ENOENT`; undefined if it is not the error of a system call. */
 export function errnoOf(error: unknown): string | undefined {
   return isSystemError(error) ? error.code : undefined;
 }
 
-/** The kernel's words for an errno, such as `no such file or directory`. */
+/** libuv's text for the name of an errno, such as `no such file or directory`; the name if libuv has no text for it. */
 export function wordsOf(errno: string): string {
   for (const [name, words] of getSystemErrorMap().values()) if (name === errno) return words;
   return errno;
 }
 
-/** rmSync of Node 24 does not know the errno of what failed: its code is empty and its number is none of the kernel's. */
+/** False for an error of rmSync in Node 24, whose `code` is empty and whose `errno` is not the kernel's. */
 function isSystemError(error: unknown): error is { errno: number; code: string; syscall: string } {
   if (!(error instanceof Error && 'errno' in error && typeof error.errno === 'number' && 'syscall' in error))
     return false;

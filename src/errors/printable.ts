@@ -1,8 +1,9 @@
-/** Text that others wrote, for a terminal that is not theirs. */
+/** Escapes text from an untrusted source, so that it can be printed on the user's terminal. */
 
 /**
- * Whatever could move the cursor, make a line of two, or turn the order of what is read is shown as its code: control
- * characters of ASCII and of Latin-1, separators of lines, what Unicode calls formats, halves of characters. Idempotent.
+ * Escapes the characters that could move the cursor, break the line or change the direction of the text: control
+ * characters of ASCII and Latin-1, line and paragraph separators, Unicode's format characters, lone surrogates.
+ * Idempotent.
  */
 export function printable(text: string): string {
   return text.replaceAll(
@@ -11,7 +12,7 @@ export function printable(text: string): string {
   );
 }
 
-/** JSON, in which control characters of ASCII are codes already: what else could do harm is too. */
+/** As `printable`, for the output of JSON.stringify, which has escaped other control characters and lone surrogates. */
 export function printableJson(json: string): string {
   return json.replaceAll(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, codesOf);
 }
@@ -28,7 +29,7 @@ const short: ReadonlyMap<string, string> = new Map([
   ['\u001b', '\\e'],
 ]);
 
-/** With an ellipsis if it had to be cut. */
+/** Cuts a text that is longer than `maxLength` UTF-16 units, and ends it with an ellipsis within that length. */
 export function shorten(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : `${text.slice(0, Math.max(0, maxLength - 1))}…`;
 }
