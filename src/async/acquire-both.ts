@@ -1,13 +1,14 @@
 /**
- * Two acquisitions at a time, of which both succeed or none stays.
+ * Acquires two things at the same time: the caller gets both, or neither stays open.
  */
 interface Closable {
   close(): void;
 }
 
 /**
- * Starts both with one signal. If either fails, or `signal` aborts, the other is aborted, what it acquired all the same
- * is closed, and the first error is thrown; or one whose `cause` it is, if the other had something to add to it.
+ * Starts both acquisitions with one signal, which aborts if one of them fails or `signal` aborts. If the other succeeds
+ * nevertheless, its result is closed. Throws the first error, or the signal's reason; if an acquisition rejects with an
+ * error that has this as its `cause`, throws that error instead.
  */
 export async function acquireBoth<A extends Closable, B extends Closable>(
   signal: AbortSignal | undefined,

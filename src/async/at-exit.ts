@@ -1,6 +1,6 @@
 /**
- * What must be undone if the process exits before its owner has done it. A process that a signal ends runs none of it:
- * whoever must not leave anything behind handles the signals.
+ * Undoes changes at the exit of the process, if their owners have not. A process that a signal kills runs none of this,
+ * so a program that must leave nothing behind handles the signals.
  */
 
 /** Calls `undo` when the process exits, unless the returned function was called before. */
@@ -13,7 +13,7 @@ export function atExit(undo: () => void): () => void {
   };
 }
 
-/** One listener for them all: Node warns of a leak when one event has more than ten. */
+/** They share one listener, because Node warns of a leak if an event has more than ten. */
 const pending = new Set<() => void>();
 
 function undoAll(): void {

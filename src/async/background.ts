@@ -1,15 +1,15 @@
 /**
- * What goes on when its owner has let go of it, and must come to its end before this process does: a log that the disk has
- * not taken yet, a program that was told to stop.
+ * Work that continues after its owner was closed, and must finish before this process exits: a log that is not on disk
+ * yet, a log driver that was asked to stop.
  */
 
-/** The work fails only by itself: nobody is told here. */
+/** Tracks work until it settles. Its error is ignored here: the work must report it. */
 export function trackBackground(work: Promise<unknown>): void {
   const settled = work.catch(() => {}).finally(() => unfinished.delete(settled));
   unfinished.add(settled);
 }
 
-/** Settles when nothing is left of it. */
+/** Resolves when all tracked work has settled, including work that is added meanwhile. */
 export async function backgroundDone(): Promise<void> {
   while (unfinished.size > 0) await Promise.all(unfinished);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks every few milliseconds until the answer is not undefined. Undefined when the time is up. */
+/** Calls `ask` every 2 ms until it returns a value. Resolves with undefined if there is none within `boundMs`. */
 export async function poll<T>(ask: () => T | undefined, boundMs: number): Promise<T | undefined> {
   const end = performance.now() + boundMs;
   for (;;) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Settles when the promise has settled, however, or after so many milliseconds. */
+/** Resolves when the promise is fulfilled or rejected, or after `ms` milliseconds. */
 export async function settleWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   const settled = new AbortController();
   const { signal } = settled;

@@ -1,10 +1,10 @@
-/** Waiting, with many others, for what may come much later. */
+/** Waits for a promise that many callers wait for, and that may settle much later. */
 
 /**
- * Settles as `promise` does, or fails with the signal's reason if that comes first; then nothing of the wait is left.
+ * Settles as `promise` does. If the signal aborts first, rejects with its reason and frees the memory of the wait.
  *
- * A promise keeps each reaction that was added to it until it settles, so plain waits for the exit of a container that
- * were given up would stay in memory for as long as the container runs.
+ * A promise keeps each reaction that was added to it until it settles. With `then` alone, each abandoned wait for the
+ * exit of a container would stay in memory for as long as the container runs.
  */
 export function wait<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ type Waiter<T> = (settled: Promise<T>) => void;
 
 const waitersByPromise = new WeakMap<Promise<unknown>, Set<Waiter<never>>>();
 
-/** The first waiter adds the one reaction that serves all. */
+/** The waiters of a promise share one reaction, which the first waiter adds. */
 function waitersOf<T>(promise: Promise<T>): Set<Waiter<T>> {
   const known = waitersByPromise.get(promise);
   if (known !== undefined) return known as Set<Waiter<T>>;
