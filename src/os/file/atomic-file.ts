@@ -1,6 +1,6 @@
 /**
- * Puts a file in the place of another, whole or not at all. What has the name is replaced and never opened, so that no link
- * leads what is written elsewhere.
+ * Replaces a file, whole or not at all: writes a temporary file beside it, and renames that. The old file is never
+ * opened, so a link cannot redirect the write.
  */
 import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { TermshimError } from '../../errors/errors.js';
 import { errnoOf, fileError } from '../../errors/file-error.js';
 import { openDirectoryOf, untrusted } from './trusted-directory.js';
 
-/** In a directory of our own, for this user alone. Throws ERR_SYSTEM. */
+/** Writes a file of mode 0600, in a directory that only this user may write to. Throws ERR_SYSTEM. */
 export function replaceFile(path: string, content: string): void {
   const draft = join(dirname(path), draftOf(path));
   try {
@@ -23,14 +23,14 @@ export function replaceFile(path: string, content: string): void {
 }
 
 /**
- * A pid file where a caller wants it. Rejects with ERR_PATH_UNTRUSTED, also where something is that is no file, and with
- * ERR_SYSTEM.
+ * Writes a pid file of mode 0644 at a path that a caller chose. Rejects with ERR_PATH_UNTRUSTED, also if the path
+ * exists and is not a regular file, and with ERR_SYSTEM.
  */
 export async function writePidFile(path: string, content: string): Promise<void> {
   try {
     await using directory = await openDirectoryOf(path);
     const [name, draft] = [directory.at(basename(path)), directory.at(draftOf(path))];
-    // A device, or a link as /dev/stdout is one, would be lost.
+    // The rename would replace a device, or a link such as /dev/stdout.
     if (await isNoFile(name)) throw untrusted(path, 'what is there is no regular file');
     try {
       await writeFile(draft, content, { mode: 0o644, flag: 'wx' });

@@ -1,6 +1,6 @@
 /**
- * The lock under which a daemon is started, and the socket of a dead one removed: nobody else may then take the same
- * socket for dead.
+ * The lock for starting a daemon and for removing the socket of a dead one. Only its holder may decide that a socket
+ * belongs to a dead daemon.
  */
 import { constants } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -9,12 +9,12 @@ import { addon } from '../../native/addon.js';
 import { TermshimError, check } from '../../errors/errors.js';
 import { OwnedFd } from '../owned-fd.js';
 
-/** Who has the lock starts a Node and two system calls, so this is long. */
+/** Long, because the holder of the lock starts Node and makes two system calls. */
 const timeoutMs = 10_000;
 
 /**
- * Locks the directory of the socket, so that no file of the lock stays. Closing it is the end of the lock. Throws
- * ERR_START_TIMEOUT.
+ * Locks the directory of the socket itself (flock(2)), so there is no lock file to remove. Close the descriptor to
+ * release the lock. Throws ERR_START_TIMEOUT, ERR_SYSTEM.
  */
 export async function lockDirectory(directory: string): Promise<OwnedFd> {
   const lock = OwnedFd.open(directory, constants.O_RDONLY | constants.O_DIRECTORY, directory);

@@ -1,32 +1,31 @@
 /**
- * Whom a directory lets in. A socket, a FIFO or a record is believed because of the directory it lies in, so nobody but root
- * and this user may put something there, or exchange the directory for another. The launcher has the same rule
- * (native/launcher/directory.c).
+ * Checks who may change a directory. A socket, a FIFO or a record is trusted because of its directory, so only root and
+ * this user may create files there or replace the directory. native/launcher/directory.c has the same rule.
  */
 import { type Stats, chmodSync, constants, lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { errnoOf, fileError } from '../../errors/file-error.js';
 
-/** Whose it must be: this user's, or root's as well, where we only meet others. */
+/** Who may own the directory: this user, or also root if the directory is shared with other programs. */
 export type Owner = 'ours' | 'ours or root';
 
-/** Makes a directory where it is missing, for this user alone (0700). Throws ERR_DIRECTORY_UNSAFE, ERR_SYSTEM. */
+/** Makes the directory if it is missing, and sets its mode to 0700. Throws ERR_DIRECTORY_UNSAFE, ERR_SYSTEM. */
 export function makePrivateDirectory(path: string): void {
   orSay(`make the directory ${path}`, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
   assertTrusted(path, 'ours');
   const { mode } = orSay(`look at ${path}`, () => lstatSync(path));
-  // What others could only read before.
+  // Others could read this directory, but not write to it: assertTrusted refuses that.
   if ((mode & 0o777) !== 0o700) orSay(`close ${path} to others`, () => chmodSync(path, 0o700));
 }
 
-/** Nothing if it is missing. Throws ERR_DIRECTORY_UNSAFE, which says what is wrong, and ERR_SYSTEM. */
+/** Accepts a missing directory. Throws ERR_DIRECTORY_UNSAFE, whose message says what is wrong, and ERR_SYSTEM. */
 export function assertTrusted(path: string, owner: Owner): void {
   const fault = orSay(`look at ${path}`, () => faultOf(path, owner));
   if (fault !== undefined) throw new TermshimError('ERR_DIRECTORY_UNSAFE', fault);
 }
 
-/** False also if it is missing, or cannot be looked at. */
+/** Whether the directory exists and `assertTrusted` accepts it. False if lstat(2) fails. */
 export function isTrusted(path: string, owner: Owner): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined && faultOf(path, owner) === undefined;
@@ -35,18 +34,18 @@ export function isTrusted(path: string, owner: Owner): boolean {
   }
 }
 
-/** Why it is not to be trusted, in words. */
+/** Why the directory is not trusted, as a sentence; undefined if it is trusted or missing. */
 function faultOf(path: string, owner: Owner): string | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found && (faultOfItself(path, found, owner) ?? faultAbove(path, stepsAbove(path)));
 }
 
-/** A directory on the way to another: what lstat(2) says of it. */
+/** A directory on a path, and its owner and mode by lstat(2). */
 export interface Step extends Pick<Stats, 'uid' | 'mode'> {
   path: string;
 }
 
-/** As `assertTrusted`, for what somebody else has looked at: the directory by its real path, and those above it up to `/`. */
+/** As `assertTrusted`, but from results of lstat(2): for the directory by its real path, then for each above it. */
 export function assertTrustedSteps([itself, ...above]: readonly [Step, ...Step[]], owner: Owner): void {
   const fault = faultOfItself(itself.path, itself, owner) ?? faultAbove(itself.path, above);
   if (fault !== undefined) throw new TermshimError('ERR_DIRECTORY_UNSAFE', fault);
@@ -68,7 +67,7 @@ function* stepsAbove(path: string): Iterable<Step> {
   }
 }
 
-/** Whoever may write to a directory above may exchange all below it, but for what the sticky bit keeps. */
+/** A user who may write to a directory above can replace everything below it, unless the sticky bit prevents that. */
 function faultAbove(path: string, steps: Iterable<Step>): string | undefined {
   for (const step of steps) {
     if (!isOfTheSystem(step))
@@ -91,14 +90,14 @@ function modeOf({ mode }: Mode): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
 }
 
-/** In a user namespace the host's root is nobody that it knows. */
+/** Whether root or this user owns it. In a user namespace lstat(2) shows the overflow uid for the host's root. */
 function isOfTheSystem({ uid }: Pick<Stats, 'uid'>): boolean {
   if (uid === 0 || uid === process.geteuid?.()) return true;
   const words = (file: string): string[] => readFileSync(file, 'utf8').trim().split(/\s+/);
   return uid === Number(words('/proc/sys/kernel/overflowuid')[0]) && words('/proc/self/uid_map')[2] !== everybody;
 }
 
-/** How many users there are outside of user namespaces; see user_namespaces(7). */
+/** How many uids are mapped outside of a user namespace; see user_namespaces(7). */
 const everybody = '4294967295';
 
 function orSay<T>(attempted: string, work: () => T): T {

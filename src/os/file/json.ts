@@ -1,14 +1,14 @@
 /**
- * JSON that others wrote, and the files that it lies in, with bounds: the thread that reads it serves everybody.
+ * Reads JSON and small files from other programs, with limits, because the thread that reads them serves all clients.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
-/** As much as a message of ttrpc. */
+/** The limit of a ttrpc message. */
 export const maxJsonBytes = 4 * 1024 * 1024;
-/** V8 reads any depth, but what goes through the values afterwards goes down with them. */
+/** V8 parses any depth, but a recursive walk through the values could overflow the stack. */
 export const maxJsonDepth = 200;
 
-/** As `JSON.parse`. Throws a JsonBoundError if the text is too long, or nested too deep. */
+/** As `JSON.parse`. Throws a JsonBoundError if the text is too long or nested too deep. */
 export function parseJson(text: string): unknown {
   if (text.length > maxJsonBytes) throw new JsonBoundError(`it is longer than ${maxJsonBytes} bytes`);
   if (depthOf(text) > maxJsonDepth) throw new JsonBoundError(`it is nested more than ${maxJsonDepth} deep`);
@@ -27,8 +27,8 @@ function depthOf(text: string): number {
 }
 
 /**
- * The text of a regular file. Throws what node:fs throws, and an error that says it where it is no regular file, which could
- * keep whoever reads it waiting, or longer than JSON may be.
+ * Reads a regular file as text. Throws what node:fs throws, and a JsonBoundError if the file is longer than
+ * `maxJsonBytes`, or is a FIFO, a socket or a device, whose read could block.
  */
 export function readSmallFile(path: string): string {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
@@ -46,5 +46,5 @@ export function readSmallFile(path: string): string {
   }
 }
 
-/** What is not read, and why. */
+/** The text or file is not read; the message says why. */
 export class JsonBoundError extends Error {}

@@ -1,9 +1,10 @@
 /**
  * Short-lived directories that only this user can enter, for sockets, FIFOs, pid files and bundles.
  *
- * All of a process lie in one directory of its own, its *place*, below the runtime directory. It is locked for as long as it
- * is there, and the kernel lets the lock go when the process ends, however it ends: a place that can be locked has no owner
- * any more. A pid would say less, since another process may have it, or another pid namespace.
+ * Those of one process are in its *process directory*, below the runtime directory. The process holds a lock on that
+ * (flock(2)), which the kernel releases when the process ends, even by SIGKILL. So a process directory that can be
+ * locked is abandoned. A pid would prove less: the kernel may have given it to another process, or there may be one
+ * with that pid in another pid namespace.
  */
 import { constants, fstatSync, lstatSync, mkdtempSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -17,13 +18,14 @@ import { makeRuntimeDirectory } from './runtime-directory.js';
 
 export interface PrivateDirectory {
   readonly path: string;
-  /** Removes it and what is in it. Idempotent. Where that fails it is tried again at the exit. */
+  /** Removes the directory and its contents. Idempotent. If it throws, the removal is tried again at exit. */
   remove(): void;
 }
 
 /**
- * Creates `<runtime directory>/of-<pid>-XXXXXX/<prefix>-XXXXXX` with mode 0700. It is also removed when the process exits
- * early, or, if it was killed, by the next daemon of this user. Throws ERR_SYSTEM, ERR_DIRECTORY_UNSAFE.
+ * Creates `<runtime directory>/of-<pid>-XXXXXX/<prefix>-XXXXXX` with mode 0700. If the owner does not remove the
+ * directory, this process removes it at exit; if the process is killed, the next daemon of this user removes it. Throws
+ * ERR_SYSTEM, ERR_DIRECTORY_UNSAFE.
  */
 export function createPrivateDirectory(prefix: string): PrivateDirectory {
   const parent = enterProcessDirectory(makeRuntimeDirectory());
@@ -51,24 +53,24 @@ export function createPrivateDirectory(prefix: string): PrivateDirectory {
         remove();
         forget();
       } finally {
-        // To remove takes descriptors, which there may be none of: the place and its lock do not wait for that.
+        // The removal fails if there is no free descriptor. The lock must be released even then.
         leave();
       }
     },
   };
 }
 
-/** The place of a process that was killed. */
+/** The process directory of a process that was killed. This process has locked it. */
 export interface AbandonedDirectory {
   /** The private directories in it. */
   readonly directories: readonly string[];
-  /** Removes it and what is in it. */
+  /** Removes the process directory and its contents. */
   remove(): void;
-  /** Nobody else sweeps it before. Idempotent. */
+  /** Releases the lock, so that other processes may clean the directory up. Idempotent. */
   close(): void;
 }
 
-/** Those of this user that no process has, and nobody else is sweeping. Each is the caller's to close. */
+/** Locks this user's process directories that no process has locked. The caller closes each of them. */
 export function takeAbandonedDirectories(): AbandonedDirectory[] {
   const base = makeRuntimeDirectory();
   const names = orSay(`list ${base}`, () => readdirSync(base)).filter((name) => name.startsWith(processPrefix));
@@ -80,12 +82,12 @@ const processPrefix = 'of-';
 interface ProcessDirectory {
   path: string;
   lock: OwnedFd;
-  /** How many directories are in it, and being made. */
+  /** How many private directories are in it or are being made. */
   count: number;
   leave(): void;
 }
 
-/** By the runtime directory, which tests change. */
+/** Keyed by the runtime directory, which tests change. */
 const processDirectories = new Map<string, ProcessDirectory>();
 
 function enterProcessDirectory(base: string): ProcessDirectory {
@@ -111,7 +113,7 @@ function makeProcessDirectory(base: string): ProcessDirectory {
   return parent;
 }
 
-/** Between its making and its lock somebody may take it for abandoned. Then another is made. */
+/** Before this process has locked a new directory, another may take it for abandoned. Then this makes another one. */
 function makeLocked(start: string): { path: string; lock: OwnedFd } {
   for (;;) {
     const path = orSay(`make the directory ${start}XXXXXX`, () => mkdtempSync(start));
@@ -120,7 +122,7 @@ function makeLocked(start: string): { path: string; lock: OwnedFd } {
   }
 }
 
-/** Undefined if somebody has it, or it is gone. */
+/** Undefined if another process has locked the directory, or it does not exist. */
 function tryLock(path: string): OwnedFd | undefined {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const lock = OwnedFd.tryOpen(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, path, os.errno.ENOENT);
@@ -132,7 +134,7 @@ function tryLock(path: string): OwnedFd | undefined {
   return undefined;
 }
 
-/** Whoever had the lock before may have removed it. */
+/** False if the previous holder of the lock has removed the directory. */
 function isStillThere(path: string, { fd }: OwnedFd): boolean {
   const [named, locked] = [lstatSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
   return named?.ino === locked.ino && named.dev === locked.dev;
@@ -148,12 +150,12 @@ function takeAbandoned(path: string): AbandonedDirectory | undefined {
   };
 }
 
-/** It is empty, unless a directory in it could not be removed: that waits for a daemon. */
+/** A process directory is empty unless a directory in it could not be removed. Then the next daemon removes both. */
 function removeProcessDirectory(path: string): void {
   try {
     rmdirSync(path);
   } catch {
-    // As said.
+    // It is not empty.
   }
 }
 

@@ -1,24 +1,24 @@
-/** Reads a file of others where it may hang: in a process of its own. */
+/** Reads a file in a child process, because its disk may not answer. */
 import { runElsewhere } from '../process/run-in-child.js';
 
 export interface ReadElsewhereOptions {
-  /** What lies behind them is not read; with `atEnd`, what lies before. */
+  /** How many bytes to read at most: the first, or with `atEnd` the last. */
   maxBytes: number;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
   atEnd?: boolean | undefined;
-  /** In milliseconds since 1970. A file that was last written before counts as none. */
+  /** In milliseconds since 1970. An error is thrown if the file was last written before that. */
   notBefore?: number | undefined;
 }
 
-/** The beginning of a regular file, or its end. Throws what `runElsewhere` throws. */
+/** Reads the beginning or the end of a regular file. Throws what `runElsewhere` throws. */
 export function readElsewhere(path: string, options: ReadElsewhereOptions): Promise<Buffer> {
   const { maxBytes, timeoutMs, signal, atEnd = false, notBefore = 0 } = options;
   const args = [path, maxBytes, atEnd ? 1 : 0, notBefore].map(String);
   return runElsewhere(script, args, { attempted: `read ${path}`, timeoutMs, signal });
 }
 
-/** O_NONBLOCK: a FIFO without a writer is no file, and not waited for. */
+/** O_NONBLOCK: opening a FIFO does not wait for a writer; then the FIFO is refused. */
 const script = `
   const [path, ...numbers] = process.argv.slice(1);
   const [maxBytes, atEnd, notBefore] = numbers.map(Number);

@@ -1,5 +1,5 @@
 /**
- * The directory that the commands of one user share with their daemon. What is in it is short-lived, and for nobody else.
+ * The runtime directory, which a user's commands and daemon share. Its files are short-lived, and for this user alone.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,22 +10,22 @@ export function runtimeDirectory(): string {
 }
 
 /**
- * A name in $XDG_RUNTIME_DIR, or in /run for root, or else one for this user in the directory for temporary files. A
- * variable that came along with `su` names the directory of somebody else, who must not find files of ours there: it
- * counts as none, as does a link, and a directory that others may write to.
+ * The path of `name` in $XDG_RUNTIME_DIR, else for root in /run, else of `name-UID` in the directory for temporary
+ * files. $XDG_RUNTIME_DIR is ignored if it is a link, if others may write to it, or if another user owns it: after `su`
+ * it still names that user's directory, where this user must not leave files.
  */
 export function placeOfUser(name: string): string {
   return runtimePathOf(name) ?? join(tmpdir(), `${name}-${process.geteuid?.()}`);
 }
 
-/** As `placeOfUser`, but undefined where there is only the directory for temporary files. */
+/** As `placeOfUser`, but undefined if only the directory for temporary files is left. */
 export function runtimePathOf(name: string): string | undefined {
   const { XDG_RUNTIME_DIR: home } = process.env;
   if (home && isTrusted(home, 'ours')) return join(home, name);
   return process.geteuid?.() === 0 ? join('/run', name) : undefined;
 }
 
-/** Makes it where it is missing, with mode 0700. Throws ERR_DIRECTORY_UNSAFE if others may reach into it. */
+/** Makes the runtime directory if it is missing (0700). Throws ERR_DIRECTORY_UNSAFE if others may change it. */
 export function makeRuntimeDirectory(): string {
   const path = runtimeDirectory();
   makePrivateDirectory(path);

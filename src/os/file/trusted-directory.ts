@@ -1,9 +1,11 @@
 /**
- * The directory of a file that is to be written, held open, so that nobody leads elsewhere what is done to names in it.
+ * Opens the directory of a file that is to be written, and keeps it open, so that another user cannot redirect
+ * operations on names in it.
  *
- * Somebody else may write to a directory on the way, a container that has it as a volume for one, and plant a link there to
- * what only we can write. So each step is taken from the directory before, and a link counts only where nobody else could
- * have made it: stricter than the kernel's protected_symlinks (sysctl/fs.rst), which is for sticky directories alone.
+ * Another user, or a container that has a directory of the path as a volume, may put a link there that leads to a file
+ * that only this process may write. So each directory is opened relative to the one before, and a link is followed only
+ * if no other user can have made it. This is stricter than the kernel's protected_symlinks (sysctl/fs.rst), which
+ * applies to sticky directories only.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readlink } from 'node:fs/promises';
@@ -13,7 +15,7 @@ import { errnoOf } from '../../errors/file-error.js';
 
 export interface TrustedDirectory {
   readonly stats: Stats;
-  /** A path for a name in it. If that is a link, it is the caller's to see to. */
+  /** The path of a name in the directory. If the name may be a link, the caller must handle that. */
   at(name: string): string;
   /** Idempotent. */
   close(): Promise<void>;
@@ -23,7 +25,7 @@ export interface TrustedDirectory {
 /**
  * Opens the directory of a file. Rejects with ERR_PATH_UNTRUSTED, and with what node:fs throws.
  *
- * @param make whether directories that are missing are made, with mode 0755
+ * @param make whether to make missing directories, with mode 0755
  */
 export async function openDirectoryOf(file: string, make = false): Promise<TrustedDirectory> {
   const path = dirname(resolve(file));
@@ -51,24 +53,24 @@ export async function openDirectoryOf(file: string, make = false): Promise<Trust
   }
 }
 
-/** Whether nobody but root and us can have put the link into the directory. */
+/** Whether only root or this user can have put the link into the directory. */
 export function isTrustedLink(link: Pick<Stats, 'uid'>, directory: Stats): boolean {
   const isOthersDirectory = isWritableByOthers(directory) && !isSticky(directory);
   return isOurs(link) && !isOthersDirectory;
 }
 
-/** Of root, whom nothing is kept from, or ours. */
+/** Whether this user owns it, or root, who may write to everything anyway. */
 export function isOurs({ uid }: Pick<Stats, 'uid'>): boolean {
   return uid === 0 || uid === process.geteuid?.();
 }
 
-/** By all, or by a group that is neither root's nor our own: what logrotate refuses. */
+/** Whether others, or a group other than root's and this process's, may write to it. logrotate refuses the same. */
 export function isWritableByOthers({ mode, gid }: Stats): boolean {
   const isOurGroup = gid === 0 || gid === process.getegid?.();
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && !isOurGroup);
 }
 
-/** There nobody removes or replaces what is somebody else's. */
+/** In a sticky directory a user cannot remove or replace files of another user. */
 export function isSticky({ mode }: Stats): boolean {
   return (mode & 0o1000) !== 0;
 }
@@ -77,10 +79,10 @@ export function untrusted(path: string, reason: string): TermshimError {
   return new TermshimError('ERR_PATH_UNTRUSTED', `${path} is not written: ${reason}`);
 }
 
-/** As the kernel's own limit; path_resolution(7). */
+/** The kernel's own limit; see path_resolution(7). */
 const mostLinks = 40;
 
-/** O_PATH, which node:fs does not have: a file is named and not opened, so that a FIFO does not wait and a device does nothing. */
+/** O_PATH of open(2), which node:fs lacks: it only finds a file, so a FIFO does not block and a device does nothing. */
 export const O_PATH = 0o10000000;
 
 async function lookAt(place: TrustedDirectory, name: string, make: boolean): Promise<Stats> {

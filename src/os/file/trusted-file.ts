@@ -1,4 +1,4 @@
-/** Opens a file by its name in a directory that others may write to, and creates one there. */
+/** Opens and creates files in a directory that other users may be able to write to. */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -10,18 +10,19 @@ export interface AppendOptions {
   mode: number;
   /** O_RDWR or O_WRONLY. */
   access: number;
-  /** Whether a character device of /dev will do. */
+  /** Whether to accept a character device in /dev. */
   takesDevice?: boolean;
 }
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** So often a file may come and go while it is opened. */
+/** How often to try if another process creates and removes the file meanwhile. */
 const mostAttempts = 5;
 
 /**
- * Opens a file to append to, and makes it. What others may have put there is not opened: a link, a file with a second name, a
- * FIFO, a device. Rejects with ERR_PATH_UNTRUSTED, ERR_LOG_FAILED for what is no file, and with what node:fs throws.
+ * Opens a file to append to, and creates it if it is missing. Opens nothing that another user may have put there: a
+ * link, a file with a second name, a FIFO, a device. Rejects with ERR_PATH_UNTRUSTED, with ERR_LOG_FAILED if it is not
+ * a regular file, and with what node:fs throws.
  */
 export async function openToAppend(
   directory: TrustedDirectory,
@@ -41,17 +42,17 @@ export async function openToAppend(
   }
 }
 
-/** Opens a file to read it, by the same rules. Undefined if there is none. */
+/** Opens a file to read, by the same rules. Undefined if there is none. */
 export function openToRead(directory: TrustedDirectory, path: string): Promise<FileHandle | undefined> {
   return openExisting(directory, path, O_RDONLY, false);
 }
 
-/** Creates a file that was not there: no link is followed. */
+/** Creates a file; EEXIST if the name exists, even as a link. */
 export function createFile(at: string, access: number, mode: number): Promise<FileHandle> {
   return open(at, access | O_CREAT | O_EXCL, mode);
 }
 
-/** Looks before it opens, and opens what it has looked at. Undefined if there is none. */
+/** Checks the file, then opens the file that it has checked, not the name again. Undefined if there is none. */
 async function openExisting(
   directory: TrustedDirectory,
   path: string,
@@ -78,14 +79,14 @@ function assertFile(stats: Stats, directory: TrustedDirectory, path: string): vo
   if (stats.isSymbolicLink()) throw untrusted(path, 'it is a symbolic link');
   if (!stats.isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
   if (stats.nlink > 1) throw untrusted(path, 'it has another name elsewhere (a hard link)');
-  // In a directory of its owner it is theirs to give.
+  // Another user's file is accepted in a directory of that user.
   const isOfOwner = stats.uid === directory.stats.uid && !isSticky(directory.stats);
   if (!isOurs(stats) && !isOfOwner) throw untrusted(path, `the file is of another user (uid ${stats.uid})`);
 }
 
 /**
- * As logrotate, which does not rotate there as root: others could fill, take away and replace what is written. Where the sticky
- * bit is set, as in /tmp, they cannot. Throws ERR_PATH_UNTRUSTED.
+ * Throws ERR_PATH_UNTRUSTED if this process is root and others may write to the directory: they could fill, remove and
+ * replace the files. In a sticky directory such as /tmp they cannot. logrotate has the same rule.
  */
 export function assertNotShared(directory: TrustedDirectory, path: string): void {
   const { stats } = directory;

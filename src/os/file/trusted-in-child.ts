@@ -1,11 +1,12 @@
-/** Whether a directory of others is to be trusted, where it may hang: looked at by a process of its own. */
+/** Checks in a child process whether a directory is trusted, because its disk may not answer. */
 import { dirname } from 'node:path';
 import { assertTrustedSteps, type Owner, type Step } from './directory-trust.js';
 import { runElsewhere } from '../process/run-in-child.js';
 
 /**
- * The real path of a directory that nobody but root and this user may write to, or exchange. Throws ERR_DIRECTORY_UNSAFE, and
- * what `runElsewhere` throws: ERR_SYSTEM also if it is missing or no directory.
+ * Returns the real path of a directory that only root and this user may write to or replace. Throws
+ * ERR_DIRECTORY_UNSAFE if others may, and what `runElsewhere` throws: ERR_SYSTEM also if it is missing or not a
+ * directory.
  */
 export async function trustedDirectoryElsewhere(
   path: string,
