@@ -1,9 +1,9 @@
-/** Ends a process and all that it has made. */
+/** Kills a process and its descendants. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * SIGKILL for a process and its descendants. Each is stopped before it is asked for its children, so that it makes no others
- * meanwhile. A kernel without the list of children (proc_pid_task_children(5)) tells of none.
+ * Sends SIGKILL to a process and its descendants. Each is stopped before its children are read, so that it makes no more
+ * meanwhile. A kernel without the list of children (proc_pid_task_children(5)) shows none, and they are not killed.
  */
 export function killTree(pid: number): void {
   const found = new Set([pid]);
@@ -14,7 +14,7 @@ export function killTree(pid: number): void {
   for (const one of found) send(one, 'SIGKILL');
 }
 
-/** As `killTree`, for what it has made alone: it goes on, and may make more. */
+/** As `killTree`, but without the process itself, which continues and may make more. */
 export function killDescendants(pid: number): void {
   for (const child of childrenOf(pid)) killTree(child);
 }

@@ -1,20 +1,19 @@
 /**
- * What is the same for each program of ours, where a user's Node would do something else: it opens its debugger for nobody,
- * and takes nothing from the environment that loads code. The launcher executes them so (native/launcher/node.c and
- * environment.c), and what they execute of our own, they execute so too.
+ * How termshim's programs differ from plain Node: the debugger never opens, and no environment variable loads code into
+ * Node. The launcher starts programs this way (native/launcher/node.c and environment.c), and so does `ownCommand`.
  */
 
-/** At this address nobody can listen, and so the debugger of Node cannot: a link-local one without its interface. */
+/** Keeps the debugger shut: nothing can listen at this address, which is link-local and names no interface. */
 export const noDebugger = '--inspect-port=[fe80::1]:9229';
 
-/** Names of variables that load code into Node, move its output or open its debugger. */
+/** Whether a variable may load code into Node, redirect its output or open its debugger. */
 const isForNode = (name: string): boolean => /^(?:NODE|LD|OPENSSL)_/.test(name);
 
 const keptPrefix = 'TERMSHIM_KEPT_';
 
 /**
- * To be called first by each program. What the launcher kept from Node is in the environment again: for our children it is
- * as it was. SIGUSR1, which debuggers send to Node, does nothing.
+ * Each program calls this first. It gives the variables that the launcher hid from Node their names back, so that child
+ * processes get the original environment. It makes SIGUSR1, which debuggers send to Node, do nothing.
  */
 export function beginProgram(): void {
   for (const [name, value] of Object.entries(process.env)) {
@@ -31,7 +30,7 @@ export interface OwnCommand {
   env: NodeJS.ProcessEnv;
 }
 
-/** How to run another program of ours, a script, on the Node that runs this one. It begins with `beginProgram`. */
+/** The command that runs another program of termshim on this process's Node. Its script must call `beginProgram`. */
 export function ownCommand(script: string, args: readonly string[]): OwnCommand {
   const entries = Object.entries(process.env)
     .filter(([name]) => !name.startsWith(keptPrefix) && name !== 'TERMSHIM_ADDON')
@@ -39,7 +38,7 @@ export function ownCommand(script: string, args: readonly string[]): OwnCommand 
   return {
     program: process.execPath,
     args: [noDebugger, script, ...args],
-    // Node passes it on by itself where nobody says a word of it.
+    // Node adds this variable to a child's environment, unless `env` has the name.
     env: { ...(Object.fromEntries(entries) as NodeJS.ProcessEnv), NODE_V8_COVERAGE: undefined },
   };
 }

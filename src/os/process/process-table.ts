@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 
-/** A process for ever: a pid is used again, together with the start time it is not. */
+/** Identifies one process for ever: the kernel uses a pid again, but not with the same start time. */
 export interface ProcessIdentity {
   pid: number;
   /** In clock ticks since boot. */
@@ -23,7 +23,7 @@ export function readEntry(pid: number): ProcessEntry | undefined {
   try {
     line = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    // ESRCH and ENOENT: it ended while we looked.
+    // ENOENT: there is no such process. ESRCH: it ended during the read.
     return undefined;
   }
   // The second field is the program's name in parentheses, which may itself have spaces and parentheses.
@@ -31,7 +31,7 @@ export function readEntry(pid: number): ProcessEntry | undefined {
   return { pid, state, parentPid: Number(parentPid), session: Number(session), startTime: Number(rest[15]) };
 }
 
-/** All processes that have not ended. A zombie has. */
+/** All processes that have not ended. A zombie has ended. */
 export function listEntries(): ProcessEntry[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => readEntry(Number(pid)) ?? []).filter(isLive);
@@ -43,19 +43,19 @@ export function findLive(identity: ProcessIdentity): ProcessEntry | undefined {
   return entry !== undefined && entry.startTime === identity.startTime && isLive(entry) ? entry : undefined;
 }
 
-/** The identity of a process that was just made. */
+/** The identity of a process that was just made; its start time is 0 if there is no such process. */
 export function identify(pid: number): ProcessIdentity {
   return { pid, startTime: readEntry(pid)?.startTime ?? 0 };
 }
 
-/** Sends a signal to this very process. False if it has ended. */
+/** Sends a signal to the process with this identity, never to a later one with its pid. False if it has ended. */
 export function signalProcess(identity: ProcessIdentity, signal: number): boolean {
   const attempted = `signal the process ${identity.pid}`;
   const pidfd = addon.pidfd_open(identity.pid);
   if (pidfd === -esrch) return false;
   check(pidfd, 'pidfd_open', attempted);
   try {
-    // From here on the descriptor stands for one process, so the identity is checked after it was opened.
+    // A pidfd always refers to the same process, so the identity is checked after the pidfd was opened.
     if (findLive(identity) === undefined) return false;
     const answer = addon.pidfd_signal(pidfd, signal);
     if (answer === -esrch) return false;

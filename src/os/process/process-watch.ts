@@ -1,5 +1,5 @@
 /**
- * Knows when a process ends, by a pidfd in the epoll set, and reaps it if it is our child.
+ * Reports the end of a process, by a pidfd in the epoll set, and reaps the process if it is a child of this process.
  */
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
@@ -11,15 +11,15 @@ import { claimProcess } from './subreaper.js';
 const { EAGAIN, ECHILD, ESRCH } = constants.errno;
 
 /**
- * The status as a shell has it: the exit code, or 128 plus the number of the signal that killed the process. Undefined if
- * the process was not a child of this process, so that its status is unknown.
+ * The status as a shell shows it: the exit code, or 128 plus the number of the signal that killed the process.
+ * Undefined if the process was not a child of this process, because its status is unknown then.
  */
 export type ExitStatus = number | undefined;
 
 /** A process that is watched, by a pidfd. */
 export interface ProcessWatch {
   readonly pid: number;
-  /** Settles once, when the process has ended and, if it is our child, has been reaped. */
+  /** Settles when the process has ended and, if it is a child of this process, was reaped. */
   readonly exited: Promise<ExitStatus>;
   /** Sends a signal by number. False if the process has ended. */
   signal(number: number): boolean;

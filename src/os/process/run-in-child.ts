@@ -1,19 +1,20 @@
-/** Does what may hang, as a look at a disk of others may, in a process of its own. */
+/** Runs work that may hang in a child process, such as access to a disk that may not answer. */
 import { spawn } from 'node:child_process';
 import { TermshimError } from '../../errors/errors.js';
 import { noDebugger } from './node-program.js';
 
 export interface ElsewhereOptions {
-  /** What is being done and to what, as in `read /etc/x.toml`. */
+  /** The action and its object, such as `read /etc/x.toml`. */
   attempted: string;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * What a script of Node writes to its stdout; it writes a reason to stderr and ends with 1 where it fails. A disk that does not
- * answer stops neither our threads nor those of libuv, which are few: the process that waits for it is killed, and forgotten if
- * that is too late. Throws ERR_SYSTEM with the reason, and that of the signal.
+ * Runs a Node script in a child process and returns what it writes to stdout. So a disk that does not answer blocks
+ * neither this thread nor one of libuv's few threads: after `timeoutMs` the child gets SIGKILL, and is not waited for,
+ * since a process that is blocked in the kernel dies late. Throws ERR_SYSTEM with the script's error message, and the
+ * signal's reason.
  */
 export async function runElsewhere(
   script: string,
@@ -49,7 +50,7 @@ export async function runElsewhere(
   }
 }
 
-/** Node passes this one on where nobody says a word of it. */
+/** Node adds this variable to a child's environment, unless `env` has the name. */
 const noEnvironment: NodeJS.ProcessEnv = { NODE_V8_COVERAGE: undefined };
 
 function inWords(script: string): string {

@@ -1,4 +1,4 @@
-/** A new daemon, which inherits the socket that it is to serve. */
+/** Starts a daemon, which inherits the socket that it serves. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileError } from '../../errors/file-error.js';
@@ -6,23 +6,26 @@ import type { OwnedFd } from '../owned-fd.js';
 import { ownCommand } from './node-program.js';
 
 export interface SpawnDaemonOptions {
-  /** Of the daemon. */
+  /** The daemon's program. */
   script: string;
   args: readonly string[];
-  /** What it serves. */
+  /** The socket that the daemon serves. */
   listener: OwnedFd;
-  /** Where it says why it fails; /dev/null without one. */
+  /** The daemon writes its errors there; undefined for /dev/null. */
   stderr: OwnedFd | undefined;
 }
 
-/** Settles with the pid when the program runs. The descriptors stay the caller's: the daemon has its own, as 3 and 2. */
+/**
+ * Resolves with the pid when the program runs. The daemon inherits the socket as 3 and `stderr` as 2; the caller still
+ * owns its own descriptors.
+ */
 export async function spawnDaemon({ script, args, listener, stderr }: SpawnDaemonOptions): Promise<number> {
   const command = ownCommand(script, args);
   const child = spawn(command.program, command.args, {
     env: command.env,
-    // The directory that it was started in may be removed while it lives.
+    // The caller's working directory may be removed while the daemon runs.
     cwd: '/',
-    // Out of reach of what a terminal sends, and of whoever signals our process group.
+    // In a session of its own, so that no signal of a terminal or to the caller's process group reaches it.
     detached: true,
     stdio: ['ignore', 'ignore', stderr?.fd ?? 'ignore', listener.fd],
   });
@@ -31,7 +34,7 @@ export async function spawnDaemon({ script, args, listener, stderr }: SpawnDaemo
   return pid;
 }
 
-/** A fork that fails is told by an event. */
+/** Node reports a failed fork with an event. */
 async function failureOf(child: ChildProcess): Promise<never> {
   const [error] = await once(child, 'error');
   throw fileError(error, `run ${process.execPath}`);

@@ -1,8 +1,8 @@
 /**
- * Orphans among our descendants become our children, and are reaped here if nobody asked for them.
+ * Makes this process the parent of its orphaned descendants, and reaps those that no caller has claimed.
  *
- * libuv waits for the children that Node made, by pid, and expects no thief: a pid is reaped only if it is certainly no
- * child of Node's and nobody has claimed it.
+ * libuv waits by pid for the children that Node made, and loses them if anything else reaps them. So this module reaps
+ * a child only if Node has not made it and no caller has claimed it.
  */
 import type { ChildProcess } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
@@ -12,8 +12,8 @@ import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 
 /**
- * Makes this process the parent of its orphaned descendants, such as the init that `runc create` leaves behind (prctl(2)).
- * Orphans that nobody has claimed are reaped here. Idempotent.
+ * Makes this process the parent of its orphaned descendants, such as the init that `runc create` leaves behind
+ * (prctl(2)). Reaps orphans that no caller has claimed. Idempotent.
  */
 export function becomeSubreaper(): void {
   if (isSubreaper) return;
@@ -24,7 +24,7 @@ export function becomeSubreaper(): void {
     const { process: child } = message as { process: ChildProcess };
     nodeChildren.add(child);
     child.once('exit', () => nodeChildren.delete(child));
-    // An error is an end only for a child that never was; errorMonitor leaves it uncaught if nobody else listens.
+    // An error is the end only of a child that could not start. errorMonitor does not make the error count as handled.
     (child as EventEmitter).on(errorMonitor, () => {
       if (child.pid === undefined) nodeChildren.delete(child);
     });
@@ -32,7 +32,7 @@ export function becomeSubreaper(): void {
   process.on('SIGCHLD', reapOrphans);
 }
 
-/** Keeps a process from being reaped by this module, until the returned function is called. */
+/** Keeps this module from reaping a process until the returned function is called. */
 export function claimProcess(pid: number): () => void {
   claimed.add(pid);
   return () => {
@@ -42,8 +42,8 @@ export function claimProcess(pid: number): () => void {
 }
 
 /**
- * Keeps every orphan from being reaped, until the returned function is called: while a runtime makes a process, and its
- * pid, which will be claimed, is not known yet.
+ * Keeps this module from reaping any orphan until the returned function is called. Use it while a runtime makes a
+ * process whose pid, which you will claim, is not known yet.
  */
 export function holdOrphans(): () => void {
   const hold = {};
@@ -55,12 +55,12 @@ export function holdOrphans(): () => void {
 
 const claimed = new Set<number>();
 const nodeChildren = new Set<ChildProcess>();
-/** Children from before this began. They are left to whoever made them. */
+/** Children that existed before `becomeSubreaper`. The code that made them reaps them. */
 const earlierChildren = new Set<number>();
 let isSubreaper = false;
 const holds = new Set<object>();
 
-/** waitid(2) would show one zombie at a time, and always the same while its owner lets it wait: so each is asked for. */
+/** waitid(2) shows the same zombie until its owner has reaped it, so this asks for each child by its pid. */
 function reapOrphans(): void {
   if (holds.size > 0 || addon.process_peek() <= 0) return;
   for (const pid of childPids()) {
@@ -74,7 +74,7 @@ function isNodeChild(pid: number): boolean {
   return false;
 }
 
-/** proc_pid_task_children(5); a kernel without it tells of none. */
+/** See proc_pid_task_children(5). Empty on a kernel without that file. */
 function childPids(): number[] {
   try {
     const lists = readdirSync('/proc/self/task').map((task) =>
