@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Sends SIGKILL to a process and its descendants. Each is stopped before its children are read, so that it makes no more
- * meanwhile. A kernel without the list of children (proc_pid_task_children(5)) shows none, and they are not killed.
+ * Sends SIGKILL to a process and its descendants. Stops each before it reads its children, so that there are no more
+ * meanwhile. Without the kernel's list of children (proc_pid_task_children(5)) only the process itself is killed.
  */
 export function killTree(pid: number): void {
   const found = new Set([pid]);
