@@ -1,14 +1,14 @@
-/** Accepts those who dial a unix socket, and turns away whoever is not trusted. */
+/** Accepts connections at a unix socket, and closes those of other users. */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { check } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
 /**
- * Yields the connections that wait at a non-blocking listener; each is the caller's. Only root and our own user are
- * trusted: another user's connection is closed at once.
+ * Yields the connections that wait at a non-blocking listener; the caller owns each. Only root and this process's user
+ * are trusted: another user's connection is closed at once.
  *
- * @param place what is dialled, as in `the console socket`
+ * @param path the socket's name in messages, such as `the console socket`
  */
 export function* acceptTrusted(listener: number, path: string): Generator<OwnedFd, void, void> {
   for (;;) {

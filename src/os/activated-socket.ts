@@ -1,15 +1,15 @@
-/** A listening socket that whoever started this process has made for it, as systemd does; see sd_listen_fds(3). */
+/** A listening socket that this process has inherited from its parent, such as systemd; see sd_listen_fds(3). */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { addon } from '../native/addon.js';
 import { check } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
-/** The first descriptor that is passed on. */
+/** The first descriptor that the parent passes on (SD_LISTEN_FDS_START). */
 const firstFd = 3;
 
 /**
- * Undefined if there is none for us. The variables that tell of it are removed, since our children would take it for
- * theirs.
+ * Takes over the inherited socket; undefined if there is none for this process. Removes the variables that announce it,
+ * so that child processes do not take it for theirs.
  */
 export function takeActivatedSocket(): OwnedFd | undefined {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = process.env;
@@ -18,7 +18,7 @@ export function takeActivatedSocket(): OwnedFd | undefined {
   return new OwnedFd(check(addon.fd_adopt(firstFd), 'fcntl', 'take over the socket'), 'the socket that was passed on');
 }
 
-/** Where a socket listens, as proc_pid_net(5) has it. Empty if it has no path. */
+/** The path of a unix socket, from /proc/self/net/unix; see proc_pid_net(5). Empty if it has none. */
 export function pathOfSocket(fd: number): string {
   const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
   const lines = readFileSync('/proc/self/net/unix', 'utf8').split('\n');

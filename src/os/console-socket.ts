@@ -1,5 +1,5 @@
 /**
- * The socket at which an OCI runtime delivers a console (`--console-socket`): the runtime dials it, and sends the pty
+ * The socket at which an OCI runtime delivers a console (`--console-socket`): the runtime connects, and sends the pty
  * master with SCM_RIGHTS beside some text. See "terminals" in runc's documentation.
  */
 import { rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { assertSocketPath } from './socket-path.js';
 
 const { EAGAIN, EADDRINUSE, ENODATA, EBADMSG, E2BIG, EMSGSIZE, ECONNRESET } = constants.errno;
 
-/** What is wrong with a message that `socket_receive_fd` refused; it has closed all that came. */
+/** Why `socket_receive_fd` refused a message, by its answer. It has closed the descriptors of that message. */
 const faults: Readonly<Record<number, string>> = {
   [-ENODATA]: 'the dialer left without sending a descriptor',
   [-ECONNRESET]: 'the dialer left without sending a descriptor',
@@ -28,15 +28,15 @@ const faults: Readonly<Record<number, string>> = {
 
 /** How long to wait for a console. */
 export interface ReceiveOptions {
-  /** 10,000 ms by default; 0 waits without end. */
+  /** In milliseconds. The default is 10,000; 0 waits without a limit. */
   timeoutMs?: number;
   /** Cancels the wait; the call fails with the signal's reason. */
   signal?: AbortSignal;
 }
 
 /**
- * The socket at which an OCI runtime delivers a console (`--console-socket`). It owns the socket file, and the temporary
- * directory if it made one; `close` removes both.
+ * The socket at which an OCI runtime delivers a console (`--console-socket`). It owns the socket file, and the
+ * temporary directory if it made one; `close` removes both.
  *
  * @example
  * ```js
@@ -61,7 +61,7 @@ export class ConsoleSocket {
   readonly #directory: PrivateDirectory | undefined;
   readonly #forgetAtExit: () => void;
   readonly #closing = new AbortController();
-  /** Those that are connected and have not sent yet. */
+  /** Connections on which no message came yet. */
   readonly #dialers = new Set<OwnedFd>();
 
   private constructor(path: string, listener: OwnedFd, directory: PrivateDirectory | undefined) {
@@ -88,9 +88,9 @@ export class ConsoleSocket {
   }
 
   /**
-   * Waits for one console, which the caller owns. Connections of other users are refused, unless they are root. Several
-   * programs may be connected at a time; the first that sends counts, and the others are kept for the next call. The socket
-   * goes on listening.
+   * Waits for one console, which the caller owns. Connections of other users are refused, except those of root. If
+   * several programs are connected, this takes the console of the first that sends, and keeps the others for the next
+   * call. The socket keeps listening.
    *
    * Fails with ERR_CONSOLE_TIMEOUT, ERR_CONSOLE_MESSAGE, ERR_NOT_A_CONSOLE, ERR_CONSOLE_CLOSED or the signal's reason.
    */
@@ -144,7 +144,7 @@ export class ConsoleSocket {
     this.close();
   }
 
-  /** A dialer has one try. */
+  /** Reads one message from a connection, then closes the connection, whether the message is valid or not. */
   #hear(dialer: OwnedFd, onConsole: (console: Console) => void, onError: (error: unknown) => void): void {
     try {
       const console = receiveConsole(dialer.fd);
@@ -174,7 +174,7 @@ function timeoutError(path: string, timeoutMs: number): TermshimError {
 }
 
 function receiveConsole(dialer: number): Console | undefined {
-  // Runtimes say different things about the tty here, and some nothing.
+  // The text is ignored: runtimes send different things about the tty, and some send nothing.
   const fd = addon.socket_receive_fd(dialer, new Uint8Array(4096));
   if (fd === -EAGAIN) return undefined;
   if (fd < 0) {

@@ -1,19 +1,19 @@
 /**
- * A console: the master side of a pty. Its other side, the tty, is what a container's process has as its terminal.
+ * A console: the master side of a pty. Its other side, the tty, is the terminal of a container's process.
  */
 import { addon } from '../native/addon.js';
 import { TermshimError, check, systemError } from '../errors/errors.js';
 import { OwnedFd } from './owned-fd.js';
 
-/** A size in character cells. `struct winsize` has the rows first; here both are named. */
+/** A size in character cells. The numbers have names because `struct winsize` has the rows first. */
 export interface Size {
   readonly columns: number;
   readonly rows: number;
 }
 
 /**
- * The master side of a pty. Its other side, the tty, is the terminal of a container's process. A console is owned by one
- * holder, who closes it.
+ * The master side of a pty. Its other side, the tty, is the terminal of a container's process. A console has one owner,
+ * which closes it.
  *
  * @example
  * ```js
@@ -26,7 +26,7 @@ export interface Size {
  * ```
  */
 export class Console {
-  /** The path of the tty, such as `/dev/pts/3`, in the /dev/pts of the container if the pty comes from there. */
+  /** The path of the tty, such as `/dev/pts/3`. If the pty was opened in a container, it is a path of that container. */
   readonly name: string;
   readonly #master: OwnedFd;
 
@@ -61,7 +61,7 @@ export class Console {
     return new Console(master, number);
   }
 
-  /** The descriptor, non-blocking. It stays owned by the console. Throws ERR_SYSTEM once the console is closed. */
+  /** The descriptor, non-blocking. The console still owns it. Throws ERR_SYSTEM once the console is closed. */
   get fd(): number {
     return this.#master.fd;
   }
@@ -88,8 +88,8 @@ export class Console {
   }
 
   /**
-   * The bytes to type for end of file: the VEOF character, usually ^D. It takes two after half a line, since the first only
-   * delivers that half; see termios(3). Empty if the terminal has no VEOF character.
+   * The bytes to write for an end of file: the VEOF character, usually ^D. After an unfinished line in canonical mode
+   * it takes two, because the first one only delivers that line; see termios(3). Empty if the terminal has no VEOF.
    */
   endOfFile(isLineEmpty: boolean): Uint8Array {
     const answer = check(addon.tty_end_of_file(this.fd), 'tcgetattr', 'read the VEOF character of the console');
@@ -99,12 +99,12 @@ export class Console {
     return new Uint8Array(isCanonical && !isLineEmpty ? 2 : 1).fill(answer & 0xff);
   }
 
-  /** Bytes that were typed and that the process has not read. */
+  /** How many bytes of input the process could read now. An unfinished line in canonical mode does not count. */
   get unreadInputBytes(): number {
     return Math.max(0, addon.tty_unread_input(this.fd));
   }
 
-  /** Closes the master: the processes of the terminal get SIGHUP and read end of file. Idempotent. */
+  /** Closes the master: the terminal hangs up, so its processes get SIGHUP and read end of file. Idempotent. */
   close(): void {
     this.#master.close();
   }

@@ -1,8 +1,8 @@
 /**
  * Waits for events on descriptors: one edge-triggered epoll set for each thread, however many descriptors there are.
  *
- * Edge-triggered means that an event is told once. Whoever is told reads or writes until EAGAIN before it waits again
- * (epoll(7)); a level-triggered set would spin on the EPOLLHUP of a pty master whose slave nobody holds open.
+ * Edge-triggered means that an event is reported once, so a listener reads or writes until EAGAIN before it waits again
+ * (epoll(7)). A level-triggered set would spin on the EPOLLHUP of a pty master whose slave no process has open.
  */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
@@ -14,14 +14,14 @@ export const EPOLLIN = 0x001;
 export const EPOLLPRI = 0x002;
 /** There is room to write. */
 export const EPOLLOUT = 0x004;
-/** The reader of a pipe has gone. Reported without being asked for. */
+/** The last reader of a pipe has closed it. Always reported. */
 export const EPOLLERR = 0x008;
-/** The writer of a pipe, or the last process of a tty, has gone. Reported without being asked for. */
+/** The last writer of a pipe, or the last process with the tty open, has closed it. Always reported. */
 export const EPOLLHUP = 0x010;
 
 /** Events of one descriptor. The watch keeps the process alive until it is closed. */
 export interface Watch {
-  /** Asks for other events from now on. Those that hold already are reported again. */
+  /** Changes the events to watch for. Events that are already true are reported again. */
   change(events: number): void;
   /** Stops the events. Idempotent; call it before you close the descriptor. */
   close(): void;
@@ -30,9 +30,9 @@ export interface Watch {
 /** A watch whose descriptor is the source of a pump of the addon. */
 export interface PumpWatch extends Watch {
   /**
-   * Lets the pump serve the descriptor: while only EPOLLIN comes, the pump is run at once, for at most `budgetUs`. Only if
-   * it stops for another reason than an empty source, `onAnswer` is called, in place of the listener, with what `pump_run`
-   * would have returned. Must end before the pump is destroyed.
+   * Lets the pump serve the descriptor: at an EPOLLIN without other events the addon runs the pump at once, for at most
+   * `budgetUs`. If the pump stops for another reason than an empty source, `onAnswer` is called instead of the
+   * listener, with the answer of `pump_run`. Call `stopServing` before you destroy the pump.
    */
   serve(pump: number, budgetUs: number, onAnswer: (answer: number) => void): void;
   /** The listener gets all events again. Idempotent. */
@@ -40,8 +40,8 @@ export interface PumpWatch extends Watch {
 }
 
 /**
- * Calls `listener` with the events that come for `fd`, beginning with those that hold already. Events are edge-triggered:
- * read or write until EAGAIN before you wait for the next one. The descriptor stays the caller's.
+ * Calls `listener` with the events of `fd`, beginning with those that are already true. Events are edge-triggered: read
+ * or write until EAGAIN before you wait for the next one. The caller still owns the descriptor.
  *
  * @param events bits such as `EPOLLIN | EPOLLOUT`
  * @returns undefined for a file that epoll refuses because it is always ready (a regular file, /dev/null)
@@ -50,7 +50,7 @@ export function watch(fd: number, events: number, listener: (events: number) => 
   return watchForPump(fd, events, listener);
 }
 
-/** As `watch`, for the source of a pump. */
+/** As `watch`, for a descriptor that is the source of a pump. */
 export function watchForPump(fd: number, events: number, listener: (events: number) => void): PumpWatch | undefined {
   if (set.events === undefined) createSet();
   const slot = set.freeSlots.pop() ?? set.slots.length;
@@ -81,8 +81,8 @@ export function watchForPump(fd: number, events: number, listener: (events: numb
 }
 
 /**
- * A slot's generation makes an event that was already in the batch when its watch was closed harmless, even if the slot
- * has been given to another descriptor since.
+ * An event may still be in the batch when its watch is closed. It has the generation of that watch, so it is ignored,
+ * even if another descriptor has got the slot.
  */
 interface Slot {
   generation: number;
@@ -112,7 +112,7 @@ function createSet(): void {
   set.events = events;
 }
 
-/** A listener that throws is an uncaught exception, but the others of the batch are told all the same: an edge comes once. */
+/** An exception of a listener stays uncaught, but the rest of the batch is dispatched, because an edge comes once. */
 function dispatch(events: Uint32Array, count: number): void {
   for (let i = 0; i < fieldsPerEvent * count; i += fieldsPerEvent) {
     const slot = set.slots[events[i] as number];

@@ -1,8 +1,8 @@
 /**
  * The two ends of a FIFO as owned, non-blocking descriptors. See fifo(7), pipe(7).
  *
- * An open of a FIFO waits for the other side. Neither end waits here in open(2), where it would park a thread: a reader
- * opens at once, and a writer is told ENXIO until somebody reads, and tries again.
+ * open(2) of a FIFO blocks a thread until the other end is open. Here both ends are opened with O_NONBLOCK: a reader
+ * opens at once, and a writer gets ENXIO as long as there is no reader, and tries again.
  */
 import { constants, fstatSync, type Stats, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -22,8 +22,9 @@ export function createFifo(path: string): void {
 }
 
 /**
- * The reading end of a FIFO. Before the first writer comes, and after the last has left, a read returns 0. Only the second
- * is the end: wait for an event before you take a 0 for it (the kernel raises EPOLLHUP only for the end).
+ * The reading end of a FIFO. A read returns 0 before the first writer has opened the FIFO, and after the last writer
+ * has closed it. Only the second is the end, and only then the kernel raises EPOLLHUP: wait for an event before you
+ * take a 0 for the end.
  */
 export class FifoReader {
   readonly path: string;
@@ -46,12 +47,12 @@ export class FifoReader {
     return this.#end.fd;
   }
 
-  /** Holds a writing end of our own, so that a writer that leaves is not the end. */
+  /** Opens a writing end too, so that the FIFO does not end when the last other writer closes it. Idempotent. */
   hold(): void {
     this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_WRONLY | O_NONBLOCK, `the FIFO ${this.path}`);
   }
 
-  /** Drops it: the end comes when the last writer has gone. */
+  /** Closes the writing end of `hold`: the FIFO ends when the last writer has closed it. Idempotent. */
   release(): void {
     this.#holder?.close();
     this.#holder = undefined;
@@ -66,15 +67,15 @@ export class FifoReader {
 
 /** How long to wait for a reader. */
 export interface OpenWriterOptions {
-  /** How long to wait for a reader; 10,000 ms by default, 0 waits without end. */
+  /** In milliseconds. The default is 10,000; 0 waits without a limit. */
   timeoutMs?: number | undefined;
   /** Cancels the wait. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * The writing end of a FIFO. It opens only when there is a reader, since what a short process writes would be lost without
- * one.
+ * The writing end of a FIFO. It opens only when there is a reader, because without one the output of a short process
+ * would be lost.
  *
  * @example
  * ```js
@@ -102,7 +103,7 @@ export class FifoWriter {
   /**
    * Waits for a reader. Fails with ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT or the signal's reason.
    *
-   * The kernel reports no event for a reader that waits in open(2), so this looks again, at most every 25 ms.
+   * The kernel reports no event for a reader that waits in open(2), so this tries again, after pauses of 1 to 25 ms.
    */
   static async open(path: string, { timeoutMs = 10_000, signal }: OpenWriterOptions = {}): Promise<FifoWriter> {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
@@ -122,7 +123,7 @@ export class FifoWriter {
     return this.#end.fd;
   }
 
-  /** Holds a reading end of our own: without a reader the FIFO fills up, instead of breaking. */
+  /** Opens a reading end too: without another reader the FIFO then fills up instead of breaking (EPIPE). Idempotent. */
   hold(): void {
     this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_RDONLY | O_NONBLOCK, `the FIFO ${this.path}`);
   }
@@ -136,7 +137,7 @@ export class FifoWriter {
     return this.#holder !== undefined;
   }
 
-  /** Whether somebody else reads. The end of our own is let go for the question; what is in the FIFO stays there. */
+  /** Whether another reader exists. Closes the reading end of `hold` for a moment; the FIFO's bytes are not lost. */
   hasReader(): boolean {
     const wasHeld = this.isHeld;
     this.release();
@@ -145,12 +146,12 @@ export class FifoWriter {
     return (revents & EPOLLERR) === 0;
   }
 
-  /** Bytes that were written and not read yet. */
+  /** How many bytes were written and not read yet. */
   get unreadBytes(): number {
     return check(addon.fd_unread(this.fd), 'ioctl', `look into the FIFO ${this.path}`);
   }
 
-  /** Takes the oldest bytes out of the FIFO and drops them. Only while it is held. Returns how many. */
+  /** Reads the oldest bytes and drops them, if the FIFO is held. Returns how many. */
   dropOldest(maxBytes: number): number {
     return this.#holder === undefined ? 0 : Math.max(0, addon.fd_discard(this.#holder.fd, maxBytes));
   }
@@ -176,7 +177,7 @@ function lookAt(path: string): Stats | undefined {
   }
 }
 
-/** The path may have been given to another file since it was looked at. */
+/** Another file may have got the path since `assertFifo`. */
 function confirmFifo(end: OwnedFd, path: string): OwnedFd {
   if (fstatSync(end.fd).isFIFO()) return end;
   end.close();

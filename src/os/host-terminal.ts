@@ -1,5 +1,5 @@
 /**
- * The terminal that a human sits at: our own stdin and stdout, when they are one.
+ * The terminal that a human sits at: stdin and stdout of this process, if they are a terminal.
  */
 import { constants, fstatSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -13,7 +13,7 @@ import { OwnedFd } from './owned-fd.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDONLY, O_WRONLY } = constants;
 
-/** The size of the first of our standard descriptors that is a tty with one. */
+/** The size of the first of stdin, stdout and stderr that is a tty with a size. */
 export function hostSize(): Size | undefined {
   for (const fd of [0, 1, 2]) {
     const packed = addon.tty_get_size(fd);
@@ -22,7 +22,7 @@ export function hostSize(): Size | undefined {
   return undefined;
 }
 
-/** Calls `onResize` with each new size of the terminal. Returns how to stop. */
+/** Calls `onResize` with each new size of the terminal, until the returned function is called. */
 export function watchHostSize(onResize: (size: Size) => void): () => void {
   const resized = (): void => {
     const size = hostSize();
@@ -32,7 +32,7 @@ export function watchHostSize(onResize: (size: Size) => void): () => void {
   return () => void process.off('SIGWINCH', resized);
 }
 
-/** Our stdin (0), stdout (1) or stderr (2) as a non-blocking descriptor of our own. */
+/** A second, non-blocking descriptor of stdin, stdout or stderr. */
 export interface HostStream {
   readonly fd: number;
   /** Idempotent. */
@@ -40,10 +40,11 @@ export interface HostStream {
 }
 
 /**
- * O_NONBLOCK belongs to the open file description, which we share with the shell that started us, and which a kill -9
- * would leave changed. So the file is opened anew, with two exceptions: a regular file, whose offset we must share, and
- * which never blocks; and what cannot be opened (a socket has no path, a tty may be another user's) or would not tell
- * its end anew (a FIFO whose last writer has left), where the shared description is changed, and changed back on close.
+ * O_NONBLOCK belongs to the open file description, which this process shares with the shell that started it, and which
+ * would keep the flag after a `kill -9`. So this opens the file again, with two exceptions. A regular file never
+ * blocks, and its offset must stay shared. If the file cannot be opened (a socket has no path, a tty may belong to
+ * another user), or would not report its end again (a FIFO whose last writer has closed it), this changes the shared
+ * description, and changes it back on close.
  */
 export function openHostStream(standard: 0 | 1 | 2): HostStream {
   const name = ['stdin', 'stdout', 'stderr'][standard] as string;
@@ -65,18 +66,18 @@ export function openHostStream(standard: 0 | 1 | 2): HostStream {
 }
 
 /**
- * Puts the terminal at stdin into raw mode, so that each key goes to the container as it is. Returns how to restore it,
- * or undefined if stdin is no terminal.
+ * Puts the terminal at stdin into raw mode, so that each key reaches the container unchanged. Returns the function that
+ * restores the terminal, or undefined if stdin is not a terminal.
  *
- * It is restored on exit and on an uncaught exception too; whoever calls this handles the signals that end a process,
- * because a process that a signal ends runs no exit handler. A stop (SIGTSTP) gives the terminal back for its duration.
+ * The terminal is also restored at exit, after an uncaught exception, and while the process is stopped (SIGTSTP). The
+ * caller must handle the signals that kill a process, because such a process runs no exit handler.
  */
 export function enterRawMode(): (() => void) | undefined {
   if (!isatty(0)) return undefined;
   const saved = new Uint8Array(64);
   check(addon.tty_get_termios(0, saved), 'tcgetattr', 'read the modes of the terminal');
   let isRaw = true;
-  /* SIGCONT also comes with the SIGHUP of a terminal that was closed: what that answers no longer matters. */
+  /* SIGCONT also comes with the SIGHUP of a terminal that was closed. Then tty_set_raw fails, which does not matter. */
   const rawAgain = (): void => {
     isRaw = addon.tty_set_raw(0) === 0;
   };

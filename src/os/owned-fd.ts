@@ -1,11 +1,11 @@
 /**
- * A descriptor with one owner. There is no garbage collector for descriptors: who holds the `OwnedFd` closes it.
+ * A descriptor with one owner. No garbage collector closes descriptors: the owner of the `OwnedFd` must close it.
  */
 import { addon } from '../native/addon.js';
 import { TermshimError, check, systemError } from '../errors/errors.js';
 
 export class OwnedFd {
-  /** What it is, for messages: `the stdin FIFO /run/in`. */
+  /** The name in messages, such as `the stdin FIFO /run/in`. */
   readonly name: string;
   #fd: number;
 
@@ -15,12 +15,12 @@ export class OwnedFd {
     this.name = name;
   }
 
-  /** open(2), always close-on-exec. Every failure is an exception; see `tryOpen` where one is expected. */
+  /** open(2), always close-on-exec. Throws ERR_SYSTEM for every failure; use `tryOpen` if you expect one. */
   static open(path: string, flags: number, name: string): OwnedFd {
     return new OwnedFd(check(addon.fd_open(path, flags, 0o600), 'open', `open ${name}`), name);
   }
 
-  /** As `open`, but the errno listed in `expected` is answered with `undefined`. */
+  /** As `open`, but returns undefined if open(2) fails with the errno `expected`. */
   static tryOpen(path: string, flags: number, name: string, expected: number): OwnedFd | undefined {
     const fd = addon.fd_open(path, flags, 0o600);
     if (fd === -expected) return undefined;
@@ -28,7 +28,7 @@ export class OwnedFd {
     return new OwnedFd(fd, name);
   }
 
-  /** The number. Reading it from a closed one is a bug of the caller, and throws rather than name a stranger. */
+  /** The number. Throws if the descriptor is closed: the kernel may have given the number to another file. */
   get fd(): number {
     if (this.#fd < 0) throw new TermshimError('ERR_SYSTEM', `${this.name} is closed`, { errno: 'EBADF' });
     return this.#fd;
@@ -38,7 +38,7 @@ export class OwnedFd {
     return this.#fd >= 0;
   }
 
-  /** The number, which the caller owns from now on; the addon will not close it. */
+  /** Gives the descriptor to the caller and returns its number. The addon will not close it. */
   release(): number {
     const { fd } = this;
     this.#fd = -1;

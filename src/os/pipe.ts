@@ -1,5 +1,5 @@
 /**
- * A pipe between us and a process; see pipe(7).
+ * A pipe between this process and another one; see pipe(7).
  */
 import { fchownSync } from 'node:fs';
 import { addon } from '../native/addon.js';
@@ -8,9 +8,9 @@ import { fileError } from '../errors/file-error.js';
 import { OwnedFd } from './owned-fd.js';
 
 export interface Pipe {
-  /** Non-blocking. */
+  /** The end of this process, non-blocking. */
   readonly ours: OwnedFd;
-  /** For the process: blocking, as programs expect it. To be closed when the process has inherited it. */
+  /** The end of the other process: blocking, as programs expect it. Close it once that process has inherited it. */
   readonly theirs: OwnedFd;
 }
 
@@ -21,11 +21,11 @@ export interface PipeOwner {
 }
 
 export interface PipeOptions {
-  /** Which end is ours. */
+  /** Which end this process keeps. */
   ours: 'reader' | 'writer';
   /** What goes through it, for messages. */
   name: string;
-  /** Who may open the pipe anew, as `/dev/stdout` does. Ourselves, unless it is said. */
+  /** The user and group that may open the pipe again, as `/dev/stdout`. The default is the owner of this process. */
   owner?: PipeOwner | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface PipeEnds {
   readonly writer: OwnedFd;
 }
 
-/** For two others, or where it is not known yet which end is ours. Both are blocking. */
+/** A pipe with two blocking ends: for two other processes, or if it is not known yet which end this process keeps. */
 export function createPipeEnds(name: string, owner?: PipeOwner): PipeEnds {
   const ends = new Int32Array(2);
   check(addon.pipe_create(ends), 'pipe2', `create a pipe for ${name}`);
