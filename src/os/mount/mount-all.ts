@@ -1,5 +1,5 @@
 /**
- * A container's root file system: the mounts that containerd wants, one after the other, and away with them.
+ * Mounts a container's root filesystem as containerd asks for it, and unmounts it.
  */
 import { join } from 'node:path';
 import { TermshimError, messageOf, systemError } from '../../errors/errors.js';
@@ -8,20 +8,20 @@ import { wordsOf } from './mounter-arguments.js';
 import { type MounterFailure, runMounter } from './mounter.js';
 
 export interface MountLimits {
-  /** How long all of it may take. */
+  /** The time limit for all mounts together. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
 }
 
-/** An image may have to be read over a network first. */
+/** Long, because an image may have to be read over a network first. */
 const mountMs = 60_000;
 
-/** A file system that is written through a network may take its time for what is not written yet. */
+/** Long, because a network filesystem first writes what is pending. */
 const unmountMs = 60_000;
 
 /**
- * Mounts all of them, or none: what was done is undone before ERR_MOUNT_FAILED is thrown, or the reason of the signal. Whatever
- * hangs, it settles soon after the time is up, and meanwhile keeps nobody else waiting.
+ * Makes all mounts or none: undoes the finished ones before it throws ERR_MOUNT_FAILED or the signal's reason. Settles
+ * soon after the time limit even if a mount hangs, and does not block this process meanwhile.
  */
 export async function mountAll(
   mounts: readonly Mount[],
@@ -48,8 +48,8 @@ export async function mountAll(
 }
 
 /**
- * Takes away whatever is mounted at the directory and below it. No error if nothing is, or if there is no directory. A FUSE
- * program that was started for it has ended then. Throws ERR_SYSTEM.
+ * Unmounts all that is mounted at the directory and below it. Does nothing if nothing is, or if the directory is
+ * missing. FUSE programs that were started for the mounts have ended when this resolves. Throws ERR_SYSTEM.
  */
 export async function unmountAll(root: string, timeoutMs = unmountMs): Promise<void> {
   const failure = await runMounter('unmount', root, timeoutMs, []);

@@ -3,7 +3,7 @@
 export interface Mount {
   type: string;
   source: string;
-  /** A place below the root, as seen from there. It must exist, perhaps in an earlier mount. */
+  /** A path below the root, resolved as if the root were `/`. It must exist, if necessary in an earlier mount. */
   target?: string | undefined;
   /** As in fstab(5). */
   options: readonly string[];

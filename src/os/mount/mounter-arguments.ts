@@ -1,8 +1,8 @@
-/** A mount as the words that the mounter takes (native/mounter/main.c). */
+/** Turns a mount into arguments of the mounter (native/mounter/main.c). */
 import type { Mount } from './mount.js';
 import { MS_REMOUNT, type MountOptions, isForSomebodyElse, parseMountOptions } from './options.js';
 
-/** @param refuse called with the reason for what cannot be done, in words that name it */
+/** @param refuse called with the reason if the mounter cannot make this mount, such as the name of an option */
 export function wordsOf(mount: Mount, refuse: (reason: string) => never): string[] {
   const { type, source, target = '', options } = mount;
   const unsupported = options.find(isForSomebodyElse);
@@ -10,7 +10,7 @@ export function wordsOf(mount: Mount, refuse: (reason: string) => never): string
   if (type === 'loop' || type.includes('/')) refuse(`the type ${type} is for containerd's mount manager`);
   const isProgram = /^fuse3?\./.test(type);
   if (isProgram && options.length > mostProgramOptions) refuse(`there are more than ${mostProgramOptions} options`);
-  // What is said to a program of FUSE is for it alone.
+  // A FUSE program gets all options, and the kernel none.
   const parsed = isProgram ? { ...parseMountOptions([]), data: [...options] } : parseMountOptions(options);
   if (parsed.propagations.length > mostPropagations) refuse(`there are more than ${mostPropagations} propagations`);
   const { isDirect, data } = directOf(parsed);
@@ -21,11 +21,11 @@ export function wordsOf(mount: Mount, refuse: (reason: string) => never): string
   return [type, source, target, ...numbers, propagations.join(' '), `${loop}`, ...maps, `${data.length}`, ...data];
 }
 
-/** As the mounter has room for. */
+/** The mounter has room for this many. */
 const mostProgramOptions = 500;
 const mostPropagations = 64;
 
-/** Of a loop device, and of nothing else. */
+/** Without a loop device, `direct-io` is an option of the filesystem like any other. */
 function directOf({ loop, data }: MountOptions): { isDirect: boolean; data: string[] } {
   return { isDirect: loop && data.includes('direct-io'), data: loop ? data.filter((it) => it !== 'direct-io') : data };
 }
@@ -37,7 +37,7 @@ function mapsOf({ uidMap, gidMap, flags }: MountOptions, refuse: (reason: string
   return [mapOf('uidmap', uidMap, refuse), mapOf('gidmap', gidMap, refuse)];
 }
 
-/** As /proc/PID/uid_map has it; see user_namespaces(7). */
+/** The ranges in the format of /proc/PID/uid_map; see user_namespaces(7). */
 function mapOf(name: string, text: string, refuse: (reason: string) => never): string {
   const ranges = text.split(',').map((range) => /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(range)?.slice(1));
   if (ranges.every((range) => range !== undefined)) return ranges.map((range) => `${range.join(' ')}\n`).join('');

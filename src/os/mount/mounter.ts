@@ -1,6 +1,6 @@
 /**
- * The program that mounts and unmounts (native/mounter): a mount may wait without end for a FUSE program or a server that does
- * not answer, which must stop neither this process nor a thread of it.
+ * Runs the mounter (native/mounter), a program that mounts and unmounts. A mount may wait for ever for a FUSE program
+ * or a server, and must not block a thread of this process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,23 +8,23 @@ import { packageRoot } from '../../package-root.js';
 import { fileError } from '../../errors/file-error.js';
 import { leadsQuietSession } from '../process/process-session.js';
 
-/** Why a mount could not be made, or not be taken away. */
+/** Why a mount or an unmount failed. */
 export interface MounterFailure {
-  /** Of the mount. */
+  /** The index of the mount. */
   index: number;
   syscall: string;
-  /** Of errno(3); 0 if the words say it all. */
+  /** The number of an errno(3); 0 if only `words` says why. */
   errno: number;
-  /** As in `open the lower directory /a of`. */
+  /** What the mounter was doing, such as `open the lower directory /a of`; the name of the mount comes after it. */
   attempted: string;
   words: string;
 }
 
 /**
- * Runs it, and settles when it has ended: undefined if all went well. It ends by itself, whatever hangs, soon after `limitMs`.
- * Rejects with ERR_SYSTEM.
+ * Runs the mounter until it ends, which is soon after `limitMs` even if a mount hangs. Resolves with undefined if it
+ * succeeds. Rejects with ERR_SYSTEM if it does not start.
  *
- * @param signal has it undo what it has done
+ * @param signal makes the mounter undo its mounts and end
  */
 export async function runMounter(
   verb: 'mount' | 'unmount',
@@ -45,12 +45,12 @@ export async function runMounter(
   }
 }
 
-/** TERMSHIM_MOUNTER names an instrumented build for tests. */
+/** TERMSHIM_MOUNTER is the path of an instrumented build, for tests. */
 const program = process.env['TERMSHIM_MOUNTER'] ?? join(packageRoot, 'bin/termshim-mounter');
 
 function start(args: string[]): ChildProcess {
   try {
-    // As a runtime's: a ^C at our terminal would end it half-way.
+    // As for a runtime: a ^C at this process's terminal would kill it half-way.
     return spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: !leadsQuietSession() });
   } catch (error) {
     throw fileError(error, `run ${program}`);

@@ -1,5 +1,5 @@
 /**
- * The options of a mount as fstab(5) writes them, taken apart for mount(2). The names are those that containerd knows
+ * Parses the options of a mount, written as in fstab(5), for mount(2). The names are those that containerd knows
  * (parseMountOptions in core/mount/mount_linux.go).
  */
 
@@ -26,16 +26,16 @@ export const MS_STRICTATIME = 1 << 24;
 export interface MountOptions {
   /** MS_ flags, without those of propagation. */
   flags: number;
-  /** Flags that were asked not to be: MS_RDONLY for `rw`. */
+  /** Flags that an option clears: MS_RDONLY for `rw`. */
   cleared: number;
-  /** Each takes a mount call of its own, for the kernel accepts no other flag beside it. */
+  /** Each needs its own mount(2), because the kernel accepts no other flag but MS_REC with it. */
   propagations: number[];
-  /** Whether the source is a file, which is to be a block device. */
+  /** Whether the source is a file to attach to a loop device. */
   loop: boolean;
-  /** Of an id-mapped mount, as in `0:1000:1,1:100000:65535`. */
+  /** For an id-mapped mount, such as `0:1000:1,1:100000:65535`. */
   uidMap: string | undefined;
   gidMap: string | undefined;
-  /** What is not the kernel's is the file system's. */
+  /** All other options, which are the filesystem's. */
   data: string[];
 }
 
@@ -74,8 +74,8 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 }
 
 /**
- * Whether an option is neither mount(2)'s nor a file system's: what mount(8) has for itself, and what containerd's mount manager
- * should have taken out.
+ * Whether an option is for another program than the kernel and the filesystem: for mount(8), or for containerd's mount
+ * manager, which should have removed it.
  */
 export function isForSomebodyElse(option: string): boolean {
   return /^(x-|loop=|offset=|sizelimit=)/i.test(option);
