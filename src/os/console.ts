@@ -26,7 +26,7 @@ export interface Size {
  * ```
  */
 export class Console {
-  /** The path of the tty, such as `/dev/pts/3`. If the pty was opened in a container, it is a path of that container. */
+  /** The path of the tty, such as `/dev/pts/3`. If the pty was opened in a container, it is a path in the container. */
   readonly name: string;
   readonly #master: OwnedFd;
 
