@@ -2,7 +2,7 @@
 import type { Mount } from './mount.js';
 import { MS_REMOUNT, type MountOptions, isForSomebodyElse, parseMountOptions } from './options.js';
 
-/** @param refuse called with the reason if the mounter cannot make this mount, such as the name of an option */
+/** @param refuse called with the reason if the mount is not supported */
 export function wordsOf(mount: Mount, refuse: (reason: string) => never): string[] {
   const { type, source, target = '', options } = mount;
   const unsupported = options.find(isForSomebodyElse);
