@@ -1,12 +1,13 @@
 /**
- * What flows through a console, its output above all, for any number of others beside its sink: each reads from one ring of recent bytes, at its own pace.
+ * Broadcasts the output of a process, or the input of a console, to any number of subscribers besides its sink. Each
+ * reads at its own pace from one ring of recent bytes.
  */
 import { type SubscriberControl, type FollowOptions, type Subscriber, createSubscriber } from './subscriber.js';
 import { type OutputReader, type Ring, createRing } from './ring.js';
 
 /**
- * The recent output of a process, for any number of subscribers beside its sink. Each reads at its own pace from a buffer of
- * 256 KiB.
+ * The recent output of a process, for any number of subscribers besides its sink. Each reads at its own pace from a
+ * buffer of 256 KiB.
  */
 export interface Broadcast {
   /** How many subscribers there are. */
@@ -22,34 +23,34 @@ export interface Broadcast {
   /** Calls `onOutput` with everything that is written from now on, in order. Copy the bytes if you keep them. */
   observe(onOutput: (bytes: Uint8Array) => void): { close(): void };
   /**
-   * Reads when it suits you, beginning with what comes next. `onMoved` is called whenever there is more. Close the reader at the end.
+   * Returns a reader that begins with the next output. `onMoved` is called whenever there is more. Close the reader.
    */
   read(onMoved: () => void): OutputReader;
 }
 
 export interface BroadcastSource {
-  /** Begins to append to the ring. */
+  /** Called once, with the ring to which all bytes from now on must be appended. */
   tap: (ring: number) => void;
-  /** Whether somebody must be told of each move. */
+  /** Called with whether `moved` must be called after each append. */
   onFollowed: (isFollowed: boolean) => void;
-  /** Whether the source is to wait, for a moment. */
+  /** Called with whether the source must pause, for a short time. */
   onPaused: (isPaused: boolean) => void;
 }
 
 export interface BroadcastControl extends Broadcast {
-  /** Something was appended to the ring. */
+  /** Call it after bytes were appended to the ring. */
   moved(): void;
-  /** Nothing will be appended any more. Those that read get the rest. */
+  /** Call it after the last append. Subscribers and readers still get the rest. */
   finish(): void;
 }
 
-/** What a client may be behind, and what can be shown to one that comes: some hundred screens of text. */
+/** How far a client may be behind, and how much can be replayed to a new one: some hundred screens of text. */
 const ringBytes = 256 * 1024;
 
 /**
- * Who reads misses nothing: while one is behind by half of the ring, the source waits until it has caught up to a quarter.
- * One that takes longer than its patience allows does not read, or too slowly: it is not waited for any more until it has
- * all.
+ * If a subscriber is more than `holdBytes` behind, the source pauses until it is at most `releaseBytes` behind. So a
+ * subscriber that keeps reading misses nothing. If it needs longer than its slow-reader limits allow, the source does
+ * not wait for it again until it has caught up.
  */
 const holdBytes = ringBytes / 2;
 const releaseBytes = ringBytes / 4;
@@ -58,11 +59,11 @@ export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource):
   const ring = createRing(ringBytes);
   const subscribers = new Set<SubscriberControl>();
   const observers = new Set<ReturnType<typeof observerOf>>();
-  /** Of those who read by themselves, what tells them. */
+  /** The `onMoved` of each reader. */
   const readers = new Set<() => void>();
-  /** Not waited for. */
+  /** The subscribers that the source does not wait for. */
   const stalled = new Set<SubscriberControl>();
-  /** While the source is held: whom it waits for, and until when. */
+  /** While the source is paused: the subscribers that it waits for, and each one's deadline. */
   const awaited = new Map<SubscriberControl, number>();
   let nextLook: NodeJS.Timeout | undefined;
   let hasFinished = false;
@@ -180,10 +181,10 @@ export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource):
   };
 }
 
-/** Of output that has ended. */
+/** The reader of output that has ended. */
 const nothing: OutputReader = { behindBytes: 0, read: () => 0, skip: () => 0, close() {} };
 
-/** It is told after each move, and a move is less than the ring holds: it never loses its place. */
+/** It reads after each append, and the ring holds more than one append, so it never loses its position. */
 function observerOf(ring: Ring, onOutput: (bytes: Uint8Array) => void): { read(): void; close(): void } {
   const reader = ring.reader(0);
   const block = new Uint8Array(64 * 1024);

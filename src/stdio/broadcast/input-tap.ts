@@ -1,5 +1,6 @@
 /**
- * What is typed into a console, by whomever, for those who record it. Before the first of them comes there is nothing of it.
+ * Passes the input of a console, from all its sources, to observers such as recordings. Creates no broadcast before the
+ * first observer.
  */
 import { type BroadcastControl, createBroadcast } from './broadcast.js';
 import type { Flow } from '../copy/flow.js';
@@ -11,12 +12,12 @@ export class InputTap {
   #ring: number | undefined;
   #isFollowed = false;
 
-  /** Calls `onInput` with all that the console takes from now on, in order. The bytes are only lent. */
+  /** Calls `onInput` with all bytes that the console takes from now on, in order. Copy the bytes if you keep them. */
   observe(onInput: (bytes: Uint8Array) => void): { close(): void } {
     this.#broadcast ??= createBroadcast({
       tap: (ring) => this.#setRing(ring),
       onFollowed: (isFollowed) => this.#setFollowed(isFollowed),
-      // Only a subscriber keeps a source waiting.
+      // Only a subscriber makes a source pause, and input has only observers.
       onPaused() {},
     });
     const observing = this.#broadcast.observe(onInput);
@@ -29,23 +30,23 @@ export class InputTap {
     };
   }
 
-  /** One more that types. */
+  /** Adds a source of input. */
   join(flow: Flow): void {
     this.#flows.add(flow);
     if (this.#ring !== undefined) this.#connect(flow, this.#ring);
   }
 
-  /** To be called when the flow is closed. */
+  /** Call it when the flow is closed. */
   leave(flow: Flow): void {
     this.#flows.delete(flow);
   }
 
-  /** The console took these from no flow. */
+  /** Passes on bytes that the console took from no flow. */
   took(bytes: Uint8Array): void {
     for (const onInput of this.#observers) onInput(bytes);
   }
 
-  /** To be called when all flows are closed. Idempotent. */
+  /** Call it when all flows are closed. Idempotent. */
   close(): void {
     this.#observers.clear();
     this.#broadcast?.finish();

@@ -1,4 +1,4 @@
-/** The recent output of a console: native/ring.c with owners. */
+/** The recent output of a console: objects that own the rings and readers of native/ring.c. */
 import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
 
@@ -8,28 +8,28 @@ export interface Ring {
   readonly capacity: number;
   /** Bytes ever appended. */
   readonly bytes: number;
-  /** The last bytes, as many as there are and were asked for. */
+  /** The last bytes, at most `maxBytes`. */
   recent(maxBytes: number): Uint8Array;
   /** A reader that begins `replayBytes` bytes before the end, or with the oldest byte. */
   reader(replayBytes: number): RingReader;
-  /** Frees it, once its readers are closed. Idempotent. */
+  /** Frees the ring. Close its readers first. Idempotent. */
   close(): void;
 }
 
 /** Reads recent output, at its own pace. */
 export interface OutputReader {
-  /** Bytes to come. */
+  /** Bytes that were appended and not read yet. */
   readonly behindBytes: number;
-  /** Stores what comes next. Returns how many bytes; undefined if that was overwritten meanwhile: `skip` then. */
+  /** Stores the next bytes, and returns how many; undefined if they were overwritten meanwhile: call `skip` then. */
   read(into: Uint8Array): number | undefined;
-  /** Goes to the end. Returns how many bytes were skipped. */
+  /** Skips to the end. Returns how many bytes were skipped. */
   skip(): number;
   /** Idempotent. */
   close(): void;
 }
 
 export interface RingReader extends OutputReader {
-  /** Writes what comes next. The answer is that of `ring_reader_write`. */
+  /** Writes the next bytes to `sink`. Returns the answer of `ring_reader_write`. */
   write(sink: number): number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * One that follows a console's output at a pace of its own, over a descriptor. The console waits for it only a little: if
- * it falls behind by more than the ring holds, what it missed is skipped.
+ * A subscriber: gets output over a descriptor, at its own pace. The source waits for it only for a short time. If it
+ * falls behind by more than the ring holds, the bytes that it missed are skipped.
  */
 import { addon, PumpStop } from '../../native/addon.js';
 import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
@@ -9,64 +9,67 @@ import type { Ring } from './ring.js';
 
 /** A subscriber to output, and what it gets first. */
 export interface FollowOptions {
-  /** Non-blocking, with events of its own (a FIFO, a socket). Taken over. */
+  /** A non-blocking FIFO or socket that is watched only here. Taken over. */
   sink: { readonly fd: number; close(): void };
-  /** What it gets first. What it is to be may take a moment. */
+  /** The subscriber gets these bytes first. While a promise is pending, it gets nothing. */
   firstBytes: FirstBytes | Promise<FirstBytes>;
-  /** With how many of the bytes that have been it goes on then. */
+  /** How many bytes of recent output it gets after `firstBytes`. */
   replayBytes: number;
   /**
-   * It comes back, and so many bytes were skipped: what to send in their place. The present comes after it. For one that is
-   * there, but too slow, this is asked a few times in a second.
+   * Called if the subscriber reads again after `bytes` were skipped. Returns what to send instead, before the current
+   * output. For a slow subscriber this is called up to ten times a second.
    */
   onSkipped: (bytes: number) => FirstBytes | Promise<FirstBytes>;
-  /** How long it is waited for; as a client, unless it is said. */
+  /** How long the source waits for it; by default as long as for a client. */
   slowReader?: SlowReaderLimits;
-  /** Told once: it has left, the output has ended and it has all of it (or was too slow), or a write failed. */
+  /**
+   * Called once: with `left` if its reader has gone, with `ended` if the output has ended and was sent or `graceMs` is
+   * over, or with the error of a write.
+   */
   onEnd: (reason: 'left' | 'ended' | Error) => void;
 }
 
-/** What is sent before the output goes on. */
+/** Bytes that are sent before the output goes on. */
 export interface FirstBytes {
   bytes: Uint8Array;
-  /** It stands for all output up to here (see `bytes` of the broadcast), which is not sent; undefined for none of it. */
+  /** `bytes` replace all output up to this position (as of the broadcast's `bytes`); undefined: they replace none. */
   upTo?: number | undefined;
 }
 
 /** How long the process waits for a slow subscriber. */
 export interface SlowReaderLimits {
-  /** How long the source waits for one that is behind by half of the ring, in milliseconds. */
+  /** How long the source waits for a subscriber that is behind by half of the ring, in milliseconds. */
   holdMs: number;
-  /** Whether that begins anew whenever it has read something. */
+  /** Whether `holdMs` begins anew whenever the subscriber has read something. */
   isForProgress: boolean;
-  /** How long it may take for the rest when the output has ended; undefined: until it is closed. */
+  /** How long it may take to read the rest after the output has ended, in milliseconds; undefined: no limit. */
   graceMs: number | undefined;
 }
 
-/** A client sees what is there when it comes back. One that reads slowly must not be felt by the others. */
+/** A client that reads again gets the current screen, so it loses little, and a slow one must not delay the others. */
 const forClient: SlowReaderLimits = { holdMs: 100, isForProgress: false, graceMs: 2000 };
 
 /** A subscriber to output. */
 export interface Subscriber {
   /** Bytes that its descriptor took. */
   readonly bytes: number;
-  /** Bytes that it has not yet. */
+  /** Bytes that were not sent yet. */
   readonly behindBytes: number;
   readonly skippedBytes: number;
-  /** Lets go of it, without a word. Idempotent. */
+  /** Ends the subscription without a call of `onEnd`. Idempotent. */
   close(): void;
 }
 
 export interface SubscriberControl extends Subscriber {
   readonly slowReader: SlowReaderLimits;
-  /** Something was appended to the ring. */
+  /** Call it after bytes were appended to the ring. */
   send(): void;
-  /** Nothing will be appended any more: it ends when it has caught up, or when the time for that is up. */
+  /** Call it after the last append: the subscriber ends when it has caught up, or after `graceMs`. */
   finish(): void;
 }
 
 export interface SubscriberListener {
-  /** It has taken what it could. */
+  /** Called when the descriptor has taken all that it has room for. */
   onSent: () => void;
   onClosed: () => void;
 }
@@ -77,7 +80,7 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
   let head: Uint8Array = nothing;
   let isHeadDue = false;
   let headBytes = 0;
-  /** For which a head has stood. */
+  /** Bytes of output that were not sent because a head replaces them (`upTo`). */
   let coveredBytes = 0;
   let skippedBytes = 0;
   let isFull = false;
@@ -124,14 +127,14 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
   const takeNow = ({ bytes, upTo }: FirstBytes): void => {
     head = bytes;
     const replayBytes = ring.bytes - (upTo ?? 0);
-    // What the ring has lost is skipped as ever.
+    // If the ring has lost these bytes, the next write skips them.
     if (upTo === undefined || replayBytes > ring.capacity || replayBytes >= reader.behindBytes) return;
     coveredBytes += reader.behindBytes - replayBytes;
     reader.close();
     reader = ring.reader(replayBytes);
   };
 
-  /** Whether the head has gone. */
+  /** Sends the head. Returns whether all of it was sent. */
   const sendHead = (): boolean => {
     while (head.length > 0) {
       const taken = addon.fd_write(sink.fd, head);
@@ -205,7 +208,7 @@ export function createSubscriber(ring: Ring, options: FollowOptions, listener: S
 
 const nothing = new Uint8Array();
 
-/** What is sent in place of what was skipped may cost more than to skip. */
+/** The shortest time between two skips: to send the replacement may cost more than to skip. */
 const skipIntervalMs = 100;
 
 const EAGAIN = 11;

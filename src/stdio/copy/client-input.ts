@@ -1,18 +1,19 @@
 /**
- * What one more client types: from its descriptor into the console, among what the others type. Its end is its own.
+ * Copies the input of one more client from its descriptor into the console, beside stdin and the other clients. If this
+ * input ends, the others go on.
  */
 import type { Console } from '../../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
 import { Flow } from './flow.js';
 import type { InputTap } from '../broadcast/input-tap.js';
 
-/** One more source of what is typed into a console. */
+/** One more source of input for a console. */
 export interface ClientInputOptions {
-  /** A non-blocking FIFO or socket. It stays the caller's; close it only after the input. */
+  /** A non-blocking FIFO or socket. The caller owns it, and closes it only after the input. */
   fd: number;
-  /** Called with the number of bytes that the console has taken. */
+  /** Called with the number of bytes that the console took since the last call. */
   onTyped: (bytes: number) => void;
-  /** Called once, when the writer has gone or a read fails. */
+  /** Called once, when the last writer has gone, or with an error if a read or a write fails. */
   onEnd: (error?: Error) => void;
 }
 
@@ -24,7 +25,7 @@ export class ClientInput {
   readonly #tap: InputTap;
   #typedBytes = 0;
 
-  /** @param onWantRoom whether `consoleReady` is to be called when the console takes more */
+  /** @param onWantRoom called with whether `consoleReady` must be called once the console takes more bytes */
   constructor(
     console: Console,
     options: ClientInputOptions,
@@ -43,7 +44,7 @@ export class ClientInput {
     this.#watch = watch(options.fd, EPOLLIN, (events) => this.#ready(events));
   }
 
-  /** To be called when the console takes bytes again. */
+  /** Call it when the console takes bytes again. */
   consoleReady(): void {
     if (this.#flow.isFull) this.#flow.run();
   }

@@ -1,6 +1,4 @@
-/**
- * The typing half of a console copy: stdin -> console, and what the end of stdin does.
- */
+/** The input half of a console copy: copies stdin to the console, and handles the end of stdin. */
 import { addon } from '../../native/addon.js';
 import type { Console } from '../../os/console.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
@@ -10,24 +8,24 @@ import type { InputTap } from '../broadcast/input-tap.js';
 /**
  * What happens when stdin ends.
  *
- * - `hangup`: what was typed is delivered, the output drained, then the console closed, as with containerd.
+ * - `hangup`: the input is delivered and the output drained, then the console is closed, as with containerd.
  * - `veof`: the end-of-file character, ^D, is typed.
- * - `ignore`: nothing. A later writer is read.
+ * - `ignore`: nothing. The input of a later writer is copied.
  */
 export type StdinEnd = 'hangup' | 'veof' | 'ignore';
 export const stdinEndPolicies = ['hangup', 'veof', 'ignore'] as const satisfies readonly StdinEnd[];
 
 export interface ConsoleInputOptions {
-  /** Both stay the caller's, and outlive the input. */
+  /** The caller owns stdin and the console, and closes them only after the input. */
   stdin: { readonly fd: number };
   console: Console;
   stdinEnd: StdinEnd;
   tap: InputTap;
-  /** Whether `consoleReady` is to be called when the console takes more. */
+  /** Called with whether `consoleReady` must be called once the console takes more bytes. */
   onWantRoom(isWanted: boolean): void;
-  /** The end has come, by the policy `hangup`, and the process has read what was typed, or does not read. */
+  /** Called after the end of stdin by the policy `hangup`, once the process has read all input or does not read it. */
   onHangup: () => void;
-  /** How long the process may take to read what was typed before a hang-up; 0: as long as it goes on reading. */
+  /** How long a hang-up waits for the process to read all input; 0: as long as the process keeps reading. */
   readTimeoutMs: number;
   onError: (error: Error) => void;
 }
@@ -47,7 +45,7 @@ export class ConsoleInput {
     this.#flow = new Flow({ source: stdin.fd, sink: console.fd, onStop: (stop) => this.#stopped(stop), onError });
     tap.join(this.#flow);
     this.#watch = watchForPump(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
-    // What is owed for an end of file must come before what is typed next, and only we know of it.
+    // The addon does not know that an end-of-file character waits, and would send the next input before it.
     if (stdinEnd !== 'veof') this.#flow.serve(this.#watch);
     if (this.#watch !== undefined) return;
     this.#flow.expectEnd();
@@ -59,7 +57,7 @@ export class ConsoleInput {
     return this.#flow.bytes;
   }
 
-  /** To be called when the console takes bytes again, after `onWantRoom(true)`. */
+  /** Call it when the console takes bytes again, after `onWantRoom(true)`. */
   consoleReady(): void {
     if (this.#owedEof !== undefined) this.#payEof();
     else if (this.#flow.isFull) this.#flow.run();
@@ -86,7 +84,10 @@ export class ConsoleInput {
     return 'wait';
   }
 
-  /** A hang-up throws away what is in the terminal and was not read. No event tells that it was, so this looks often. */
+  /**
+   * A hang-up discards input that the process has not read. The kernel reports no event when the process has read it,
+   * so this polls.
+   */
   #hangUpWhenRead(): void {
     this.#watch?.close();
     const { console, onHangup, readTimeoutMs } = this.#options;
@@ -108,7 +109,7 @@ export class ConsoleInput {
     look();
   }
 
-  /** The end of stdin can be told twice, by a read of 0 and by EPOLLHUP: it counts again only after new input. */
+  /** A read of 0 and EPOLLHUP may report the same end of stdin. The next end counts only after new input. */
   #oweEof(): void {
     const { bytes, lastByte } = this.#flow;
     if (bytes === this.#bytesAtEof) return;
@@ -128,8 +129,8 @@ export class ConsoleInput {
   }
 }
 
-/** A process that has not read for so long does something else. */
+/** If the process has read nothing for this long, the hang-up does not wait for it. */
 const quietMs = 1000;
 
-/** After one of these, or before anything was typed, the line is empty: LF, CR, and no byte at all. */
+/** After LF or CR, or before the first byte (-1), the line is empty. */
 const lineEnds: ReadonlySet<number> = new Set([0x0a, 0x0d, -1]);

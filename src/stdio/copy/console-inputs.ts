@@ -1,15 +1,13 @@
-/**
- * All that is typed into one console: stdin, and any number of clients. They share the room that the console has.
- */
+/** All inputs of one console: stdin and any number of clients. Knows which of them wait for room in the console. */
 import type { Console } from '../../os/console.js';
 import { ClientInput, type ClientInputOptions } from './client-input.js';
 import { ConsoleInput, type ConsoleInputOptions } from './console-input.js';
 import { InputTap } from '../broadcast/input-tap.js';
 
 export interface ConsoleInputsOptions extends Omit<ConsoleInputOptions, 'stdin' | 'tap' | 'onWantRoom'> {
-  /** Where input comes from in the first place, if from anywhere. */
+  /** Stdin of the copy; undefined if all input comes from clients. */
   stdin: ConsoleInputOptions['stdin'] | undefined;
-  /** Whether `consoleReady` is to be called when the console takes more. */
+  /** Called with whether `consoleReady` must be called once the console takes more bytes. */
   onWantRoom: (isWanted: boolean) => void;
 }
 
@@ -19,7 +17,7 @@ export class ConsoleInputs {
   readonly #tap = new InputTap();
   readonly #stdin: ConsoleInput | undefined;
   readonly #clients = new Set<ClientInput>();
-  /** Those that wait for the console to take more. */
+  /** The inputs that wait until the console takes more bytes. */
   readonly #waiting = new Set<{ consoleReady(): void }>();
   #clientBytes = 0;
 
@@ -37,7 +35,7 @@ export class ConsoleInputs {
     return (this.#stdin?.bytes ?? 0) + this.#clientBytes;
   }
 
-  /** One more that types. */
+  /** Adds the input of a client. */
   add(options: ClientInputOptions): { close(): void } {
     const onTyped = (bytes: number): void => {
       this.#clientBytes += bytes;
@@ -60,7 +58,7 @@ export class ConsoleInputs {
     return this.#tap.observe(onInput);
   }
 
-  /** To be called when the console takes bytes again, after `onWantRoom(true)`. */
+  /** Call it when the console takes bytes again, after `onWantRoom(true)`. */
   consoleReady(): void {
     for (const input of this.#waiting) input.consoleReady();
   }

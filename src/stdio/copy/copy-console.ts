@@ -1,6 +1,6 @@
 /**
- * The Terminal branch: copies stdin FIFO -> console -> stdout FIFO, both ways with back-pressure, until the process has
- * ended, the terminal hangs up or the pipe breaks; then drains, flushes and closes.
+ * Copies stdin FIFO -> console -> stdout FIFO for a process with a terminal, with back-pressure both ways, until the
+ * process has ended, the terminal hangs up, or stdin or stdout ends the copy. Then it drains, flushes and closes.
  */
 import { addon } from '../../native/addon.js';
 import type { Console } from '../../os/console.js';
@@ -14,52 +14,52 @@ import type { FlowStop } from './flow.js';
 import { Output } from './output.js';
 import type { Sink } from './sink.js';
 
-/** What is copied, and when the copy ends. */
+/** The descriptors of a copy, and when the copy ends. */
 export interface ConsoleCopyOptions {
-  /** Taken over: it is closed at the end, as are stdin and stdout. */
+  /** The copy takes over console, stdin and stdout, and closes them at its end. */
   console: Console;
-  /** Where input comes from: a non-blocking descriptor with an owner, such as a `FifoReader`. By default there is no input. */
+  /** Where input comes from: a non-blocking descriptor with an owner, such as a `FifoReader`; by default nowhere. */
   stdin?: { readonly fd: number; close(): void } | undefined;
   /** Where output goes: a `fifoSink` or a `plainSink`. */
   stdout: Sink;
   /** What happens when stdin ends; `hangup` by default. */
   stdinEnd?: StdinEnd | undefined;
   /**
-   * Whether the copy ends when no process has the tty open any more; true by default. Pass false if you watch the process and
-   * call `processEnded`: a tty may be opened again while its process lives.
+   * Whether the copy ends once no process has the tty open; true by default. Pass false if you watch the process and
+   * call `processEnded`: while the process lives, the tty may be opened again.
    */
   endsOnHangup?: boolean | undefined;
-  /** How long the rest of the output may take to be read after the end; 10,000 ms by default, 0 waits without end. */
+  /** How long the copy waits for the rest of the output to be read; 10,000 ms by default, 0 waits without end. */
   drainTimeoutMs?: number | undefined;
 }
 
-/** The options once the defaults are filled in. */
+/** The options with the defaults filled in. */
 type Settings = ConsoleCopyOptions & { stdinEnd: StdinEnd; endsOnHangup: boolean; drainTimeoutMs: number };
 
 /**
  * What ended a copy.
  *
  * - `exit`: `processEnded` was called
- * - `hangup`: no process has the tty open any more
+ * - `hangup`: no process has the tty open
  * - `stdin-end`: stdin ended, with the policy `hangup`
- * - `broken-pipe`: nobody reads stdout, with the policy `hangup`
+ * - `broken-pipe`: stdout has no reader, and is a `plainSink` or has the policy `hangup`
  * - `shutdown`: `shutdown` or `close` was called
  */
 export type CopyEnd = 'exit' | 'hangup' | 'stdin-end' | 'broken-pipe' | 'shutdown';
 
-/** What a copy of a console has done. */
+/** The result of a copy of a console. */
 export interface CopyResult {
   /** What ended the copy. */
   reason: CopyEnd;
   stdinBytes: number;
   stdoutBytes: number;
-  /** Output that was dropped while nobody read, by the policy `discard`. */
+  /** Bytes of output that were dropped because no reader took them, by the policies `discard` and `skip`. */
   discardedBytes: number;
-  /** Output that nobody had read when the drain timeout was over. */
+  /** Bytes of output that were lost because no reader had taken them when the copy ended. */
   undeliveredBytes: number;
 }
 
-/** A copy of a console that is going on. */
+/** A running copy of a console. */
 export interface ConsoleCopy {
   /** Settles when everything is closed. Fails with ERR_SYSTEM for an error that is not a normal end. */
   readonly done: Promise<CopyResult>;
@@ -68,45 +68,46 @@ export interface ConsoleCopy {
    * still have to catch up.
    */
   readonly drained: Promise<void>;
-  /** Settles when no process has the tty open any more, or nothing more will be read from the console. */
+  /** Settles when no process has the tty open, or nothing more will be read from the console. */
   readonly ended: Promise<void>;
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
   /** Whether there is a reader of stdout. */
   readonly hasReader: boolean;
   /**
-   * Since when the console waits for the reader of stdout, as `performance.now()` counts; undefined while it does not
-   * wait.
+   * The time, as of `performance.now()`, since which the console waits for the reader of stdout; undefined while it
+   * does not wait.
    */
   readonly waitingSince: number | undefined;
-  /** For those who follow the output beside stdout. */
+  /** Passes the output to subscribers besides stdout. */
   readonly broadcast: Broadcast;
-  /** Types what comes from one more descriptor. Does nothing once the process has ended. */
+  /** Copies input from one more descriptor to the console. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
   /** Calls `onInput` with everything that is typed from now on, in order. Copy the bytes if you keep them. */
   observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
   /**
-   * Says that the session leader was reaped: everything it wrote is in the console by then. The copy ends when all other
-   * processes have closed the tty. Nothing is typed any more. Do not call it before the process was reaped, or output may be
-   * lost.
+   * Tells the copy that the session leader was reaped, so all its output is in the console. The copy ends when all
+   * other processes have closed the tty. Input ends when the leader's output was read. Do not call it before the leader
+   * was reaped, or output may be lost.
    */
   processEnded(): void;
   /**
-   * After `processEnded`: stops the copy and closes everything, but the console only when no process has its tty any more.
-   * What these processes write is read and dropped, so that they get no SIGHUP. Before `processEnded` it is `close`.
+   * After `processEnded`: stops the copy and closes everything but the console, which is closed when no process has its
+   * tty open. The output of these processes is read and dropped, so that they get no SIGHUP. Before `processEnded` it
+   * is `close`.
    */
   abandon(): void;
-  /** Ends the copy: reads what is in the console now, then closes. */
+  /** Ends the copy: reads the output that is in the console, then closes. */
   shutdown(): void;
-  /** Closes everything now. Output that nobody has read is counted and lost. */
+  /** Closes everything at once. Unread output is counted and lost. */
   close(): void;
 }
 
 type State = 'copying' | 'draining' | 'late' | 'flushing' | 'closed';
 
 /**
- * `draining` reads what is left in the console; `late` copies for those whom a process has left behind; `flushing` waits for
- * the reader of the sink, the console is closed.
+ * `draining` reads the output that is left in the console. `late` copies the output of other processes that still have
+ * the tty open. `flushing` waits for the reader of the sink; the console is closed.
  */
 const transitions: Readonly<Record<State, readonly State[]>> = {
   copying: ['draining', 'flushing'],
@@ -117,12 +118,12 @@ const transitions: Readonly<Record<State, readonly State[]>> = {
 };
 
 /**
- * More than a pty holds, which is some 20 KiB (measured; pty.c limits its buffers). What a process wrote before it ended
- * lies within: whatever comes later is of others, who may write for ever.
+ * More than a pty holds: about 20 KiB (measured; the kernel's pty.c limits its buffers). All output of the ended
+ * process is in these bytes. Later bytes are from other processes, which may never stop writing.
  */
 const heldByKernel = 128 * 1024;
 
-/** The reader of an output that is there takes it within that time, or does not read. */
+/** If the reader has not taken the output after this time, it does not read. */
 const usualTimeoutMs = 10_000;
 
 /**
@@ -256,7 +257,7 @@ class Copier implements ConsoleCopy {
       stdin,
       console,
       stdinEnd,
-      // EPOLLOUT is asked for only while input waits: otherwise each read by the process would wake us for nothing.
+      // EPOLLOUT is requested only while input waits: else each read by the process would cause a useless wake-up.
       onWantRoom: (isWanted) => this.#consoleWatch?.change(isWanted ? EPOLLIN | EPOLLOUT : EPOLLIN),
       onHangup: () => this.#drain('stdin-end'),
       readTimeoutMs: drainTimeoutMs,
@@ -277,7 +278,7 @@ class Copier implements ConsoleCopy {
     else if (hasHungUp && this.#options.endsOnHangup) this.#finish('hangup');
   }
 
-  /** No more input; the output ends when nothing is left in the console, or when the time is up. */
+  /** Reads the output that is left in the console, until the console is empty or the drain timeout is over. */
   #drain(reason: CopyEnd): void {
     if (this.#state !== 'copying') return;
     this.#enter('draining');
@@ -286,7 +287,7 @@ class Copier implements ConsoleCopy {
     this.#output.drain(heldByKernel);
   }
 
-  /** Whoever still has the tty, after its process, may write for ever. */
+  /** After an exit, other processes that have the tty open may write without end. Their output is copied too. */
   #drained(hasHungUp: boolean): void {
     if (hasHungUp || this.#reason !== 'exit') return this.#finish(this.#reason);
     this.#enter('late');
@@ -297,14 +298,14 @@ class Copier implements ConsoleCopy {
     this.#output.readOn();
   }
 
-  /** Draining and flushing share one time. */
+  /** Draining and flushing share one timeout. */
   #limitTime(): void {
     const { drainTimeoutMs } = this.#options;
     if (drainTimeoutMs === 0 || this.#drainTimer !== undefined) return;
     this.#drainTimer = setTimeout(() => this.#giveUp(), drainTimeoutMs);
   }
 
-  /** The time is up. What the console still holds is counted, as far as it goes, and dies with it. */
+  /** Stops waiting. Output that is left in the console is counted, as far as 16 reads find it, and lost. */
   #giveUp(): void {
     this.#givingUp.abort();
     if (this.#state === 'flushing' || this.#state === 'closed') return;
@@ -321,7 +322,7 @@ class Copier implements ConsoleCopy {
     this.#finish(this.#reason);
   }
 
-  /** The console goes first: whoever is left on its other side need not wait for the reader of the sink. */
+  /** Closes the console first: processes that still have its tty open need not wait for the reader of the sink. */
   #finish(reason: CopyEnd): void {
     if (this.#state === 'flushing' || this.#state === 'closed') return;
     this.#enter('flushing');

@@ -1,7 +1,6 @@
 /**
- * The branch without a terminal: copies stdin FIFO -> pipe, and each of stdout and stderr from a pipe of its own into a
- * sink, all with back-pressure, until the process has ended and nobody whom it has left behind writes any more; then flushes
- * and closes.
+ * Copies stdin FIFO -> pipe, and stdout and stderr each from a pipe into a sink, for a process without a terminal, with
+ * back-pressure, until the process has ended and no other process has the pipes open. Then it flushes and closes.
  */
 import type { FifoReader } from '../../os/fifo.js';
 import type { PipeOwner } from '../../os/pipe.js';
@@ -11,37 +10,37 @@ import { type PipeInput, copyPipeInput } from './pipe-input.js';
 import { PipeOutput } from './pipe-output.js';
 import type { Sink } from './sink.js';
 
-/** What is copied. A stream that is absent is /dev/null for the process. */
+/** The streams to copy. If a stream is absent, the process has /dev/null. */
 export interface PipeCopyOptions {
-  /** Where stdin comes from. The process reads end of file when its last writer has gone and `hold` is released. */
+  /** Where stdin comes from. The process reads end of file when the last writer has gone and `hold` is released. */
   stdin?: FifoReader | undefined;
-  /** Where stdout goes; by default the process has none. */
+  /** The sink of stdout; by default stdout is /dev/null. */
   stdout?: Sink | undefined;
-  /** Where stderr goes; by default the process has none. */
+  /** The sink of stderr; by default stderr is /dev/null. */
   stderr?: Sink | undefined;
   /** The user that the process runs as, who may then open `/dev/stdout`; by default this process's user. */
   owner?: PipeOwner | undefined;
   /**
-   * How long the rest of the output may take to be written and read after the process has ended; 10,000 ms by default, 0
-   * waits without end.
+   * How long the copy waits, after the process has ended, until the rest of the output is written and read; 10,000 ms
+   * by default, 0 waits without end.
    */
   drainTimeoutMs?: number | undefined;
 }
 
-/** What a copy of pipes has done. */
+/** The result of a copy of pipes. */
 export interface PipeCopyResult {
-  /** What ended the copy: `processEnded`, or `shutdown` and `close`. */
+  /** What ended the copy: `processEnded` (`exit`), or `shutdown` or `close` (`shutdown`). */
   reason: 'exit' | 'shutdown';
   stdinBytes: number;
-  /** Of stdout and stderr together, as are the numbers below. */
+  /** Bytes of stdout and stderr together, as are the numbers below. */
   stdoutBytes: number;
-  /** Output that was dropped while nobody read, by the policy `discard`. */
+  /** Bytes of output that were dropped because no reader took them, by the policies `discard` and `skip`. */
   discardedBytes: number;
-  /** Output that nobody had read when the drain timeout was over, or when the sink broke. */
+  /** Bytes of output that were lost because no reader had taken them when the copy ended or the sink broke. */
   undeliveredBytes: number;
 }
 
-/** A copy of pipes that is going on. */
+/** A running copy of pipes. */
 export interface PipeCopy {
   /**
    * Descriptors to give to the process as stdin, stdout and stderr. They stay owned by the copy; `started` closes them.
@@ -57,26 +56,25 @@ export interface PipeCopy {
   /** Settles when the process has ended and no other process has the pipes open. */
   readonly ended: Promise<void>;
   readonly stdinBytes: number;
-  /** Of stdout and stderr together. */
+  /** Bytes of stdout and stderr together. */
   readonly stdoutBytes: number;
-  /** Whether a reader takes what is left in the pipes. */
+  /** Whether stdout or stderr is open and has a reader. */
   readonly hasReader: boolean;
-  /** For those who follow the output beside its sink. Undefined where there is none. */
+  /** Passes the output of a stream to subscribers besides its sink. Undefined if the process has no such stream. */
   broadcast(stream: OutputStream): Broadcast | undefined;
-  /**
-   * Call it once the process has its descriptors: our copies are closed, and the output is copied from now on. Idempotent.
-   */
+  /** Call it once the process has its descriptors: closes `childEnds` and begins to copy the output. Idempotent. */
   started(): void;
-  /** Says that the process was reaped. The copy ends when all other processes have closed the pipes. */
+  /** Tells the copy that the process was reaped. The copy ends when all other processes have closed the pipes. */
   processEnded(): void;
   /**
-   * After `processEnded`: stops the copy and closes everything, but a pipe only when no process writes to it any more. What is
-   * written is read and dropped, so that nobody gets SIGPIPE. Before `processEnded` it is `close`.
+   * After `processEnded`: stops the copy and closes everything but the pipes to which other processes may still write.
+   * Such a pipe is read, and the bytes dropped, until its last writer has gone, so that no process gets SIGPIPE. Before
+   * `processEnded` it is `close`.
    */
   abandon(): void;
-  /** Ends the copy: reads what is in the pipes now, then closes. */
+  /** Ends the copy: reads the output that is in the pipes, then closes. */
   shutdown(): void;
-  /** Closes everything now. Output that nobody has read is counted and lost. */
+  /** Closes everything at once. Unread output is counted and lost. */
   close(): void;
 }
 
@@ -188,7 +186,7 @@ class Copier implements PipeCopy {
     this.#end('shutdown');
   }
 
-  /** Draining and flushing share one time. */
+  /** Draining and flushing share one timeout. */
   #end(reason: PipeCopyResult['reason']): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;

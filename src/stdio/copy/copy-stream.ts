@@ -4,32 +4,30 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 
-/** What is copied one way. */
+/** The descriptors of a one-way copy. */
 export interface CopyStreamOptions {
-  /** A non-blocking descriptor, as is the sink. Both stay the caller's. */
+  /** Non-blocking, as is the sink. The caller owns both. */
   source: number;
   sink: number;
-  /**
-   * Called once: with `end` after the last byte was written, with `broken` if nobody reads the sink, or with an error.
-   */
+  /** Called once: with `end` after the last byte was written, `broken` if the sink has no reader, or an error. */
   onEnd: (end: 'end' | 'broken' | Error) => void;
 }
 
-/** A copy one way that is going on. */
+/** A running one-way copy. */
 export interface StreamCopy {
   /** Bytes that the sink took. */
   readonly bytes: number;
   /** The last byte that the sink took, -1 before the first. */
   readonly lastByte: number;
-  /** Whether the sink takes no more now. */
+  /** Whether bytes wait because the sink is full. */
   readonly isBlocked: boolean;
-  /** Stops; `onEnd` is not called any more. Call it before you close a descriptor. Idempotent. */
+  /** Stops the copy without a call of `onEnd`. Call it before you close a descriptor. Idempotent. */
   close(): void;
 }
 
 /**
- * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks. A FIFO that has no writer yet
- * is waited for.
+ * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks. If the source is a FIFO
+ * that has no writer yet, the copy waits for one.
  */
 export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCopy {
   const watches: (Watch | undefined)[] = [];

@@ -1,4 +1,4 @@
-/** Reads and drops what others still write where nobody listens any more, so that none of them dies of a broken pipe. */
+/** Reads and drops output of processes that still have a pipe or a tty open, so that they get no SIGPIPE or SIGHUP. */
 import { constants } from 'node:fs';
 import { addon } from '../../native/addon.js';
 import { EPOLLHUP } from '../../os/epoll.js';
@@ -6,8 +6,8 @@ import { OwnedFd } from '../../os/owned-fd.js';
 import { copyStream } from './copy-stream.js';
 
 /**
- * Takes over the reading end of a pipe, or a console: it is closed at once if nobody writes there, else when the last
- * writer has gone. A closed one is left alone.
+ * Takes over the reading end of a pipe, or a console. Closes it at once if no process can write to it, else when the
+ * last writer has gone. Does nothing if it is closed already.
  */
 export function discardRest(source: { readonly fd: number; readonly isOpen: boolean; close(): void }): void {
   if (!source.isOpen) return;

@@ -1,6 +1,4 @@
-/**
- * One direction of a copy: a pump of the addon, run until it must wait, and run again when its turn comes.
- */
+/** One direction of a copy: runs a pump of the addon until the pump must wait, and runs it again when it can go on. */
 import { isatty } from 'node:tty';
 import { addon, PumpStop } from '../../native/addon.js';
 import type { PumpWatch } from '../../os/epoll.js';
@@ -10,18 +8,18 @@ import { check, systemError } from '../../errors/errors.js';
 export type FlowStop = 'empty' | 'end' | 'hangup' | 'full' | 'broken';
 
 export interface FlowOptions {
-  /** Both stay the caller's, are non-blocking, and outlive the flow. */
+  /** The caller owns both. They are non-blocking, and the caller closes them only after the flow. */
   source: number;
   sink: number;
-  /** Told after each run. Answer `retry` to be run again in the next turn, after others had theirs. */
+  /** Called with the reason when the flow has stopped. Return `retry` to run it again in the event loop's next turn. */
   onStop(stop: FlowStop): 'wait' | 'retry';
-  /** Told of an errno that is no part of a copy's life, such as ENOSPC. The flow has ended then. */
+  /** Called with a system error that is no normal end of a copy, such as ENOSPC. The flow has ended then. */
   onError(error: Error): void;
 }
 
 /**
- * How long one run may take before the others get their turn, so that a console that floods cannot be felt on another.
- * Measured: half of it costs a flood 3 %, and twice as much lets every other console wait twice as long.
+ * How long one run may take, so that a console with much output does not delay the others. Measured: half of it costs
+ * throughput 3 %, and with twice as much every other console waits twice as long.
  */
 const budgetUs = 100;
 
@@ -53,7 +51,7 @@ export class Flow {
     this.#pump = check(addon.pump_create(options.source, options.sink), 'malloc', 'create a pump');
   }
 
-  /** Whether the sink took less than there was: what is left waits for the sink, and the source waits too. */
+  /** Whether bytes wait because the sink is full. The source is not read meanwhile. */
   get isFull(): boolean {
     return !this.#isClosed && addon.pump_pending(this.#pump) > 0;
   }
@@ -74,8 +72,8 @@ export class Flow {
   }
 
   /**
-   * From now on the source is read until it says itself that it is empty. To be called for a hang-up, which makes no
-   * further edge, and for a source that has no events at all.
+   * From now on each run reads until EAGAIN, the end or the hang-up. Call it after a hang-up, which makes no further
+   * edge, and for a source that epoll does not watch.
    */
   expectEnd(): void {
     this.#isToTheEnd = true;
@@ -83,9 +81,9 @@ export class Flow {
   }
 
   /**
-   * Lets the addon run this flow whenever `watch`, which is the source's, sees that there is something to read: no turn
-   * of JavaScript for what flows through. `onStop` is not told of an empty source then. For a source that has to be
-   * read to its end this does nothing.
+   * Lets the addon run this flow, without JavaScript, whenever `watch`, the watch of the source, reports that the
+   * source can be read. `onStop` is then not called for an empty source. Does nothing if the source must be read to its
+   * end.
    */
   serve(watch: PumpWatch | undefined): void {
     if (this.#isToTheEnd || this.#isClosed) return;
@@ -93,13 +91,13 @@ export class Flow {
     if (!this.#isFollowed) watch?.serve(this.#pump, budgetUs, (answer) => this.#stopped(answer));
   }
 
-  /** From now on what the sink takes is appended to the ring too. `onMoved` is told after each run while followed. */
+  /** Appends to the ring all bytes that the sink takes from now on. Calls `onMoved` after each run while followed. */
   tap(ring: number, onMoved: () => void): void {
     if (!this.#isClosed) addon.pump_tap(this.#pump, ring);
     this.#onMoved = onMoved;
   }
 
-  /** Whether somebody has to be told of each move, so that none may be made without JavaScript. */
+  /** Sets whether `onMoved` must be called after each run; the addon then never runs the flow by itself. */
   setFollowed(isFollowed: boolean): void {
     if (this.#isClosed || isFollowed === this.#isFollowed) return;
     this.#isFollowed = isFollowed;
@@ -107,7 +105,7 @@ export class Flow {
     else this.serve(this.#served);
   }
 
-  /** While it is held nothing is moved; what was to be done meanwhile is done afterwards. Only while it is followed. */
+  /** While the flow is paused, no byte is moved; a run that was due comes afterwards. Works only while followed. */
   setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused;
     if (isPaused || !this.#isRunOwed) return;
@@ -115,23 +113,23 @@ export class Flow {
     this.#runInTurn();
   }
 
-  /** From now on at most `maxBytes` more are read; then the source counts as empty. */
+  /** Reads at most `maxBytes` more; then the source counts as empty. */
   limit(maxBytes: number): void {
     addon.pump_limit(this.#pump, maxBytes);
   }
 
-  /** After `limit`: the source is read on. */
+  /** Removes the limit that `limit` set. */
   unlimit(): void {
     addon.pump_limit(this.#pump, -1);
   }
 
-  /** Moves what can be moved now. Cheap when there is nothing; no answer, `onStop` gets it. */
+  /** Moves the bytes that can be moved, and passes the reason of the stop to `onStop`. Cheap if there are none. */
   run(): void {
     if (this.#isPaused) this.#isRunOwed = true;
     else if (!this.#isClosed) this.#stopped(addon.pump_run(this.#pump, budgetUs, this.#isToTheEnd));
   }
 
-  /** Frees the pump and drops what is pending. Idempotent. The descriptors are not touched. */
+  /** Frees the pump and drops pending bytes; leaves the descriptors open. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
     this.#finalBytes = this.bytes;
@@ -164,7 +162,7 @@ export class Flow {
   }
 }
 
-/** A read of a tty that is not raw stops at the end of a line, and says nothing of the next. A master's does not. */
+/** A read of a tty in canonical mode returns one line, even if there are more. A read of a pty master does not. */
 function isLineByLine(source: number): boolean {
   return isatty(source) && addon.tty_pts_number(source) < 0;
 }

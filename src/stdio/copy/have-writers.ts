@@ -1,10 +1,13 @@
-/** Whether anybody else can write to a pipe whose reading end is ours. */
+/** Tells whether pipes that this process reads still have writers. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import { EPOLLHUP } from '../../os/epoll.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 
-/** To any of these. A copy of ours that has just ended closes its end in this turn. One that is closed has no writers. */
+/**
+ * Whether any of the pipes has a writer. A closed reading end counts as one without writers. Waits for one turn of the
+ * event loop first: if a copy in this process has just ended, it closes its writing end in this turn.
+ */
 export async function haveWriters(readers: readonly OwnedFd[]): Promise<boolean> {
   await nextTurn();
   return readers.some((reader) => reader.isOpen && (addon.fd_poll(reader.fd) & EPOLLHUP) === 0);

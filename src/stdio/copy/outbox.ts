@@ -1,20 +1,20 @@
-/** Bytes that JavaScript holds until a descriptor has room for them: a few that were typed, never a flood. */
+/** Keeps bytes in JavaScript until a descriptor has room for them. For few bytes, such as typed input. */
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
 import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
 
 export interface Outbox {
   readonly pendingBytes: number;
-  /** Takes the bytes over. They are dropped if nobody reads any more. */
+  /** Takes over the bytes. Drops them if the sink is broken. */
   push(bytes: Uint8Array): void;
-  /** Drops what is left. Idempotent; must come before the descriptor is closed. */
+  /** Drops pending bytes. Idempotent; call it before you close the descriptor. */
   close(): void;
 }
 
 export interface OutboxOptions {
-  /** Non-blocking. It stays the caller's. */
+  /** Non-blocking. The caller owns it. */
   sink: number;
-  /** Told when what had to wait has been taken, or nobody reads any more. */
+  /** Called when all bytes that had to wait were written, or the sink is broken. */
   onEmpty?: () => void;
 }
 

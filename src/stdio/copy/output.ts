@@ -1,6 +1,6 @@
 /**
- * The output half of a copy: from a console or a pipe into a sink, by the sink's policy. What it means that the source has
- * nothing more is for its owner to say.
+ * The output half of a copy: from a console or a pipe into a sink, by the sink's policy. The owner of the output
+ * decides what an empty source means.
  */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type PumpWatch, type Watch, watch } from '../../os/epoll.js';
 import { type BroadcastControl, type Broadcast, createBroadcast } from '../broadcast/broadcast.js';
@@ -8,10 +8,10 @@ import { Flow, type FlowStop } from './flow.js';
 import type { Sink } from './sink.js';
 
 export interface OutputOptions {
-  /** Both stay the caller's, and outlive the output. */
+  /** The caller owns both, and closes them only after the output. */
   source: number;
   sink: Sink;
-  /** The source has nothing now, or the sink has given up. */
+  /** Called when the source is empty or has ended, or when the sink is broken and does not retry. */
   onStop: (stop: Exclude<FlowStop, 'full'>) => void;
   onError: (error: Error) => void;
 }
@@ -22,7 +22,7 @@ export class Output {
   #sinkWatch: Watch | undefined;
   #broadcast: BroadcastControl | undefined;
   #fullSince: number | undefined;
-  /** Since when the sink has taken no byte more than these. */
+  /** How many bytes the sink had taken when it was last full, and since when that number is the same. */
   #stuck = { bytes: -1, since: 0 };
   #askAgain: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -43,7 +43,7 @@ export class Output {
     return this.#flow.pendingBytes;
   }
 
-  /** For those who follow beside the sink. It costs nothing before it is asked for. */
+  /** Passes the output to subscribers besides the sink. Created at the first access. */
   get broadcast(): Broadcast {
     if (this.#broadcast !== undefined) return this.#broadcast;
     const broadcast = createBroadcast({
@@ -56,12 +56,12 @@ export class Output {
     return broadcast;
   }
 
-  /** Since when (as of `performance.now()`) the sink takes nothing, and the source waits; undefined while it takes. */
+  /** Since when the source waits for the full sink, as of `performance.now()`; undefined while the sink takes bytes. */
   get waitingSince(): number | undefined {
     return this.#flow.isFull ? this.#fullSince : undefined;
   }
 
-  /** @param sourceWatch of the source, with `sourceReady` as its listener */
+  /** @param sourceWatch the watch of the source; its listener is `sourceReady` */
   start(sourceWatch: PumpWatch | undefined): void {
     this.#sinkWatch = watch(this.#options.sink.fd, EPOLLOUT, (events) => this.#sinkReady(events));
     this.#flow.serve(sourceWatch);
@@ -72,14 +72,14 @@ export class Output {
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !this.#flow.isFull) this.#flow.run();
   }
 
-  /** Reads on until the source has nothing, but no more than `maxBytes`. */
+  /** Reads until the source is empty, but at most `maxBytes`. */
   drain(maxBytes: number): void {
     this.#flow.expectEnd();
     this.#flow.limit(maxBytes);
     this.#flow.run();
   }
 
-  /** After `drain`: reads whatever comes, to the end. */
+  /** After `drain`: reads on without a limit, to the end. */
   readOn(): void {
     this.#flow.unlimit();
     this.#flow.run();

@@ -1,6 +1,7 @@
 /**
- * The input of a process without a terminal: from a FIFO into a pipe. When the FIFO has ended and all was delivered, the
- * pipe is closed, which is end of file for the process. A process that closes its end just ends the copy.
+ * Copies the stdin of a process without a terminal from a FIFO into a pipe. When the FIFO has ended and all bytes were
+ * delivered, the pipe is closed, and the process reads end of file. If the process closes its end, the copy ends
+ * without an error.
  */
 import type { FifoReader } from '../../os/fifo.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
@@ -8,20 +9,20 @@ import { type PipeOwner, createPipe } from '../../os/pipe.js';
 import { type StreamCopy, copyStream } from './copy-stream.js';
 
 export interface PipeInputOptions {
-  /** Taken over, unless it throws. */
+  /** Taken over, unless the call throws. */
   stdin: FifoReader;
   owner: PipeOwner | undefined;
-  /** Closes everything now. */
+  /** Closes everything when it aborts. */
   signal: AbortSignal;
 }
 
 export interface PipeInput {
-  /** For the process. To be closed when it has inherited it. */
+  /** The end for the process. Close it when the process has inherited it. */
   readonly theirs: OwnedFd;
   readonly bytes: number;
-  /** An errno that is no part of a copy's life, if one ended the copy. */
+  /** The error that ended the copy, if it is no normal end. */
   readonly failure: Error | undefined;
-  /** Closes what is ours. Idempotent. */
+  /** Closes stdin and the writing end of the pipe. Idempotent. */
   close(): void;
 }
 

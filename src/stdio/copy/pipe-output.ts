@@ -1,6 +1,6 @@
 /**
- * One output of a process without a terminal: from its pipe into a sink, until the pipe ends or the sink breaks. A process
- * that has ended may have left others behind who write there.
+ * Copies stdout or stderr of a process without a terminal from its pipe into a sink, until the pipe ends or the sink
+ * breaks. After the process has ended, other processes may still write to the pipe.
  */
 import { addon } from '../../native/addon.js';
 import { EPOLLHUP, EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
@@ -18,20 +18,20 @@ export interface PipeOutputOptions {
   /** Taken over, unless the constructor throws. */
   sink: Sink;
   owner: PipeOwner | undefined;
-  /** Closes everything now. */
+  /** Closes everything when it aborts. */
   signal: AbortSignal;
 }
 
 export class PipeOutput {
-  /** For the process. To be closed when it has inherited it. */
+  /** The end for the process. Close it when the process has inherited it. */
   readonly theirs: OwnedFd;
-  /** Settles when all that the process wrote was read from the pipe. */
+  /** Settles when all output of the process was read from the pipe, or the pipe is closed. */
   readonly drained: Promise<void>;
-  /** Settles when nothing more is read from the pipe. */
+  /** Settles when nothing more will be read from the pipe. */
   readonly ended: Promise<void>;
   /**
-   * Settles when the sink was flushed and everything is closed, with the bytes that nobody took. Rejects for an errno that
-   * is no part of a copy's life.
+   * Settles when the sink was flushed and everything is closed, with the number of bytes that no reader took. Rejects
+   * with a system error that is no normal end.
    */
   readonly done: Promise<number>;
   readonly #pipe: OwnedFd;
@@ -40,11 +40,11 @@ export class PipeOutput {
   #watch: PumpWatch | undefined;
   #resolveDrained!: () => void;
   #resolveEnded!: () => void;
-  /** How many bytes of the process the sink has to take altogether; not known while the process may write. */
+  /** How many bytes the sink must take to have all output of the process; undefined while the process may write. */
   #totalBytes: number | undefined;
-  /** Whether it ends with those. */
+  /** Whether the copy ends after `totalBytes`. */
   #isLimited = false;
-  /** The sink has them, and others write. */
+  /** Whether the sink has taken `totalBytes` and only other processes may still write. */
   #isLate = false;
   #isAbandoned = false;
   #isClosed = false;
@@ -80,7 +80,7 @@ export class PipeOutput {
     return this.#output.bytes;
   }
 
-  /** For those who follow beside the sink. */
+  /** Passes the output to subscribers besides the sink. */
   get broadcast(): Broadcast {
     return this.#output.broadcast;
   }
@@ -89,12 +89,12 @@ export class PipeOutput {
     return this.#sink.discardedBytes;
   }
 
-  /** Whether somebody is there to take what is left in the pipe. */
+  /** Whether the pipe is open and the sink has a reader. */
   get hasReader(): boolean {
     return !this.#isClosed && this.#sink.hasReader();
   }
 
-  /** From now on the output is copied. Idempotent. */
+  /** Begins to copy the output. Idempotent. */
   start(): void {
     if (this.#watch !== undefined || this.#isClosed) return;
     this.#watch = watchForPump(this.#pipe.fd, EPOLLIN, (events) => this.#output.sourceReady(events));
@@ -102,10 +102,10 @@ export class PipeOutput {
   }
 
   /**
-   * All that the process will have written lies in the pipe, which tells exactly how much that is. What comes later is of
-   * others, who may write for ever.
+   * Call it when the process has ended, or to end the copy. FIONREAD says how many bytes are in the pipe. Later bytes
+   * are from other processes, which may never stop writing.
    *
-   * @param isLimited whether they are cut off
+   * @param isLimited whether the copy ends without these later bytes
    */
   drain(isLimited: boolean): void {
     if (this.#isClosed || this.#totalBytes !== undefined) return;
@@ -115,7 +115,7 @@ export class PipeOutput {
     this.#output.drain(unread);
   }
 
-  /** After `drain`: lets go of the sink. What others still write is read and dropped, until the last of them has gone. */
+  /** After `drain`: closes the pipe, or reads and drops output of other processes until the last writer has gone. */
   abandon(): void {
     this.#isAbandoned = true;
     this.#closePipe();
@@ -126,7 +126,7 @@ export class PipeOutput {
     else if (this.#totalBytes !== undefined && !this.#isLate) this.#drained();
   }
 
-  /** Where nobody else has the pipe, the next read is its end. */
+  /** If no other process has the pipe open, the next read is its end. */
   #drained(): void {
     if (this.#isLimited) return this.#closePipe();
     this.#isLate = true;
@@ -139,7 +139,7 @@ export class PipeOutput {
     this.#closePipe();
   }
 
-  /** Unless it is abandoned, whoever still writes gets SIGPIPE, and need not wait for the reader of the sink. */
+  /** Processes that still write get SIGPIPE, unless the output is abandoned. They do not wait for the sink's reader. */
   #closePipe(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -152,7 +152,7 @@ export class PipeOutput {
     this.#resolveEnded();
   }
 
-  /** Of others only what was read. */
+  /** Of the output of other processes, only bytes that were read count. */
   #untakenBytes(): number {
     const { bytes, pendingBytes } = this.#output;
     if (this.#isLate) return pendingBytes;

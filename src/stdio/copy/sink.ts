@@ -1,6 +1,4 @@
-/**
- * Where a console's output goes, and what happens there when nobody reads it.
- */
+/** Sinks: where output goes, and what happens to it if no reader takes it. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
@@ -13,34 +11,34 @@ import type { OpenLogTarget } from '../log-target/log-target.js';
 export interface Sink {
   readonly fd: number;
   /**
-   * Called when the sink has taken nothing for `waitedMs`: wait for its next event, for so many milliseconds at most, or write
-   * again at once?
+   * Called when the sink is full and has taken nothing for `waitedMs`. Returns what to do: `wait` for its next event,
+   * wait for at most so many milliseconds, or `retry` at once.
    */
   onFull(waitedMs: number): 'wait' | 'retry' | number;
-  /** Called when nobody reads: write again, or end the copy? */
+  /** Called when the sink has no reader. Returns whether to write again or to end the copy. */
   onBroken(): 'end' | 'retry';
-  /** Waits until a reader has taken everything, or the signal. Returns the number of bytes that nobody took. */
+  /** Waits until a reader has taken everything or `signal` aborts. Returns the number of bytes that no reader took. */
   flush(signal: AbortSignal): Promise<number>;
   /** Whether there is a reader. */
   hasReader(): boolean;
   close(): void;
-  /** Bytes that were dropped because nobody read them. */
+  /** Bytes that were dropped because no reader took them. */
   readonly discardedBytes: number;
 }
 
 /**
- * What happens to output while nobody reads the FIFO.
+ * What happens to output while the FIFO has no reader.
  *
  * - `block`: the FIFO fills up, then the process waits, as with containerd. Nothing is lost.
- * - `discard`: the process goes on; the oldest output is dropped and counted. A slow reader is waited for.
+ * - `discard`: the process goes on; the oldest output is dropped and counted. A slow reader makes the process wait.
  * - `hangup`: the copy ends, and the terminal hangs up.
  */
 export type NoReader = 'block' | 'discard' | 'hangup';
 export const noReaderPolicies = ['block', 'discard', 'hangup'] as const satisfies readonly NoReader[];
 
 /**
- * As `NoReader`; `skip` is for output that a log has too. It drops output as `discard` does, and does not wait for a reader
- * that takes nothing for a second either.
+ * As `NoReader`; `skip` is for output that a log has too. It drops output as `discard` does, and also if a reader takes
+ * nothing for a second.
  */
 export type FifoPolicy = NoReader | 'skip';
 
@@ -87,8 +85,8 @@ export function fifoSink(writer: FifoWriter, noReader: FifoPolicy = 'block'): Si
 }
 
 /**
- * For how long a reader is waited for that takes nothing; and once it was given up, how often, and how long, it is given
- * the time to show that it reads again.
+ * If a reader takes nothing, the sink waits for it for `first`. Then it drops output, but after each `between` it waits
+ * for `again`, so that the reader can show that it reads again.
  */
 const slowReaderMs = { first: 1000, between: 1000, again: 20 };
 
@@ -97,7 +95,7 @@ function createReaderWait(): { restMs(hasReader: boolean, waitedMs: number): num
   let isWaiting = false;
   return {
     restMs(hasReader, waitedMs) {
-      // It has taken something while it was waited for.
+      // The reader took something during the wait.
       if (isWaiting && waitedMs === 0) givenUpAt = undefined;
       const now = performance.now();
       const isAsked = givenUpAt === undefined || now - givenUpAt >= slowReaderMs.between;
@@ -123,7 +121,7 @@ export function plainSink(stream: { readonly fd: number; close(): void }): Sink 
   };
 }
 
-/** One end of a log target, taken over. A flush waits for all of the log target. */
+/** A sink that writes to one end of a log target. Takes over the end. `flush` waits for the whole log target. */
 export function logTargetSink(end: OwnedFd, { done }: OpenLogTarget): Sink {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   return {
@@ -140,15 +138,15 @@ export function logTargetSink(end: OwnedFd, { done }: OpenLogTarget): Sink {
 }
 
 const discardBytes = 64 * 1024;
-/** How often a FIFO is looked at for a reader: soon at first, and seldom where nobody has come for long. */
+/** The pause between two checks of a FIFO for a reader. It doubles each time. */
 const flushPollMs = { first: 25, longest: 1000 };
 
-/** A reader that is there takes the rest after we have closed; without one the FIFO's content dies with our end. */
+/** A reader can take the rest after this end is closed. Without a reader, the FIFO's content is lost with this end. */
 function unreadBytes(writer: FifoWriter): number {
   return writer.hasReader() ? 0 : writer.unreadBytes;
 }
 
-/** No event tells that a reader came back to a FIFO that is not full, so this looks again and again. */
+/** The kernel reports no event when a reader comes back to a FIFO that is not full, so this polls. */
 async function waitUntilRead(writer: FifoWriter, signal: AbortSignal): Promise<number> {
   for (let pauseMs = flushPollMs.first; ; pauseMs = Math.min(2 * pauseMs, flushPollMs.longest)) {
     const left = unreadBytes(writer);

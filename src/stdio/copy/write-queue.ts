@@ -1,23 +1,23 @@
-/** Bytes from JavaScript into a descriptor that may take its time. */
+/** Writes bytes from JavaScript to a descriptor, and queues those for which it has no room yet. */
 import { addon } from '../../native/addon.js';
 import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
 import { systemError } from '../../errors/errors.js';
 
 export interface WriteQueue {
-  /** Bytes that were not taken yet. */
+  /** Bytes that the descriptor did not take yet. */
   readonly pendingBytes: number;
-  /** Keeps the bytes until they are taken. Does nothing once the other side has gone. */
+  /** Keeps the bytes, without a copy, until the descriptor has taken them. Does nothing if the queue is closed. */
   write(bytes: Uint8Array): void;
-  /** Drops what is pending. Idempotent; must come before the descriptor is closed. */
+  /** Drops pending bytes. Idempotent; call it before you close the descriptor. */
   close(): void;
 }
 
 export interface WriteQueueOptions {
-  /** Non-blocking, with events of its own; it stays the caller's. */
+  /** Non-blocking, and watched only here. The caller owns it. */
   fd: number;
-  /** Told whenever everything was taken. */
+  /** Called whenever all bytes were taken. */
   onDrain?: () => void;
-  /** Told once: nobody reads the other side any more (undefined), or a write failed. */
+  /** Called once: without an error if the other side has no reader, or with the error of a write. */
   onBroken: (error?: Error) => void;
 }
 

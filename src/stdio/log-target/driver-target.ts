@@ -1,7 +1,7 @@
 /**
- * The log target of a log driver. The writing ends are the process's, the reading ends the driver's, and the bytes go from the
- * one to the other without us. We keep the reading ends open: so a driver that dies is no broken pipe to the process, and
- * another, or nobody, goes on where it has stopped.
+ * The log target of a log driver. The process has the writing ends, the driver has the reading ends, and no byte passes
+ * through this process. It keeps the reading ends open too: so the process gets no SIGPIPE if the driver dies, and
+ * another driver, or this process, reads on where the driver has stopped.
  */
 import { constants } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,7 +46,7 @@ interface OpenDriverTargetOptions extends LogTargetOptions {
 
 const emptyPollMs = 25;
 
-/** How often a driver that dies is replaced, unless one has lived for a while. */
+/** How often a driver that dies is started again. After a driver that lived for `provenAfterMs` the count is 0. */
 const mostRestarts = 5;
 
 class OpenDriverTarget implements OpenLogTarget {
@@ -60,11 +60,11 @@ class OpenDriverTarget implements OpenLogTarget {
   #startedAt = performance.now();
   #restarts = 0;
   #finishTimer: NodeJS.Timeout | undefined;
-  /** The time for the rest is up. */
+  /** Whether `finishTimeoutMs` is over. */
   #isOver = false;
-  /** Only others write, if anybody. */
+  /** Whether the process has ended and only other processes have the pipes open. */
   #isLate = false;
-  /** Streams that are read and go nowhere: only while nobody else reads. */
+  /** Streams that this process reads and discards, after the last driver has died. */
   #discarding: Partial<Record<OutputStream, { close(): void }>> = {};
   #discardedBytes = 0;
 
@@ -79,7 +79,7 @@ class OpenDriverTarget implements OpenLogTarget {
     this.#adopt(options.driver);
   }
 
-  /** While others write, the driver has the time that they take. */
+  /** While other processes have the pipes open, the driver has no time limit. */
   async end(): Promise<void> {
     const readers = this.#readers().map(([, end]) => end);
     this.#isLate = await haveWriters(readers);
@@ -97,7 +97,7 @@ class OpenDriverTarget implements OpenLogTarget {
     this.#finish(ended);
   }
 
-  /** Settles when the driver has read what it was given: no event tells. */
+  /** Settles when the driver has emptied the pipes. The kernel reports no event for that, so this polls. */
   async #emptied(): Promise<void> {
     const isFull = ([, end]: [unknown, OwnedFd]): boolean => end.isOpen && (addon.fd_poll(end.fd) & EPOLLIN) !== 0;
     while (this.#readers().some(isFull)) await delay(emptyPollMs);
@@ -127,7 +127,7 @@ class OpenDriverTarget implements OpenLogTarget {
     this.#finish();
   }
 
-  /** Whether all was read that will ever come, or that the process has written. */
+  /** Whether the pipes are empty, and no more output of the process can come. */
   #isDry(): boolean {
     return this.#readers().every(([, { fd }]) => {
       const events = addon.fd_poll(fd);
@@ -146,13 +146,13 @@ class OpenDriverTarget implements OpenLogTarget {
       this.#adopt(await startLogDriver(target, streams, limits, signal));
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      // It may have had its end, and read all, before we could see that it was ready.
+      // The driver may have read everything and ended before this process could see that it was ready.
       if (this.#isDry()) return this.#finish();
       await this.#goOn(driverFailed(messageOf(error)));
     }
   }
 
-  /** The process goes on: what it writes is read, and goes nowhere. */
+  /** Reads and discards the output, so that the process goes on. */
   #discard(reason: TermshimError): void {
     const { onError } = this.#options;
     onError(driverFailed(`${reason.message}; from now on the output is discarded`));
@@ -187,7 +187,7 @@ class OpenDriverTarget implements OpenLogTarget {
     this.#finish();
   }
 
-  /** @param ended settles when no driver reads any more: the rest is its own until then */
+  /** @param ended settles when the driver has ended; until then, the rest is for the driver to read */
   #finish(ended: Promise<unknown> = Promise.resolve()): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
@@ -217,7 +217,10 @@ class OpenDriverTarget implements OpenLogTarget {
   }
 }
 
-/** The driver's own descriptor of the pipe is blocking, and so are all others of that opening. */
+/**
+ * Opens the pipe once more, non-blocking: the driver's descriptor is blocking, and so is each of the same open file
+ * description.
+ */
 function openAnew(end: OwnedFd): OwnedFd {
   return OwnedFd.open(`/proc/self/fd/${end.fd}`, constants.O_RDONLY | constants.O_NONBLOCK, end.name);
 }

@@ -1,6 +1,6 @@
 /**
- * One run of a log driver, a program that reads output and keeps it: stdout is its descriptor 3, stderr 4, and on 5 it says
- * that it is ready. The contract is that of `binary://` in containerd (runtime/v2/logging).
+ * One run of a log driver, a program that reads and stores output: it has stdout as its descriptor 3 and stderr as 4,
+ * and reports on 5 that it is ready. The contract is that of `binary://` in containerd (runtime/v2/logging).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -15,32 +15,34 @@ import { type LastWords, keepLastWords } from './stderr-tail.js';
 import type { DriverTarget } from './output-target.js';
 
 export interface LogDriver {
-  /** Settles when it has been reaped, with how it ended and its last words: `exit status 3; it said: ...`. */
+  /**
+   * Settles when the driver was reaped, with how it ended and its last line of stderr: `exit status 3; it said: ...`.
+   */
   readonly ended: Promise<string>;
-  /** SIGTERM, and SIGKILL for one that does not listen. */
+  /** Sends SIGTERM, and SIGKILL if the driver has not ended after `stopTimeoutMs`. */
   stop(): void;
 }
 
-/** The reading ends, blocking. They stay the caller's. */
+/** The reading ends: blocking, owned by the caller. */
 export interface DriverStreams {
   stdout: OwnedFd;
   stderr: OwnedFd;
 }
 
 export interface DriverLimits {
-  /** How long it may take until it is ready. */
+  /** How long the driver may take until it is ready. */
   readyTimeoutMs: number;
-  /** How long it may take for the rest, when the process has ended, before it is told to stop. */
+  /** How long the driver may take to read the rest, when the process has ended. Then it is stopped. */
   finishTimeoutMs: number;
-  /** How long it may take to end after SIGTERM. */
+  /** How long the driver may take to end after SIGTERM. Then it is killed. */
   stopTimeoutMs: number;
-  /** How long to wait before a dead one is replaced; twice as long each time. */
+  /** The pause before a dead driver is started again; twice as long each time. */
   restartPauseMs: number;
-  /** One that has lived for so long counts as the first again. */
+  /** If a driver has lived longer than this, the count of restarts begins at 0 again. */
   provenAfterMs: number;
 }
 
-/** The first and the third are containerd's. */
+/** `readyTimeoutMs` and `stopTimeoutMs` are containerd's. */
 export const usualLimits: DriverLimits = {
   readyTimeoutMs: 10_000,
   finishTimeoutMs: 10_000,
@@ -50,8 +52,8 @@ export const usualLimits: DriverLimits = {
 };
 
 /**
- * Settles when it is ready. Fails with ERR_LOG_DRIVER_FAILED, ERR_LOG_DRIVER_TIMEOUT or the signal's reason; the program
- * is killed then.
+ * Starts the driver. Settles when it is ready. Fails with ERR_LOG_DRIVER_FAILED, ERR_LOG_DRIVER_TIMEOUT or the signal's
+ * reason; the driver is killed then.
  */
 export async function startLogDriver(
   target: DriverTarget,
@@ -84,7 +86,7 @@ export async function startLogDriver(
 
 function spawnDriver({ program, args, env }: DriverTarget, ends: readonly OwnedFd[]): ChildProcess {
   try {
-    // A ^C at our terminal, or its end, is not for a driver.
+    // A ^C at this process's terminal, or its hang-up, must not reach the driver.
     return spawn(program, [...args], {
       cwd: '/',
       env: { ...env },
@@ -101,7 +103,7 @@ function cannotRun(program: string, error: unknown): TermshimError {
   return new TermshimError('ERR_LOG_DRIVER_FAILED', message, { syscall, errno });
 }
 
-/** Rejects if it could not be run. */
+/** Settles with how the program ended. Rejects if it could not be run. */
 function endOf(child: ChildProcess, { program }: DriverTarget, words: LastWords): Promise<string> {
   const ended = new Promise<string>((resolve, reject) => {
     child.once('exit', (status, signal) => {
@@ -135,7 +137,7 @@ async function untilReady(
       const look = (): void => {
         const got = addon.fd_read(ready.fd, byte);
         if (got > 0) resolve();
-        // The end of a program closes what it had open before anybody can be told: `ended` has the reason.
+        // A program that ends closes its descriptors before its exit is reported. Then `ended` has the reason.
         if (got !== 0 || isEnding(child.pid)) return;
         if (readySign === 'close') resolve();
         else fail('ERR_LOG_DRIVER_FAILED', 'closed its descriptor 5 without a byte, which says that it is not ready');
@@ -156,7 +158,7 @@ async function untilReady(
   }
 }
 
-/** Whether its descriptors are gone already, all at once: exit_files in kernel/exit.c comes before anybody is told. */
+/** Whether the process is exiting: exit_files in kernel/exit.c closes all descriptors before the exit is reported. */
 function isEnding(pid: number | undefined): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).length === 0;

@@ -1,6 +1,6 @@
 /**
- * The log target of a log that is written here: what a process writes to the pipes is read in blocks of 64 KiB, as much as they
- * hold. Measured: pipes of 1 MiB (F_SETPIPE_SZ) are no faster, since their bytes leave the processor's cache meanwhile.
+ * The log target of a log that this process writes. It reads the pipes in blocks of 64 KiB, which is what a pipe holds.
+ * Measured: pipes of 1 MiB (F_SETPIPE_SZ) are no faster, since their bytes leave the processor's cache meanwhile.
  */
 import { copyToLog, type LogCopy } from '../../log/write/copy-to-log.js';
 import type { Log, LogEvents } from '../../log/write/log.js';
@@ -12,8 +12,8 @@ import { haveWriters } from '../copy/have-writers.js';
 import type { OpenLogTarget, LogTargetOptions, OutputStream } from './log-target.js';
 
 /**
- * A slow disk stops the reading, and so the process, when there is as much as the log takes. What goes wrong with the log
- * is told, and the process goes on.
+ * If the disk is slow and the log has no room, the pipes are not read, and the process waits. Errors of the log go to
+ * `onError`, and the process goes on.
  */
 export async function openLogFileTarget(
   open: (events: Required<LogEvents>) => Promise<Log>,

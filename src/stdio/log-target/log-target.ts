@@ -1,4 +1,4 @@
-/** Where output ends that is kept: a descriptor for each stream to write to, and what becomes of the bytes. */
+/** An open log target: a descriptor for each stream, and the calls that end, reopen and close it. */
 import type { OwnedFd } from '../../os/owned-fd.js';
 import type { PipeOwner } from '../../os/pipe.js';
 
@@ -7,35 +7,36 @@ export type OutputStream = 'stdout' | 'stderr';
 
 export interface OpenLogTarget {
   /**
-   * Blocking, as programs expect it. Whoever writes there, or has given it to a process, closes it: when all of a pipe's
-   * writers have gone, its stream has ended.
+   * Blocking, as programs expect it. The caller closes it after the last write, or once a process has inherited it: a
+   * stream ends when its pipe has no writer.
    */
   readonly stdout: OwnedFd;
   readonly stderr: OwnedFd;
-  /** Settles when nobody writes any more and all was passed on, or nobody is left to take it, and everything is closed. */
+  /** Settles when the streams have ended, their output was passed on or is lost, and everything is closed. */
   readonly done: Promise<void>;
   /**
-   * To be called when the process has been reaped, and what was copied is in the pipes. Settles when all of that has been
-   * passed on: with `done`, unless others have the pipes still.
+   * Call it when the process was reaped and its output is in the pipes. Settles when that output was passed on: with
+   * `done`, unless other processes still have the pipes open.
    */
   end(): Promise<void>;
   /**
-   * Somebody has moved the file: opens what is at its path now. False if it was closed before. Fails with ERR_LOG_FAILED, and
-   * goes on with the old file. Undefined where the file is not ours.
+   * Call it after the file was moved: opens the file that is at the path. Returns false if the target was closed
+   * before. Fails with ERR_LOG_FAILED, and goes on with the old file. Undefined if this process does not write the
+   * file.
    */
   readonly reopen?: () => Promise<boolean>;
   /**
-   * Closes everything now; what was not passed on is lost. What others still write to the pipes is read and dropped, so that
-   * nobody dies of it. Idempotent.
+   * Closes everything at once; output that was not passed on is lost. Output that other processes still write to the
+   * pipes is read and dropped, so that they get no SIGPIPE. Idempotent.
    */
   close(): void;
 }
 
 export interface LogTargetOptions {
-  /** Who may open the pipes anew, where they are pipes. */
+  /** The user who may open the pipes again, such as by /dev/stdout; unused if the target has no pipes. */
   owner: PipeOwner | undefined;
-  /** Gives up what is not there yet. */
+  /** Cancels the opening when it aborts. */
   signal: AbortSignal | undefined;
-  /** Told of what goes wrong later. The process goes on. */
+  /** Called with errors after the opening. The process goes on. */
   onError: (error: Error) => void;
 }

@@ -1,4 +1,4 @@
-/** Opens what keeps the output of a process. */
+/** Opens the log target of a process. */
 import { openLog } from '../../log/write/log.js';
 import { openPlainLog } from '../../log/write/plain-file.js';
 import { openDriverTarget } from './driver-target.js';
@@ -8,9 +8,9 @@ import type { LogTarget } from './output-target.js';
 import type { OpenLogTarget, LogTargetOptions } from './log-target.js';
 
 /**
- * Settles when it can take the first byte.
+ * Opens a log target. Settles when it can take the first byte.
  *
- * @param isInherited whether it is for nobody but a process that gets the ends as they are
+ * @param isInherited whether a process inherits the ends and nothing else writes to them
  */
 export function openLogTarget(
   target: LogTarget,
@@ -23,7 +23,7 @@ export function openLogTarget(
     case 'log':
       return openLogFileTarget((events) => openLog(target.options, events), options);
     case 'file':
-      // Our own copy waits for no disk.
+      // A copy in this process must not wait for a disk.
       return isInherited
         ? openPlainFileTarget(target)
         : openLogFileTarget((events) => openPlainLog(target.path, events), options);

@@ -1,27 +1,25 @@
-/** Where the output of a process can go, as data. */
+/** The targets that the output of a process can have, as data. */
 import type { LogOptions } from '../../log/options.js';
 
 /** Where the output of a process goes. */
 export type OutputTarget = FifoTarget | LogTarget;
 
-/** A FIFO, for whoever reads it. */
+/** A FIFO that a client reads. */
 export interface FifoTarget {
   kind: 'fifo';
   path: string;
 }
 
-/** What keeps the output, and so needs nobody who reads it. */
+/** A target that stores the output, so the output needs no reader. */
 export type LogTarget = FileTarget | DriverTarget | LogFileTarget;
 
-/**
- * A file, to whose end the output is appended as it is. It is created if it does not exist, and the directories above it.
- */
+/** A file to which the output is appended unchanged. It is created, with its directories, if it does not exist. */
 export interface FileTarget {
   kind: 'file';
   path: string;
 }
 
-/** A log, written by us. */
+/** A log that this process writes. */
 export interface LogFileTarget {
   kind: 'log';
   options: LogOptions;
@@ -47,7 +45,7 @@ export interface DriverTarget {
 export type OnDeath = 'restart' | 'discard';
 export const onDeathPolicies = ['restart', 'discard'] as const satisfies readonly OnDeath[];
 
-/** Undefined if there is none, or if only a driver knows. */
+/** The path of a file or a log; undefined for any other target. */
 export function pathOfLogTarget(target: OutputTarget | undefined): string | undefined {
   if (target?.kind === 'file') return target.path;
   return target?.kind === 'log' ? target.options.path : undefined;

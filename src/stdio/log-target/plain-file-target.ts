@@ -1,4 +1,4 @@
-/** A file that a process writes to itself, without us: both of its streams are one descriptor. */
+/** The log target of a file to which the process writes directly: both of its streams are one descriptor. */
 import { openPlainFile } from '../../log/write/plain-file.js';
 import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';

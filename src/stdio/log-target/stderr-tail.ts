@@ -1,21 +1,21 @@
-/** What a program says on its stderr, of which the end is kept: it is asked for when something has gone wrong. */
+/** Keeps the end of a program's stderr, for error messages. */
 import { copyToLog } from '../../log/write/copy-to-log.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
 import { createPipe } from '../../os/pipe.js';
 import { discardRest } from '../copy/discard-rest.js';
 
 export interface LastWords {
-  /** For the program. To be closed when it has inherited it. */
+  /** The end for the program. Close it when the program has inherited it. */
   readonly theirs: OwnedFd;
-  /** `; it said: ...`, with the last line; empty if it said nothing. */
+  /** Returns `; it said: ...` with the last line; empty if the program wrote nothing. */
   said(): string;
-  /** The program has ended: reads what is left. What others say on its stderr is dropped. Idempotent. */
+  /** Call it when the program has ended: reads the rest. Later output of other processes is dropped. Idempotent. */
   close(): void;
 }
 
 const keptBytes = 4096;
 
-/** As much as a line of a log can take. */
+/** The most characters that a message shows. */
 const shownLength = 500;
 
 export function keepLastWords(program: string): LastWords {
