@@ -1,4 +1,4 @@
-/** What a process writes as entries of a log: native/log-encoder.c with an owner. */
+/** Makes log entries of the output of a process: an object that owns two encoders of native/log-encoder.c. */
 import { addon, LogFormat } from '../native/addon.js';
 import { check } from '../errors/errors.js';
 
@@ -7,13 +7,13 @@ export type LogStream = 'stdout' | 'stderr';
 
 export interface Encoder {
   /**
-   * Makes entries of the lines that end in `bytes`, and keeps what does not end. Takes fewer bytes than there are if the
-   * next entry may not fit into `into`; into 128 KiB one always fits.
+   * Makes entries of the lines that end in `bytes`, and keeps an unfinished line. Takes fewer bytes if the next entry
+   * may not fit into `into`; an entry always fits into 128 KiB.
    */
   encode(stream: LogStream, bytes: Uint8Array, into: Uint8Array): { taken: number; written: number };
-  /** Makes an entry of what was kept. Answers with its length, 0 if there was nothing; undefined if it may not fit. */
+  /** Makes an entry of the kept bytes. Returns its length: 0 if there were none, undefined if it may not fit. */
   end(stream: LogStream, into: Uint8Array): number | undefined;
-  /** Drops what was kept. Idempotent. */
+  /** Frees the encoders and drops kept bytes. Idempotent. */
   close(): void;
 }
 

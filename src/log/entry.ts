@@ -1,5 +1,6 @@
 /**
- * One entry of a log, in either format, told by how it begins: Docker's json-file, or what kubelet reads of a CRI runtime.
+ * Parses an entry of a log in either format: Docker's json-file, or CRI, which kubelet reads. The first byte says
+ * which.
  *
  * ```
  * {"log":"hello\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}
@@ -21,14 +22,14 @@ export interface ParsedEntry {
   endsLine: boolean;
 }
 
-/** @param line with its `\n`. Undefined if it is no entry. */
+/** @param line with its `\n`. Undefined if it is not an entry. */
 export function parseEntry(line: Buffer): ParsedEntry | undefined {
   return line[0] === openingBrace ? parseJson(line) : parseCri(line);
 }
 
 const openingBrace = '{'.charCodeAt(0);
 
-/** There may be more in it: Docker's `attrs`. A line that goes on has no `\n`. */
+/** The object may have more fields, such as Docker's `attrs`. `log` has no `\n` if the line continues. */
 function parseJson(line: Buffer): ParsedEntry | undefined {
   try {
     const { log, stream, time } = JSON.parse(line.toString()) as Record<string, unknown>;
@@ -41,7 +42,7 @@ function parseJson(line: Buffer): ParsedEntry | undefined {
   }
 }
 
-/** The time, the stream, and tags with `:` between them, of which the first is F, or P for a line that goes on. */
+/** The time, the stream, and tags separated by `:`. The first tag is F, or P if the line continues. */
 const criHeader = /^(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)? /;
 
 /** Longer than any header. */

@@ -1,4 +1,4 @@
-/** What a library user may import from `termshim/log`: logs of what a process writes, written and read. */
+/** The exports of `termshim/log`, which writes and reads logs of the output of a process. */
 
 export { type ErrorCode, errorCodes, TermshimError, type TermshimErrorOptions } from '../errors/errors.js';
 export { type Log, type LogEvents, openLog } from './write/log.js';

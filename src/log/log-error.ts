@@ -2,9 +2,9 @@ import { TermshimError } from '../errors/errors.js';
 import { fileError } from '../errors/file-error.js';
 
 /**
- * The ERR_LOG_FAILED for something that node:fs threw.
+ * Makes an ERR_LOG_FAILED of what node:fs threw. A TermshimError stays as it is.
  *
- * @param attempted what was being done and to what, as in `open the log /var/log/a`
+ * @param attempted what failed, as in `open the log /var/log/a`
  */
 export function logError(error: unknown, attempted: string): TermshimError {
   if (error instanceof TermshimError) return error;

@@ -1,2 +1,2 @@
-/** Beside the user only the group may read what a container says; Docker has the same mode. */
+/** Besides the user, only the group may read the output of a container. Docker has the same mode. */
 export const logMode = 0o640;

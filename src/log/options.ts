@@ -1,4 +1,4 @@
-/** What can be said of a log, in the words of Docker's json-file driver. */
+/** The options of a log, named as those of Docker's json-file driver. */
 import { isAbsolute, resolve } from 'node:path';
 import { LogFormat } from '../native/addon.js';
 import { TermshimError } from '../errors/errors.js';
@@ -6,19 +6,21 @@ import { sizeBytes } from './size.js';
 
 /** How a log is written. */
 export interface LogOptions {
-  /** The file that is written. It is created if it does not exist, and the directories above it. */
+  /** The file that is written. It and the directories above it are created if they do not exist. */
   path: string;
   /** `json-file` by default. */
   format?: LogFormat | undefined;
   /** The size at which a file is full and the next one is begun. By default a file grows without a limit. */
   maxBytes?: number | undefined;
-  /** How many files are kept, the one that is written included: 1 to 1000, 1 by default. The full one is emptied if it is the only one. */
+  /**
+   * How many files are kept, including the one that is written: 1 to 1000, 1 by default. With 1, a full one is emptied.
+   */
   maxFiles?: number | undefined;
   /** Whether full files are compressed, by gzip; false by default. */
   compress?: boolean | undefined;
 }
 
-/** The options of a log once the defaults are filled in. The path is absolute. */
+/** The options of a log with the defaults filled in. The path is absolute. */
 export interface LogSettings {
   path: string;
   format: LogFormat;
@@ -27,7 +29,7 @@ export interface LogSettings {
   compress: boolean;
 }
 
-/** Throws ERR_LOG_OPTION for a number that makes no sense. */
+/** Fills in the defaults. Throws ERR_LOG_OPTION for a number that is out of range. */
 export function withDefaults(options: LogOptions): LogSettings {
   const { path, format = 'json-file', maxBytes, maxFiles = 1, compress = false } = options;
   if (maxBytes !== undefined && !(maxBytes > 0)) throw wrong('maxBytes', `${maxBytes} is no size of a file`);
@@ -41,7 +43,7 @@ export function withDefaults(options: LogOptions): LogSettings {
  * Reads pairs of a name and a value, in any order: `log-path`, `max-size`, `max-file`, `compress` and `format`. Fails
  * with ERR_LOG_OPTION.
  *
- * @param format what it is unless the pairs say another
+ * @param format the format if the pairs name none
  */
 export function readLogOptions(pairs: Iterable<readonly [string, string]>, format: LogFormat): LogSettings {
   const given = new Map<Name, string>();
@@ -86,7 +88,7 @@ function parseFormat(text: string): LogFormat {
   throw wrong('format', `${JSON.stringify(text)} is not one of ${Object.keys(LogFormat).join(', ')}`);
 }
 
-/** Docker documents -1 as the default. */
+/** Docker documents -1, which is no limit, as the default. */
 function parseMaxSize(text: string): number | undefined {
   if (text === '-1') return undefined;
   const bytes = sizeBytes(text);
@@ -101,10 +103,10 @@ function parseMaxFile(text: string): number {
   throw wrong('max-file', `${JSON.stringify(text)} is no number from 1 to ${mostFiles}`);
 }
 
-/** Each is renamed whenever one is full. */
+/** Each rotation renames all files. */
 const mostFiles = 1000;
 
-/** As Go's ParseBool has them. */
+/** The values of Go's ParseBool, in upper or lower case. */
 function parseCompress(text: string): boolean {
   if (/^(1|t|true)$/i.test(text)) return true;
   if (/^(0|f|false)$/i.test(text)) return false;

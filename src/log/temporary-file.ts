@@ -1,6 +1,7 @@
 /**
- * Files that get their names when they are whole: `F.termshim-new`, `F.termshim-gz`. Whatever has the name already is removed
- * first and never opened; what cannot be removed, as a directory, keeps it, and ours has a longer one.
+ * Temporary files, which are renamed when they are complete: `F.termshim-new`, `F.termshim-gz`. A file that has such a
+ * name already is removed and never opened. If it cannot be removed, because it is a directory, the temporary file gets
+ * a longer name.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, unlink } from 'node:fs/promises';
@@ -32,12 +33,12 @@ export async function createTemporary(
   }
 }
 
-/** One that nobody has. */
+/** A random name, so no file has it. */
 export function temporaryName(log: string, purpose: Purpose): string {
   return `${log}.termshim-${purpose}-${randomBytes(8).toString('hex')}`;
 }
 
-/** Whether a writer of the log that was killed may have left it. */
+/** Whether the file may be left from a writer of the log that was killed. */
 export function isTemporary(log: string, name: string): boolean {
   return name.startsWith(`${log}.termshim-`) && /^(new|gz)(-[0-9a-f]{16})?$/.test(name.slice(log.length + 10));
 }

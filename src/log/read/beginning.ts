@@ -1,4 +1,4 @@
-/** Where a log begins, or the part of it that is wanted. */
+/** Finds where to begin to read a log. */
 import type { LogStream } from '../encoder.js';
 import { parseEntry } from '../entry.js';
 import type { ReadableFile } from './readable-file.js';
@@ -7,17 +7,17 @@ import { LineCutter, blockBytes } from './lines.js';
 import { parseTime } from '../time.js';
 
 export interface LogStart {
-  /** Whoever gets it closes it. */
+  /** The receiver closes it. */
   file: ReadableFile;
-  /** Where a line of the file begins. */
+  /** The offset of the beginning of a line. */
   offset: number;
-  /** So many entries of each stream from there on are of lines that are not wanted. */
+  /** How many entries of each stream, from the offset on, are of lines that are not wanted. */
   unwanted: Readonly<Record<LogStream, number>>;
 }
 
 /**
- * The oldest file, or the newest of those whose first entry is not later than `since`: all that is wanted comes after it,
- * as times only grow. Undefined if there is no log.
+ * The newest file whose first entry is not later than `since`, or else the oldest file. Times only grow, so no earlier
+ * file has a wanted entry. Undefined if there is no log.
  *
  * @param since in nanoseconds since the epoch
  */
@@ -35,7 +35,7 @@ export async function findBeginning(path: string, since: bigint | undefined): Pr
   return undefined;
 }
 
-/** Of the first entry, if there is one near the beginning. */
+/** The time of the first entry, if the first block of the file has one. */
 export async function firstTime(file: ReadableFile): Promise<bigint | undefined> {
   const block = Buffer.alloc(blockBytes);
   const bytes = await file.read(block, 0);

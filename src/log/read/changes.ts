@@ -1,25 +1,25 @@
-/** Waits until something has happened to a log. */
+/** Waits for changes of the files of a log. */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface LogChanges extends Disposable {
   /**
-   * Resolves when one of the log's files was written to, made or renamed since the last call, when `end` has aborted, or
-   * a second later: not every file system tells.
+   * Resolves when one of the log's files was written to, created or renamed since the last call, when `end` has
+   * aborted, or a second later: not every file system reports changes.
    */
   next(): Promise<void>;
   /** Idempotent. */
   close(): void;
 }
 
-/** Where no event tells, or could be missed. */
+/** How long to wait if no event comes, or one was missed. */
 const pollMs = 1000;
 
-/** So long a log that is written to all the time is left alone between two looks. */
+/** How long to wait between two looks at a log that is written to all the time. */
 const restMs = 10;
 
-/** Watches the directory: a watched file would be followed by its inode, whatever its name. */
+/** Watches the directory: a watch of the file would follow its inode when it is renamed. */
 export function watchLog(path: string, end: AbortSignal): LogChanges {
   let hasChanged = false;
   let wake: (() => void) | undefined;
@@ -52,7 +52,7 @@ export function watchLog(path: string, end: AbortSignal): LogChanges {
   }
 }
 
-/** The kernel may have no more watches to give; see inotify(7). The poll is enough then. */
+/** Undefined if the directory cannot be watched, as at the limit of watches (inotify(7)). Polling is enough then. */
 function tryWatch(path: string, changed: () => void): FSWatcher | undefined {
   const base = basename(path);
   try {

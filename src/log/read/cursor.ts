@@ -1,8 +1,9 @@
 /**
- * Our place in a log, which goes on from file to file while they are rotated: every entry once, in order.
+ * The position of a reader in a log, which goes on from file to file while they are rotated: every entry once, in
+ * order.
  *
- * What a file is called changes, and a compressed one is another file. So the open file holds the place, and, where that
- * is not enough, the mark.
+ * A rotation renames files, and a compressed file is another file. So the open file holds the position, and, if that is
+ * not enough, the mark.
  */
 import { type ParsedEntry, parseEntry } from '../entry.js';
 import { ReadAhead } from './read-ahead.js';
@@ -13,7 +14,7 @@ import { type Mark, isMarkIn, markBefore, markOf } from './mark.js';
 import type { LogStart } from './beginning.js';
 import { openCopy } from './newer.js';
 
-/** Who logs fast has a megabyte full in about that time. */
+/** A fast writer fills a megabyte in about this time. */
 const lookMs = 10;
 
 export class LogCursor implements Disposable {
@@ -26,7 +27,7 @@ export class LogCursor implements Disposable {
   #mark: Mark | undefined;
   #lookedAt = performance.now();
   #isLeaving = false;
-  /** The file ends in the middle of a line, as far as was seen. */
+  /** Whether the file, as far as it was read, ends in the middle of a line. */
   #hasRest = false;
   #brokenLines = 0;
 
@@ -41,7 +42,7 @@ export class LogCursor implements Disposable {
   /**
    * Takes over the file.
    *
-   * @param onGap told when files may have been removed before they were read
+   * @param onGap called when files may have been removed before they were read
    */
   static async open(path: string, { file, offset }: LogStart, onGap: () => void): Promise<LogCursor> {
     try {
@@ -57,27 +58,27 @@ export class LogCursor implements Disposable {
     return this.#file.id;
   }
 
-  /** Lines so far that were no entries: broken, or cut off by the end of their file. */
+  /** How many lines so far were not entries: broken, or cut off by the end of their file. */
   get brokenLines(): number {
     return this.#brokenLines;
   }
 
   /**
-   * The entries in the next block; there may be none. Undefined at the end of the file, or where it is no longer the same.
+   * The entries in the next block; there may be none. Undefined at the end of the file, or if the file was truncated.
    * Their bytes are valid until the next call.
    *
-   * @param end where to stop in the file
+   * @param end the offset at which to stop
    */
   async read(end = Number.POSITIVE_INFINITY): Promise<ParsedEntry[] | undefined> {
     await this.#lookAhead();
     const room = this.#block.subarray(0, Math.max(0, Math.min(blockBytes, end - this.#offset)));
     const found = await this.#file.read(room, this.#offset);
-    // Asked after the read: it may have been cut off, and written to anew, just before.
+    // Checked after the read: just before it, the file may have been truncated and written again.
     const bytes = (await this.#isAtPosition()) ? found : 0;
     const lines = this.#lines.cut(room.subarray(0, bytes));
     const isAtEnd = lines.length === 0 && bytes < blockBytes;
     this.#offset += bytes;
-    // Only a line that is longer than a block is held: the next writer may cut off what is not finished.
+    // Only a line that is longer than a block is held: the next writer may cut off an unfinished line.
     if (isAtEnd || lines.length > 0) this.#goBackToLine();
     const entries = lines.map((line) => parseEntry(line)).filter((entry) => entry !== undefined);
     this.#brokenLines += lines.length - entries.length;
@@ -87,8 +88,8 @@ export class LogCursor implements Disposable {
   }
 
   /**
-   * At the end of the file, goes on to what follows. False if nothing does. A file that was renamed is stayed with until
-   * the writer has begun with the next: up to then it may write to this one.
+   * Call it at the end of the file: moves to the next one. Returns whether to read on. Stays with a renamed file until
+   * the writer has written to the next one: until then it may write to the renamed one.
    */
   async advance(): Promise<boolean> {
     if (!(await this.#isAtPosition())) {
@@ -98,13 +99,13 @@ export class LogCursor implements Disposable {
     if (findNewest(this.#path)?.id === this.#file.id) return false;
     const newer = await this.#ahead.look(this.#file, this.#mark);
     if (newer.every(({ isEmpty }) => isEmpty) && this.#ahead.isEmpty) return false;
-    // Once more to the end of this one: the writer may have gone on with it after our last read.
+    // Reads this file to its end once more: the writer may have written to it after the last read.
     if (this.#isLeaving) this.#leave(newer[0]);
     else this.#isLeaving = true;
     return true;
   }
 
-  /** No more will come: what is left of a line is none. */
+  /** Call it at the end of the log: an unfinished last line counts as broken. */
   end(): void {
     if (this.#hasRest) this.#brokenLines++;
     this.#hasRest = false;
@@ -120,7 +121,7 @@ export class LogCursor implements Disposable {
     this.close();
   }
 
-  /** Now and then: while this file is read, those after it may come and go. */
+  /** Opens newer files from time to time: a rotation may remove them while this file is read. */
   async #lookAhead(): Promise<void> {
     if (performance.now() - this.#lookedAt < lookMs) return;
     await this.#ahead.look(this.#file, this.#mark);
@@ -132,30 +133,30 @@ export class LogCursor implements Disposable {
     return (await this.#file.size()) >= this.#offset;
   }
 
-  /** To where the line under way begins. */
+  /** Moves back to the beginning of the unfinished line. */
   #goBackToLine(): void {
     this.#hasRest = this.#lines.heldBytes > 0;
     this.#offset -= this.#lines.heldBytes;
     this.#lines.clear();
   }
 
-  /** The file was cut off. Whoever did that may have made a copy; else what was not read of it is lost. */
+  /** The file was truncated. If there is a copy of it, goes on there; else its unread part is lost. */
   async #findPosition(): Promise<void> {
     const copy = this.#mark && (await openCopy(this.#path, this.#mark));
     if (copy !== undefined && this.#mark !== undefined) {
       this.#mark = { ...this.#mark, id: copy.id };
-      // They are newer than the file was, and not all that is newer than the copy.
+      // The files that were read ahead are newer than the file, but not all files that are newer than the copy.
       this.#ahead.close();
       this.#moveTo(copy, this.#mark.start + this.#mark.line.length);
     } else {
       this.end();
       this.#offset = 0;
-      // It is nowhere now; its time still tells which files are older.
+      // The line is in no file, but its time still tells which files are older.
       this.#mark = this.#mark && { ...this.#mark, id: '' };
     }
   }
 
-  /** For the next that is held, or else for the one that was found. */
+  /** Moves to the next file that is held, or else to the found one. */
   #leave(found: FoundFile | undefined): void {
     const next = this.#ahead.take() ?? (found && openFound(found));
     if (next === undefined) return;

@@ -1,4 +1,4 @@
-/** The files of a log: the one that is written to, and those that rotation has moved aside. */
+/** Finds the files of a log: the one that is written to, and those that were rotated. */
 import { type Stats, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -13,9 +13,9 @@ export interface FoundFile {
 }
 
 /**
- * From the oldest to the newest: `F.2.gz`, `F.1`, `F`. Those of one moment: it looks until it sees the same twice, for
- * else a file that is being renamed could be missed, and does not leave the thread for it: a writer may rename them all a
- * hundred times in a second. Empty if there is none.
+ * The files from the oldest to the newest: `F.2.gz`, `F.1`, `F`. Empty if there is none. Looks until it sees the same
+ * twice, because it could miss a file that is being renamed. Looks synchronously, because a writer may rename all files
+ * a hundred times in a second.
  */
 export function findLogFiles(path: string): FoundFile[] {
   let found = look(path);
@@ -26,7 +26,7 @@ export function findLogFiles(path: string): FoundFile[] {
   }
 }
 
-/** Undefined if it has another name by now. */
+/** Opens a file that was found. Undefined if it has another name meanwhile. */
 export function openFound({ path, id }: FoundFile): ReadableFile | undefined {
   const file = openReadable(path);
   if (file === undefined || file.id === id) return file;
@@ -34,7 +34,7 @@ export function openFound({ path, id }: FoundFile): ReadableFile | undefined {
   return undefined;
 }
 
-/** Wherever it is now. Undefined if it is gone, or gets another name just now. */
+/** Opens a file by its id, whatever its name. Undefined if it is gone, or is being renamed. */
 export function openById(path: string, id: string): ReadableFile | undefined {
   const found = findLogFiles(path).find((it) => it.id === id);
   return found && openFound(found);
@@ -55,7 +55,7 @@ function look(path: string): FoundFile[] {
   });
 }
 
-/** A file is there twice while it is compressed: then the plain one is whole. */
+/** While a file is compressed, it may be there twice. Then the plain one is complete. */
 function numbered(names: readonly string[], base: string): [number: number, name: string][] {
   const byNumber = new Map<number, string>();
   for (const name of names) {

@@ -1,13 +1,13 @@
-/** Lines of a file whose bytes come in blocks, from the beginning or from the end. */
+/** Cuts a file that is read in blocks, forwards or backwards, into lines. */
 import type { ReadableFile } from './readable-file.js';
 
-/** An entry that is longer is none: writers make parts of 16 KiB, and who does not is not let have all the memory. */
+/** A longer line is not an entry: writers make parts of 16 KiB, and another file must not take all memory. */
 export const maxLineBytes = 16 * 1024 * 1024;
 
-/** Whole entries of a writer that makes parts fit in, however much was escaped. */
+/** A whole entry of a part of 16 KiB fits in, even if every byte is escaped. */
 export const blockBytes = 128 * 1024;
 
-/** What comes out for a line that is too long. It is no entry either. */
+/** Stands for a line that is too long. It is not an entry either. */
 const tooLong = Buffer.from('\n');
 
 const newline = 10;
@@ -17,12 +17,12 @@ export class LineCutter {
   #held: Buffer[] = [];
   #heldBytes = 0;
 
-  /** Bytes since the last line end. */
+  /** Bytes since the last newline. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** The lines that end in this block, each with its end. They may lie in it. */
+  /** Returns the lines that end in this block, each with its newline. They may be views of the block. */
   cut(block: Buffer): Buffer[] {
     const lines: Buffer[] = [];
     let start = 0;
@@ -35,7 +35,7 @@ export class LineCutter {
     return lines;
   }
 
-  /** Forgets what is held. */
+  /** Drops the held bytes. */
   clear(): void {
     this.#held = [];
     this.#heldBytes = 0;
@@ -56,17 +56,17 @@ export class LineCutter {
 }
 
 export interface LineWithOffset {
-  /** Where it begins in the file. */
+  /** Its offset in the file. */
   start: number;
-  /** Where the next one does. */
+  /** The offset of the next line. */
   end: number;
-  /** With its end. */
+  /** With its newline. */
   line: Buffer;
 }
 
 /**
- * The lines before `end`, the last first, some at a time. What follows the last line end is none. A file that has become
- * shorter meanwhile has no more.
+ * Yields the lines before `end`, the last first, some at a time. Bytes after the last newline are no line. Ends early
+ * if the file has become shorter meanwhile.
  */
 export async function* linesBackwards(file: ReadableFile, end: number): AsyncGenerator<LineWithOffset[]> {
   const cutter = new BackwardCutter();
@@ -81,10 +81,10 @@ export async function* linesBackwards(file: ReadableFile, end: number): AsyncGen
 
 /** Cuts blocks into lines, the last block first. */
 class BackwardCutter {
-  /** What is known of the line whose end was seen last. */
+  /** The known parts of the line whose newline was seen last. */
   #held: Buffer[] = [];
   #heldBytes = 0;
-  /** Where that line ends in the file. */
+  /** The offset of that line's end. */
   #end: number | undefined;
 
   cut(block: Buffer, blockStart: number): LineWithOffset[] {

@@ -1,25 +1,29 @@
 /**
- * The last line that was read of a log: where it stands in its file, and its bytes, which hold its time. By it a file is
- * known again when it was compressed or copied, and one is seen to be another that was cut off and written to anew. Two files
- * could have it at the same place only if they were shorter than what was written of one line again and again in one moment.
+ * The last line that was read of a log: its offset in its file, and its bytes, which include its time. With it, a
+ * reader recognizes a file that was compressed or copied, and a file that was truncated and written again. Two files
+ * can have the same line at the same offset only if one line, repeated with the same time, fills more than a file.
  */
 import type { ReadableFile } from './readable-file.js';
 import { linesBackwards } from './lines.js';
 
 export interface Mark {
-  /** The file's. */
+  /** The id of the file. */
   id: string;
   start: number;
-  /** With its end. */
+  /** With its newline. */
   line: Buffer;
 }
 
-/** @param end where the line ends. Its bytes are copied. */
+/**
+ * Copies the line.
+ *
+ * @param end the offset of the line's end
+ */
 export function markOf({ id }: ReadableFile, line: Buffer, end: number): Mark {
   return { id, start: end - line.length, line: Buffer.from(line) };
 }
 
-/** The one that ends at `end`. Undefined if no line does. */
+/** The mark of the line that ends at `end`; undefined if there is no line before it. */
 export async function markBefore(file: ReadableFile, end: number): Promise<Mark | undefined> {
   for await (const [last] of linesBackwards(file, end)) if (last !== undefined) return markOf(file, last.line, end);
   return undefined;

@@ -1,4 +1,4 @@
-/** What follows a file of a log, whatever both are called by now. */
+/** Finds the files that follow a file of a log, whatever their names are meanwhile. */
 import { firstTime } from './beginning.js';
 import { parseEntry } from '../entry.js';
 import type { ReadableFile } from './readable-file.js';
@@ -6,24 +6,24 @@ import { type FoundFile, findLogFiles, openFound } from './files.js';
 import { type Mark, isMarkIn } from './mark.js';
 import { parseTime } from '../time.js';
 
-/** How far a log is known. */
+/** How far the reader of a log has got. */
 export interface Reached {
-  /** The file. */
+  /** The id of the last file that the reader has. */
   id: string;
-  /** The last line that is known, for when the file is not found. */
+  /** The last line in the reader's files, for the case that the file is not found. */
   mark: () => Promise<Mark | undefined>;
 }
 
 export interface Newer {
-  /** From the oldest on. */
+  /** The oldest first. */
   files: FoundFile[];
-  /** All there is began later than what is known ended: what was between may have been removed. */
+  /** All files begin later than the last known line: files between may have been removed. */
   isGap: boolean;
 }
 
 /**
- * The file that is known may have been compressed: then the mark is in one of the others. Or removed, or moved elsewhere:
- * then time tells which are newer.
+ * If the last file was compressed, the mark is in another one. If it was removed or moved, times tell which files are
+ * newer.
  */
 export async function findNewer(path: string, reached: Reached): Promise<Newer> {
   const files = findLogFiles(path);
@@ -36,11 +36,11 @@ export async function findNewer(path: string, reached: Reached): Promise<Newer> 
     if (file === undefined) return findNewer(path, reached);
     if (await isUpTo(mark, file)) return { files: files.slice(index), isGap: false };
   }
-  // One alone has taken the place of a file that somebody has moved or removed.
+  // A single file has replaced one that was moved or removed, which is no gap.
   return { files, isGap: files.length > 1 };
 }
 
-/** A copy of what was read of a file that was cut off since, if somebody has made one. The caller closes it. */
+/** Opens a copy, if there is one, of a file that was truncated after it was read. The caller closes it. */
 export async function openCopy(path: string, mark: Mark): Promise<ReadableFile | undefined> {
   const others = findLogFiles(path).filter(({ id }) => id !== mark.id);
   for (const found of others.toReversed()) {
@@ -52,7 +52,7 @@ export async function openCopy(path: string, mark: Mark): Promise<ReadableFile |
   return undefined;
 }
 
-/** Whether the file is the one with the mark, or older. */
+/** Whether the file has the mark, or is older. */
 async function isUpTo(mark: Mark, file: ReadableFile): Promise<boolean> {
   if (await isMarkIn(mark, file)) return true;
   const entry = parseEntry(mark.line);

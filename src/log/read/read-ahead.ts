@@ -1,13 +1,13 @@
 /**
- * The files between the one that is read and the one that is written, held open: rotation may remove them before a reader
- * comes to them that is slower than the writer.
+ * Holds the files open that are newer than the one that is read and older than the one that is written: a rotation may
+ * remove them before a slow reader comes to them.
  */
 import type { ReadableFile } from './readable-file.js';
 import { type FoundFile, openFound } from './files.js';
 import { type Mark, markBefore } from './mark.js';
 import { findNewer } from './newer.js';
 
-/** More are not worth their descriptors, nor the room on the disk that they keep. */
+/** More files are not worth their descriptors, nor the disk space that they keep. */
 const maxFiles = 100;
 
 export class ReadAhead {
@@ -15,15 +15,15 @@ export class ReadAhead {
   readonly #onGap: () => void;
   #files: ReadableFile[] = [];
 
-  /** @param onGap told when files may have been removed before they were seen */
+  /** @param onGap called when files may have been removed before they were seen */
   constructor(path: string, onGap: () => void) {
     this.#path = path;
     this.#onGap = onGap;
   }
 
   /**
-   * Opens what has come after the file that is read, but not the file that is written: nobody has to hold that, and it may
-   * yet be copied and emptied. Answers with those that are newer and not held, from the oldest on.
+   * Opens the files after the one that is read, but not the one that is written, which may still be copied and emptied.
+   * Returns the newer files that are not held, the oldest first.
    *
    * @param mark the last line that was read
    */
@@ -42,17 +42,17 @@ export class ReadAhead {
     return [];
   }
 
-  /** The next one. Whoever takes it closes it. */
+  /** Takes out the oldest file; the caller closes it. */
   take(): ReadableFile | undefined {
     return this.#files.shift();
   }
 
-  /** Nothing is in any of them. */
+  /** Whether all files are empty. */
   get isEmpty(): boolean {
     return this.#files.every((file) => file.isEmpty);
   }
 
-  /** Of all that is open. */
+  /** The last line of all open files. */
   async #lastLine(current: ReadableFile): Promise<Mark | undefined> {
     for (const file of [current, ...this.#files].toReversed()) {
       const mark = await markBefore(file, await file.size());

@@ -1,7 +1,4 @@
-/**
- * Reads a log: json-file or CRI, across the files that rotation has made of it, from its beginning or for its last lines,
- * to its end or for as long as it goes on.
- */
+/** Reads a log, json-file or CRI, across its rotated files: all of it or its last lines, and follows it if asked to. */
 import { realpath } from 'node:fs/promises';
 import { TermshimError } from '../../errors/errors.js';
 import { errnoOf, fileError } from '../../errors/file-error.js';
@@ -14,13 +11,13 @@ import { type LogEntry, createFilter } from './wanted.js';
 
 /** Which entries are read. */
 export interface ReadLogOptions {
-  /** Reads only so many lines from the end, and what comes after them. */
+  /** Reads only so many lines from the end, and entries that come after them. */
   tail?: number | undefined;
   /** Reads only entries of this time or later, in nanoseconds since the epoch. */
   since?: bigint | undefined;
   /**
-   * Waits for more at the end, until the signal aborts; what was written by then is read too. Without it the iteration ends
-   * with what is there now.
+   * Waits for more at the end, until the signal aborts; entries that were written by then are read too. Without it the
+   * iteration ends with the entries that are in the log at the call.
    */
   follow?: AbortSignal | undefined;
   /** Called when the writer has removed a file before it could be read: entries may be missing. */
@@ -68,7 +65,7 @@ export async function* readLog(path: string, options: ReadLogOptions = {}): Asyn
   options.onBroken?.(cursor.brokenLines);
 }
 
-/** The files of a rotation lie beside the log itself, not beside a link to it, such as those in /var/log/containers. */
+/** Rotated files are beside the log itself, not beside a link to it, such as those in /var/log/containers. */
 async function resolveLinks(path: string): Promise<string> {
   try {
     return await realpath(path);

@@ -8,22 +8,23 @@ import { fileError } from '../../errors/file-error.js';
 import { OwnedFd } from '../../os/owned-fd.js';
 
 /**
- * It is read in the thread of whoever asks: a reader has nothing else to do, and the writer may be fast. Only what is
- * compressed is waited for.
+ * Reads are synchronous: a reader has nothing else to do, and the writer may be fast. Only `.gz` files are waited for.
  */
 export interface ReadableFile extends Disposable {
-  /** Device and inode of what lies on the disk: a rename does not change it, and no other file gets it while this is open. */
+  /** Device and inode on the disk: a rename does not change them, and no other file gets them while this is open. */
   readonly id: string;
   readonly isEmpty: boolean;
-  /** Bytes of the log that are in it, uncompressed. */
+  /** The number of bytes of the log in the file, uncompressed. */
   size(): Promise<number>;
-  /** Fills `into` from `position` on, as far as there is something. Returns how many bytes. */
+  /** Fills `into` from `position` on, or up to the end of the file. Returns how many bytes. */
   read(into: Buffer, position: number): Promise<number>;
   /** Idempotent. */
   close(): void;
 }
 
-/** Undefined if there is none, or none any more. One whose name ends with `.gz` is uncompressed when it is asked for more. */
+/**
+ * Opens a file; undefined if there is none. If its name ends with `.gz`, the first use of its content decompresses it.
+ */
 export function openReadable(path: string): ReadableFile | undefined {
   const stored = OwnedFd.tryOpen(path, constants.O_RDONLY, `the log ${path}`, os.errno.ENOENT);
   if (stored === undefined) return undefined;
@@ -51,8 +52,8 @@ export function fileId({ dev, ino }: { dev: number; ino: number }): string {
 }
 
 /**
- * Into a file without a name, because a log is read backwards too, and may be larger than the memory. What was cut off
- * or is broken is read as far as it goes: the rest of it is nowhere.
+ * Decompresses into a file without a name, because a log is read backwards too, and may be larger than the memory. If
+ * the compressed file is truncated or broken, it is read as far as it goes.
  */
 async function inflate(stored: OwnedFd): Promise<OwnedFd> {
   const plain = openNameless();
@@ -69,7 +70,7 @@ async function inflate(stored: OwnedFd): Promise<OwnedFd> {
   }
 }
 
-/** Not a ReadStream: on an error that would close the descriptor, whatever its `autoClose` says. */
+/** Not a ReadStream: on an error that closes the descriptor, whatever its `autoClose` says. */
 function* blocksOf(file: OwnedFd): Generator<Buffer> {
   for (let position = 0; ; ) {
     const block = Buffer.allocUnsafe(inflateBytes);
@@ -82,7 +83,7 @@ function* blocksOf(file: OwnedFd): Generator<Buffer> {
 
 const inflateBytes = 64 * 1024;
 
-/** The directory is gone at once, so that a kill leaves nothing. */
+/** The directory is removed at once, so that a kill leaves nothing. */
 function openNameless(): OwnedFd {
   const directory = mkdtempSync(join(tmpdir(), 'termshim-log-'));
   try {
@@ -93,12 +94,12 @@ function openNameless(): OwnedFd {
   }
 }
 
-/** zlib's own errors have the names of zlib.h. */
+/** zlib's own errors have the codes of zlib.h, such as Z_DATA_ERROR. */
 function isBroken(error: unknown): boolean {
   return String((error as NodeJS.ErrnoException).code).startsWith('Z_');
 }
 
-/** A read may answer less than there is. */
+/** A read may return fewer bytes than there are. */
 function readFully(file: OwnedFd, into: Buffer, position: number): number {
   let filled = 0;
   while (filled < into.length) {

@@ -1,4 +1,4 @@
-/** Where the last lines of a log begin. It is read from the end, as far as it must be. */
+/** Finds where the last lines of a log begin. Reads the log backwards, as far as needed. */
 import { type ParsedEntry, parseEntry } from '../entry.js';
 import type { LogStart } from './beginning.js';
 import { type FoundFile, findLogFiles, openById, openFound } from './files.js';
@@ -15,11 +15,11 @@ export async function findTail(path: string, lines: number): Promise<LogStart | 
 }
 
 interface Position extends Omit<LogStart, 'file'> {
-  /** The file's. */
+  /** The id of the file. */
   id: string;
 }
 
-/** `again`: the files were renamed meanwhile, so that the next is not known. */
+/** Returns `again` if the files were renamed meanwhile, so that the next one is unknown. */
 async function search(path: string, lines: number): Promise<Position | undefined | 'again'> {
   let files = findLogFiles(path);
   const newest = files.at(-1);
@@ -40,17 +40,17 @@ async function search(path: string, lines: number): Promise<Position | undefined
 }
 
 /**
- * The last lines, told one entry at a time from the end. The place of a line is that of its last entry, whether or not it
- * ends there.
+ * Finds the last lines from the entries of a log, which come one at a time, the last first. The position of a line is
+ * that of its last entry, even if the line does not end there.
  */
 class Tail {
-  /** Where those begin that are known. */
+  /** The beginning of the lines that were found so far. */
   start: Position;
   readonly #lines: number;
   readonly #streams = { stdout: new Stream(), stderr: new Stream() };
   #found = 0;
   #isEmpty = true;
-  /** Since the last wanted entry. */
+  /** Bytes that were added since the last wanted entry. */
   #unwantedBytes = 0;
 
   constructor(lines: number, id: string) {
@@ -58,7 +58,7 @@ class Tail {
     this.start = { id, offset: 0, unwanted: { stdout: 0, stderr: 0 } };
   }
 
-  /** False if nothing before it is wanted. */
+  /** Adds an entry. Returns false if no entry before it is wanted. */
   add(id: string, { start, end, line }: LineWithOffset): boolean {
     if (this.#isEmpty) this.start = { ...this.start, offset: end };
     this.#isEmpty = false;
@@ -92,10 +92,10 @@ class Tail {
 
 class Stream {
   isEmpty = true;
-  /** Entries before this may be of the same line, which is wanted. */
+  /** Whether entries before this one may be of the same line, and that line is wanted. */
   isUnderWay = false;
   unwanted = 0;
 }
 
-/** Where the other stream wrote so much between two entries of a line, the first ones are not looked for. */
+/** If the other stream wrote more than this between two entries of a line, its first entries are not searched for. */
 const maxUnwantedBytes = 1024 * 1024;

@@ -1,4 +1,4 @@
-/** Which entries of a log are shown, and where lines begin in them. */
+/** Picks the wanted entries of a log, and tells which of them begin a line. */
 import type { LogStream } from '../encoder.js';
 import type { ParsedEntry } from '../entry.js';
 import { parseTime } from '../time.js';
@@ -10,13 +10,13 @@ export interface LogEntry extends ParsedEntry {
 }
 
 export interface Wanted {
-  /** So many entries of each stream are left out first. */
+  /** How many entries of each stream are left out first. */
   unwanted: Readonly<Record<LogStream, number>>;
   /** Only entries of this time or later, in nanoseconds since the epoch. */
   since: bigint | undefined;
 }
 
-/** Is given all entries, some at a time, and answers with those that are wanted. */
+/** Returns a function that takes all entries, some at a time, and returns the wanted ones. */
 export function createFilter({ unwanted, since }: Wanted): (entries: readonly ParsedEntry[]) => LogEntry[] {
   const left = { ...unwanted };
   const beginsLine = { stdout: true, stderr: true };
@@ -32,7 +32,7 @@ export function createFilter({ unwanted, since }: Wanted): (entries: readonly Pa
   };
 }
 
-/** What has no time that can be read is shown rather than hidden. */
+/** An entry whose time cannot be parsed is wanted. */
 function isBefore(since: bigint, { time }: ParsedEntry): boolean {
   const parsed = parseTime(time);
   return parsed !== undefined && parsed < since;

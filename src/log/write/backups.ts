@@ -1,6 +1,6 @@
 /**
- * The full files of a log, named as Docker names them: `F.1` is the newest, and a compressed one is `F.1.gz`. Their names
- * say all there is to know, so a kill in between leaves nothing that the next writer cannot go on with.
+ * The full files of a log, named as Docker names them: `F.1` is the newest, and a compressed one is `F.1.gz`. The names
+ * are the only state, so after a kill at any moment the next writer can go on.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, readdir, rename, unlink } from 'node:fs/promises';
@@ -16,17 +16,17 @@ import type { LogSettings } from '../options.js';
 import { createTemporary, isTemporary, type Temporary, temporaryName } from '../temporary-file.js';
 
 export interface Backups {
-  /** Removes what a writer that was killed has left half done, and compresses what it has not compressed. */
+  /** Removes temporary files of a writer that was killed, and begins to compress full files that are not compressed. */
   begin(): Promise<void>;
-  /** Puts the file of the log aside as `F.1`, and answers with the empty one in its place. If that fails, `F` stays. */
+  /** Renames the log to `F.1`, and returns a new, empty file at its path. If that fails, use the old file. */
   replace(): Promise<FileHandle>;
-  /** Settles when nothing is being compressed. Does not fail. */
+  /** Settles when no compression is running. Does not fail. */
   settle(): Promise<void>;
 }
 
 /**
- * @param directory of the log, held open until the last call and the last compression have ended
- * @param onError told once when a file cannot be compressed; that is tried again when the next is full
+ * @param directory the directory of the log; closed only after the last call and the last compression
+ * @param onError called once when a file cannot be compressed; this is tried again when the next file is full
  */
 export function createBackups(
   directory: TrustedDirectory,
@@ -107,7 +107,7 @@ export function createBackups(
         const next = await createTemporary(directory, log, 'new', constants.O_RDWR | constants.O_APPEND);
         try {
           await shift();
-          // Somebody may have removed it.
+          // The log may have been removed.
           await rename(at(log), at(`${log}.1`)).catch(unlessMissing);
           await rename(next.path, at(log));
         } catch (error) {
@@ -123,11 +123,11 @@ export function createBackups(
 }
 
 interface Compression {
-  /** Of the file that is compressed, which may be put further aside meanwhile. */
+  /** The number of the file that is compressed. A rotation meanwhile increases it. */
   number: number;
   source: FileHandle;
   target: Temporary;
-  /** Aborted when the file is removed meanwhile. */
+  /** Aborted when a rotation removes the file. */
   stop: AbortController;
 }
 
@@ -136,7 +136,7 @@ interface Backup {
   suffix: '' | '.gz';
 }
 
-/** The newest first. */
+/** The full files among `names`, the newest first. */
 function backupsOf(log: string, names: readonly string[]): Backup[] {
   const prefix = `${log}.`;
   const found = names.flatMap((name): Backup[] => {
@@ -151,7 +151,7 @@ function remove(path: string): Promise<void> {
   return unlink(path).catch(unlessMissing);
 }
 
-/** A directory, which none of ours is, is no reason to stop: it loses the name. */
+/** If a directory has the name of a full file, it cannot be unlinked. Then `otherwise` renames it. */
 async function removeOr(path: string, otherwise: () => Promise<void>): Promise<void> {
   await remove(path).catch((error: unknown) => {
     if (errnoOf(error) !== 'EISDIR' && errnoOf(error) !== 'EPERM') throw error;
@@ -159,7 +159,7 @@ async function removeOr(path: string, otherwise: () => Promise<void>): Promise<v
   });
 }
 
-/** What others have put there in the name of a full file is none. */
+/** A file of another user that has the name of a full file is left out. */
 function unlessUntrusted(error: unknown): undefined {
   if (!(error instanceof TermshimError)) throw error;
   return undefined;

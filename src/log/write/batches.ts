@@ -1,21 +1,19 @@
-/**
- * Entries that wait for the disk, in few and large blocks: while one is written, what comes is gathered in the next.
- */
+/** Entries that wait for the disk, in few and large blocks: while one block is written, new entries go to the next. */
 import { createEncoder, type LogStream } from '../encoder.js';
 import type { LogFormat } from '../../native/addon.js';
 
 export interface Batches {
   /** Bytes of entries that were not released yet. */
   readonly pendingBytes: number;
-  /** Makes entries of what a process has written. */
+  /** Makes entries of the output of a process. */
   append(stream: LogStream, bytes: Uint8Array): void;
-  /** Makes an entry of what has no line end yet. */
+  /** Makes an entry of a last line that has no newline. */
   end(stream: LogStream): void;
-  /** The oldest entries, whole ones; undefined if there are none. They stay as they are until `release`. */
+  /** Returns the oldest entries, only whole ones; undefined if there are none. They stay valid until `release`. */
   take(): Uint8Array | undefined;
-  /** What was taken is of no use any more. */
+  /** Frees the entries that were taken. */
   release(): void;
-  /** Must come after the last `release`. Idempotent. */
+  /** Call it after the last `release`. Idempotent. */
   close(): void;
 }
 
@@ -86,7 +84,7 @@ export function createBatches(format: LogFormat): Batches {
   };
 }
 
-/** Lent to whoever has something to write: a log that is idle holds none. */
+/** Shared by all logs. An idle log holds no block. */
 const freeBlocks: Uint8Array[] = [];
 
 const mostFreeBlocks = 4;

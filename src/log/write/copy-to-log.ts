@@ -1,4 +1,4 @@
-/** From a descriptor into a log, as fast as the log takes it. */
+/** Copies a descriptor into a log, as fast as the log has room. */
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
 import { EPOLLHUP, EPOLLIN, watch } from '../../os/epoll.js';
@@ -9,18 +9,18 @@ import type { Log } from './log.js';
 export interface LogCopy {
   /** Settles when the source has ended, or was drained, and the log has all of it. Rejects if a read fails. */
   readonly done: Promise<void>;
-  /** The log has room again. */
+  /** Call it when the log has room again. */
   resume(): void;
-  /** Settles when the log has what is in the source now. */
+  /** Settles when the log has all bytes that are in the source at the call. */
   caughtUp(): Promise<void>;
-  /** Reads what is in the source now, and no more: whoever writes there may never end. */
+  /** Reads the bytes that are in the source at the call, and ends: other processes may write there for ever. */
   drain(): void;
-  /** Stops, and `done` never settles. Idempotent; must come before the source is closed. */
+  /** Stops the copy; `done` never settles. Idempotent; call it before you close the source. */
   close(): void;
 }
 
 export interface LogCopyOptions {
-  /** Non-blocking; it stays the caller's, and open until `done`. */
+  /** Non-blocking. The caller owns it, and keeps it open until `done`. */
   source: number;
   stream: LogStream;
   log: Pick<Log, 'write' | 'end'>;
@@ -30,7 +30,7 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
   let leftBytes = Number.POSITIVE_INFINITY;
   let readBytes = 0;
   let waiting: { at: number; resolve: () => void }[] = [];
-  /** A hang-up makes no further edge, so what is left is read until there is no more. */
+  /** A hang-up makes no further edge, so the source is read to its end after it. */
   let isToTheEnd = false;
   let [isPaused, isOver] = [false, false];
   let turn: NodeJS.Immediate | undefined;
@@ -69,7 +69,7 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
     readBytes += got;
     isPaused = !log.write(stream, into.subarray(0, got));
     if (waiting.length > 0) tellCaughtUp();
-    // A pipe that gives less than was asked for is empty, and tells of what comes next.
+    // After a short read the pipe is empty, and new bytes make a new edge.
     if (got === into.length || isToTheEnd) runInTurn();
   };
   const watching = watch(source, EPOLLIN, (events) => {
@@ -100,7 +100,7 @@ export function copyToLog({ source, stream, log }: LogCopyOptions): LogCopy {
   };
 }
 
-/** A pipe holds as much (pipe(7)). Each read is over before the next begins, so there is one block for all. */
+/** A pipe holds 64 KiB (pipe(7)). Each read is passed on before the next begins, so all copies share one block. */
 const block = Buffer.allocUnsafeSlow(64 * 1024);
 
 const { EAGAIN, EINTR } = constants.errno;

@@ -1,6 +1,6 @@
 /**
- * The file that a log is written to, and the next one when it is full. The work is done by threads of libuv, for each disk
- * by one at a time: a disk that hangs stops no console, and no log on another.
+ * The file that a log is written to, and its rotation. Threads of libuv write, for each disk only one at a time: a disk
+ * that hangs stops no console, and no log on another disk.
  */
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -15,27 +15,27 @@ import type { LogSettings } from '../options.js';
 import { mendTail } from './repair-tail.js';
 
 export interface Written {
-  /** Of the entries; what was not written is no part of the log. */
+  /** How many bytes of the entries were written. The others are lost. */
   bytes: number;
-  /** Why not all of it was written. */
+  /** Why not all bytes were written. */
   error?: TermshimError;
 }
 
 export interface LogFile {
-  /** Appends whole entries, none of them to two files. The next call must wait for this one; so for `reopen`. */
+  /** Appends whole entries; none is split between two files. Wait for each call, also of `reopen`, before the next. */
   write(entries: Uint8Array): Promise<Written>;
-  /** Closes the file and opens what is at the path now. If that fails, the old one stays open. */
+  /** Opens the file that is at the path, and closes the old one. If the open fails, the old file stays open. */
   reopen(): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the file, and makes it and the directories above it if they are not there. Fails with ERR_LOG_FAILED, and with
+ * Opens the file; creates it and the directories above it if they do not exist. Fails with ERR_LOG_FAILED, and with
  * ERR_PATH_UNTRUSTED.
  *
- * @param onError told of a close that fails, and once when a full file cannot be put aside: it goes on growing, and
- *   that is tried again whenever it has grown by as much once more
+ * @param onError called if a close or a compression fails, and once if a full file cannot be renamed or emptied: it
+ *   grows on, and this is tried again after each `maxBytes` more
  */
 export async function openLogFile(options: LogSettings, onError: (error: TermshimError) => void): Promise<LogFile> {
   const { path, maxBytes, maxFiles } = options;
@@ -99,12 +99,12 @@ export async function openLogFile(options: LogSettings, onError: (error: Termshi
 interface OpenedFile {
   file: FileHandle;
   size: number;
-  /** For what is done to the disk that it lies on. */
+  /** The mutex of the disk that has the file. */
   runExclusive: RunExclusive;
   directory: TrustedDirectory;
 }
 
-/** What is being compressed goes on, and needs the directory. */
+/** A running compression goes on, and needs the directory. */
 function letGo({ directory, backups }: { directory: TrustedDirectory; backups: Backups }): void {
   void backups.settle().then(() => directory.close());
 }
@@ -124,7 +124,7 @@ async function openAtEnd({ path, format }: LogSettings): Promise<OpenedFile> {
   }
 }
 
-/** A disk that hangs keeps each thread that waits for it, and libuv has four: it gets one for all the logs on it. */
+/** A disk that hangs blocks each thread that waits for it, and libuv has four. So all logs on a disk share a mutex. */
 const mutexes = new Map<number, RunExclusive>();
 
 function mutexOf(device: number): RunExclusive {
@@ -135,13 +135,13 @@ function mutexOf(device: number): RunExclusive {
   return runExclusive;
 }
 
-/** The length of the first entries that have at least so many bytes together, or of all. */
+/** The length of the first entries that have at least `atLeast` bytes together, or of all. */
 function endOfEntry(entries: Uint8Array, atLeast: number): number {
   const newline = entries.indexOf(0x0a, Math.max(0, atLeast - 1));
   return newline < 0 ? entries.length : newline + 1;
 }
 
-/** A full disk takes a part: what it took of the last entry is cut off again. */
+/** If the disk is full in the middle of an entry, the part of that entry is cut off again. */
 async function append(file: FileHandle, entries: Uint8Array): Promise<{ bytes: number; error?: unknown }> {
   let done = 0;
   try {
@@ -154,11 +154,11 @@ async function append(file: FileHandle, entries: Uint8Array): Promise<{ bytes: n
   }
 }
 
-/** If that fails too, the entry stays as a line that cannot be read. */
+/** If this fails, the part of the entry stays, as a line that cannot be parsed. */
 async function cutOff(file: FileHandle, bytes: number): Promise<void> {
   try {
     await file.truncate((await file.stat()).size - bytes);
   } catch {
-    // As said.
+    // The part of the entry stays.
   }
 }

@@ -1,6 +1,7 @@
 /**
- * A log of what a process writes. Nobody waits for the disk: entries wait in memory while it is slow, and are lost while
- * it is full, which the log tells when there is room again. No byte of a container depends on its log.
+ * A log of the output of a process. `write` does not wait for the disk: entries wait in memory while the disk is slow,
+ * and the caller pauses if too many wait. Entries are lost while the disk is full; the log says so when there is room
+ * again.
  */
 import type { TermshimError } from '../../errors/errors.js';
 import { createMutex } from '../../async/mutex.js';
@@ -10,24 +11,27 @@ import { openLogFile } from './log-file.js';
 import { lossNotice } from './loss-notice.js';
 import { type LogOptions, withDefaults } from '../options.js';
 
-/** A log that is written. No call waits for the disk but `flush`, `reopen` and `close`. */
+/** A log that is written. Only `flush`, `reopen` and `close` wait for the disk. */
 export interface Log {
   /**
-   * Copies the bytes, in pieces of any size; each line becomes an entry. Returns false if more than 1 MiB waits for the disk:
-   * stop reading the source until `onRoom`. The bytes are taken all the same.
+   * Copies the bytes, in pieces of any size; each line becomes an entry. Returns false if more than 1 MiB waits for the
+   * disk: stop reading the source until `onRoom`. The bytes are taken in any case.
    */
   write(stream: LogStream, bytes: Uint8Array): boolean;
   /** Ends a stream: a last line without a newline is written as it is. */
   end(stream: LogStream): void;
   /** Settles when everything that was written until now is in the file, or lost. */
   flush(): Promise<void>;
-  /** Opens the file at the path anew, after you have moved the old one. Fails with ERR_LOG_FAILED and goes on with the old file. */
+  /**
+   * Opens the file at the path again, after you have moved the old one. Fails with ERR_LOG_FAILED and goes on with the
+   * old file.
+   */
   reopen(): Promise<void>;
   /** Ends both streams, flushes and closes the file. Idempotent. */
   close(): Promise<void>;
   /** Bytes of entries that wait for the disk. */
   readonly pendingBytes: number;
-  /** Bytes of entries that were lost, since the disk was full or failed. The log says so when it can be written again. */
+  /** Bytes of entries that were lost because the disk was full or failed. The log says so once it can be written. */
   readonly lostBytes: number;
 }
 
@@ -73,7 +77,7 @@ export async function openLog(options: LogOptions, events: LogEvents = {}): Prom
   let trouble: TermshimError | undefined;
   let [isWriting, isFull] = [false, false];
   let closing: Promise<void> | undefined;
-  /** What was lost is told where it was lost. There is room again when it is told, and all else is written. */
+  /** Writes entries. If entries before them were lost, a notice comes first, until it is written. */
   const store = async (entries: Uint8Array): Promise<void> => {
     const notice = untoldBytes === 0 ? nothing : lossNotice(settings.format, untoldBytes, trouble);
     const { bytes, error } = await file.write(untoldBytes === 0 ? entries : Buffer.concat([notice, entries]));
@@ -145,10 +149,10 @@ export async function openLog(options: LogOptions, events: LogEvents = {}): Prom
   };
 }
 
-/** So much may wait for the disk, and what one more write makes of its bytes. */
+/** How many bytes may wait for the disk. One more write is taken in any case. */
 const fullBytes = 1024 * 1024;
 
-/** When so little waits, there is room again. */
+/** There is room again when no more bytes than this wait. */
 const roomBytes = fullBytes / 2;
 
 const nothing = new Uint8Array();

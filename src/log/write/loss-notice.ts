@@ -2,7 +2,7 @@ import type { LogFormat } from '../../native/addon.js';
 import type { TermshimError } from '../../errors/errors.js';
 import { createEncoder } from '../encoder.js';
 
-/** The entry that stands in a log in place of those that were lost. */
+/** The entry that a log has in place of lost entries. */
 export function lossNotice(format: LogFormat, bytes: number, error: TermshimError | undefined): Uint8Array {
   const reason = error === undefined ? '' : `: ${error.message}`;
   const text = Buffer.from(`[termshim: ${bytes} bytes of this log were lost${reason}]\n`);

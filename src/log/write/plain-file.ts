@@ -1,4 +1,4 @@
-/** A file with the bytes of a process as they are, of both its streams. */
+/** A file to which the bytes of both streams of a process are appended unchanged. */
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { createMutex } from '../../async/mutex.js';
@@ -7,7 +7,7 @@ import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
 import type { Log, LogEvents } from './log.js';
 import { logError } from '../log-error.js';
 
-/** Appends. Bytes that a full disk does not take are lost and counted. Fails as openPlainFile. */
+/** Opens a file to append to. Bytes that cannot be written are lost and counted. Fails as `openPlainFile`. */
 export async function openPlainLog(path: string, events: Required<LogEvents>): Promise<Log> {
   let file = await openPlainFile(path);
   const runExclusive = createMutex();
@@ -71,12 +71,12 @@ export async function openPlainLog(path: string, events: Required<LogEvents>): P
   };
 }
 
-/** So much may wait for the disk, and when so little waits there is room again. */
+/** How many bytes may wait for the disk, and how few must wait until there is room again. */
 const [fullBytes, roomBytes] = [1024 * 1024, 512 * 1024];
 
 /**
- * With containerd's mode. What is there may be a device of /dev; the open waits for nobody. Fails with ERR_LOG_FAILED and
- * ERR_PATH_UNTRUSTED.
+ * Opens a file to append to; a new file has containerd's mode. The path may name a device in /dev; the open does not
+ * block. Fails with ERR_LOG_FAILED and ERR_PATH_UNTRUSTED.
  */
 export async function openPlainFile(path: string): Promise<FileHandle> {
   try {

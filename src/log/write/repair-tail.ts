@@ -1,10 +1,10 @@
-/** A log whose writer was killed may end in the middle of an entry. */
+/** Repairs a log that ends in the middle of an entry because its writer was killed. */
 import type { FileHandle } from 'node:fs/promises';
 import type { LogFormat } from '../../native/addon.js';
 
 /**
- * Makes the file end with a whole line, so that what is appended begins one. The beginning of an entry of json-file is
- * of no use, and is cut off. Of anything else the end of its line was lost, and is written.
+ * Makes the file end with a whole line, so that the next entry begins one. A part of a json-file entry is of no use,
+ * and is cut off. Any other unfinished line gets a newline.
  *
  * @param file open for reading and appending
  * @returns the size of the file
@@ -23,7 +23,7 @@ export async function mendTail(file: FileHandle, format: LogFormat): Promise<num
   return size + 1;
 }
 
-/** More than the longest entry has. */
+/** More bytes than the longest entry has. */
 const longestEntry = 128 * 1024;
 
 async function readTail(file: FileHandle, size: number): Promise<Buffer> {
@@ -32,10 +32,10 @@ async function readTail(file: FileHandle, size: number): Promise<Buffer> {
   return tail.subarray(0, bytesRead);
 }
 
-/** As Docker and we begin one. */
+/** How Docker and termshim begin an entry. */
 const head = Buffer.from('{"log":"');
 
-/** A file of another kind may be at the path by mistake: nothing of that is cut off. */
+/** The path may name another kind of file by mistake. Of such a file nothing is cut off. */
 function isEntryStart(bytes: Buffer): boolean {
   const length = Math.min(bytes.length, head.length);
   return bytes.subarray(0, length).equals(head.subarray(0, length));
