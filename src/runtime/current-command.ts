@@ -3,8 +3,9 @@ import { isProgram } from './find-program.js';
 import { findRuntime, type RuntimeProgram } from './find-runtime.js';
 
 /**
- * The command of a runtime that was found some time ago: an upgrade may have moved it, so its name is looked up again if it is
- * not there any more. One that was named by its path is the program there, or none. The old command if there is no other.
+ * The command of a runtime that was found earlier. If its program is gone, for example after an upgrade, it is looked
+ * up again by its name. A runtime that was named by a path is only looked for at that path. Returns the old command if
+ * there is no other.
  */
 export function currentCommand({ name, command }: RuntimeProgram): readonly string[] {
   const [program = '', ...rest] = command;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** The first file of that name in the directories of `searchPath` that may be executed. Undefined if there is none. */
 export function findProgram(name: string, searchPath: string): string | undefined {
-  // An empty entry means the working directory in a shell; a runtime must not depend on where it stands.
+  // A shell takes an empty entry for the working directory; the choice of a runtime must not depend on that.
   const directories = searchPath.split(':').filter((directory) => directory.startsWith('/'));
   return directories.map((directory) => join(directory, name)).find(isProgram);
 }

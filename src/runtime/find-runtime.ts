@@ -1,4 +1,4 @@
-/** Which program runs the containers. */
+/** Finds the program of an OCI runtime. */
 import { join, resolve } from 'node:path';
 import { TermshimError } from '../errors/errors.js';
 import { packageRoot } from '../package-root.js';
@@ -6,7 +6,7 @@ import { findProgram, isProgram } from './find-program.js';
 
 /** A runtime that was found; pass it to `ociRuntime`. */
 export interface RuntimeProgram {
-  /** What messages call it. */
+  /** Its name in messages. */
   name: string;
   /** The program and its leading arguments. */
   command: string[];
@@ -49,7 +49,7 @@ function installed(name: string): RuntimeProgram | undefined {
   return path === undefined ? undefined : { name, command: [path] };
 }
 
-/** Whether it is the embedded one, as found here. */
+/** Whether the command is that of the embedded runtime, as `findRuntime` returns it. */
 export function isPtyRuntime(command: readonly string[]): boolean {
   return command.at(-1) === ptyProgram;
 }

@@ -1,9 +1,7 @@
 /**
  * An OCI runtime (runc, crun, the embedded pty runtime) as an object with one method for each of its commands.
  *
- * Each call runs the program once and settles when it has exited. All of them throw ERR_RUNTIME_NOT_FOUND if the
- * program cannot be run, ERR_RUNTIME_FAILED with the runtime's own last words if it said no, ERR_RUNTIME_DIED if a
- * signal ended it, and ERR_RUNTIME_TIMEOUT.
+ * A call runs the program once, or twice for a forced `delete`, and settles when the program has exited.
  */
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -59,13 +57,15 @@ export interface OciRuntimeOptions extends GlobalOptions {
 /** Options of `create`. */
 export interface CreateOptions extends CreateArguments {
   /**
-   * The runtime's stdin, stdout and stderr, which without a terminal become the container's. By default /dev/null, but
-   * stderr is a private file that is read if the command fails; a container without a terminal inherits that file,
-   * which then has no name and may grow as long as the container writes. Pass `stdio` for a container that should
-   * write nowhere.
+   * The runtime's stdin, stdout and stderr, which a container without a terminal inherits. By default they are
+   * /dev/null, but stderr is a private file that is read if the command fails. A container without a terminal keeps
+   * that file, which then has no name and grows as long as the container writes. Pass `stdio` for a container that
+   * should write nowhere.
    */
   stdio?: RuntimeStdio | undefined;
-  /** Kills the runtime and makes the call throw the signal's reason. What was created may need a forced `delete`. */
+  /**
+   * An abort kills the runtime, and the call throws the signal's reason. The container may need a forced `delete` then.
+   */
   signal?: AbortSignal | undefined;
 }
 
@@ -73,7 +73,7 @@ export interface CreateOptions extends CreateArguments {
 export interface ExecOptions extends ExecArguments {
   /** As in {@link CreateOptions}. */
   stdio?: RuntimeStdio | undefined;
-  /** As in {@link CreateOptions}. Detached, what was made is killed too; else the process in the container is left alone. */
+  /** As in {@link CreateOptions}. If detached, the process is killed too; else the process in the container goes on. */
   signal?: AbortSignal | undefined;
 }
 
@@ -86,13 +86,13 @@ export interface RestoreOptions extends RestoreArguments {
 }
 
 /**
- * The commands of an OCI runtime. A command fails with ERR_RUNTIME_FAILED and the runtime's words if the runtime refuses it,
- * with ERR_RUNTIME_NOT_FOUND if there is no such program, with ERR_RUNTIME_DIED if a signal killed the runtime, and with
- * ERR_RUNTIME_TIMEOUT. An aborted `signal` kills the runtime and makes the call fail with its reason; the command may or may
- * not have taken effect.
+ * The commands of an OCI runtime. A command fails with ERR_RUNTIME_FAILED and the runtime's message if the runtime
+ * refuses it, with ERR_RUNTIME_NOT_FOUND if there is no such program, with ERR_RUNTIME_DIED if a signal killed the
+ * runtime, and with ERR_RUNTIME_TIMEOUT. An aborted `signal` kills the runtime and makes the call fail with its reason;
+ * the command may or may not have taken effect.
  */
 export interface OciRuntime {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   /** Creates a container, whose process waits for `start`. */
   create(id: string, options: CreateOptions): Promise<void>;
@@ -102,13 +102,11 @@ export interface OciRuntime {
   state(id: string): Promise<OciState>;
   /** `signal` is a name such as `SIGTERM`, or a number. */
   kill(id: string, signal: string | number, options?: { all?: boolean | undefined }): Promise<void>;
-  /**
-   * Removes a container that has stopped. With `force`, kills what runs; a container that does not exist is no error then.
-   */
+  /** Removes a container that has stopped. With `force`, kills a running one first, and a missing one is no error. */
   delete(id: string, options?: { force?: boolean | undefined; signal?: AbortSignal | undefined }): Promise<void>;
   /**
-   * Removes the state directory of a container, without the runtime, which may not be installed any more. Does nothing if that
-   * directory is unknown.
+   * Removes a container's state directory without the runtime, which may be uninstalled. Does nothing if the directory
+   * is unknown.
    */
   forget(id: string): void;
   /**
@@ -167,7 +165,7 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
     await call(verb, args, more);
   };
 
-  /** The pid file tells the exit status of a process from that of a runtime which made none. */
+  /** If there is a pid file afterwards, the exit status is that of the process; else it is that of the runtime. */
   const execInForeground = async (id: string, exec: ExecArguments, more: Partial<RuntimeCall>) => {
     const scratch = createPrivateDirectory('exec');
     try {
@@ -229,14 +227,14 @@ export function ociRuntime(options: OciRuntimeOptions): OciRuntime {
   };
 }
 
-/** Where runc and crun have their root by themselves. */
+/** The default root of runc and crun. */
 function usualRoot(name: string): string | undefined {
   return name === 'runc' || name === 'crun' ? runtimePathOf(name) : undefined;
 }
 
 /**
- * Whether the runtime came to an end of its own. A forced delete comes only after a plain one that did: from runc 1.2 on it
- * sleeps for 100 ms, whatever state the container is in, and almost always that has ended.
+ * Whether the runtime has ended by itself. Only then a forced delete follows a plain one. The plain one comes first:
+ * from runc 1.2 on a forced one always sleeps for 100 ms, and almost always the container has stopped.
  */
 function isAnswer(error: unknown): boolean {
   return error instanceof TermshimError && (error.code === 'ERR_RUNTIME_FAILED' || error.code === 'ERR_RUNTIME_DIED');
@@ -247,7 +245,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof TermshimError && error.code === 'ERR_RUNTIME_NOT_FOUND';
 }
 
-/** criu reads or writes as much as the processes have in memory. */
+/** criu reads or writes all memory of the processes. */
 const byCriu = { timeoutMs: 10 * 60_000, killed: 'helpers' } as const;
 
 /** runc prints `null` for a container without processes. */

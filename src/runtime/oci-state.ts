@@ -2,7 +2,7 @@
 import { parseJson } from '../os/file/json.js';
 import { isPid } from '../os/process/pid.js';
 
-/** The status of a container, as its runtime has it. */
+/** The status of a container, as its runtime reports it. */
 export type OciStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
 /** The answer of the command `state`. */

@@ -1,7 +1,7 @@
 /**
- * The command line of an OCI runtime: what follows the program's name. Everything stands where go-runc, and so containerd's own
- * shim, has it: programs that people put in front of runc look for it there. Paths are absolute, since the runtime may run in
- * another directory than we.
+ * The command line of an OCI runtime, without the program. The order of the arguments is that of go-runc, and so of
+ * containerd's own shim: wrappers of runc rely on it. Paths are absolute, since the runtime may run in another
+ * directory than this process.
  */
 import { resolve } from 'node:path';
 
@@ -34,14 +34,14 @@ export interface ExecArguments {
 
 /** Options of `checkpoint`, as criu has them; see criu(8). */
 export interface CheckpointOptions {
-  /** Where the images go. */
+  /** The directory for the images. */
   imagePath: string;
   workPath?: string | undefined;
   parentPath?: string | undefined;
   leaveRunning?: boolean | undefined;
   openTcp?: boolean | undefined;
   externalUnixSockets?: boolean | undefined;
-  /** The processes have a terminal that comes from outside. */
+  /** Whether the processes have a terminal from outside the container. */
   shellJob?: boolean | undefined;
   fileLocks?: boolean | undefined;
   emptyNamespaces?: readonly string[] | undefined;
@@ -49,7 +49,7 @@ export interface CheckpointOptions {
   cgroupsMode?: string | undefined;
 }
 
-/** @param log the file where it writes its errors, as JSON */
+/** @param log the file to which the runtime writes its errors, as JSON */
 export function globalArguments({ root, systemdCgroup }: GlobalOptions, log: string): string[] {
   return [
     ...path('--root', root),
@@ -107,9 +107,9 @@ export function checkpointArguments(id: string, options: CheckpointOptions): str
 
 /** Arguments of `restore`. */
 export interface RestoreArguments extends Omit<CreateArguments, 'noNewKeyring'> {
-  /** Where the images are. Those of a checkpoint that has a parent lead to it. */
+  /** The directory of the images. If their checkpoint has a parent, they refer to it. */
   imagePath: string;
-  /** Where criu writes its log. */
+  /** The directory for criu's log. */
   workPath?: string | undefined;
 }
 
@@ -126,7 +126,7 @@ export function restoreArguments(id: string, options: RestoreArguments): string[
   ];
 }
 
-/** What it is to be updated to comes on stdin. */
+/** The new limits come on stdin. */
 export function updateArguments(id: string): string[] {
   return ['--resources=-', id];
 }

@@ -1,9 +1,9 @@
 /**
  * One run of an OCI runtime's program.
  *
- * The runtime gets files of its own for its log and its answers, in a private directory that is gone when the call
- * settles. They are files and not pipes because a container inherits what its runtime had: the end of a pipe would come
- * only with the end of the container. For the same reason a call settles when the program exits.
+ * The runtime gets files for its log and its answers, in a private directory that is removed when the call settles.
+ * They are files and not pipes because a container inherits the descriptors of its runtime: a pipe would end only with
+ * the container. For the same reason a call settles when the program exits.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
@@ -17,26 +17,26 @@ import { leadsQuietSession } from '../os/process/process-session.js';
 import { type GlobalOptions, globalArguments } from './runtime-arguments.js';
 import { lastErrorWords } from './runtime-words.js';
 
-/** The stdin, stdout and stderr of a runtime, and so of its container. Descriptors stay the caller's. */
+/** The stdin, stdout and stderr of a runtime, and so of its container. The caller owns the descriptors. */
 export type RuntimeStdio = readonly [RuntimeStream, RuntimeStream, RuntimeStream];
 
-/** A descriptor, /dev/null, or that of this process. */
+/** A descriptor, /dev/null, or the same stream of this process. */
 export type RuntimeStream = number | 'ignore' | 'inherit';
 
 export interface RuntimeCall {
-  /** What messages call the runtime. */
+  /** The runtime's name in messages. */
   name: string;
   /** The program and its leading arguments. */
   command: readonly string[];
   globals: GlobalOptions;
   verb: string;
   args: readonly string[];
-  /** Our own working directory if undefined. */
+  /** The working directory of this process if undefined. */
   directory?: WorkingDirectory | undefined;
   stdio?: RuntimeStdio | undefined;
-  /** The text on stdin, where `stdio` is absent. */
+  /** The text on stdin. Only without `stdio`. */
   input?: string;
-  /** The program's stdout is the answer. Elsewhere it is /dev/null, where `stdio` is absent. */
+  /** Whether the program's stdout is the answer; else it is /dev/null. Only without `stdio`. */
   hasAnswer?: boolean;
   signal?: AbortSignal | undefined;
   /** `alone` by default. */
@@ -44,19 +44,19 @@ export interface RuntimeCall {
   /** The time after which the runtime is killed. */
   timeoutMs: number;
   /**
-   * As of `exec` in the foreground: where the runtime makes a process, it writes the pid to this file. The exit status is the
-   * process's then, and the answer, unless there is an error in the log.
+   * For `exec` in the foreground: if the runtime makes a process, it writes the pid to this file. The exit status is
+   * then that of the process, and the call succeeds, unless the runtime has reported an error.
    */
   madePidFile?: string;
 }
 
 /**
- * What is killed after the signal, and when the time is up.
+ * What is killed after an abort or a timeout.
  *
- * - `alone`: the program. It has a second after the signal, to come to its end
- * - `whole`: at once, with all that it has made: for what leaves nothing but processes
- * - `helpers`: at once what it has made, so that it fails and cleans up behind itself; a second later the program too: for what
- *   leaves more than processes, and works by a program that it waits for, as criu is
+ * - `alone`: the program. After an abort it has a second to finish, if the call has a time limit
+ * - `whole`: at once, the program and all processes that it has made: for commands that leave only processes
+ * - `helpers`: at once the processes that it has made, so that it fails and cleans up; a second later the program too:
+ *   for commands that leave more than processes and wait for another program, such as criu
  */
 export type Killed = 'alone' | 'whole' | 'helpers';
 
@@ -75,9 +75,9 @@ export interface RuntimeAnswer {
 }
 
 /**
- * Runs the program and waits for its exit. Throws ERR_RUNTIME_NOT_FOUND if it cannot be run, ERR_RUNTIME_FAILED with
- * its words if it said no, ERR_RUNTIME_DIED if a signal ended it, ERR_RUNTIME_TIMEOUT or the signal's reason if it was
- * killed for that. In each case the program is not running any more.
+ * Runs the program and waits for its exit. Throws ERR_RUNTIME_NOT_FOUND if the program cannot be run,
+ * ERR_RUNTIME_FAILED with its error message if it failed, ERR_RUNTIME_DIED if a signal ended it, and
+ * ERR_RUNTIME_TIMEOUT or the signal's reason if it was killed for that. In each case the program has ended.
  */
 export async function callRuntime(call: RuntimeCall): Promise<RuntimeAnswer> {
   call.signal?.throwIfAborted();
@@ -115,8 +115,9 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
     const stdin = call.input === undefined ? 'ignore' : openInput(call.input);
     const stdout = call.hasAnswer === true ? openPrivate(files.stdout, 'wx') : 'ignore';
     const stdio = call.stdio ?? [stdin, stdout, openPrivate(files.stderr, 'wx')];
-    // A ^C at our terminal, or its end, would kill it half-way through what it does for us. Where none can come it shares
-    // our session: a new one is a scheduling group too (autogroup in sched(7)), which a busy machine serves late.
+    // A ^C or a hang-up of this process's terminal must not kill the runtime half-way. If none can come, the runtime
+    // shares the session of this process: a new one is also a scheduling group (autogroup in sched(7)), which has its
+    // turn late on a busy machine.
     return spawn(program, argv, { cwd, stdio: [...stdio], env: environment(), detached: !leadsQuietSession() });
   } catch (error) {
     throw spawnError(call, error);
@@ -125,13 +126,16 @@ function startProgram(call: RuntimeCall, files: Files): ChildProcess {
   }
 }
 
-/** The directory, and the words. Node waits until its new process has entered the directory, and this process with it. */
+/**
+ * The working directory and the command line. `spawn` blocks this process until the child has entered its directory, so
+ * a shell enters a directory that may hang.
+ */
 function runIn(directory: WorkingDirectory | undefined, words: string[]): [cwd: string | undefined, ...argv: string[]] {
   if (directory === undefined) return [undefined, ...words];
   const { path, mayHang } = directory;
   if (!mayHang) return [canEnter(path) ? path : '/', ...words];
   const [program = ''] = words;
-  // What the shell would say of a program that is not there is not for us to read.
+  // The shell's message about a missing program is not read.
   if (program.includes('/')) accessSync(program, constants.X_OK);
   return ['/', '/bin/sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', path, ...words];
 }
@@ -146,8 +150,8 @@ function canEnter(path: string): boolean {
 }
 
 /**
- * Ours, but not the socket at which systemd hears from whoever started us: runc would give it to the container, and
- * `start` would wait for what the container has to say.
+ * The environment of this process without systemd's NOTIFY_SOCKET: runc would give it to the container, and `start`
+ * would wait for the container's message.
  */
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env, NOTIFY_SOCKET: undefined };
@@ -160,15 +164,15 @@ interface Ending {
 }
 
 /**
- * How long a runtime has to finish after the signal: most commands take less, and one that is killed half-way leaves
- * what nobody can find again, a control group for one.
+ * How long a runtime has to finish after an abort. Most commands take less. A runtime that is killed half-way leaves
+ * things that cannot be found again, such as a control group.
  */
 const abortGraceMs = 1000;
 
-/** How soon what the program has made since is looked for again. */
+/** How often to look for processes that the program has made since. */
 const helperMs = 50;
 
-/** Kills the program when the time is up, or soon after the signal, and settles at its exit in every case. */
+/** Kills the program after a timeout or an abort. Settles at its exit in every case. */
 async function waitForEnd(call: RuntimeCall, child: ChildProcess): Promise<Ending> {
   const { killed = 'alone' } = call;
   let isTimeout = false;
@@ -221,25 +225,25 @@ function spawnError(call: RuntimeCall, error: unknown): TermshimError {
   return new TermshimError('ERR_RUNTIME_NOT_FOUND', message, { syscall: 'execve', errno });
 }
 
-/** A container that inherited stderr may go on writing to it; what the runtime itself said stands at the beginning. */
+/** The runtime's own message is at the beginning of stderr. A container that inherited stderr may write more. */
 const maxStderrBytes = 16_384;
 
-/** Of the log, what stands at the end. */
+/** How much of the end of the log is read. */
 const maxLogBytes = 65_536;
 
-/** The longest answer is the list of a container's processes. A longer one is cut off, and so cannot be understood. */
+/** The longest answer is the list of a container's processes. A longer one is cut off, and so cannot be parsed. */
 const maxAnswerBytes = 4 * 1024 * 1024;
 
 async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<RuntimeAnswer> {
   const { status, signal } = ending;
-  // One whose helpers were killed says no for that alone.
+  // If its helpers were killed, the runtime fails for that reason.
   const isKilled =
     signal !== null || (call.killed === 'helpers' && (ending.isTimeout || call.signal?.aborted === true));
   const words =
     status === 0
       ? ''
       : lastErrorWords(await readIfThere(files.log, -maxLogBytes), await readIfThere(files.stderr, maxStderrBytes));
-  // A runtime that said no did so before it could be killed: its words count for more than the abort.
+  // If the runtime failed before it could be killed, its error counts for more than the abort.
   if (call.signal?.aborted && (status === 0 || isKilled)) throw abortedWith(call.signal.reason, call.name, words);
   if (status === 0 && !isKilled)
     return { status, stdout: call.hasAnswer === true ? await readIfThere(files.stdout, maxAnswerBytes) : '' };
@@ -248,7 +252,7 @@ async function judge(call: RuntimeCall, files: Files, ending: Ending): Promise<R
   throw failureOf(call, ending, isKilled, words);
 }
 
-/** Why the wait was given up, and what the runtime had said until then. */
+/** The reason of the abort, and the runtime's error message, if there is one. */
 function abortedWith(reason: unknown, name: string, words: string): unknown {
   if (words === '' || !(reason instanceof TermshimError)) return reason;
   return new TermshimError(reason.code, `${reason.message}; ${name} said: ${words}`, { cause: reason });
@@ -272,7 +276,7 @@ function failureOf(
   return new TermshimError('ERR_RUNTIME_DIED', `${name} ${verb} was killed by ${signal}; ${said}`);
 }
 
-/** The beginning of a file of the call, or, with a negative number, its end; empty if the runtime did not write it. */
+/** Reads the beginning of a file of the call, or its end if `bytes` is negative. Empty if there is no such file. */
 async function readIfThere(path: string, bytes: number): Promise<string> {
   let file: FileHandle | undefined;
   try {

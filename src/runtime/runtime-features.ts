@@ -1,5 +1,5 @@
 /**
- * What a runtime says that it can do: `RUNTIME features`, which runc has from 1.1 on; crun 1.8 has none, crun 1.21 has.
+ * Asks a runtime for its features: `RUNTIME features`, which runc has from 1.1 on; crun 1.8 has none, crun 1.21 has.
  * The answer is JSON: https://github.com/opencontainers/runtime-spec/blob/main/features.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,16 +13,17 @@ export interface FeaturesLimits {
   maxBytes: number;
 }
 
-/** runc takes 30 ms, and says 5 KB. */
+/** runc takes 30 ms and prints 5 KB. */
 const defaultLimits: FeaturesLimits = { timeoutMs: 10_000, maxBytes: 2 ** 20 };
 
 /**
- * The JSON object that the runtime prints. Throws ERR_RUNTIME_FAILED if it does not know the command or prints anything
- * else, and ERR_RUNTIME_TIMEOUT. However it ends, its process group is killed: a script around a runtime leaves nothing.
+ * Returns the JSON object that the runtime prints. Throws ERR_RUNTIME_FAILED if the runtime does not know the command
+ * or prints anything else, and ERR_RUNTIME_TIMEOUT. In every case its process group is killed, so that a script around
+ * a runtime leaves no process.
  */
 export async function readFeatures(runtime: RuntimeProgram, limits = defaultLimits): Promise<object> {
   const [program = '', ...leading] = runtime.command;
-  // A pipe, unlike those of the other commands: nothing is created that could inherit it.
+  // stdout is a pipe, unlike that of the other commands: no container is created that could inherit it.
   const child = spawn(program, [...leading, 'features'], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
   let isLate = false;
   const timer = setTimeout(() => {
@@ -75,6 +76,6 @@ function killGroup({ pid }: Pick<Features, 'pid'>): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // All of it has ended.
+    // The whole group has ended.
   }
 }

@@ -1,11 +1,11 @@
-/** The only place that reads a runtime's error text. */
+/** Reads the error text of a runtime. No other file does. */
 import { parseJson } from '../os/file/json.js';
 
 const maxCharacters = 500;
 
 /**
- * What a runtime said last, on one line: the last error in its JSON log, or its stderr when the log has none. Empty if
- * it said nothing.
+ * The last error of a runtime, on one line: from its JSON log, or its stderr if the log has none. Empty if it reported
+ * none.
  *
  * runc begins its message with `runc create failed: `, which the caller says too; it is left out here.
  */
@@ -29,12 +29,13 @@ function errorOf({ level, msg }: { level?: unknown; msg?: unknown }): string | u
   return isError && typeof msg === 'string' && msg !== '' ? msg : undefined;
 }
 
-/** How many times a text that is not JSON is looked through for some that is. */
+/** How many pieces of text that are not JSON are skipped. */
 const maxFaults = 32;
 
 /**
- * The objects of a text that is a stream of JSON values, over however many lines each. What is none is left out, to the end of
- * its line: the runtime may have died in the middle of it, and a program that it started may have written there too.
+ * Yields the objects of a text that is a stream of JSON values, each on any number of lines. Other text is skipped, to
+ * the end of its line: the runtime may have died while it wrote, and a program that it started may have written there
+ * too.
  */
 function* objectsIn(text: string): Generator<object> {
   let faults = 0;
@@ -49,10 +50,10 @@ function* objectsIn(text: string): Generator<object> {
   }
 }
 
-/** What opens or closes an object, or a whole string: a brace in one is none, and a newline stands in none. */
+/** A brace, or a whole string, since a brace in a string opens or closes nothing. No string has a newline. */
 const tokens = /[{}]|"(?:[^"\\\n]|\\.)*"/g;
 
-/** The offset behind an object that begins at `from`; undefined if it has no end. */
+/** The offset after the object that begins at `from`; undefined if the object does not end. */
 function endOfObject(text: string, from: number): number | undefined {
   let depth = 0;
   tokens.lastIndex = from;

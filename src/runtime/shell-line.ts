@@ -1,4 +1,4 @@
-/** A command as one would type it into a shell. */
+/** A command line, quoted for a shell. */
 export function shellLine(words: readonly string[]): string {
   return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word))).join(' ');
 }

@@ -1,6 +1,6 @@
 /**
- * What a runtime does by criu, and how that fails: the runtime knows no more than that it did, and criu leaves mounts where it is
- * killed.
+ * Runs a command for which a runtime starts criu. If it fails, the runtime knows only that criu failed, and criu leaves
+ * mounts if it is killed: so this reads criu's log, and removes the mounts.
  */
 import { dirname, join } from 'node:path';
 import { runElsewhere } from '../os/process/run-in-child.js';
@@ -9,13 +9,13 @@ import { unmountAll } from '../os/mount/mount-all.js';
 import { readElsewhere } from '../os/file/read-in-child.js';
 
 export interface CriuDirectory {
-  /** Where it works; undefined where the runtime says where, and removes it. */
+  /** criu's work directory; undefined if the runtime chooses one, and removes it. */
   workPath: string | undefined;
-  /** The log that it writes there. A runtime gives it its name. */
+  /** The log that criu writes there. The runtime chooses its name. */
   log: 'dump.log' | 'restore.log';
 }
 
-/** Runs `work`. If it fails, what criu has said meanwhile stands in the error too, and its mounts are gone. */
+/** Runs `work`. If it fails, the error also has criu's messages of that time, and criu's mounts are removed. */
 export async function withCriu({ workPath, log }: CriuDirectory, work: () => Promise<void>): Promise<void> {
   if (workPath === undefined) return await work();
   const startedAt = Date.now();
@@ -31,7 +31,7 @@ export async function withCriu({ workPath, log }: CriuDirectory, work: () => Pro
   }
 }
 
-/** How many work in a directory: a client may have named one for several. */
+/** How many calls use a directory: a client may have named one for several. */
 const works = new Map<string, number>();
 
 async function explained(error: unknown, log: string, notBefore: number): Promise<unknown> {
@@ -47,7 +47,7 @@ async function explained(error: unknown, log: string, notBefore: number): Promis
   return said + left === '' ? error : new TermshimError(error.code, error.message + said + left, { cause: error });
 }
 
-/** criu mounts control groups in directories of its own, and unmounts them again; not if it is killed. */
+/** Removes the directories in which criu mounts control groups. criu removes them itself, unless it is killed. */
 async function removeYards(workPath: string): Promise<void> {
   if ((works.get(workPath) ?? 0) > 1) return;
   const limits = { attempted: `look for what criu has left in ${workPath}`, timeoutMs: 5000 };
@@ -68,24 +68,24 @@ const removeDirectories = 'for (const path of process.argv.slice(1)) fs.rmdirSyn
 
 const isAboutCriu = new Set<string>(['ERR_RUNTIME_FAILED', 'ERR_RUNTIME_DIED', 'ERR_RUNTIME_TIMEOUT']);
 
-/** By how much the time of a file may be behind the clock: a tick of the kernel. */
+/** By how many milliseconds the time of a file may be behind the clock: a tick of the kernel. */
 const clockMs = 20;
 
-/** Empty where there is nothing to read, or nothing to be read in time. */
+/** criu's last errors. Empty if its log cannot be read, or not in time. */
 async function readWords(path: string, notBefore: number): Promise<string> {
   const options = { maxBytes: maxLogBytes, atEnd: true, timeoutMs: 5000, notBefore };
   const log = await readElsewhere(path, options).catch(() => Buffer.alloc(0));
   return lastCriuWords(log.toString());
 }
 
-/** Of a log that may have megabytes; the errors stand at its end. */
+/** How much of the end of the log is read. The log may have megabytes; the errors are at its end. */
 const maxLogBytes = 65_536;
 
 const maxCharacters = 300;
 
 /**
- * The last two errors before criu says that it gives up: what follows is of its helpers, which it stops then, and the last alone
- * is often no more than that something has failed. Empty if there is none.
+ * The last two errors before criu reports that it gives up. Later errors are from its helpers, which it stops then. The
+ * last error alone often says only that something has failed. Empty if there is none.
  */
 export function lastCriuWords(log: string): string {
   const errors: string[] = [];

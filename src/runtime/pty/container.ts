@@ -1,8 +1,9 @@
 /**
- * What the pty runtime keeps of a container: the directory ROOT/ID (mode 0700) with
+ * The state that the pty runtime keeps of a container: the directory ROOT/ID (mode 0700, or 0711 for another user) with
  *
  * - `state.json`: the record, replaced as a whole;
  * - `exec.fifo`: there from `create` to `start`, the first process waits on it;
+ * - `exec-PID.fifo`: the same for a process of `exec`, with the pid of that command;
  * - `exec-PID-STARTTIME`: one empty file for each process that `exec` made.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +25,7 @@ export interface ContainerRecord {
   annotations: Record<string, string>;
   /** When `create` began, in ISO 8601. */
   created: string;
-  /** Whether `create` has come to its end. */
+  /** Whether `create` has forked the first process and sent its console. */
   isCreated: boolean;
   /** The first process; absent until it was forked. */
   init?: ProcessIdentity;
@@ -67,7 +68,7 @@ export function writeRecord({ directory, record }: Container): void {
   replaceFile(join(directory, 'state.json'), JSON.stringify(record));
 }
 
-/** Removes everything that is kept. Idempotent. */
+/** Removes the state of a container. Idempotent. */
 export function removeContainer(root: string, id: string): void {
   rmSync(containerDirectory(root, id), { recursive: true, force: true });
 }
@@ -81,7 +82,7 @@ export function statusOf({ directory, record }: Container): OciStatus {
   return existsSync(join(directory, startFifo)) ? 'created' : 'running';
 }
 
-/** Remembers a process that `exec` made, so that `ps`, `kill --all`, `pause` and `delete` reach it. */
+/** Records a process that `exec` made, so that `ps`, `kill --all`, `pause` and `delete` reach it. */
 export function addExec({ directory }: Container, process: ProcessIdentity): void {
   writeFileSync(join(directory, execName(process)), '', { mode: 0o600 });
 }
@@ -97,7 +98,7 @@ export function listExecs({ directory }: Container): ProcessIdentity[] {
   });
 }
 
-/** An error of the runtime's user: a command that does not fit the container's state. */
+/** An error of the runtime's user, such as a command that does not fit the container's state. */
 export function failure(message: string): TermshimError {
   return new TermshimError('ERR_RUNTIME_FAILED', message);
 }
@@ -106,7 +107,7 @@ function execName({ pid, startTime }: ProcessIdentity): string {
   return `exec-${pid}-${startTime}`;
 }
 
-/** The default root may stand in /tmp, where somebody else can have made it first, with records of what we shall kill. */
+/** The default root may be in /tmp, where another user may have created it first, with records of processes to kill. */
 function containerDirectory(root: string, id: string): string {
   assertTrusted(root, 'ours');
   return join(root, parseId(id));

@@ -12,9 +12,9 @@ export interface CreateOptions {
 }
 
 /**
- * Makes a container: its process is there when this settles, and waits for `start`.
+ * Makes a container. When this settles, its process waits for `start`.
  *
- * What can be wrong is found before anything is made, and a failure after that takes everything back.
+ * Checks come before anything is created. A later failure removes everything again.
  */
 export async function create(root: string, id: string, options: CreateOptions): Promise<void> {
   const { consoleSocket, pidFile } = options;
@@ -27,7 +27,7 @@ export async function create(root: string, id: string, options: CreateOptions): 
   let stub: Stub | undefined;
   try {
     stub = await forkStub(plan, container.directory);
-    // On record before anything else can go wrong: `delete --force` must find the stub of a create that was killed.
+    // Recorded before anything else can fail: `delete --force` must find the stub of a `create` that was killed.
     container.record.init = stub.identity;
     writeRecord(container);
     if (consoleSocket !== undefined && stub.console !== undefined) sendConsole(consoleSocket, stub.console);

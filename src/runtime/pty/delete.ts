@@ -7,8 +7,8 @@ import { listMembers, signalMembers } from './members.js';
 import { poll } from '../../async/poll.js';
 
 /**
- * Removes a container that was not started or has stopped, and kills what is left of its processes. With `force` it
- * kills a running one first, and a container that does not exist is no error.
+ * Removes a container that was not started or has stopped, and kills its remaining processes. With `force` it kills a
+ * running one first, and a container that does not exist is no error.
  */
 export async function deleteContainer(root: string, id: string, force: boolean): Promise<void> {
   const container = force ? findIfThere(root, id) : findContainer(root, id);
@@ -21,7 +21,7 @@ export async function deleteContainer(root: string, id: string, force: boolean):
   removeContainer(root, id);
 }
 
-/** A directory without a record is what a `create` leaves that was killed in its first moments. */
+/** A `create` that was killed at its beginning leaves a directory without a record. */
 function findIfThere(root: string, id: string): Container | undefined {
   return existsSync(join(root, parseId(id), 'state.json')) ? findContainer(root, id) : undefined;
 }

@@ -21,7 +21,10 @@ export interface ExecOptions {
   detach: boolean;
 }
 
-/** Runs one more process. Answers 0 when it runs, or, not detached, its exit status when it has ended. */
+/**
+ * Runs one more process. If detached, returns 0, and the process runs when this program has ended. Otherwise returns
+ * its exit status when it has ended.
+ */
 export async function exec(root: string, id: string, options: ExecOptions): Promise<number> {
   const container = findContainer(root, id);
   const status = statusOf(container);
@@ -66,7 +69,7 @@ async function startStub(
   }
 }
 
-/** The process has a session of its own, so what a terminal or a supervisor sends to this program is passed on. */
+/** The process has its own session, so signals of a terminal or a supervisor to this program are passed on to it. */
 async function waitForExit(stub: Stub): Promise<number> {
   const pass = (signal: NodeJS.Signals): void => void signalProcess(stub.identity, parseSignal(signal));
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, pass);

@@ -4,7 +4,7 @@ import { isTrustedLink } from '../../os/file/trusted-directory.js';
 
 export type LogFormat = 'json' | 'text';
 
-/** Appends an error to the file that a caller named with `--log`, in the two forms that runc has. */
+/** Appends an error to the file that a caller named with `--log`, in one of runc's two formats. */
 export function logFailure(path: string, format: LogFormat, message: string): void {
   const time = new Date().toISOString();
   const line =
@@ -18,7 +18,7 @@ export function logFailure(path: string, format: LogFormat, message: string): vo
   }
 }
 
-/** A link that others may have put there is not followed, as /dev/stderr is. */
+/** Follows a link, such as /dev/stderr, only if no other user can have put it there. */
 function append(path: string, line: string): void {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const found = lstatSync(path, { throwIfNoEntry: false });

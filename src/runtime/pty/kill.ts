@@ -8,7 +8,7 @@ export function kill(root: string, id: string, signal: string, all: boolean): vo
   const number = parseSignal(signal);
   const container = findContainer(root, id);
   const { init } = container.record;
-  // As in runc: `all` is also for what a container leaves behind, so there it is no error that the container stopped.
+  // As in runc, `all` also reaches processes that a stopped container has left, so a stopped container is no error.
   if (all && listMembers(container).length > 0) return signalMembers(container, number);
   if (!all && (init === undefined || !signalProcess(init, number))) throw failure('container not running');
 }

@@ -1,4 +1,4 @@
-/** The processes of a container. No kernel object holds them together here, so they are found by session and parent. */
+/** Finds the processes of a container by session and parent, because no kernel object holds them together. */
 import { type Container, listExecs, removeExec } from './container.js';
 import { listEntries, type ProcessEntry, type ProcessIdentity, signalProcess } from '../../os/process/process-table.js';
 
@@ -42,7 +42,7 @@ export function forgetEndedExecs(container: Container): void {
 
 function sessionOf(leader: ProcessIdentity, entries: ProcessEntry[]): ProcessEntry[] {
   const holder = entries.find((entry) => entry.pid === leader.pid);
-  // A pid is free again only when its session is empty: whoever has it now, with another start time, is a stranger.
+  // The kernel reuses a pid only when its session is empty. So if the start time differs, the session is another one.
   if (holder !== undefined && holder.startTime !== leader.startTime) return [];
   return entries.filter((entry) => entry.session === leader.pid && entry.startTime >= leader.startTime);
 }

@@ -11,7 +11,7 @@ export function pause(root: string, id: string): void {
   signalMembers(container, constants.signals.SIGSTOP);
 }
 
-/** Undoes {@link pause}. The youngest go first: a shell must not wake up while its children are still stopped. */
+/** Undoes {@link pause}. The youngest processes go first: a shell must not wake up while its children are stopped. */
 export function resume(root: string, id: string): void {
   const container = findContainer(root, id);
   const status = statusOf(container);

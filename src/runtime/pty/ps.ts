@@ -18,7 +18,7 @@ function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
   } catch {
-    // It ended while we looked.
+    // The process has ended meanwhile.
     return '';
   }
 }

@@ -19,8 +19,8 @@ export async function start(root: string, id: string): Promise<void> {
 }
 
 /**
- * Opens the FIFO that a stub waits on, and removes it. A FIFO cannot be opened for writing while nobody opens it for
- * reading: then the stub is not there yet, or not any more.
+ * Opens the FIFO that a stub waits on, and removes it. While the FIFO has no reader, the open fails with ENXIO: the
+ * stub has not opened it yet, or has ended.
  */
 export async function release(fifo: string, stub: ProcessIdentity): Promise<void> {
   const attempt = (): 'open' | 'dead' | undefined => {
@@ -39,20 +39,20 @@ export async function release(fifo: string, stub: ProcessIdentity): Promise<void
 }
 
 /**
- * Has somebody else open the FIFO when this program has ended. A process that ends while its parent lives is reaped by
- * it, here by node-pty, and whoever waits for it as its subreaper would never learn how it ended.
+ * Starts a helper that opens the FIFO when this program has ended. If the process ended earlier, node-pty in this
+ * program would reap it, and the subreaper that waits for it would never get its exit status.
  */
 export async function releaseAfterUs(fifo: string, { pid }: ProcessIdentity): Promise<void> {
   const helper = spawn('/bin/sh', ['-c', releaser, fifo, String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
-  // Our end of its stdin closes when we exit.
+  // The helper's stdin ends when this program exits.
   await once(helper, 'spawn');
   helper.unref();
 }
 
-/** The open waits for the stub, and must not outlive it. */
+/** The open blocks until the stub opens the FIFO, and must not outlive the stub. */
 const releaser = `
 read -r _
 : > "$0" & open=$!

@@ -65,7 +65,7 @@ function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOu
   throw invalid(`${path}: ${describe(result.issues[0])}`);
 }
 
-/** Not by the thread pool: five ways there and back would take longer than these few kilobytes. */
+/** Synchronous: five round trips to the thread pool would take longer than the read of a few kilobytes. */
 function readText(path: string): string {
   try {
     return readSmallFile(path);

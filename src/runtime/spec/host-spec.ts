@@ -1,16 +1,14 @@
-/**
- * The OCI configuration of a process that runs on this host, under the embedded pty runtime, as if started here.
- */
+/** The OCI configuration of a process that the embedded pty runtime runs on this host, without a container. */
 import type { Size } from '../../os/console.js';
 import type { OciSpec } from './oci-spec.js';
 
 export interface HostSpecOptions {
   args: readonly string[];
-  /** With a size it has a terminal, without one it has none. */
+  /** The size of the terminal; undefined for a process without one. */
   size: Size | undefined;
 }
 
-/** This process's environment, working directory and user, and no container around them. */
+/** Makes a configuration with the environment, working directory and user of this process. */
 export function hostSpec({ args, size }: HostSpecOptions): OciSpec {
   const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   return {

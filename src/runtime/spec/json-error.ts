@@ -13,7 +13,7 @@ export function locateJsonError(text: string, error: unknown): JsonError {
   return { line: before.length, column: (before.at(-1) ?? '').length + 1, reason: reasonOf(error) };
 }
 
-/** A longer text is not looked through again and again. */
+/** In a longer text the error is not searched for. */
 const maxLocated = 256 * 1024;
 
 /**
@@ -42,7 +42,7 @@ function couldBecomeJson(beginning: string): boolean {
   }
 }
 
-/** V8's words without the offset and without the piece of the text that some versions add. */
+/** V8's message without the offset and without the piece of the text that some versions add. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/(?: in JSON)?(?: at position .*)?(?:, (?:\.\.\.)?".*)?$/s, '');

@@ -1,6 +1,6 @@
 /**
  * The parts of the OCI runtime specification that termshim reads, as schemas. Everything else in a config.json passes
- * through unchecked: it is the runtime's business.
+ * through unchecked: the runtime checks it.
  *
  * A runtime written in Go takes `null` for a field that is absent, so `null` is taken here too.
  */

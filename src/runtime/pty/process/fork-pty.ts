@@ -1,9 +1,9 @@
 /**
  * Forks a program under a new pty with the native half of node-pty.
  *
- * Its public `spawn` cannot be used: the constructor itself listens for `data`, so libuv reads the master from the next
- * turn of the event loop on and takes bytes that belong to whoever receives the console. It also overrides PWD and TERM
- * and makes a size of 0x0 into 80x24. The native half does none of this, but is not part of node-pty's stable
+ * Its public `spawn` cannot be used: the constructor itself listens for `data`, so libuv reads the pty master from the
+ * next turn of the event loop on and takes bytes that belong to the receiver of the console. It also overrides PWD and
+ * TERM and makes a size of 0x0 into 80x24. The native half does none of this, but is not part of node-pty's stable
  * interface; hence the pinned version, and the check here.
  */
 import { TermshimError } from '../../../errors/errors.js';

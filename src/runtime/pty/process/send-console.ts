@@ -4,12 +4,12 @@ import { OwnedFd } from '../../../os/owned-fd.js';
 
 /**
  * Sends a pty master over a console socket as runc does: one message with the name of the slave and one descriptor.
- * Takes the console over and closes it here.
+ * Takes over the console and closes it.
  */
 export function sendConsole(socketPath: string, console: OwnedFd): void {
   const socket = connect(socketPath);
   try {
-    // A receiver may expect what runc sends, a master in blocking mode; the mode goes with it.
+    // A receiver may expect a pty master in blocking mode, as runc sends it. The mode goes with the descriptor.
     addon.fd_set_nonblocking(console.fd, false);
     const name = Buffer.from(`/dev/pts/${addon.tty_pts_number(console.fd)}`);
     check(addon.socket_send_fds(socket.fd, name, [console.fd]), 'sendmsg', `send the console to ${socketPath}`);

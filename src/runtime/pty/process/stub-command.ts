@@ -1,8 +1,9 @@
 /**
  * The command line of the stub: a shell that waits on a FIFO and then becomes the container's process.
  *
- * The stub has the process's environment from the beginning, so that no value of it ever shows in a command line. What
- * a shell adds, changes or does not pass on is put right by env(1), which the shell becomes before the process.
+ * The stub has the process's environment from the beginning, so that its values do not show in a command line. Only
+ * variables that a shell would change or drop are arguments of env(1), which the shell becomes before the process.
+ * env(1) also removes variables that the shell adds.
  */
 import { resolve } from 'node:path';
 import { TermshimError } from '../../../errors/errors.js';
@@ -17,10 +18,10 @@ export interface StubCommand {
   env: string[];
 }
 
-/** The FIFO is opened by a name in the stub's working directory: only that must be open to the process's user. */
+/** The FIFO's name is relative, so the process's user must be able to enter only the stub's working directory. */
 const script = ': < "$0" && cd "$1" && shift && exec /usr/bin/env "$@"';
 
-/** Throws runc's words if the program of the process is not there. */
+/** Throws runc's message if there is no such program. */
 export function stubCommand(process: OciProcess, fifo: string): StubCommand {
   const env = (process.env ?? []).map(checkEntry);
   const names = new Set(env.map(nameOf));
@@ -42,10 +43,10 @@ export function stubCommand(process: OciProcess, fifo: string): StubCommand {
   };
 }
 
-/** What dash, bash or busybox sh export of their own accord. */
+/** Variables that dash, bash or busybox sh export by themselves. */
 const setByShells = ['OLDPWD', 'PATH', 'PWD', 'SHLVL', '_'];
 
-/** Variables to which a shell gives values of its own. */
+/** Variables that a shell sets itself. */
 const ownedByShells = new Set(
   'BASHOPTS EUID IFS LINENO OLDPWD OPTIND PPID PS1 PS2 PS4 PWD SHELLOPTS SHLVL UID _'.split(' '),
 );
@@ -64,7 +65,7 @@ function nameOf(entry: string): string {
   return entry.slice(0, entry.indexOf('='));
 }
 
-/** The program as env(1) is to look it up: by its own name, which is also its argv[0], unless env would misread it. */
+/** The program as env(1) gets it: by its name, which is also its argv[0], or its path if env(1) would misread that. */
 function programWord(process: OciProcess, env: string[]): string {
   const [name = ''] = process.args;
   const path = lookUp(name, process.cwd, env);

@@ -1,4 +1,4 @@
-/** A process that is there but waits to be started; see stub-command.ts. */
+/** A stub: a process that waits to be started; see stub-command.ts. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { identify, type ProcessIdentity, signalProcess } from '../../../os/proce
 import { type StubCommand, stubCommand } from './stub-command.js';
 import { dropGroups, type User, userOf } from './user.js';
 
-/** Everything that can be decided before anything is made. */
+/** What is checked and decided before anything is created. */
 export interface StubPlan {
   process: OciProcess;
   command: StubCommand;
@@ -32,7 +32,7 @@ export interface Stub {
 }
 
 /**
- * Checks that the process can be run here. Throws errors in runc's words.
+ * Checks that the process can be run here. Throws errors with runc's messages.
  *
  * @param fifo the name of the FIFO in the container's directory
  */
@@ -78,7 +78,7 @@ function checkWorkingDirectory(cwd: string): void {
 
 async function forkInTerminal({ command, process, user }: StubPlan, cwd: string): Promise<Stub> {
   const { width = 0, height = 0 } = process.consoleSize ?? {};
-  // Like runc: a size counts only as a whole, and without one the terminal is 0x0 until somebody sets it.
+  // As in runc, a size needs both numbers; without one the terminal is 0x0 until a size is set.
   const [columns, rows] = width > 0 && height > 0 ? [width, height] : [0, 0];
   let resolveEnded: (status: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (resolveEnded = resolve));

@@ -7,9 +7,9 @@ export interface User {
 }
 
 /**
- * The user that a process shall have; undefined if that is the caller, as it is for a process that names no user.
+ * The user that a process runs as; undefined for the caller's user, and for a process that names no user.
  *
- * Without root nobody can become another user, so uid and gid 0 then stand for the caller, as they do in a rootless
+ * Only root can become another user. So for any other caller, uid and gid 0 stand for the caller, as in a rootless
  * container.
  */
 export function userOf({ user }: OciProcess): User | undefined {
@@ -22,7 +22,7 @@ export function userOf({ user }: OciProcess): User | undefined {
 }
 
 /**
- * Takes the caller's supplementary groups from this process, and so from the stub that it forks; node-pty itself would
+ * Drops the caller's supplementary groups from this process, and so from the stub that it forks; node-pty itself would
  * leave them to the other user.
  */
 export function dropGroups(user: User | undefined): void {
