@@ -1,10 +1,10 @@
-/** What a container is made of. */
+/** The options of a container. */
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import type { RestoreArguments } from '../runtime/runtime-arguments.js';
 import type { TaskEvent } from './event.js';
 import type { ProcessStdio } from './io/process-io.js';
 
-/** What a container is made of. */
+/** The options of `createContainer`. */
 export interface ContainerOptions {
   /** The name by which the runtime knows the container. */
   id: string;
@@ -16,22 +16,24 @@ export interface ContainerOptions {
   stdio: ProcessStdio;
   /** The file to which the runtime writes the pid of the init; `init.pid` in the bundle by default. */
   pidFile?: string | undefined;
-  /** Passed to the runtime: uses no `pivot_root`, as a root filesystem in a ramdisk needs. */
+  /** Tells the runtime not to use `pivot_root`, for a root filesystem in a ramdisk. */
   noPivot?: boolean | undefined;
-  /** Passed to the runtime: creates no session keyring for the container. */
+  /** Tells the runtime to create no session keyring for the container. */
   noNewKeyring?: boolean | undefined;
   /** A checkpoint whose processes `start` restores; without it, `start` runs the process of config.json. */
   restore?: RestoreFrom | undefined;
-  /** What happens to the other processes when the init has ended. By default it follows from the bundle and the runtime. */
+  /**
+   * What happens to the other processes when the init has ended. By default it follows from the bundle and the runtime.
+   */
   others?: OthersAtExit | undefined;
   /** How long to wait for the console, and for a reader of an output; 10,000 ms by default, 0 waits without end. */
   connectTimeoutMs?: number | undefined;
   /**
-   * How long a reader may take for the rest of the output when a process has ended; 10,000 ms by default, 0 waits without
-   * end.
+   * How long a reader may take for the rest of the output when a process has ended; 10,000 ms by default, 0 waits
+   * without end.
    */
   drainTimeoutMs?: number | undefined;
-  /** Cancels the creation: what was made is removed. */
+  /** Cancels the creation: everything that was made is removed. */
   signal?: AbortSignal | undefined;
   /** Called with each event of the container's life, in order. */
   onEvent?: ((event: TaskEvent) => void) | undefined;
@@ -49,9 +51,10 @@ export type TaskContainerOptions = Omit<ContainerOptions, WithDefault> & {
 /**
  * What happens to the other processes of a container when its init has ended.
  *
- * - `gone`: nothing is to be done. The kernel ended them with the init, because the container has its own pid namespace.
+ * - `gone`: nothing is to be done. The kernel ended them with the init, because the container has its own pid
+ *   namespace.
  * - `killed`: they are killed.
- * - `left`: processes that were started by `exec` are killed. Processes that others have left behind run until `delete`.
+ * - `left`: exec processes are killed. Processes that they or the init left behind run until `delete`.
  */
 export type OthersAtExit = 'gone' | 'killed' | 'left';
 

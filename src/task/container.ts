@@ -1,9 +1,8 @@
 /**
- * A container's life, from `create` to `delete`: its init and exec processes, by the runtime's commands, in the order
- * that loses nothing.
+ * A container's life, from `create` to `delete`: runs the runtime's commands for its init and exec processes.
  *
- * The order of the end is law: a process is reaped, its output passed on, its exit told; a container's init is always
- * the last of its processes.
+ * Keep the order at the end: a process is reaped, its output is passed on, its exit is reported. The exit of the init
+ * is reported last.
  */
 import { constants } from 'node:os';
 import { TermshimError } from '../errors/errors.js';
@@ -26,8 +25,8 @@ import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
 
 /**
- * Creates the container; its process waits for `start`. If that fails, nothing of it stays, or `onError` was told why. One that
- * is to be restored has no process before `start`.
+ * Creates the container; its init waits for `start`. If this fails, it cleans up as `createInit` does. A container with
+ * `restore` has no process before `start`.
  */
 export async function createTaskContainer(options: TaskContainerOptions): Promise<TaskContainer> {
   const container = new TaskContainer(options);
@@ -45,7 +44,7 @@ export async function createTaskContainer(options: TaskContainerOptions): Promis
 
 interface Exec {
   process: TaskProcess;
-  /** An OCI process. */
+  /** An OCI process, the object `process` of a config.json. */
   spec: object;
   runExclusive: RunExclusive;
 }
@@ -54,9 +53,9 @@ export class TaskContainer implements Container {
   readonly options: TaskContainerOptions;
   readonly init: TaskProcess;
   readonly #execs = new Map<string, Exec>();
-  /** What changes a process's state comes one after the other. */
+  /** The mutex of all operations that change the init's state. */
   readonly #runExclusive = createMutex();
-  /** Starts that are under way, not those that wait for their turn: the init's exit is told after them. */
+  /** Starts in progress, without those that wait for a mutex. The init's exit is reported after them. */
   readonly #starts = new Set<Promise<unknown>>();
   #destroyed: Promise<void> | undefined;
   #cgroup: Cgroup | undefined;
@@ -64,7 +63,7 @@ export class TaskContainer implements Container {
 
   constructor(options: TaskContainerOptions) {
     const { id, stdio, onError } = options;
-    // What is told of goes on, whoever listens.
+    // A listener that throws must not stop the operation that it hears of.
     const onEvent = (event: TaskEvent): void => {
       try {
         options.onEvent(event);
@@ -86,17 +85,17 @@ export class TaskContainer implements Container {
     return this.options.id;
   }
 
-  /** Undefined where its init is in none of its own, or was never there. */
+  /** Undefined if the init has no cgroup of its own, or was never made. */
   get cgroup(): Cgroup | undefined {
     return this.#cgroup;
   }
 
-  /** Where its cgroups are, in every hierarchy. */
+  /** The directories of its cgroups, one for each hierarchy. */
   get cgroupDirectories(): readonly string[] {
     return this.#cgroupDirectories;
   }
 
-  /** Takes its init over. */
+  /** Takes over the init that was made. */
   adopt(launched: LaunchedProcess): void {
     this.#cgroup = unlessEnded(() => findCgroup(launched.pid));
     this.#cgroupDirectories = unlessEnded(() => findCgroupDirectories(launched.pid)) ?? [];
@@ -107,14 +106,14 @@ export class TaskContainer implements Container {
     return this.#execs;
   }
 
-  /** The init for an empty id. Throws ERR_PROCESS_NOT_FOUND. */
+  /** The init for an empty id. Throws ERR_PROCESS_NOT_FOUND for an unknown id. */
   process(execId = ''): TaskProcess {
     return execId === '' ? this.init : this.#exec(execId).process;
   }
 
   /**
-   * Lets the init run, or makes an exec process that was added. Returns its pid. If `signal` calls it off, it has not begun; or
-   * it is killed, and an init that was started for a moment has its start and its exit told.
+   * Runs the init, or makes an exec process that was added. Returns its pid. If `signal` cancels the start, the process
+   * never runs, or is killed. If the init ran for a moment, its start and its exit are reported.
    */
   start(execId = '', signal?: AbortSignal): Promise<number> {
     if (execId === '') return this.#runExclusive(() => this.#underWay(this.#startInit(signal)));
@@ -122,7 +121,7 @@ export class TaskContainer implements Container {
     return runExclusive(() => this.#underWay(this.#startExec(execId, process, spec, signal)));
   }
 
-  /** Adds a process that `start` will make. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
+  /** Adds a process that `start` makes later. `spec` is an OCI process. Throws ERR_ID_IN_USE, ERR_STATE_INVALID. */
   addExec(execId: string, spec: object, stdio: ProcessStdio): void {
     const { id, onEvent, onError } = this.options;
     if (this.#execs.has(execId)) {
@@ -141,17 +140,17 @@ export class TaskContainer implements Container {
     onEvent({ kind: 'exec-added', execId });
   }
 
-  /** Sends a signal by number to one process, or, with the init, to all of the container's. */
+  /** Sends a signal by number to one process; for the init with `all`, to all processes of the container. */
   async kill(execId: string, signal: number, all = false): Promise<void> {
     const process = this.process(execId);
     if (execId === '' && !process.isMade) await this.#beRestored();
-    // What is frozen takes a signal only from the runtime.
+    // If the container is frozen, the runtime sends the signal, and thaws the container if it must.
     const isForRuntime = execId === '' && (all || process.state === 'paused');
     if (isForRuntime && process.state !== 'stopped') await this.#killByRuntime(signal, all);
     else process.signal(signal);
   }
 
-  /** If `signal` calls it off, it is undone; so with `resume`. */
+  /** If `signal` cancels `pause` or `resume`, the change is undone. */
   pause(signal?: AbortSignal): Promise<void> {
     return this.#change('running', 'paused', signal);
   }
@@ -160,7 +159,7 @@ export class TaskContainer implements Container {
     return this.#change('paused', 'running', signal);
   }
 
-  /** Writes the state of the processes to a directory, by criu. What follows cannot be called off once it has begun. */
+  /** Writes the state of the processes to a directory, by criu. `signal` cancels the call only before criu begins. */
   checkpoint(options: CheckpointOptions, signal?: AbortSignal): Promise<void> {
     return this.#runExclusive(async () => {
       signal?.throwIfAborted();
@@ -178,7 +177,7 @@ export class TaskContainer implements Container {
     });
   }
 
-  /** Of all its processes, as this host sees them. None if it has ended: whoever comes back to it asks for them first. */
+  /** The pids of all processes, as this host sees them. None after the end: a client that reconnects asks for this. */
   async pids(): Promise<number[]> {
     if (this.init.state === 'stopped') return [];
     try {
@@ -190,8 +189,8 @@ export class TaskContainer implements Container {
   }
 
   /**
-   * Removes a process that does not run; with the init, the container. Throws ERR_STATE_INVALID, and
-   * ERR_PROCESS_NOT_FOUND if somebody else was faster. `signal` calls off the wait for its output, and nothing after that.
+   * Removes a process that is not running; for the init, the container. Fails with ERR_STATE_INVALID if the process
+   * runs, and with ERR_PROCESS_NOT_FOUND if it was deleted already. `signal` cancels only the wait for its output.
    */
   delete(execId = '', signal?: AbortSignal): Promise<Exit> {
     if (execId === '') return this.#runExclusive(() => this.#deleteInit(signal));
@@ -199,18 +198,18 @@ export class TaskContainer implements Container {
     return exec.runExclusive(() => this.#deleteExec(execId, exec, signal));
   }
 
-  /** Settles when the process has ended, and those whom it has left behind write no more, or have for a while. */
+  /** Settles when the process has ended and the processes that it left behind have closed its output, or 10 s later. */
   async outputEnded(process: TaskProcess): Promise<void> {
     await process.exited;
     await process.outputEnded(lateOutputMs);
   }
 
-  /** Settles when what changes its state, and was asked for before, is done. */
+  /** Settles when all earlier operations on the init's state have settled. */
   quiet(): Promise<void> {
     return this.#runExclusive(() => Promise.resolve());
   }
 
-  /** Removes everything by force, whatever runs. What fails on the way is told to `onError`. Idempotent. */
+  /** Removes everything by force, in any state. Errors go to `onError`. Idempotent. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
     return this.#destroyed;
@@ -231,7 +230,7 @@ export class TaskContainer implements Container {
   async #startInit(signal: AbortSignal | undefined): Promise<number> {
     const { init } = this;
     signal?.throwIfAborted();
-    // A paused one can become running too, by `resume` alone.
+    // The table of states would let `start` run a paused init, which only `resume` may do.
     if (init.state !== 'created') throw impossible(init.options.name, init.state, 'running');
     const { restore, runtime } = this.options;
     if (restore !== undefined) {
@@ -249,7 +248,7 @@ export class TaskContainer implements Container {
     return this.#hasStarted();
   }
 
-  /** There is nothing to kill before; what is being made is to be killed. */
+  /** Waits for a restore in progress, so that its processes can be killed. Throws if there is no init after that. */
   async #beRestored(): Promise<void> {
     await Promise.allSettled(this.#starts);
     if (!this.init.isMade) throw noProcessYet(this.id);
@@ -262,7 +261,7 @@ export class TaskContainer implements Container {
     return init.pid;
   }
 
-  /** Whether the runtime says so. */
+  /** Whether the runtime reports this status. */
   async #isStatus(status: string): Promise<boolean> {
     const { runtime, id } = this.options;
     return await runtime.state(id).then(
@@ -313,7 +312,7 @@ export class TaskContainer implements Container {
         await this.#whileAlive(command(to, signal), `become ${to}`);
       } catch (error) {
         if (signal?.aborted !== true) throw error;
-        // Half frozen is neither. If nothing was done, this fails.
+        // Go back: the container may be half frozen. If nothing was done, this fails.
         await command(from).catch(() => {});
         if (await this.#isStatus(to)) changed();
         throw error;
@@ -330,18 +329,19 @@ export class TaskContainer implements Container {
       await runtime.kill(id, signal, { all });
     } catch (error) {
       await settleWithin(init.reaped, newsMs);
-      // What has ended meanwhile is told so.
+      // If the init has ended meanwhile, this throws ERR_PROCESS_NOT_FOUND.
       if (init.exit !== undefined) init.signal(signal);
       this.#killByHand(signal, all, error);
       return;
     }
-    // runc thaws it for SIGKILL. crun leaves it frozen, and so alive.
+    // For SIGKILL, runc thaws the container. crun leaves it frozen, and so alive.
     if (isFrozen && signal === constants.signals.SIGKILL) await runtime.resume(id).catch(() => {});
   }
 
   /**
-   * Where the runtime cannot. With pids of its own a container ends with its init, which needs no cgroup to be found, as runc does
-   * for all of its processes and a user without root has none.
+   * Sends a signal that the runtime failed to send, or throws the runtime's error. If the container has its own pid
+   * namespace, killing the init ends all its processes. runc finds all processes only by a cgroup, and a user without
+   * root has none.
    */
   #killByHand(signal: number, all: boolean, error: unknown): void {
     const cgroup = this.#cgroupDirectories;
@@ -352,7 +352,7 @@ export class TaskContainer implements Container {
     if (signal === constants.signals.SIGKILL) thawCgroup(cgroup);
   }
 
-  /** By force. Where the runtime is gone, what is left of the container goes all the same. */
+  /** Removes the container by force; without the runtime if it is not installed any more. */
   async #remove(): Promise<void> {
     const { runtime, id, others, onError } = this.options;
     try {
@@ -372,7 +372,7 @@ export class TaskContainer implements Container {
     const { init } = this;
     signal.throwIfAborted();
     assertDeletable(init);
-    // Where nobody is left there is nothing to wait for, and a reader that is slow keeps nothing back.
+    // With `gone` no process is left that could write, and a slow reader must not delay the removal.
     if (init.exit !== undefined && this.options.others !== 'gone') await wait(this.outputEnded(init), signal);
     await this.#remove();
     const exit = init.isMade ? await init.exited : neverMade;
@@ -386,7 +386,7 @@ export class TaskContainer implements Container {
   async #deleteExec(execId: string, { process }: Exec, signal: AbortSignal = never): Promise<Exit> {
     signal.throwIfAborted();
     assertDeletable(process);
-    // Whoever has killed it wants no more of it. Docker hears of no other exit in the container while it waits here.
+    // After a kill the caller wants no more output. While Docker waits here, it handles no other exit of the container.
     if (process.isMade && !process.wasKilled) await wait(this.outputEnded(process), signal);
     const exit = process.exit ?? neverMade;
     this.#execs.delete(execId);
@@ -395,7 +395,7 @@ export class TaskContainer implements Container {
     return exit;
   }
 
-  /** The init's exit is the last to be told, and nothing outlives it. */
+  /** Ends the other processes as `others` says, so that the init's exit is reported last. */
   async #endOthers(): Promise<void> {
     const { runtime, id, others: fate } = this.options;
     await Promise.allSettled(this.#starts);
@@ -406,7 +406,7 @@ export class TaskContainer implements Container {
     await settleWithin(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
   }
 
-  /** A runtime may say no just because the init has ended; that there is none is another matter. */
+  /** Kills the rest if the runtime is not installed. If it refused, the reason may be just that the init has ended. */
   #killLeft(error: unknown): void {
     if (isMissing(error)) signalCgroup(this.#cgroupDirectories, constants.signals.SIGKILL);
   }
@@ -417,8 +417,8 @@ export class TaskContainer implements Container {
   }
 
   /**
-   * A runtime says no to a container that has just ended, in words of its own, and before we hear of the end: the reason
-   * is the state, then.
+   * Fails with ERR_STATE_INVALID if the container has ended: the runtime refuses a command then, with an error of its
+   * own, and maybe before the end is known here.
    */
   async #whileAlive<T>(command: Promise<T>, what: string): Promise<T> {
     try {
@@ -440,7 +440,7 @@ export class TaskContainer implements Container {
   }
 }
 
-/** A process that has ended already has no cgroup any more, and one on a host without them never had. */
+/** Undefined if `find` fails: a process that has ended has no cgroup, and a host may have no cgroups. */
 function unlessEnded<T>(find: () => T): T | undefined {
   try {
     return find();
@@ -449,7 +449,7 @@ function unlessEnded<T>(find: () => T): T | undefined {
   }
 }
 
-/** What the runtime says of a container that it does not know, and containerd's shim with it. */
+/** As the error of a runtime for an unknown container, which containerd's shim passes on. */
 function noProcessYet(id: string): TermshimError {
   return new TermshimError(
     'ERR_PROCESS_NOT_FOUND',
@@ -465,14 +465,14 @@ function assertDeletable(process: TaskProcess): void {
   process.assertCanBecome('deleted');
 }
 
-/** How long the processes of a container may outlive its init, before its exit is told without theirs. */
+/** How long to wait for processes to end: before the init's exit is reported without them, and during a removal. */
 const lastWordsMs = 10_000;
 
-/** Nobody calls it off. */
+/** A signal that never aborts. */
 const never = new AbortController().signal;
 
-/** How long a deletion waits for the output of those that a process has left behind: as long as containerd's shim. */
+/** How long a deletion waits for the output of processes that were left behind: as long as containerd's shim. */
 const lateOutputMs = 10_000;
 
-/** How much later than its runtime we may learn that a container has ended. */
+/** How much later than the runtime this program may learn that a container has ended. */
 const newsMs = 50;

@@ -1,4 +1,4 @@
-/** Creates a container, with the defaults that a user of the library wants. */
+/** Creates a container, with the defaults of the public API. */
 import { join } from 'node:path';
 import type { OciRuntime } from '../runtime/oci-runtime.js';
 import { readBundle } from '../runtime/spec/bundle.js';
@@ -8,14 +8,14 @@ import { createTaskContainer } from './container.js';
 import type { ContainerOptions, OthersAtExit } from './container-options.js';
 
 /**
- * Creates a container by its runtime. Its process waits for `start`.
+ * Creates a container with its runtime. The init waits for `start`.
  *
- * This process becomes a subreaper, since the runtime leaves the container's process to it, and reaps it. If the creation
- * fails, nothing of the container stays. A container that is to be restored has no process before `start`.
+ * The calling process becomes a subreaper: the runtime leaves the init to it, and it reaps the init. If the creation
+ * fails, nothing of the container stays. A container with `restore` has no process before `start`.
  *
- * Fails with ERR_BUNDLE_INVALID, with an error of the runtime (ERR_RUNTIME_FAILED, ERR_RUNTIME_NOT_FOUND, ERR_RUNTIME_DIED,
- * ERR_RUNTIME_TIMEOUT), of the stdio (ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT, ERR_CONSOLE_TIMEOUT, ERR_LOG_FAILED), or with the
- * reason of `signal`.
+ * Fails with ERR_BUNDLE_INVALID, with an error of the runtime (ERR_RUNTIME_FAILED, ERR_RUNTIME_NOT_FOUND,
+ * ERR_RUNTIME_DIED, ERR_RUNTIME_TIMEOUT), of the stdio (ERR_FIFO_INVALID, ERR_FIFO_TIMEOUT, ERR_CONSOLE_TIMEOUT,
+ * ERR_LOG_FAILED), or with the reason of `signal`.
  *
  * @example
  * ```js
@@ -47,7 +47,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
   });
 }
 
-/** The embedded runtime isolates nothing: what its processes leave behind on this host is not to be killed. */
+/** The embedded runtime isolates nothing: processes that its containers leave behind run on this host, and go on. */
 async function othersAtExit(bundle: string, runtime: OciRuntime): Promise<OthersAtExit> {
   const { spec } = await readBundle(bundle);
   if (runtime.name === 'pty') return 'left';

@@ -2,8 +2,8 @@
 import type { Exit } from './launch.js';
 
 /**
- * An event of a container's life. Events come in the order in which things happen; the exit of the init is the last exit.
- * `pid` is as this host sees it; an `execId` is empty for the init.
+ * An event of a container's life. Events come in the order in which things happen; the exit of the init is the last
+ * exit. `pid` is the pid as this host sees it; `execId` is empty for the init.
  */
 export type TaskEvent =
   | { kind: 'create'; pid: number }

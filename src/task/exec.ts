@@ -8,7 +8,7 @@ import { type LaunchedProcess, launchProcess } from './launch.js';
 import { openIo } from './io/open-io.js';
 import type { TaskProcess } from './process.js';
 
-/** Runs `spec`, an OCI process, in the container. If `signal` calls it off, nothing of it stays. */
+/** Runs `spec`, an OCI process, in the container. If `signal` cancels the call, nothing of the process stays. */
 export async function launchExec(
   container: Pick<TaskContainerOptions, 'id' | 'runtime' | 'connectTimeoutMs' | 'drainTimeoutMs' | 'onError'>,
   process: TaskProcess,
@@ -34,7 +34,7 @@ export async function launchExec(
   }
 }
 
-/** A terminal has its size from the beginning, if it was asked for that early. */
+/** If `resize` was called before the start, the runtime makes the terminal with that size. */
 function terminalOf({ options: { stdio }, size }: TaskProcess): object {
   if (stdio.kind !== 'terminal') return { terminal: false };
   return size === undefined

@@ -1,4 +1,4 @@
-/** Makes the init of a container, and the container with it: a new one, or one of a checkpoint. */
+/** Creates a container and its init, from a bundle or from a checkpoint. */
 import { rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { posix } from 'node:path';
@@ -10,7 +10,7 @@ import type { TaskContainerOptions, RestoreFrom } from './container-options.js';
 import { type LaunchedProcess, type LaunchOptions, launchProcess } from './launch.js';
 import { openIo } from './io/open-io.js';
 
-/** If it fails, nothing of it stays, or `onError` was told why. */
+/** If this fails, nothing of the container stays. If the cleanup fails too, `onError` gets the error of the cleanup. */
 export function createInit(options: TaskContainerOptions): Promise<LaunchedProcess> {
   const { id, runtime, bundle, noPivot, noNewKeyring, signal } = options;
   return launchInit(options, signal, {
@@ -18,7 +18,9 @@ export function createInit(options: TaskContainerOptions): Promise<LaunchedProce
   });
 }
 
-/** Its processes run from then on. If it fails, nothing of it stays, as with `createInit`, and it can be tried again. */
+/**
+ * The restored processes run at once. If this fails, it cleans up as `createInit` does, and the caller may try again.
+ */
 export async function restoreInit(
   options: TaskContainerOptions,
   { cgroupsPath, ...from }: RestoreFrom,
@@ -26,7 +28,7 @@ export async function restoreInit(
 ): Promise<LaunchedProcess> {
   const { id, runtime, bundle, noPivot, pidFile, onError } = options;
   await assertIdIsFree(options, signal);
-  // One that was called off may have left it.
+  // A cancelled restore may have left the file.
   rmSync(pidFile, { force: true });
   const before = cgroupsAt(cgroupsPath);
   try {
@@ -35,7 +37,7 @@ export async function restoreInit(
       mayLeaveParts: true,
     });
   } catch (error) {
-    // crun (1.28) leaves what criu has made of it.
+    // crun (1.28) leaves the cgroups and processes that criu has made.
     const made = cgroupsAt(cgroupsPath).filter((directory) => !before.includes(directory));
     signalCgroup(made, constants.signals.SIGKILL);
     await removeCgroup(made).catch(onError);
@@ -43,12 +45,15 @@ export async function restoreInit(
   }
 }
 
-/** Where systemd makes them, as in `slice:prefix:name`, it removes them too. */
+/** None for a path such as `slice:prefix:name`: systemd makes these cgroups, and removes them too. */
 function cgroupsAt(path: string | undefined): string[] {
   return path?.startsWith('/') === true ? allDirectoriesOf(posix.normalize(path)) : [];
 }
 
-/** Whatever a restore that fails has left is removed by force: it must be ours. Throws ERR_ID_IN_USE. */
+/**
+ * Throws ERR_ID_IN_USE if the runtime has a container of this id: if a restore fails, its remains are removed by force,
+ * and no other container may have the id then.
+ */
 export async function assertIdIsFree(
   { id, runtime }: Pick<TaskContainerOptions, 'id' | 'runtime'>,
   signal: AbortSignal = new AbortController().signal,
@@ -73,7 +78,7 @@ async function launchInit(
     io: await openIo(stdio, { ...options, signal }),
     signal,
     pidFile,
-    // A runtime that hung once hangs again: the error that led here is to be told soon.
+    // A runtime that hung once hangs again. The limit keeps it from delaying the error of the launch.
     unmake: () => runtime.delete(id, { force: true, signal: AbortSignal.timeout(5000) }).catch(onError),
   });
 }

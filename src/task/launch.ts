@@ -1,5 +1,5 @@
 /**
- * Makes a process by its runtime, and holds on to it: watched until it is reaped, its stdio connected.
+ * Makes a process with its runtime, connects its stdio, and watches it until it is reaped.
  */
 import { TermshimError } from '../errors/errors.js';
 import { readSmallFile } from '../os/file/json.js';
@@ -17,33 +17,35 @@ export interface Exit {
 }
 
 export interface LaunchOptions {
-  /** Taken over: closed if the launch fails, else by `close`. */
+  /** Taken over: closed if the launch fails, otherwise by `close`. */
   io: ProcessIo;
-  /** Where the runtime writes the pid. */
+  /** The file to which the runtime writes the pid. */
   pidFile: string;
   make: (io: RuntimeIo & { pidFile: string }) => Promise<void>;
-  /** Calls it off: what was made is taken back. */
+  /** Cancels the launch: `unmake` removes what was made. */
   signal: AbortSignal | undefined;
-  /** Takes back what `make` may have done. Not called if the runtime itself said no: it has cleaned up then. */
+  /** Undoes what `make` may have done. Not called if the runtime refused: it has cleaned up then. */
   unmake: (process: ProcessWatch | undefined) => Promise<void>;
-  /** It is called then too: such a `make` may leave something behind, and no other container has the id. */
+  /**
+   * Calls `unmake` also if the runtime refused: `make` may leave something behind, and no other container has the id.
+   */
   mayLeaveParts?: boolean | undefined;
 }
 
 export interface LaunchedProcess {
   readonly pid: number;
   readonly io: ProcessIo;
-  /** Rejects if somebody else has reaped it. */
+  /** Rejects with ERR_PROCESS_NOT_FOUND if the process was reaped elsewhere. */
   readonly reaped: Promise<Exit>;
   /** Sends a signal by number. False if the process has ended. */
   signal(number: number): boolean;
-  /** Lets go of the process and closes its stdio. Idempotent. */
+  /** Stops watching the process and closes its stdio. Idempotent. */
   close(): void;
 }
 
 /**
- * If it fails, nothing of the process stays. We become a subreaper, since the runtime leaves the process to us; it may
- * end before its pid is known, so no orphan is reaped until it is watched.
+ * If this fails, nothing of the process stays. This program becomes a subreaper, since the runtime leaves the process
+ * to it. The process may end before its pid is known, so no orphan is reaped until the process is watched.
  */
 export async function launchProcess(options: LaunchOptions): Promise<LaunchedProcess> {
   const { io, pidFile, make, unmake, signal, mayLeaveParts = false } = options;
@@ -79,7 +81,7 @@ export async function launchProcess(options: LaunchOptions): Promise<LaunchedPro
   };
 }
 
-/** A runtime that did not come to its end, or whose console did not come, may have made the process all the same. */
+/** A runtime that was killed, or whose console never came, may still have made the process. */
 function findMade(pidFile: string): ProcessWatch | undefined {
   try {
     return watchProcess(Number(readSmallFile(pidFile)));
@@ -95,8 +97,8 @@ async function reap(process: ProcessWatch): Promise<Exit> {
 }
 
 /**
- * Whether the runtime itself said no. It has cleaned up then, and a container of that id is another one: it must not be
- * removed.
+ * Whether the runtime refused, or could not be run. It has cleaned up then; a container of that id is another one and
+ * must not be removed.
  */
 function isRefusal(error: unknown): boolean {
   return error instanceof TermshimError && refusals.has(error.code);

@@ -1,6 +1,5 @@
 /**
- * A process of a container, its init or an exec process, through its states. It may not have been made yet, or have
- * ended.
+ * A process of a container, its init or an exec process, in all its states: from before it is made until it is deleted.
  */
 import type { Size } from '../os/console.js';
 import { TermshimError } from '../errors/errors.js';
@@ -10,30 +9,30 @@ import type { ProcessStdio, TerminalSession } from './io/process-io.js';
 import { assertTransition, type ProcessState } from './state.js';
 
 export interface ProcessOptions {
-  /** What messages call it. */
+  /** The name in error messages. */
   name: string;
   stdio: ProcessStdio;
-  /** Begins when the process has been reaped, and settles when its exit may be told: what has to come before. */
+  /** Called when the process has been reaped. `onExit` is called only after the promise has settled. */
   beforeExit: () => Promise<void>;
-  /** Told once, when the process has ended and its output has been passed on, before `exited` settles. */
+  /** Called once, when the process has ended and its output has been passed on, before `exited` settles. */
   onExit: (exit: Exit) => void;
   /**
-   * Something went wrong on the way to the exit, which is told all the same. If the process was reaped by somebody else,
-   * its status is not known, and stands as 255.
+   * Called with an error between the end of the process and `onExit`, which is called all the same. If the process was
+   * reaped elsewhere, its status is unknown and reported as 255.
    */
   onError: (error: Error) => void;
 }
 
-/** What a shell says of a status that it cannot know. */
+/** Reported if the status of a process is unknown, as by containerd (UnknownExitStatus). */
 const unknownStatus = 255;
 
 export class TaskProcess implements Process {
   readonly options: ProcessOptions;
-  /** When it was asked for. */
+  /** When the process was requested. */
   readonly createdAt = new Date();
-  /** Settles when the exit has been told. Fails if the process is closed before. */
+  /** Settles after `onExit`. Fails with ERR_PROCESS_NOT_FOUND if the process is closed before. */
   readonly exited: Promise<Exit>;
-  /** Settles when the process has been reaped; what it wrote may still be on its way. */
+  /** Settles when the process has been reaped; its output may not have been passed on yet. */
   readonly reaped: Promise<void>;
   #resolveReaped!: () => void;
   #resolveExited!: (exit: Exit) => void;
@@ -46,7 +45,7 @@ export class TaskProcess implements Process {
   readonly #sizeListeners = new Set<() => void>();
   readonly #lastSteps = new Set<() => Promise<void>>();
   #isStdinClosed = false;
-  /** Those that it was sent. */
+  /** The numbers of the signals that were sent to the process. */
   readonly #signals = new Set<number>();
 
   constructor(options: ProcessOptions) {
@@ -65,7 +64,7 @@ export class TaskProcess implements Process {
     return this.#state;
   }
 
-  /** 0 before there is one. */
+  /** 0 before the process is made. */
   get pid(): number {
     return this.#pid;
   }
@@ -75,17 +74,17 @@ export class TaskProcess implements Process {
     return this.#exit;
   }
 
-  /** What was asked for before there was a terminal. */
+  /** The size of the last `resize`. */
   get size(): Size | undefined {
     return this.#size;
   }
 
-  /** Undefined before the process was made, and without a terminal. */
+  /** Undefined before the process is made, and for a process without a terminal. */
   get terminal(): TerminalSession | undefined {
     return this.#launched?.io.terminal;
   }
 
-  /** Whether it has ended by a signal that it was sent. */
+  /** Whether a signal from `signal` or `trySignal` ended the process. */
   get wasKilled(): boolean {
     return this.#exit !== undefined && this.#signals.has(this.#exit.status - 128);
   }
@@ -94,7 +93,7 @@ export class TaskProcess implements Process {
     return this.#pid !== 0;
   }
 
-  /** Takes the process over. What was asked of it before is done now. */
+  /** Takes over the process that was made. Applies earlier calls of `resize` and `closeStdin`. */
   adopt(launched: LaunchedProcess): void {
     this.#launched = launched;
     this.#pid = launched.pid;
@@ -103,7 +102,7 @@ export class TaskProcess implements Process {
     void this.#waitForExit(launched);
   }
 
-  /** Throws ERR_STATE_INVALID. A process that has ended meanwhile stays `stopped`. */
+  /** Throws ERR_STATE_INVALID if `next` cannot follow. A process that has ended meanwhile stays `stopped`. */
   enter(next: ProcessState): void {
     assertTransition(this.options.name, this.#state, next);
     this.#state = next;
@@ -119,21 +118,24 @@ export class TaskProcess implements Process {
     for (const listener of this.#sizeListeners) listener();
   }
 
-  /** Calls `listener` after each `resize`. Returns how to stop. */
+  /** Calls `listener` after each `resize`. Returns a function that removes the listener. */
   watchSize(listener: () => void): () => void {
     this.#sizeListeners.add(listener);
     return () => this.#sizeListeners.delete(listener);
   }
 
-  /** Does `step` once all that the process wrote has been passed on; its exit is told when that settles. Returns how to stop. */
+  /**
+   * Runs `step` between the drain of the output and `onExit`, which waits for it. Returns a function that removes the
+   * step.
+   */
   holdExit(step: () => Promise<void>): () => void {
     this.#lastSteps.add(step);
     return () => this.#lastSteps.delete(step);
   }
 
   /**
-   * Once it has ended: settles when nobody whom it has left behind writes to its output any more, when nobody reads that, or
-   * after `timeoutMs`.
+   * Call it after the process has ended. Settles when the processes that it left behind have closed its output, when
+   * the output has no reader, or after `timeoutMs`.
    */
   async outputEnded(timeoutMs: number): Promise<void> {
     await this.#launched?.io.ended(timeoutMs);
@@ -144,32 +146,32 @@ export class TaskProcess implements Process {
     this.#launched?.io.closeStdin();
   }
 
-  /** As `ProcessIo.reopenLogs`; none before the process was made. */
+  /** As `ProcessIo.reopenLogs`; returns no paths before the process is made. */
   reopenLogs(): Promise<string[]> {
     return this.#launched?.io.reopenLogs() ?? Promise.resolve([]);
   }
 
-  /** Throws ERR_PROCESS_NOT_FOUND if it has ended, ERR_STATE_INVALID if it was not made yet. */
+  /** Throws ERR_PROCESS_NOT_FOUND if the process has ended, ERR_STATE_INVALID before it is made. */
   signal(number: number): void {
     const { name } = this.options;
     if (!this.isMade) throw new TermshimError('ERR_STATE_INVALID', `${name} was not started yet`);
     if (!this.trySignal(number)) throw new TermshimError('ERR_PROCESS_NOT_FOUND', `${name} has already ended`);
   }
 
-  /** As `signal`; false if there is no process to send it to. */
+  /** As `signal`, but returns false if there is no process. */
   trySignal(number: number): boolean {
     this.#signals.add(number);
     return this.#launched?.signal(number) ?? false;
   }
 
-  /** Lets go of the process and its stdio. Idempotent. */
+  /** Stops watching the process and closes its stdio. `exited` fails if it has not settled. Idempotent. */
   close(): void {
     this.#launched?.close();
     const { name } = this.options;
     this.#rejectExited(new TermshimError('ERR_PROCESS_NOT_FOUND', `${name} was deleted before its exit was known`));
   }
 
-  /** The order is law: reaped, drained, told. */
+  /** Keep this order: the process is reaped, its output is drained, its exit is reported. */
   async #waitForExit(launched: LaunchedProcess): Promise<void> {
     const exit = await this.#reaped(launched);
     this.#exit = exit;

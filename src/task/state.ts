@@ -6,7 +6,7 @@ import { TermshimError } from '../errors/errors.js';
  */
 export type ProcessState = 'created' | 'running' | 'paused' | 'stopped' | 'deleted';
 
-/** `created` is also an exec process that was added and not started. Only an init is paused. */
+/** For each state, the states that may follow. */
 const transitions: Readonly<Record<ProcessState, readonly ProcessState[]>> = {
   created: ['running', 'stopped', 'deleted'],
   running: ['paused', 'stopped'],
@@ -15,12 +15,12 @@ const transitions: Readonly<Record<ProcessState, readonly ProcessState[]>> = {
   deleted: [],
 };
 
-/** Throws ERR_STATE_INVALID if a process called `name` cannot go from the one state to the other. */
+/** Throws ERR_STATE_INVALID if the process called `name` cannot go from `from` to `to`. */
 export function assertTransition(name: string, from: ProcessState, to: ProcessState): void {
   if (!transitions[from].includes(to)) throw impossible(name, from, to);
 }
 
-/** The error, which names both states. */
+/** An ERR_STATE_INVALID that names both states. */
 export function impossible(name: string, from: ProcessState, to: ProcessState): TermshimError {
   return new TermshimError('ERR_STATE_INVALID', `${name} is ${from} and cannot become ${to}`);
 }

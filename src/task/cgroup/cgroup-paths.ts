@@ -1,6 +1,6 @@
 /**
- * Where a container's cgroups are in our file system. Looked up once, when the container has been created: its init may
- * move itself to a cgroup below later (systemd does), and once it exits the kernel says that it is in the root.
+ * Finds the directories of a container's cgroups, once, when the container has been created. Later the init may move
+ * itself to a child cgroup (systemd does), and when it exits the kernel reports that it is in the root.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { TermshimError } from '../../errors/errors.js';
@@ -20,8 +20,8 @@ export interface CgroupV2 {
 }
 
 /**
- * The cgroup of a process. ERR_PROCESS_NOT_FOUND if it has ended, or has none for itself: it is in the root, as one that
- * ends is, or where we are, as one of the pty runtime is.
+ * The cgroup of a process. Throws ERR_PROCESS_NOT_FOUND if the process has ended, or has no cgroup of its own: it is in
+ * the root, as a process that ends, or in the cgroup of this program, as a process of the pty runtime.
  */
 export function findCgroup(pid: number): Cgroup {
   const ours = readMembership('self').split('\n');
@@ -32,15 +32,15 @@ export function findCgroup(pid: number): Cgroup {
   throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${pid} has no cgroup of its own`);
 }
 
-/** Whether all of it is still there. Deleting a container removes it. */
+/** Whether all directories of the cgroup exist. Deleting a container removes them. */
 export function isCgroup(cgroup: Cgroup): boolean {
   if (cgroup.version === 2) return existsSync(cgroup.directory);
   return [...cgroup.directories.values()].every((directory) => existsSync(directory));
 }
 
 /**
- * Where a runtime has made cgroups for a process, in whatever hierarchies there are: in a hybrid system the unified one too.
- * None where {@link findCgroup} fails.
+ * The directories of the cgroups that a runtime made for a process, in every hierarchy: in a hybrid system in the
+ * unified one too. Throws ERR_PROCESS_NOT_FOUND if the process has ended.
  */
 export function findCgroupDirectories(pid: number): string[] {
   const ours = readMembership('self').split('\n');
@@ -57,12 +57,12 @@ export function findCgroupDirectories(pid: number): string[] {
 }
 
 /**
- * As containerd has it, what is mounted at /sys/fs/cgroup decides: in a hybrid system that is a tmpfs, and the controllers
- * are where v1 has them.
+ * As in containerd, the mount at /sys/fs/cgroup decides the version: in a hybrid system it is a tmpfs, and the
+ * controllers are those of v1.
  *
  * @param membership /proc/PID/cgroup; see cgroups(7)
  * @param mountinfo /proc/self/mountinfo; see proc(5)
- * @returns undefined if there is no cgroup but the root, or none that is mounted here
+ * @returns undefined if the process is in the root cgroup, or its cgroup is not mounted here
  */
 export function locateCgroup(membership: string, mountinfo: string): Cgroup | undefined {
   const entries = parseMembership(membership);
@@ -75,7 +75,7 @@ function isUnifiedIn(mounts: readonly Mount[]): boolean {
 }
 
 /**
- * Where there is a control group of this path, in the unified hierarchy or in each of those of v1.
+ * The directories that exist for a cgroup's path, in the unified hierarchy or in each hierarchy of v1.
  *
  * @param path from the root of its hierarchy
  */
@@ -88,7 +88,10 @@ export function directoriesOf(path: string): string[] {
   return [...new Set(found)].filter((directory) => directory !== undefined).filter((it) => existsSync(it));
 }
 
-/** Where there is one of this path, as in {@link directoriesOf}, in every hierarchy: in a hybrid system the unified one too. */
+/**
+ * As {@link directoriesOf}, but in every hierarchy: in a hybrid system in the unified one too. Root cgroups are left
+ * out.
+ */
 export function allDirectoriesOf(path: string): string[] {
   const mounts = parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   const all = mounts.filter((mount) => mount.type === 'cgroup' || mount.type === 'cgroup2');
@@ -126,7 +129,7 @@ function readMembership(pid: number | 'self'): string {
 }
 
 interface Membership {
-  /** Empty for the unified hierarchy; `name=systemd` for one without controllers. */
+  /** Empty for the unified hierarchy; `name=systemd` for a v1 hierarchy without controllers. */
   controllers: string[];
   path: string;
 }
@@ -141,7 +144,7 @@ function parseMembership(text: string): Membership[] {
 }
 
 interface Mount {
-  /** Which cgroup is seen at the mount point: `/`, or a path if we are in a container without a cgroup namespace. */
+  /** The cgroup at the mount point: `/`, or another path in a container without a cgroup namespace. */
   root: string;
   point: string;
   type: string;
@@ -159,14 +162,14 @@ function parseMounts(text: string): Mount[] {
   });
 }
 
-/** White space and backslashes are octal there: `\040`. */
+/** The kernel writes white space and backslashes in octal: `\040`. */
 function unescape(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /**
- * The root cgroup counts all that runs and so nothing of a container's. A cgroup that was removed has ` (deleted)` at its
- * end, and no directory.
+ * Undefined for the root cgroup, which counts every process of the host, and for a removed cgroup: its path ends with
+ * ` (deleted)`, and it has no directory.
  */
 function directoryOf(path: string, mounts: readonly Mount[]): string | undefined {
   if (path === '/' || path.endsWith(' (deleted)')) return undefined;

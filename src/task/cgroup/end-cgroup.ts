@@ -1,12 +1,12 @@
-/** What a runtime does with the cgroup of a container, where there is no runtime any more. See cgroups(7). */
+/** Signals, thaws and removes the cgroup of a container without its runtime. See cgroups(7). */
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, fileError } from '../../errors/file-error.js';
 
 /**
- * Sends a signal by number to every process in the directories of a cgroup and below. What is frozen goes on, or no signal would
- * reach it.
+ * Sends a signal by number to every process in the directories of a cgroup and below, except this program. Then thaws
+ * the cgroup: a frozen process handles no signal.
  */
 export function signalCgroup(directories: readonly string[], signal: number): void {
   const pids = new Set(directories.flatMap((directory) => pidsBelow(directory)));
@@ -15,7 +15,7 @@ export function signalCgroup(directories: readonly string[], signal: number): vo
   thawCgroup(directories);
 }
 
-/** Does nothing if it is not frozen. */
+/** Does nothing if the cgroup is not frozen. */
 export function thawCgroup(directories: readonly string[]): void {
   for (const directory of directories) {
     for (const [name, word] of thawing) {
@@ -25,16 +25,18 @@ export function thawCgroup(directories: readonly string[]): void {
   }
 }
 
-/** Of both versions of cgroups. */
+/** The file and what to write to it, in cgroups v1 and v2. */
 const thawing = [
   ['freezer.state', 'THAWED'],
   ['cgroup.freeze', '0'],
 ] as const;
 
-/** How long the processes in it may take to end once they were killed. */
+/** How long the processes of a cgroup may take to end after they were killed. */
 const timeoutMs = 2000;
 
-/** Removes it and what is below it, once its processes have ended. Fails if some are there after two seconds. */
+/**
+ * Removes a cgroup and its children when their processes have ended. Fails if there are processes after two seconds.
+ */
 export async function removeCgroup(directories: readonly string[]): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (const directory of directories) {
@@ -53,7 +55,7 @@ function below(directory: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(directory, name));
 }
 
-/** False if processes are in it. */
+/** False if the cgroup has processes and this is not the last attempt. */
 function tryRemove(directory: string, isLast: boolean): boolean {
   try {
     for (const child of below(directory)) if (!tryRemove(child, isLast)) return false;
@@ -75,7 +77,7 @@ function unlessGone(attempted: string, work: () => void): void {
   }
 }
 
-/** ENODEV is what a cgroup's file says that was removed while it was open. */
+/** ENODEV: the cgroup was removed while its file was open. */
 const gone = new Set(['ENOENT', 'ESRCH', 'ENODEV']);
 
 function readOrEmpty<T>(read: () => T): T | undefined {

@@ -1,11 +1,11 @@
 /**
- * Tells when a container runs out of memory.
+ * Reports that a container runs out of memory.
  *
- * v1: an eventfd that is registered with the cgroup (Documentation/admin-guide/cgroup-v1/memory.rst, 9 and 10). It counts
- * when the limit is hit, just before somebody is killed, and once more when the cgroup is removed. It counts for a limit
- * of a cgroup above too.
+ * v1: an eventfd that is registered with the cgroup (Documentation/admin-guide/cgroup-v1/memory.rst, 9 and 10). The
+ * kernel counts it up when the limit of the cgroup or of a parent is hit, just before it kills a process, and once more
+ * when the cgroup is removed.
  *
- * v2: memory.events has the count of the killed, and is ready by POLLPRI whenever it has changed (cgroup-v2.rst).
+ * v2: memory.events has the number of killed processes, and raises POLLPRI whenever it changes (cgroup-v2.rst).
  */
 import { constants, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,13 +17,13 @@ import type { Cgroup } from './cgroup-paths.js';
 import { readCounts } from './stat-files.js';
 
 export interface OomWatch {
-  /** Stops it. Idempotent. */
+  /** Stops the watch. Idempotent. */
   close(): void;
 }
 
 /**
- * Calls `onOom` from now on whenever memory has run out; several times in one turn are one. Nothing is told where the
- * memory controller is off, or of a cgroup that is removed. It keeps our process alive until it is closed.
+ * Calls `onOom` whenever memory has run out; several times in one turn of the event loop are one call. If the memory
+ * controller is off or the cgroup was removed, `onOom` is never called. The watch keeps Node alive until it is closed.
  */
 export function watchOom(cgroup: Cgroup, onOom: () => void): OomWatch {
   const directory = cgroup.version === 1 ? cgroup.directories.get('memory') : cgroup.directory;
@@ -38,7 +38,7 @@ export function watchOom(cgroup: Cgroup, onOom: () => void): OomWatch {
 
 const nothingToWatch: OomWatch = { close() {} };
 
-/** The cgroup is known by its inode: another may have its path by the time that its end is told. */
+/** The inode identifies the cgroup: when the kernel reports its removal, another cgroup may have its path. */
 function watchEventfd(directory: string, onOom: () => void): OomWatch {
   const inode = inodeOf(directory);
   const event = registerEventfd(directory);
@@ -64,7 +64,7 @@ function inodeOf(path: string): bigint | undefined {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
-/** The file is opened anew for each reading, by its descriptor: that is this very cgroup's, or an error. */
+/** Each read opens the file anew through its descriptor: this is the file of this very cgroup, or fails. */
 function watchEventsFile(directory: string, onOom: () => void): OomWatch {
   const file = openFile(directory, 'memory.events', constants.O_RDONLY);
   const countKilled = (): bigint => readCounts('/proc/self/fd', String(file.fd))?.('oom_kill') ?? 0n;
@@ -82,7 +82,7 @@ function openFile(directory: string, file: string, flags: number): OwnedFd {
   return OwnedFd.open(path, flags, path);
 }
 
-/** Takes the descriptor over. */
+/** Takes over the descriptor. */
 function watchOwned(owned: OwnedFd, events: number, listener: () => void): OomWatch {
   const watching = watch(owned.fd, events, listener);
   return {

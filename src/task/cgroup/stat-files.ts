@@ -1,14 +1,14 @@
 /**
- * The files of a cgroup's directory. What a kernel or a controller does not have is absent, not an error.
+ * Reads the files of a cgroup's directory. If the kernel or a controller lacks a file, that is no error.
  *
- * They are read without a thread of the pool: some 20 small files of kernel memory take 0.4 ms so, and six times the CPU
- * otherwise.
+ * The reads are synchronous: some 20 small files of kernel memory take 0.4 ms. With libuv's pool they cost six times
+ * the CPU time.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, fileError } from '../../errors/file-error.js';
 
-/** The largest number there is, for a limit that is not set. */
+/** The largest 64-bit number, for a limit that is not set. */
 export const unlimited = 2n ** 64n - 1n;
 
 /** The values of a file by their keys; 0 for a key that it does not have. */
@@ -25,18 +25,18 @@ export function readText(directory: string, file: string): string | undefined {
   }
 }
 
-/** A file with one number; `max` is `unlimited`. */
+/** Reads a file with one number; `max` is `unlimited`. */
 export function readCount(directory: string, file: string): bigint | undefined {
   return parseCount(readText(directory, file)?.trim());
 }
 
-/** A file with lines `key number`. */
+/** Reads a file with lines `key number`. */
 export function readCounts(directory: string, file: string): Counts | undefined {
   const text = readText(directory, file);
   return text === undefined ? undefined : parseCounts(text);
 }
 
-/** The part of the names that a pattern captures, sorted. */
+/** The parts of the names in a directory that the pattern captures, sorted. */
 export function listNames(directory: string, pattern: RegExp): string[] {
   try {
     return readdirSync(directory)
@@ -56,7 +56,7 @@ export function parseCount(word: string | undefined): bigint | undefined {
   return count > unlimited ? undefined : count;
 }
 
-/** A line that is cut off, or has no number, says nothing. */
+/** Ignores a line that is cut off or has no number. */
 export function parseCounts(text: string): Counts {
   const counts = new Map<string, bigint>();
   for (const line of text.split('\n')) {
@@ -67,12 +67,12 @@ export function parseCounts(text: string): Counts {
   return (key) => counts.get(key) ?? 0n;
 }
 
-/** Words such as `rbytes=4096`. */
+/** Parses words such as `rbytes=4096`. */
 export function parsePairs(words: readonly string[]): Map<string, string> {
   return new Map(words.map((word) => word.split('=', 2) as [string, string]).filter((pair) => pair.length === 2));
 }
 
-/** ENODEV: the cgroup was removed. EOPNOTSUPP: what it would tell is switched off (swap accounting, pressure). */
+/** ENODEV: the cgroup was removed. EOPNOTSUPP: the kernel does not count this (swap accounting or pressure is off). */
 function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ENODEV', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '');
 }

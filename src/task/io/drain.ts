@@ -1,4 +1,4 @@
-/** Waits for the output of a process that has ended, and of those whom it has left behind. */
+/** Waits for the output of a process that has ended, and of the processes that it left behind. */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { settleWithin } from '../../async/settle-within.js';
 import type { OpenLogTargets } from './log-targets.js';
@@ -10,8 +10,8 @@ export interface Draining {
 }
 
 /**
- * Settles when everything was passed on, when nobody is there to read it, or after `timeoutMs` (0: never). A container
- * whose output nobody reads has ended all the same: what waits for a reader must not keep its exit back.
+ * Settles when everything was passed on, when the output has no reader, or after `timeoutMs` (0: no limit). Output
+ * without a reader must not delay the exit of a container.
  */
 export async function drain(copy: Draining, timeoutMs: number): Promise<void> {
   const settled = new AbortController();
@@ -24,7 +24,7 @@ export async function drain(copy: Draining, timeoutMs: number): Promise<void> {
   }
 }
 
-/** As `ProcessIo.ended`. A reader who was too slow for what the process itself has written is not waited for again. */
+/** As `ProcessIo.ended`. Returns at once if the reader was too slow for the output of the process itself. */
 export async function ended(
   copy: Draining & { readonly ended: Promise<void> },
   logTargets: OpenLogTargets,
@@ -41,5 +41,5 @@ export async function ended(
   await Promise.all([drain(draining, timeoutMs), settleWithin(logTargets.done, timeoutMs)]);
 }
 
-/** No event tells that a reader has gone from a FIFO that we hold open ourselves. */
+/** No event reports that the reader of a FIFO has gone if this program also holds a reading end. */
 const pollMs = 25;

@@ -1,4 +1,4 @@
-/** Copies a process's output into a log target beside its FIFO. */
+/** Copies a process's output to a second target, a log target, besides its stdout and stderr targets. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
@@ -9,16 +9,19 @@ import type { SlowReaderLimits } from '../../stdio/broadcast/subscriber.js';
 /** A disk may be slow for a moment. A log target that takes nothing must not slow down the readers. */
 const forLogTarget: SlowReaderLimits = { holdMs: 1000, isForProgress: true, graceMs: undefined };
 
-/** Of what it has missed, the last is there still. */
+/** How much of the output that a log target missed is sent to it after all: the last bytes. */
 const keptBytes = 128 * 1024;
 
 export interface LogSubscriber {
-  /** Bytes that the end has not yet; none once it was let go of. */
+  /** Bytes that the log target has not taken yet; 0 after `close`. */
   readonly behindBytes: number;
   close(): void;
 }
 
-/** From now on `end`, which is a log target's and is taken over, gets the output. It must be let go of before the log target is. */
+/**
+ * Sends the output from now on to `end`, a log target's descriptor, which is taken over. Close this before the log
+ * target.
+ */
 export function followOutput(broadcast: Broadcast, end: OwnedFd, onError: (error: Error) => void): LogSubscriber {
   check(addon.fd_set_nonblocking(end.fd, true), 'fcntl', `make ${end.name} non-blocking`);
   let hasEnded = false;
@@ -50,7 +53,7 @@ export function followOutput(broadcast: Broadcast, end: OwnedFd, onError: (error
   };
 }
 
-/** Settles when all of them have what was written until now, or a little more. */
+/** Settles when all subscribers have taken all output so far. */
 export async function followed(subscribers: readonly LogSubscriber[]): Promise<void> {
   while (subscribers.some(({ behindBytes }) => behindBytes > 0)) await delay(pollMs);
 }

@@ -9,37 +9,37 @@ import { followed, type LogSubscriber } from './follow-output.js';
 export interface OpenLogTargets {
   /** Undefined for a FIFO, and for no target. */
   find(target: OutputTarget | undefined): OpenLogTarget | undefined;
-  /** Opens the files that we write anew. Returns their paths. Fails with ERR_LOG_FAILED. */
+  /** Reopens the files that termshim writes. Returns their paths. Fails with ERR_LOG_FAILED. */
   reopen(): Promise<string[]>;
-  /** The process has its ends: ours are closed, but for those that we write to. */
+  /** Call it when the process has inherited its descriptors. Closes all but `ours`, to which this program writes. */
   started(ours: readonly (OwnedFd | undefined)[]): void;
   /**
-   * The process has been reaped. Settles when all its output was passed on, or after `timeoutMs` and a little for the rest of
-   * what was copied late.
+   * Call it when the process has been reaped. Settles when all its output was passed on, or when the time is up: after
+   * `timeoutMs`, but not before 2 s have passed since `copied` settled.
    *
-   * @param copied settles when what goes through us has been copied
-   * @param subscribers bring what goes elsewhere to a log target too
+   * @param copied settles when this program has copied its part of the output
+   * @param subscribers copy output to a log target besides its own target
    */
   drain(copied: Promise<void>, subscribers: readonly LogSubscriber[], timeoutMs: number): Promise<void>;
-  /** Settles when nobody writes to any of them any more, and all was passed on. */
+  /** Settles when `OpenLogTarget.done` of each log target has settled. */
   readonly done: Promise<unknown>;
   /** As `OpenLogTarget.close`. */
   close(): void;
 }
 
 /**
- * How long an exit waits for a log target, where whoever reads may take their time: a disk that hangs is nobody who could be
- * asked.
+ * How long an exit waits for a log target if the drain timeout is 0, which waits for a reader without end: a disk may
+ * hang for ever.
  */
 export const logTargetTimeoutMs = 10_000;
 
-/** The least time that a log target has for what was copied at the last moment. */
+/** The least time for a log target to take output that was copied at the last moment. */
 const leastMs = 2000;
 
 /**
- * If one cannot be opened, none is.
+ * If one log target cannot be opened, none stays open.
  *
- * @param isInherited whether only the process itself writes there
+ * @param isInherited whether only the process itself writes to the log targets
  */
 export async function openLogTargets(
   targets: readonly (OutputTarget | undefined)[],

@@ -3,7 +3,7 @@ import { openPipeIo } from './pipe-io.js';
 import type { InheritedStdio, IoLimits, ProcessIo, ProcessStdio } from './process-io.js';
 import { openTerminalIo } from './terminal-io.js';
 
-/** Opens what there is to open before the process exists. */
+/** Opens everything that can be opened before the process exists. */
 export function openIo(stdio: ProcessStdio, limits: IoLimits): Promise<ProcessIo> {
   if (stdio.kind === 'terminal') return openTerminalIo(stdio, limits);
   if (stdio.kind === 'pipes') return openPipeIo(stdio, limits);

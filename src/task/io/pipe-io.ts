@@ -1,6 +1,6 @@
 /**
- * The stdio of a process without a terminal: pipes to the runtime, FIFOs to whoever is attached. What keeps its output is
- * given to the runtime as it is, unless there is a log beside it.
+ * The stdio of a process without a terminal: pipes to the process, FIFOs to the clients. If an output goes to a log
+ * target, the process inherits its descriptor, unless there is a second target.
  */
 import { FifoReader } from '../../os/fifo.js';
 import type { OwnedFd } from '../../os/owned-fd.js';
@@ -81,11 +81,14 @@ export async function openPipeIo(stdio: PipeStdio, limits: IoLimits): Promise<Pr
 }
 
 interface Routes {
-  /** Both outputs are the same FIFO. One pipe for both keeps the order, and no FIFO takes our other end of it for a reader. */
+  /**
+   * Whether both outputs are the same FIFO. One pipe for both keeps their order. With two sinks, each would take the
+   * reading end that the other holds for a reader.
+   */
   isOne: boolean;
-  /** The outputs that go through us. */
+  /** The outputs that this program copies. */
   copied: readonly OutputStream[];
-  /** Those that the process has as they are. */
+  /** The outputs whose log target the process inherits. */
   inherited: readonly OutputStream[];
 }
 

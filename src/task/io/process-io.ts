@@ -1,5 +1,5 @@
 /**
- * A process's stdin, stdout and stderr: what its runtime is given for them, and where their bytes go.
+ * A process's stdin, stdout and stderr: what the runtime gets for them, and where their bytes go.
  */
 import type { Size } from '../../os/console.js';
 import type { PipeOwner } from '../../os/pipe.js';
@@ -18,13 +18,13 @@ export interface CommonStdio {
   /** The path of the FIFO that stdin is read from. By default there is no input. */
   stdin?: string | undefined;
   /**
-   * Whether stdin stays open until `closeStdin`, however many writers come and go, as containerd expects. By default (false)
-   * it ends when its last writer has gone.
+   * Whether stdin stays open until `closeStdin`, however many writers come and go, as containerd expects. By default
+   * (false) it ends when its last writer has gone.
    */
   holdStdin?: boolean | undefined;
   /** Where stdout goes; by default it is dropped. */
   stdout?: OutputTarget | undefined;
-  /** What happens while nobody reads a FIFO; `block` by default. */
+  /** What happens while a FIFO has no reader; `block` by default. */
   noReader?: FifoPolicy | undefined;
   /** A second target, which gets a copy of stdout and stderr. */
   log?: LogTarget | undefined;
@@ -48,7 +48,7 @@ export interface PipeStdio extends CommonStdio {
   owner?: PipeOwner | undefined;
 }
 
-/** The process gets descriptors of this process as they are. They stay the caller's. */
+/** The process inherits descriptors of this process. The caller still owns them. */
 export interface InheritedStdio {
   kind: 'inherited';
   /** For stdin, stdout and stderr. */
@@ -56,17 +56,17 @@ export interface InheritedStdio {
 }
 
 export interface IoLimits {
-  /** How long the console may take to come, and a reader of an output. */
+  /** How long to wait for the console, and for a reader of an output; 0 waits without end. */
   connectTimeoutMs: number;
-  /** How long a reader that is there may take to read what is left when the process has ended; 0 waits without end. */
+  /** How long a reader may take for the rest of the output when the process has ended; 0 waits without end. */
   drainTimeoutMs: number;
-  /** Gives the process up while it is made. */
+  /** Cancels the launch of the process. */
   signal?: AbortSignal | undefined;
-  /** Told of what went wrong where nobody waits for an answer. */
+  /** Called with an error that no call can report. */
   onError: (error: Error) => void;
 }
 
-/** What the runtime's command that makes the process is given. */
+/** What the runtime's command gets to make the process. */
 export interface RuntimeIo {
   consoleSocket?: string | undefined;
   stdio?: RuntimeStdio | undefined;
@@ -80,36 +80,42 @@ export interface TerminalSession {
   readonly size: Size;
   readonly stdinBytes: number;
   readonly stdoutBytes: number;
-  /** For how long the console has waited for a reader of its stdout FIFO, in milliseconds; undefined if it does not. */
+  /** How long the console has waited for a reader of its stdout, in milliseconds; undefined while it does not wait. */
   readonly readerAwayMs: number | undefined;
-  /** For those who follow the output beside the stdout FIFO. */
+  /** Passes the output to subscribers besides the stdout FIFO. */
   readonly broadcast: Broadcast;
-  /** Types what comes from one more descriptor. Does nothing once the process has ended. */
+  /** Types the bytes of one more descriptor. Does nothing once the process has ended. */
   addInput(options: ClientInputOptions): { close(): void };
   /** Calls `onInput` with everything that is typed from now on, in order. Copy the bytes if you keep them. */
   observeInput(onInput: (bytes: Uint8Array) => void): { close(): void };
 }
 
 export interface ProcessIo {
-  /** Undefined before the console has come, and without one. */
+  /** Undefined before `connect`, and for a process without a terminal. */
   readonly terminal?: TerminalSession | undefined;
   /** Runs the command that makes the process, and receives its console if it has one. */
   make(command: (io: RuntimeIo) => Promise<void>): Promise<void>;
   /** Starts to copy, once the process is known. */
   connect(): Promise<void>;
-  /** Before the console has come it is remembered. Does nothing without a console. */
+  /**
+   * Resizes the console; before the console has come, sets the size that it will have. Does nothing without a terminal.
+   */
   resize(size: Size): void;
-  /** Whoever writes to stdin is the last: when they have gone, it ends. */
+  /** Releases the hold on stdin (`holdStdin`): stdin ends when its last writer has gone. */
   closeStdin(): void;
-  /** Opens the files of its logs anew, those that we write. Returns their paths. Fails with ERR_LOG_FAILED. */
+  /** Reopens the log files that termshim writes. Returns their paths. Fails with ERR_LOG_FAILED. */
   reopenLogs(): Promise<string[]>;
   /**
-   * To be called once, when the process has been reaped. Settles when all it wrote has been read and passed on, or
-   * waits in a FIFO that nobody reads, or when the time for a slow reader is up. What others go on writing is copied still.
+   * Call it once, when the process has been reaped. Settles when all its output has been passed on, when the rest is in
+   * a FIFO without a reader, or when the time for a slow reader is up. Output of processes that it left behind is still
+   * copied.
    */
   drain(): Promise<void>;
-  /** After `drain`: settles when nobody writes any more and all was passed on, when nobody reads, or when the time is up. */
+  /** After `drain`: settles when all writers are gone and all was passed on, without a reader, or after `timeoutMs`. */
   ended(timeoutMs: number): Promise<void>;
-  /** Closes everything now. What others write after `drain` is read and dropped: nobody dies of it. Idempotent. */
+  /**
+   * Closes everything now. After `drain`, what other processes still write is read and dropped, so that none of them
+   * gets SIGPIPE or SIGHUP. Idempotent.
+   */
   close(): void;
 }

@@ -1,4 +1,7 @@
-/** The stdio of a process with a terminal: a console that the runtime delivers, between two FIFOs. */
+/**
+ * The stdio of a process with a terminal: a console that the runtime sends, between the stdin FIFO and the stdout
+ * target.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Console, Size } from '../../os/console.js';
 import { ConsoleSocket, type ReceiveOptions } from '../../os/console-socket.js';
@@ -18,7 +21,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   const { log } = stdio;
   const { onError, drainTimeoutMs } = limits;
   const stdin = openStdin(stdio);
-  // What keeps output is there before the runtime begins.
+  // The log targets are open before the runtime starts.
   const logTargets = await openLogTargets([stdio.stdout, log], false, {
     owner: undefined,
     signal: limits.signal,
@@ -33,7 +36,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
   let copy: ConsoleCopy | undefined;
   let subscriber: LogSubscriber | undefined;
   let terminal: TerminalSession | undefined;
-  // Opened while the runtime is at work: whoever opens the other end may give up when a short process has ended.
+  // Stdout is opened while the runtime runs: its reader may give up when a short process has ended.
   const closing = new AbortController();
   const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
   const opening = openStdout(stdio, logTarget, { ...limits, signal });
@@ -43,7 +46,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       return terminal;
     },
     async make(command) {
-      // At once: crun does not wait with an exec process until the runtime's command has ended.
+      // Resize at once: crun runs an exec process before the runtime's command has ended.
       console = await receiveFrom(command, limits, (it) => it.resize(size ?? sizeOr(it, usualSize)));
     },
     async connect() {
@@ -56,7 +59,7 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
       copy.done.catch(() => {});
       if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onError);
       terminal = sessionOf(console, copy);
-      // Whoever comes is shown what has been, since there was nobody else to see it.
+      // Creates the ring now: without a stdout FIFO, a client that attaches later gets the output before it.
       if (stdio.stdout?.kind !== 'fifo') void copy.broadcast;
     },
     resize(wanted) {
@@ -137,10 +140,10 @@ async function closeWhenOpen(opening: Promise<Sink>): Promise<void> {
   sink?.close();
 }
 
-/** What terminals have always had. Without a size many programs draw nothing, or divide by zero. */
+/** The traditional size. Without a size many programs draw nothing, or divide by zero. */
 const usualSize: Size = { columns: 80, rows: 24 };
 
-/** A runtime leaves the size 0x0 where the bundle has none. */
+/** A runtime leaves the size 0x0 if the bundle has none. */
 function sizeOr(console: Console, otherwise: Size): Size {
   const { columns, rows } = console.size;
   return columns > 0 && rows > 0 ? { columns, rows } : otherwise;
@@ -169,8 +172,8 @@ async function receiveFrom(
 }
 
 /**
- * A runtime that fails may drop its connection before it has said why (crun does): what came amiss at the socket is told
- * only when the runtime has ended, or has not for a second.
+ * A runtime that fails may close its connection before it prints the reason (crun does). So an error of the socket is
+ * thrown only when the runtime has ended, or after a second.
  */
 async function receiveConsole(socket: ConsoleSocket, options: ReceiveOptions, created: AbortSignal): Promise<Console> {
   try {
