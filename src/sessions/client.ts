@@ -1,5 +1,5 @@
 /**
- * A client of a session: its two FIFOs, what it types and sees, and the window that it looks through.
+ * A client of a session: its two FIFOs, its window, and counts of the bytes that it typed and saw.
  */
 import type { Size } from '../os/console.js';
 import type { FifoReader, FifoWriter } from '../os/fifo.js';
@@ -10,18 +10,18 @@ import { timestampOf } from '../ttrpc/message.js';
 import type { Window } from './size.js';
 
 export interface ClientEnds {
-  /** What is typed; undefined for a client that only looks. */
+  /** The FIFO that the client types into; undefined for a read-only client. */
   stdin: FifoReader | undefined;
   stdout: FifoWriter;
 }
 
 export interface ClientOptions extends ClientEnds {
   number: number;
-  /** What it calls itself. */
+  /** The name that the client gives itself. */
   label: string;
   window: Size;
   onTyped: () => void;
-  /** Told once: it has left, or the output has ended. Everything of it is closed then. */
+  /** Called once, when the client has left or the output has ended. The client is closed by then. */
   onEnd: (failure?: Error) => void;
 }
 
@@ -29,13 +29,13 @@ export class Client {
   readonly options: ClientOptions;
   readonly since = Date.now();
   window: Size;
-  /** When it typed last, in the order of the session's clients. */
+  /** The session's counter at the time when the client last typed, attached or resized; the highest is the latest. */
   typedAt = 0;
   #subscriber: Subscriber | undefined;
   #input: { close(): void } | undefined;
   #typedBytes = 0;
 
-  /** Takes the FIFOs over. */
+  /** Takes over the FIFOs. */
   constructor(options: ClientOptions) {
     this.options = options;
     this.window = options.window;
@@ -53,7 +53,7 @@ export class Client {
     return this.#subscriber !== undefined;
   }
 
-  /** From now on it sees and types. False if the output has ended. */
+  /** Connects the FIFOs to the terminal. False if the output has ended. */
   connect(terminal: TerminalSession, first: Pick<FollowOptions, 'firstBytes' | 'replayBytes' | 'onSkipped'>): boolean {
     const { stdin, stdout, onTyped } = this.options;
     this.#subscriber = terminal.broadcast.follow({
@@ -91,7 +91,7 @@ export class Client {
     };
   }
 
-  /** Idempotent. What lies in its stdout FIFO can still be read. */
+  /** Idempotent. The client can still read what is in its stdout FIFO. */
   close(): void {
     this.#input?.close();
     this.#subscriber?.close();

@@ -1,4 +1,4 @@
-/** What the Sessions service asks of the daemon around it. */
+/** The containers of the daemon, as the Sessions service needs them. */
 import type { OciSpec } from '../runtime/spec/oci-spec.js';
 import type { TaskContainer } from '../task/container.js';
 
@@ -12,21 +12,21 @@ export interface Containers {
 
 export interface SessionContainer {
   readonly container: TaskContainer;
-  /** What its config.json says. */
+  /** The content of its config.json. */
   readonly spec: OciSpec;
 }
 
-/** What was asked to run. An exec process may have been asked for without any of it. */
+/** The arguments and environment that were requested. The request of an exec process may lack them. */
 export function processOf({ container, spec }: SessionContainer, execId: string): { args: string[]; env: string[] } {
   const requested = execId === '' ? spec.process : container.execs.get(execId)?.spec;
   const { args, env }: { args?: string[]; env?: string[] | null } = requested ?? {};
   return { args: args ?? [], env: env ?? [] };
 }
 
-/** Of a config.json. */
+/** The annotation of config.json that asks for the screens of the container's terminals to be kept. */
 export const screenAnnotation = 'io.termshim.screen';
 
-/** Of a config.json: the URI of what gets all of the container's output, wherever else that goes. */
+/** The annotation of config.json with the URI of a log target that gets a copy of all output of the container. */
 export const logAnnotation = 'io.termshim.log';
 
 /** Whether config.json asks for the screens of its terminals to be kept. */

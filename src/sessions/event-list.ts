@@ -1,25 +1,25 @@
 /**
- * The last events of a daemon, numbered, for any number of clients that ask for what they do not know yet.
+ * The last events of a daemon, numbered. Any number of clients can ask for the events after a number.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Event } from '../ttrpc/gen/termshim/sessions.js';
 import { timestampOf } from '../ttrpc/message.js';
 
-/** What there is to say; the rest is empty. */
+/** The fields of an event; a field that is left out becomes empty. */
 export type EventFields = Pick<Event, 'id' | 'kind'> & Partial<Omit<Event, 'number' | 'timestamp'>>;
 
 export interface EventList {
   add(fields: EventFields): void;
   /**
-   * Those after the one of this number, as soon as there is one, or none when the time is up. A number that is not given
-   * out yet was another daemon's, and says nothing. Throws the signal's reason.
+   * The events after `number`, as soon as there is one, or none after `waitMs`. If this daemon has not given out
+   * `number`, an earlier daemon did: then returns all events. Throws the signal's reason.
    */
   after(number: bigint, waitMs: number, signal: AbortSignal): Promise<Event[]>;
-  /** Answers all that wait, and whoever comes, at once. Idempotent. */
+  /** From now on no call of `after` waits; those that wait return at once. Idempotent. */
   close(): void;
 }
 
-/** Who was away for so many events has missed some: the numbers tell. */
+/** A client that was away for more events misses some, and sees it by the numbers. */
 const mostEvents = 1000;
 
 export function createEventList(): EventList {
@@ -61,5 +61,5 @@ export function createEventList(): EventList {
   };
 }
 
-/** What a timer can do. */
+/** The longest time that setTimeout can wait. */
 const longestMs = 2 ** 31 - 1;

@@ -1,7 +1,7 @@
 /**
- * The screen of a terminal, kept up to date with all that is written to it, so that a client that comes is shown it as it
- * is. The emulator is in another thread, which reads at its own pace: what is too much for it is left out, and it begins anew
- * with what is recent. Nobody waits for it but for those who ask.
+ * Keeps the screen of a terminal up to date with its output, so that a new client gets the screen as it is. The
+ * emulator runs in another thread, which reads at its own pace: output that is too much for it is left out, and it
+ * begins anew with the recent output. Only callers of `picture` wait for the emulator.
  */
 import type { Size } from '../os/console.js';
 import { costOf, type Picture, type Work } from '../screen/thread/messages.js';
@@ -12,23 +12,23 @@ import { tailOf } from './replay/recent-output.js';
 import { isSameSize } from './size.js';
 
 export interface KeptScreen {
-  /** The screen at one place of the output, as soon as it is there. Undefined if it is not kept any more. */
+  /** The screen, as soon as the emulator has read all output so far. Undefined if the screen is no longer kept. */
   picture(): Promise<Picture | undefined>;
-  /** Whoever has asked is still answered. Idempotent. */
+  /** Pending calls of `picture` are still answered. Idempotent. */
   close(): void;
 }
 
-/** What may be ordered and not done. */
+/** How much work may be ordered and not done, as `costOf` counts. */
 const mostDueCost = 128 * 1024;
-/** While something is due, less than this is collected. */
+/** While work is due, output is collected until it is at least this long. */
 const leastBlock = 16 * 1024;
 const blockBytes = 64 * 1024;
-/** Between two beginnings anew, so that a flood that lasts costs little. */
+/** How long to wait before each new beginning, so that a flood that lasts costs little. */
 const beginAnewMs = 250;
 /**
- * Begins with what is known of the output already.
+ * Begins with the recent output that the ring has.
  *
- * @param onLost told once, if the screen is given up: why
+ * @param onLost called once with the reason, if the screen is given up
  */
 export function keepScreen(terminal: TerminalSession, open: OpenLink, onLost: (reason: string) => void): KeptScreen {
   return new Keeper(terminal, open, onLost);
@@ -39,7 +39,7 @@ class Keeper implements KeptScreen {
   readonly #link: ScreenLink;
   readonly #reader: OutputReader;
   readonly #firstByte: number;
-  /** Those who are to be answered by the picture that is due. */
+  /** The calls that the next picture answers. */
   #asking: ((picture: Picture | undefined) => void)[] = [];
   #checkpoint: Picture | undefined;
   #size: Size;
@@ -116,7 +116,7 @@ class Keeper implements KeptScreen {
     this.#send(this.#dueCost > 0 ? leastBlock : 1);
   }
 
-  /** No event tells of a new size, which others may have set. */
+  /** No event reports a new size: the program in the terminal may have set it. */
   #followSize(): void {
     const { size } = this.#terminal;
     if (isSameSize(size, this.#size)) return;
@@ -124,7 +124,7 @@ class Keeper implements KeptScreen {
     this.#order({ kind: 'size', size });
   }
 
-  /** Sends what there is, if that is at least so much, as far as it may be due. */
+  /** Sends the output to the emulator while there are at least `least` bytes and the work due is less than `most`. */
   #send(least: number, most = mostDueCost): void {
     if (this.#isLost || this.#anew !== undefined) return;
     while (this.#reader.behindBytes >= least && this.#dueCost < most) {
@@ -137,7 +137,7 @@ class Keeper implements KeptScreen {
     }
   }
 
-  /** Modes and titles stay as they were: they may be older than what is recent. */
+  /** Modes and titles stay as they were: the sequences that set them may be older than the recent output. */
   #beginAnew(): void {
     clearTimeout(this.#anew);
     this.#anew = undefined;
@@ -146,7 +146,7 @@ class Keeper implements KeptScreen {
     this.#order({ kind: 'anew', bytes, at: this.#terminal.broadcast.bytes });
   }
 
-  /** Another thread goes on from the last checkpoint. */
+  /** Continues in another thread from the last checkpoint. */
   #restart(): void {
     const { size = this.#size, at = this.#firstByte, bytes: picture } = this.#checkpoint ?? {};
     this.#dueCost = 0;

@@ -1,8 +1,8 @@
 /**
- * Makes a program draw its screen anew: its terminal gets a row less, and the row back.
+ * Makes a program redraw its screen: takes a row from the terminal, and gives it back.
  *
- * The kernel sends SIGWINCH only for a size that differs, and many programs draw only if they see it differ. So the other
- * size stays for a moment.
+ * The kernel sends SIGWINCH only if the size changes, and many programs redraw only if they read another size. So the
+ * other size stays for a moment.
  */
 import { readFileSync } from 'node:fs';
 import type { Size } from '../os/console.js';
@@ -10,17 +10,17 @@ import type { TaskProcess } from '../task/process.js';
 import { isSameSize } from './size.js';
 
 export interface Redraw {
-  /** The size that the terminal will have again; undefined while it has it. */
+  /** The size that the terminal gets back; undefined unless it has the other size. */
   readonly restoredSize: Size | undefined;
-  /** Soon, and once for all who ask meanwhile. */
+  /** Redraws soon, once for all calls until then. */
   ask(): void;
-  /** To be called before the terminal gets another size, which makes it draw too, and when it has ended. Idempotent. */
+  /** Call it before the terminal gets a new size, which also makes the program redraw, and at the end. Idempotent. */
   cancel(): void;
 }
 
 /** How long the other size stays. */
 const otherSizeMs = 100;
-/** During a flood a client may be skipped, and ask, many times in a second. */
+/** The least time between two redraws: during a flood, output is skipped for a client many times in a second. */
 const intervalMs = 1000;
 
 export function createRedraw(process: Pick<TaskProcess, 'pid' | 'terminal' | 'resize'>): Redraw {
@@ -59,7 +59,7 @@ export function createRedraw(process: Pick<TaskProcess, 'pid' | 'terminal' | 're
   };
 }
 
-/** Whether the terminal of a process has foreground processes, whom a new size is told: tpgid in proc_pid_stat(5). */
+/** Whether the terminal of a process has a foreground process group, which gets SIGWINCH: tpgid in proc_pid_stat(5). */
 function hasForeground(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,12 +1,12 @@
-/** Rotation of a container's logs from outside. */
+/** Reopens a container's logs after another program has moved them. */
 import { TermshimError } from '../errors/errors.js';
 import type { LogTarget } from '../stdio/log-target/output-target.js';
 import type { TaskContainer } from '../task/container.js';
 import type { TaskProcess } from '../task/process.js';
 
 /**
- * Opens the files of all its processes anew. Returns their paths. Throws ERR_LOG_NOT_FOUND if there is no log,
- * ERR_UNSUPPORTED if others write it, ERR_STATE_INVALID if it was closed already, and ERR_LOG_FAILED.
+ * Reopens the log files of all processes of a container. Returns their paths. Fails with ERR_LOG_NOT_FOUND if there is
+ * no log, ERR_UNSUPPORTED if another program writes it, ERR_STATE_INVALID if it is closed already, and ERR_LOG_FAILED.
  */
 export async function reopenLogs({ init, execs }: TaskContainer): Promise<string[]> {
   const processes = [init, ...Array.from(execs.values(), ({ process }) => process)];

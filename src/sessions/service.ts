@@ -1,4 +1,4 @@
-/** The service termshim.v1.Sessions: what people do with the terminals of a daemon's containers. */
+/** The service termshim.v1.Sessions: clients attach to, resize and record the terminals of a daemon's containers. */
 import { rm } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { FifoReader, FifoWriter } from '../os/fifo.js';
@@ -22,7 +22,7 @@ export interface SessionsServiceOptions {
   events: EventList;
   /** The session of a process, if there is one already. */
   find: (hosted: SessionContainer, execId: string) => Session | undefined;
-  /** The session of a process with a terminal. */
+  /** The session of a process with a terminal; begins one if there is none. */
   open: (hosted: SessionContainer, execId: string) => Session;
 }
 
@@ -101,10 +101,10 @@ function methods({
   };
 }
 
-/** The client's own end of its stdout is open before it calls, so this is long. */
+/** How long to wait for a reader of the client's stdout, which the client opens before it calls. */
 const connectTimeoutMs = 1000;
 
-/** Throws what is wrong with a FIFO. */
+/** Throws the error of a FIFO that cannot be opened. */
 async function openEnds({ stdin: path, stdout }: AttachRequest, signal: AbortSignal): Promise<ClientEnds> {
   const stdin = path === '' ? undefined : FifoReader.open(path);
   try {
@@ -115,7 +115,7 @@ async function openEnds({ stdin: path, stdout }: AttachRequest, signal: AbortSig
   }
 }
 
-/** Columns or rows; see ioctl_tty(2). */
+/** The most columns or rows; see ioctl_tty(2). */
 const longestSide = 65_535;
 
 function sizeOf({ columns, rows }: Size): Size {

@@ -1,4 +1,4 @@
-/** A process as the Sessions service describes it. */
+/** Describes a process in a message of the Sessions service. */
 import { pathOfLogTarget } from '../stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../task/io/process-io.js';
 import type { TaskProcess } from '../task/process.js';
@@ -10,7 +10,7 @@ import { formatSizePolicy } from './size.js';
 
 /**
  * @param execId empty for the init
- * @param session undefined if nobody has attached yet
+ * @param session undefined if the process has none yet
  */
 export function sessionMessage(
   { container, spec }: SessionContainer,
@@ -56,7 +56,7 @@ function logOf(stdio: ProcessStdio): string | undefined {
   return pathOfLogTarget(stdio.log) ?? pathOfLogTarget(stdio.stdout);
 }
 
-/** Whoever is frozen with its container does not run. */
+/** An exec process is paused while its container is. */
 function stateOf({ state }: TaskProcess, init: TaskProcess): string {
   return state === 'running' && init.state === 'paused' ? 'paused' : state;
 }

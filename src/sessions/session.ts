@@ -1,5 +1,5 @@
 /**
- * A process with a terminal, as its clients see it: who is attached, what they are shown first, and whose window gives the
+ * The session of a process with a terminal: its clients, what a new client gets first, and the window that gives the
  * terminal its size.
  */
 import type { Size } from '../os/console.js';
@@ -20,9 +20,9 @@ import { chooseSize, isSameSize, type SizePolicy } from './size.js';
 
 export interface SessionOptions {
   process: TaskProcess;
-  /** Undefined where no screen is to be kept. */
+  /** Undefined if no screen is kept. */
   openScreen: OpenLink | undefined;
-  /** `client` is 0 where none was the cause. */
+  /** `client` is 0 if no client caused the event. */
   onEvent: (kind: SessionEvent, client: number) => void;
   onError: (error: Error) => void;
 }
@@ -32,13 +32,13 @@ export type SessionEvent = 'attach' | 'detach' | 'resize' | 'screen-lost' | Reco
 export interface Attachment extends ClientEnds {
   label: string;
   window: Size;
-  /** Whether to show what has been. */
+  /** Whether the client first gets the screen, or the recent output. */
   replay: boolean;
 }
 
-/** A client's FIFO takes as much at once. */
+/** As much as a client's FIFO holds. */
 const maxReplayBytes = 64 * 1024;
-/** For a client that was too slow for more. */
+/** For a client that was too slow. */
 const skippedReplayBytes = 16 * 1024;
 
 export class Session {
@@ -71,7 +71,7 @@ export class Session {
     return this.#policy;
   }
 
-  /** Of the terminal, which may have another for a moment while its program is made to draw. */
+  /** The size of the terminal, not the other size that a redraw sets for a moment. */
   get size(): Size | undefined {
     const { process } = this.#options;
     return this.#redraw.restoredSize ?? process.terminal?.size ?? process.size;
@@ -81,7 +81,7 @@ export class Session {
     return this.#screen !== undefined;
   }
 
-  /** Why its screen is not kept any more. */
+  /** Why the screen is no longer kept. */
   get screenFailure(): string | undefined {
     return this.#screenFailure;
   }
@@ -90,7 +90,7 @@ export class Session {
     return this.#clients;
   }
 
-  /** To be called when the process was made, before its first output is read. Who has attached before sees all of it. */
+  /** Call it when the process was made, before its output is read. Clients that attached before get all output. */
   begin(): void {
     const { process, openScreen } = this.#options;
     const { terminal } = process;
@@ -103,7 +103,7 @@ export class Session {
     for (const client of this.#clients.values()) if (!client.isConnected) this.#connect(client, terminal, first);
   }
 
-  /** Takes the FIFOs over. Returns the client's number. Throws ERR_STATE_INVALID if the process has ended. */
+  /** Takes over the FIFOs. Returns the client's number. Fails with ERR_STATE_INVALID if the process has ended. */
   async attach({ replay, ...attachment }: Attachment): Promise<number> {
     const { process, onEvent } = this.#options;
     const { terminal } = process;
@@ -130,13 +130,13 @@ export class Session {
     return number;
   }
 
-  /** As `Recordings.add`. It begins with what is on the screen. */
+  /** As `Recordings.add`. The recording begins with the screen. */
   async record(request: RecordingRequest, signal: AbortSignal): Promise<void> {
     await this.recordings.add(request, signal);
     this.#askForRedraw();
   }
 
-  /** What follows throws NotFound if there is no such client. */
+  /** Throws NotFound if there is no such client, as `detach` and `setPolicy` do. */
   resize(number: number, window: Size): void {
     const client = this.#client(number);
     client.window = window;
@@ -173,7 +173,7 @@ export class Session {
     return client.connect(terminal, { ...first, onSkipped: (bytes) => this.#skipped(bytes, client, terminal) });
   }
 
-  /** What to show of what has been. */
+  /** What a new client gets first: the screen, or the recent output. */
   #present(terminal: TerminalSession): Pick<FollowOptions, 'firstBytes' | 'replayBytes'> {
     if (this.#screen !== undefined)
       return { firstBytes: this.#paint(terminal, nothing, maxReplayBytes), replayBytes: 0 };
@@ -181,7 +181,7 @@ export class Session {
     return { firstBytes: { bytes: notice }, replayBytes: tailOf(terminal, maxReplayBytes).length };
   }
 
-  /** The same for a recording. From the first byte on there is nothing to show before it. */
+  /** What a recording gets first; nothing if the terminal has no output yet. */
   async #shown(terminal: TerminalSession): Promise<Uint8Array> {
     if (terminal.stdoutBytes === 0) return nothing;
     const { bytes, upTo = 0 } = await this.#paint(terminal, nothing, maxReplayBytes);
@@ -192,7 +192,8 @@ export class Session {
 
   #skipped(bytes: number, { window }: Client, terminal: TerminalSession): FirstBytes | Promise<FirstBytes> {
     if (this.#screen !== undefined) {
-      // The screen is painted over: the notice is pushed to where the client's terminal keeps what has scrolled away.
+      // The snapshot paints over the screen, so these lines push the notice into the scrollback of the client's
+      // terminal.
       const push = Buffer.alloc(Math.max(window.rows, terminal.size.rows), '\n');
       return this.#paint(terminal, Buffer.concat([skippedNotice(bytes), push]), skippedReplayBytes);
     }
@@ -201,7 +202,7 @@ export class Session {
     return { bytes: Buffer.concat([skippedNotice(bytes - tail.length), tail]) };
   }
 
-  /** The screen behind what is to be said before, or, where it cannot be had, the last output. */
+  /** `before` and then the screen, or the recent output if the screen is no longer kept. */
   async #paint(terminal: TerminalSession, before: Uint8Array, tailBytes: number): Promise<FirstBytes> {
     const picture = await this.#screen?.picture();
     if (picture !== undefined) return { bytes: Buffer.concat([before, picture.bytes]), upTo: picture.at };
@@ -210,7 +211,7 @@ export class Session {
     return { bytes: Buffer.concat([before, notice, tailOf(terminal, tailBytes)]), upTo: terminal.broadcast.bytes };
   }
 
-  /** Where a screen is kept there is no need, and before anything was drawn there is nothing to draw anew. */
+  /** Does nothing if the screen is kept, or if the program has written nothing. */
   #askForRedraw(): void {
     const { state, terminal } = this.#options.process;
     const hasDrawn = state === 'running' && terminal !== undefined && terminal.stdoutBytes > 0;
@@ -242,7 +243,7 @@ export class Session {
     if (this.#applySize()) this.#options.onEvent('resize', cause);
   }
 
-  /** Returns whether the terminal has another size now. */
+  /** Returns whether it changed the terminal's size. */
   #applySize(): boolean {
     const { process } = this.#options;
     const windows = Array.from(this.#clients.values(), (client) => client.describeWindow());
@@ -265,7 +266,7 @@ export class Session {
     onEvent('screen-lost', 0);
   }
 
-  /** Whoever is connected gets the rest of the output first, and leaves then. */
+  /** Clients that are connected get the rest of the output before they leave. */
   #end(): void {
     this.#hasEnded = true;
     this.#redraw.cancel();

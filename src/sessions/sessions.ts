@@ -1,5 +1,5 @@
 /**
- * The sessions of a daemon: for each process with a terminal, once somebody attaches or its screen is to be kept.
+ * The sessions of a daemon: one for each process with a terminal that a client has used or whose screen is kept.
  */
 import type { TaskEvent } from '../task/event.js';
 import type { TaskProcess } from '../task/process.js';
@@ -12,18 +12,18 @@ import { Session } from './session.js';
 
 export interface SessionsOptions {
   host: Containers;
-  /** Ends the daemon if no container keeps it; returns how many do. Throws Unimplemented if that is not for clients to say. */
+  /** Ends the daemon if no container keeps it alive; returns how many do. Throws Unimplemented if clients may not. */
   stop: () => number | Promise<number>;
-  /** The emulators of this package, unless there are others. */
+  /** By default the emulators of this package. */
   openScreen?: OpenLink;
   onError: (error: Error, container: SessionContainer) => void;
 }
 
 export interface Sessions {
   readonly service: Service;
-  /** To be called for each event of a container, when it happens. */
+  /** Call it for each event of a container, when the event happens. */
   told(event: TaskEvent, id: string): void;
-  /** Nobody waits for events any more. */
+  /** Ends all calls that wait for events. */
   close(): void;
 }
 
@@ -47,7 +47,7 @@ export function createSessions({ host, stop, openScreen = openLinks(), onError }
     sessions.set(process, session);
     return session;
   };
-  /** Who has attached already is connected, and a screen is begun. */
+  /** Connects the clients that attached before, and begins to keep the screen. */
   const begin = (id: string, execId: string): void => {
     const hosted = host.find(id);
     if (hosted === undefined || hosted.container.process(execId).terminal === undefined) return;
@@ -65,9 +65,9 @@ export function createSessions({ host, stop, openScreen = openLinks(), onError }
         pid: 'pid' in event ? event.pid : 0,
         exitStatus: 'exit' in event ? event.exit.status : 0,
       });
-      // The host knows of the container a turn later, and its init writes nothing before its start.
+      // `host` lists the container one turn of the event loop later. Its init writes nothing before `start`.
       if (event.kind === 'create') setImmediate(() => begin(id, ''));
-      // The process is there when whoever tells this is done, and nothing was read from its terminal yet.
+      // When the caller returns, the process has its terminal, and nothing was read from it yet.
       if (event.kind === 'exec-started') queueMicrotask(() => begin(id, event.execId));
     },
     close: () => events.close(),

@@ -1,24 +1,24 @@
 /**
- * Whose window gives a terminal its size, where several clients look at it.
+ * Chooses the size of a terminal from the windows of its clients.
  */
 import type { Size } from '../os/console.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 
-/** The client that typed last, the smallest or largest of all windows, the client of a number, or a size for good. */
+/** The client that typed last, the smallest or largest of all windows, the client with a number, or a fixed size. */
 export type SizePolicy = 'latest' | 'smallest' | 'largest' | number | Size;
 
-/** What a client looks at the terminal through. */
+/** The window of a client. */
 export interface Window {
   client: number;
-  /** 0x0 if there is none, and then it has no say. */
+  /** 0x0 if the client has no window, and so no influence. */
   size: Size;
-  /** Who only looks has a say only if the policy names them. */
+  /** The window of a read-only client counts only if the policy is its number. */
   isReadOnly: boolean;
-  /** The client that typed last has the greatest. */
+  /** Highest for the client that typed last. */
   typedAt: number;
 }
 
-/** The size that the terminal should have; undefined if nobody has a say, and it stays as it is. */
+/** The size that the terminal should have; undefined if it should stay as it is, since no window counts. */
 export function chooseSize(policy: SizePolicy, windows: readonly Window[]): Size | undefined {
   if (typeof policy === 'object') return policy;
   const seen = windows.filter(({ size }) => size.columns > 0 && size.rows > 0);
@@ -52,7 +52,7 @@ export function isSameSize(a: Size, b: Size): boolean {
   return a.columns === b.columns && a.rows === b.rows;
 }
 
-/** The kernel keeps 16 bits of each. */
+/** The kernel has 16 bits for columns and for rows. */
 function isSize(cells: number): boolean {
   return cells > 0 && cells <= 0xffff;
 }

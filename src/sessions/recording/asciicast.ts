@@ -10,18 +10,18 @@ export interface CastHeader {
   title: string;
   /** As one would type it into a shell. */
   command: string;
-  /** `TERM` and `SHELL`, as far as there are such. */
+  /** `TERM` and `SHELL`, if they are set. */
   env: Readonly<Record<string, string>>;
 }
 
-/** Its methods return lines, each with its end, or nothing where there is nothing to say yet. */
+/** Its methods return whole lines, or an empty string if there is nothing to write yet. */
 export interface Cast {
-  /** What was written to the terminal. A character that is cut off comes with the bytes that complete it. */
+  /** Output of the terminal. A character that is cut off waits for the bytes that complete it. */
   output(bytes: Uint8Array): string;
-  /** What was typed, likewise. */
+  /** Input, likewise. */
   input(bytes: Uint8Array): string;
   resize(size: Size): string;
-  /** What was cut off and will not be completed. */
+  /** Characters that are still cut off. */
   end(): string;
 }
 
@@ -31,7 +31,7 @@ export function formatHeader({ size, startedAt, title, command, env }: CastHeade
   return `${JSON.stringify({ version: 2, width, height, timestamp, title, command, env })}\n`;
 }
 
-/** @param now in milliseconds; it begins at 0, and never goes back */
+/** @param now the time in milliseconds; it begins at 0, and never goes back */
 export function createCast(now: () => number): Cast {
   const decoders = { o: newDecoder(), i: newDecoder() };
   const line = (kind: 'o' | 'i' | 'r', data: string): string => {
@@ -48,7 +48,7 @@ export function createCast(now: () => number): Cast {
   };
 }
 
-/** What is no UTF-8 becomes U+FFFD. A byte order mark is a character like any other. */
+/** Bytes that are no UTF-8 become U+FFFD. A byte order mark is kept. */
 function newDecoder(): TextDecoder {
   return new TextDecoder('utf-8', { ignoreBOM: true });
 }

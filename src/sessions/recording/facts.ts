@@ -2,7 +2,7 @@ import { shellLine } from '../../runtime/shell-line.js';
 import { type SessionContainer, processOf } from '../containers.js';
 import type { RecordingFacts } from './recorder.js';
 
-/** What a recording says of its process. Of the environment only what a player shows. */
+/** The facts about a process in a recording's header. Of the environment, only the variables that a player shows. */
 export function recordingFacts(hosted: SessionContainer, execId: string): RecordingFacts {
   const { args, env } = processOf(hosted, execId);
   const shown = env

@@ -1,4 +1,4 @@
-/** The file of a recording: it takes lines at once, and writes them off the main thread. */
+/** The file of a recording: accepts lines at once, and writes them off the main thread. */
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -10,22 +10,22 @@ import { createFile } from '../../os/file/trusted-file.js';
 export interface RecordingFile {
   /** Characters that are not written yet. */
   readonly pendingLength: number;
-  /** Takes whole lines. Does nothing once it is closed or has failed. */
+  /** Accepts whole lines. Does nothing once the file is closed or a write has failed. */
   append(lines: string): void;
-  /** Settles when everything is written, or cannot be. Idempotent. */
+  /** Settles when everything is written, or a write has failed. Idempotent. */
   close(): Promise<void>;
 }
 
-/** How long lines are collected before they are written, so that a kill of the daemon costs little. */
+/** How long lines are collected before they are written. A kill of the daemon loses no more than these. */
 const flushMs = 500;
-/** When so many characters are collected they are written at once. */
+/** So many collected characters are written at once. */
 const flushLength = 64 * 1024;
 
 /**
- * Creates the file, for this user alone. Fails with ERR_FILE_EXISTS, ERR_PATH_UNTRUSTED, and with ERR_SYSTEM if it cannot be
- * made.
+ * Creates the file with mode 0600. Fails with ERR_FILE_EXISTS, ERR_PATH_UNTRUSTED, and with ERR_SYSTEM if it cannot be
+ * created.
  *
- * @param onError told once: a write failed. The file ends with the last line that is whole, and takes no more.
+ * @param onError called once if a write fails. The file then ends with the last whole line, and `append` does nothing.
  */
 export async function createRecordingFile(
   path: string,
@@ -62,7 +62,7 @@ export async function createRecordingFile(
       isOpen = false;
       pending = [];
       pendingLength = lines.length;
-      // What was written of a line that is not whole would make the rest useless to a player.
+      // A partial line at the end would make the file useless to a player.
       const wholeBytes = lines.subarray(0, done).lastIndexOf('\n') + 1;
       await file.truncate(writtenBytes + wholeBytes).catch(() => {});
       await file.close().catch(() => {});
@@ -74,7 +74,8 @@ export async function createRecordingFile(
     isOpen = false;
     flush();
     await writing;
-    // A network file system may say only now that the disk is full. What is closed already is closed without a word.
+    // A network file system may report only here that the disk is full. If the file is closed already, this does
+    // nothing.
     await file.close().catch(fail);
   };
   return {

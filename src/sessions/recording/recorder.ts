@@ -1,6 +1,6 @@
 /**
- * A recording of a terminal, as an asciicast: what is written to it, its sizes and, if asked for, what is typed. Nobody waits
- * for it: where the file takes less than there is, output is left out, and the recording says so.
+ * Records a terminal as an asciicast: its output, its sizes and, if requested, its input. The terminal does not wait
+ * for the recording: if the file is too slow, output is left out, and a notice in the recording says so.
  */
 import type { Size } from '../../os/console.js';
 import type { TerminalSession } from '../../task/io/process-io.js';
@@ -12,13 +12,13 @@ import { isSameSize } from '../size.js';
 
 export interface RecorderOptions {
   terminal: TerminalSession;
-  /** Of the terminal, as people see it now. */
+  /** The size of the terminal now, as in `Session.size`. */
   sizeNow: () => Size;
   file: RecordingFile;
   facts: RecordingFacts;
-  /** Whether what is typed is recorded, passwords too. */
+  /** Whether input is recorded, passwords too. */
   withInput: boolean;
-  /** What the terminal shows already. */
+  /** The bytes that show what is on the terminal already. */
   present: Uint8Array;
 }
 
@@ -26,13 +26,13 @@ export interface RecorderOptions {
 export type RecordingFacts = Pick<CastHeader, 'title' | 'command' | 'env'>;
 
 export interface Recorder {
-  /** To be called when the terminal may have another size. */
+  /** Call it when the size of the terminal may have changed. */
   resized(): void;
   /** Writes what is left; the file stays open. Idempotent. */
   close(): void;
 }
 
-/** What may wait for the disk. */
+/** How many characters may wait for the disk. */
 const mostLength = 8 * 1024 * 1024;
 
 export function startRecorder(options: RecorderOptions): Recorder {
@@ -48,7 +48,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
     size = now;
   };
   const output = (bytes: Uint8Array): void => {
-    // No event tells of a size that the program itself has set.
+    // No event reports a size that the program itself has set.
     follow();
     if (file.pendingLength > (skippedBytes > 0 ? mostLength / 2 : mostLength)) skippedBytes += bytes.length;
     else if (skippedBytes > 0) comeBack(bytes);
@@ -57,7 +57,7 @@ export function startRecorder(options: RecorderOptions): Recorder {
   const input = (bytes: Uint8Array): void => {
     if (file.pendingLength <= mostLength) file.append(cast.input(bytes));
   };
-  /** What follows is cut off from what was before, and may begin anywhere. */
+  /** Goes on after output was left out: `bytes` may begin inside a sequence. */
   const comeBack = (bytes: Uint8Array): void => {
     const tail = safeTail(bytes, { maxBytes: bytes.length, isWhole: false });
     file.append(cast.output(skippedNotice(skippedBytes + bytes.length - tail.length)));

@@ -1,4 +1,4 @@
-/** A recording of a process's terminal, from the moment that there is one to the end of the process. */
+/** A recording of a process's terminal: it begins at once, or when the terminal is made, and ends with the process. */
 import { rm } from 'node:fs/promises';
 import type { Size } from '../../os/console.js';
 import { settleWithin } from '../../async/settle-within.js';
@@ -8,18 +8,18 @@ import { type Recorder, type RecordingFacts, startRecorder } from './recorder.js
 import { type RecordingFile, createRecordingFile } from './file.js';
 
 export interface RecordingRequest {
-  /** Absolute. There must be no such file. */
+  /** An absolute path where no file exists. */
   path: string;
-  /** Whether what is typed is recorded, passwords too. */
+  /** Whether input is recorded, passwords too. */
   withInput: boolean;
   facts: RecordingFacts;
 }
 
 export interface RecordingOptions extends RecordingRequest {
   process: TaskProcess;
-  /** Of the terminal, once there is one. */
+  /** The size of the terminal, once there is one. */
   sizeNow: () => Size;
-  /** Told once. */
+  /** Called once, when the recording has ended; `failure` is the error of a write that ended it early. */
   onEnd: (failure?: Error) => void;
 }
 
@@ -34,9 +34,9 @@ export class Recording {
   #failure: Error | undefined;
   #ended: Promise<void> | undefined;
 
-  /** Creates the file. Fails with what is wrong with it. */
+  /** Creates the file. Fails as `createRecordingFile` does. */
   static async open(options: RecordingOptions): Promise<Recording> {
-    // Before it has begun nothing is written that could fail.
+    // `recording` is set before this is called: nothing is written before the recording has begun.
     const file = await createRecordingFile(options.path, (error) => recording.#fail(error));
     const recording = new Recording(options, file);
     return recording;
@@ -56,7 +56,7 @@ export class Recording {
     return this.#options.path;
   }
 
-  /** Why it has ended before its time. */
+  /** The error that ended the recording early. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -65,14 +65,14 @@ export class Recording {
     return this.#ended === undefined;
   }
 
-  /** @param present what the terminal shows already */
+  /** @param present the bytes that show what is on the terminal already */
   begin(terminal: TerminalSession, present: Uint8Array): void {
     if (!this.isGoingOn) return;
     const { sizeNow, withInput, facts } = this.#options;
     this.#recorder ??= startRecorder({ terminal, sizeNow, file: this.#file, facts, withInput, present });
   }
 
-  /** Settles when all of it is in the file, or cannot be. Idempotent. */
+  /** Ends the recording. Settles when all of it is in the file, or a write has failed. Idempotent. */
   end(): Promise<void> {
     this.#ended ??= this.#end();
     return this.#ended;
@@ -82,7 +82,7 @@ export class Recording {
     for (const undo of this.#undo) undo();
     this.#recorder?.close();
     await this.#file.close();
-    // Of a process that was never made there is nothing to play.
+    // A recording that never began has nothing to play.
     if (this.#recorder === undefined) await rm(this.path, { force: true }).catch(() => {});
     this.#options.onEnd(this.#failure);
   }

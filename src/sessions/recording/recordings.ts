@@ -8,9 +8,9 @@ import { Recording, type RecordingRequest } from './recording.js';
 
 export interface RecordingsOptions {
   process: TaskProcess;
-  /** Of the terminal, as people see it. */
+  /** The size of the terminal, as in `Session.size`. */
   sizeNow: () => Size;
-  /** What the terminal shows now. */
+  /** The bytes that show what is on the terminal now. */
   present: (terminal: TerminalSession) => Promise<Uint8Array>;
   onEvent: (kind: RecordingEvent) => void;
   onError: (error: Error) => void;
@@ -27,14 +27,14 @@ export class Recordings {
     this.#options = options;
   }
 
-  /** It may have ended. */
+  /** The last recording, which may have ended. */
   get last(): Recording | undefined {
     return this.#last;
   }
 
   /**
-   * Begins one, now or when the process is made. Fails with ERR_STATE_INVALID if the process has ended or is recorded already,
-   * and with what is wrong with the file. What `signal` calls off before its turn does not begin.
+   * Begins a recording, now or when the process is made. Fails with ERR_STATE_INVALID if the process has ended or is
+   * recorded already, and as `createRecordingFile` does. `signal` cancels the call only while it waits for the mutex.
    */
   add(request: RecordingRequest, signal: AbortSignal): Promise<void> {
     return this.#runExclusive(() => {
@@ -43,18 +43,18 @@ export class Recordings {
     });
   }
 
-  /** To be called when the process was made, before its first output is read. */
+  /** Call it when the process was made, before its first output is read. */
   begin(terminal: TerminalSession): void {
     this.#last?.begin(terminal, new Uint8Array());
   }
 
-  /** Settles when the file has all of it. Fails with ERR_STATE_INVALID if there is none. */
+  /** Ends the recording. Settles when all of it is in the file. Fails with ERR_STATE_INVALID if there is none. */
   async end(): Promise<void> {
     if (this.#last?.isGoingOn === true) return await this.#last.end();
     throw new TermshimError('ERR_STATE_INVALID', `${this.#options.process.options.name} is not recorded`);
   }
 
-  /** The process has ended. Idempotent. */
+  /** Ends the recording when the process has ended. Idempotent. */
   close(): void {
     void this.#last?.end();
   }

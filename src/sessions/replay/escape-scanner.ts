@@ -1,9 +1,9 @@
 /**
- * Where in a terminal's output one piece ends and the next begins: a character, or an escape sequence. Only the 7-bit
- * forms, which are all that anybody sends to a terminal with UTF-8. See ECMA-48, and "Control Sequences" of xterm.
+ * Splits a terminal's output into pieces: characters and escape sequences. Knows only the 7-bit forms of sequences, the
+ * only ones that programs send to a UTF-8 terminal. See ECMA-48, and "Control Sequences" of xterm.
  */
 
-/** Between pieces. A byte of a character that is under way leaves it as it is: see `isInsideCharacter`. */
+/** Between pieces, and inside a character of several bytes: see `isInsideCharacter`. */
 export const ground = 0;
 const afterEscape = 1;
 const intermediate = 2;
@@ -32,7 +32,7 @@ export function scan(state: ScanState, byte: number): ScanState {
   if (state === ground || byte === CAN || byte === SUB) return ground;
   switch (state) {
     case afterEscape:
-      // A control character inside a sequence is obeyed, and the sequence goes on.
+      // A terminal executes a control character inside a sequence, and the sequence goes on.
       if (byte < 0x20) return afterEscape;
       return byte <= 0x2f ? intermediate : (introducers[byte] ?? ground);
     case intermediate:
@@ -51,7 +51,7 @@ export function isInsideCharacter(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }
 
-/** What `[`, `]`, `P`, `X`, `^`, `_` and `k` begin after ESC. */
+/** The states that `[`, `]`, `P`, `X`, `^`, `_` and `k` begin after ESC. */
 const introducers: Readonly<Record<number, ScanState>> = {
   0x5b: csi,
   0x5d: osc,

@@ -1,14 +1,14 @@
-/** What a client is told in place of the output that it was too slow for. */
+/** Notices in a client's output. */
 
 /**
- * It stands where the output was broken off, which may be inside an escape sequence, or in any colour: CAN ends the one, SGR
- * the other.
+ * For a client or a recording that was too slow. The output before it may end inside an escape sequence, or in any
+ * colour: CAN ends the sequence, SGR the colour.
  */
 export function skippedNotice(bytes: number): Uint8Array {
   return Buffer.from(`\x18\x1b[m\r\n[termshim: ${formatBytes(bytes)} of output skipped]\r\n`);
 }
 
-/** For a client that comes when the screen is not kept any more. */
+/** For a client of a session whose screen is no longer kept. */
 export function screenLostNotice(reason: string): Uint8Array {
   return Buffer.from(`\x18\x1b[m\r\n[termshim: the screen is not kept any more: ${reason}]\r\n`);
 }

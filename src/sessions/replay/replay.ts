@@ -1,25 +1,25 @@
 /**
- * What of a terminal's recent output can be shown to a client that comes: its tail, cut neither inside an escape sequence
- * nor inside a character.
+ * Cuts the tail of a terminal's recent output for a new client, neither inside an escape sequence nor inside a
+ * character.
  */
 import { BEL, backslash, ESC, ground, isInsideCharacter, scan, type ScanState } from './escape-scanner.js';
 
 export interface TailOptions {
   maxBytes: number;
-  /** Whether the output begins with its first byte; else it may begin anywhere, inside a sequence too. */
+  /** Whether `output` is all output from the first byte on; if not, it may begin inside a sequence. */
   isWhole: boolean;
 }
 
 /**
- * The end of `output`, at most `maxBytes`, from a place where a piece begins: the start of a line, if one is near. What
- * comes before helps to find it. Empty if nothing tells where a piece begins.
+ * The end of `output`, at most `maxBytes`, from the start of a line if one is near, otherwise from the start of a
+ * piece. The bytes before that help to find the start of a piece; if none is found, the result is empty.
  */
 export function safeTail(output: Uint8Array, { maxBytes, isWhole }: TailOptions): Uint8Array {
   if (isWhole && output.length <= maxBytes) return output;
   return output.subarray(findCut(output, isWhole ? 0 : synchronize(output), output.length - maxBytes));
 }
 
-/** @param start where a piece begins @param earliest the first place that will do */
+/** @param start where a piece begins @param earliest the first index where the output may be cut */
 function findCut(output: Uint8Array, start: number, earliest: number): number {
   const reach = Math.max(earliest, start) + lineReachBytes;
   let state: ScanState = ground;
@@ -36,14 +36,14 @@ function findCut(output: Uint8Array, start: number, earliest: number): number {
   return cut;
 }
 
-/** For how long a line is looked for. */
+/** How many bytes are searched for the start of a line. */
 const lineReachBytes = 4096;
 
 /**
- * The first place of which it is certain, wherever the output was cut, that a piece begins there.
+ * The first index at which a piece begins, wherever the output was cut.
  *
- * If the cut is inside a string, the first ESC is that of the ST which ends it, or a BEL ends it before. Otherwise every ESC
- * begins a piece, and so does what follows a line's end.
+ * If the output was cut inside a string, the first ESC is that of the ST that ends the string, or a BEL ends it before.
+ * Otherwise every ESC begins a piece, and so does the byte after a line's end.
  */
 function synchronize(output: Uint8Array): number {
   const firstEscape = output.indexOf(ESC);
