@@ -1,9 +1,9 @@
 /**
- * The emulator behind a screen: @xterm/headless, loaded when the first screen is asked for.
+ * The emulator behind a screen: @xterm/headless, loaded for the first screen.
  *
- * Its public interface shows neither saved cursors, scroll regions, tab stops and character sets, nor all attributes, and
- * it parses in timers of its own, where an exception of its is nobody's to catch. So we go by its inside, as far as it is
- * described here. Its version is pinned, and test/sessions compares what comes of it.
+ * Its public interface lacks saved cursors, scroll regions, tab stops, character sets and some attributes. It also
+ * parses in its own timers, where no caller can catch an exception. So this module uses the internals that are
+ * described here. The version is pinned, and test/screen compares the results.
  */
 import type { IUnicodeVersionProvider, Terminal } from '@xterm/headless';
 import type { Size } from '../os/console.js';
@@ -14,7 +14,7 @@ export interface Emulator {
   readonly public: Terminal;
   readonly inside: Inside;
   readonly meter: Meter;
-  /** By what a character set is designated; undefined for ASCII. */
+  /** The final byte of the sequence that designates each character set; undefined for ASCII. */
   readonly charsetNames: ReadonlyMap<object, string>;
 }
 
@@ -77,25 +77,25 @@ export interface Line {
   loadCell(column: number, into: Cell): Cell;
   /** By column: the text of cells with more than one code point. */
   readonly _combined: Readonly<Record<number, string>>;
-  /** By column: what a cell has beyond its colours. */
+  /** By column: the extended attributes of cells. */
   readonly _extendedAttrs: Readonly<Record<number, Attributes['extended'] | undefined>>;
 }
 
 export interface Attributes {
   readonly fg: number;
   readonly bg: number;
-  /** Holds for a cell only if `bg` says so. */
+  /** Valid for a cell only if a flag in `bg` is set. */
   readonly extended: { readonly _ext: number; readonly urlId: number };
 }
 
 export interface Cell extends Attributes {
   /** 0 for the second half of a wide character. */
   getWidth(): number;
-  /** With what combines with it. Empty if nothing was printed there. */
+  /** The character with those that combine with it. Empty if nothing was printed there. */
   getChars(): string;
 }
 
-/** Loads the emulator. */
+/** Loads the emulator, and returns a function that opens one. */
 export async function loadEmulator(): Promise<(size: Size) => Emulator> {
   const [xterm, unicode11] = await Promise.all([
     import('@xterm/headless').then(exportsOf),
@@ -127,14 +127,15 @@ export async function loadEmulator(): Promise<(size: Size) => Emulator> {
   return (size) => ({ ...open(size), charsetNames });
 }
 
-/** Of a package of CommonJS: its default export to Node, but not in a bundle, where that stands for itself. */
+/** The exports of a CommonJS package: Node has them in `default`, a bundle has them in the module itself. */
 function exportsOf<T extends object>(loaded: T & { default?: T }): T {
   return loaded.default ?? loaded;
 }
 
 /**
- * Gives it another size. It breaks the lines of the normal screen anew, and mixes them up where it may keep none above the
- * screen: so for this it may. And it forgets to make room for fewer lines on the alternate screen while that is away.
+ * Resizes the emulator, and avoids two of its bugs. It rewraps the lines of the normal screen, and mixes them up if it
+ * may keep no lines above the screen: so it may for the moment. While the alternate screen is not in use, it does not
+ * set that screen's number of lines.
  */
 export function resizeEmulator({ public: terminal, inside }: Emulator, { columns, rows }: Size): void {
   terminal.options.scrollback = maxLinesAbove;
@@ -150,7 +151,7 @@ function insideOf(terminal: Terminal): Inside {
   return (terminal as unknown as { _core: Inside })._core;
 }
 
-/** The emulator's full reset (RIS) forgets some modes. */
+/** Resets the modes that the emulator's full reset (RIS) leaves as they are. */
 export function completeReset(terminal: Terminal): void {
   terminal.parser.registerEscHandler({ final: 'c' }, () => {
     insideOf(terminal).coreService.isCursorHidden = false;

@@ -1,22 +1,22 @@
-/** The way of bytes into the emulator, and what of them it has not understood yet. */
+/** Passes bytes to the emulator, and remembers a sequence or a character that is unfinished. */
 import type { Inside } from './emulator.js';
 import { maxStringLength } from './limits.js';
 
 export interface Input {
   parse(bytes: Uint8Array): void;
-  /** Something was missed. What was half read is forgotten. */
+  /** Call it when output was missed: an unfinished sequence or character is dropped. */
   interrupt(): void;
-  /** A sequence or a character that has begun: what comes next goes on with it. */
+  /** The sequence or character that has begun: the next bytes continue it. */
   readonly unfinished: Uint8Array;
 }
 
-/** Longer than any that means something to the emulator. Its rest is swallowed as it would have been. */
+/** No sequence that the emulator acts on is longer. The rest of a longer one is ignored either way. */
 const maxUnfinishedBytes = 4 * maxStringLength + 64;
 
 export function createInput({ _inputHandler: handler }: Inside): Input {
   /**
-   * The first bytes of a character. The emulator never gets them without the rest: its decoder forgets that a byte 0x80,
-   * of which only the low bits count, has been there.
+   * The first bytes of a character. The emulator never gets them without the rest: its decoder keeps only the low bits
+   * of a byte, and so loses a byte 0x80.
    */
   let character: Uint8Array = new Uint8Array();
   let sequence: Uint8Array = new Uint8Array();
@@ -38,14 +38,14 @@ export function createInput({ _inputHandler: handler }: Inside): Input {
       handler.parse(new Uint8Array([CAN]));
     },
     get unfinished() {
-      // Control characters inside a sequence have been obeyed already, unlike those in a string.
+      // The emulator has executed control characters inside a sequence already, but not those in a string.
       const kept = isString(handler) ? sequence : sequence.filter((byte) => byte >= 0x20 || byte === ESC);
       return Buffer.concat([kept, character]);
     },
   };
 }
 
-/** How many bytes at the end are the beginning of a character. */
+/** How many bytes at the end are the beginning of a character that is unfinished. */
 function unfinishedCharacter(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] as number;
@@ -57,7 +57,7 @@ function unfinishedCharacter(bytes: Uint8Array): number {
   return 0;
 }
 
-/** From where the last sequence begins: an ESC, or the one character that stands for two (C1), begins one anywhere. */
+/** The bytes from the start of the last sequence on. An ESC begins one anywhere, and so does a C1 character. */
 function lastSequence(bytes: Buffer): Uint8Array {
   let start = bytes.lastIndexOf(ESC);
   for (const introducer of introducers) start = Math.max(start, bytes.lastIndexOf(introducer));
@@ -67,7 +67,7 @@ function lastSequence(bytes: Buffer): Uint8Array {
 /** DCS, SOS, CSI, OSC, PM and APC as characters of their own, U+0090 and so on. */
 const introducers = [0x90, 0x98, 0x9b, 0x9d, 0x9e, 0x9f].map((byte) => Buffer.from([0xc2, byte]));
 
-/** In place of one too long: one that ends where it would have ended, and means nothing. */
+/** Replaces a sequence that is too long by a short one that ends at the same byte and has no effect. */
 function settleWithin(handler: Inside['_inputHandler'], sequence: Uint8Array): Uint8Array {
   if (sequence.length <= maxUnfinishedBytes) return sequence;
   if (!isString(handler)) return Buffer.from('\x1b[?<');
@@ -82,7 +82,7 @@ function isString({ _parser }: Inside['_inputHandler']): boolean {
   return _parser.currentState >= firstString;
 }
 
-// Of the parser's states. Those from `firstString` on are SOS, PM and APC; OSC; and DCS.
+// States of the parser. The states from `firstString` on are SOS, PM and APC; OSC; and DCS.
 const ground = 0;
 const firstString = 7;
 const oscString = 8;

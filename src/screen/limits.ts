@@ -1,10 +1,10 @@
 /**
- * Bounds for what a program can ask of xterm.js with a few bytes, whose own are a matter of hours and gigabytes. They stand
- * where its parser hands over what it has understood, so they hold however a sequence is written and wherever it was cut.
- * What is within the bounds is left alone. This file runs in a browser too.
+ * Limits the work that a few bytes of output can cause in xterm.js; its own limits allow hours and gigabytes. The
+ * limits apply to sequences that its parser has recognised, so they hold however a sequence is written and wherever it
+ * was cut. Sequences within the limits are not changed. This file runs in a browser too.
  */
 
-/** The inside of a terminal, as far as there is something to bound. */
+/** The parts of a terminal's internals that are limited here. */
 export interface Limited {
   readonly _bufferService: { readonly cols: number; readonly rows: number };
   readonly _inputHandler: {
@@ -21,7 +21,7 @@ export interface Limited {
 }
 
 interface Params {
-  /** Those that were not given are 0. Each is at most 2^31 - 1. */
+  /** 0 for a parameter that is missing. Each is at most 2^31 - 1. */
   readonly params: Int32Array;
 }
 
@@ -31,23 +31,23 @@ interface StringParser {
 
 type EndString = (isWhole: boolean, ...more: unknown[]) => unknown;
 
-/** In characters. A title, an address, a colour; a picture or a clipboard is of no use here. */
+/** In characters: enough for a title, an address or a colour. Pictures and the clipboard are not needed here. */
 export const maxStringLength = 4096;
-/** What combines with a character beyond this stands beside it: the cell would grow for ever. */
+/** How many characters may combine with one. Each further one gets its own cell, or a cell could grow for ever. */
 export const maxCombining = 32;
 
-/** What a character repeats of itself with all that combines with it, if something does. */
+/** How many characters REP may write in all, if it repeats a character with combining ones. */
 const mostCombinedRepeat = 64 * 1024;
 
-/** In insert mode each of them moves the rest of its line: so many cells, some 50 ms. */
+/** How many cells REP may move in insert mode, where each character moves the rest of its line: some 50 ms. */
 const mostMoved = 4_000_000;
 
-/** What a terminal wrote into its cells with no byte for each. */
+/** Counts the characters that a terminal wrote to its cells without reading a byte for each. */
 export interface Meter {
   characters: number;
 }
 
-/** To be called last, when all other handlers were registered. */
+/** Call it last, when all other handlers were registered. */
 export function limitWork({ _bufferService: size, _inputHandler: handler }: Limited): Meter {
   const { _parser: parser } = handler;
   const meter: Meter = { characters: 0 };
@@ -57,7 +57,7 @@ export function limitWork({ _bufferService: size, _inputHandler: handler }: Limi
       return false;
     });
   };
-  // IL, DL, SU, SD; CHT, CBT: more than the screen has is all of it.
+  // IL, DL, SU, SD; CHT, CBT: a number larger than the screen has the effect of the screen's size.
   for (const final of 'LMST') clamp(final, () => size.rows);
   for (const final of 'IZ') clamp(final, () => size.cols);
   // REP.
@@ -80,7 +80,7 @@ export function limitWork({ _bufferService: size, _inputHandler: handler }: Limi
   return meter;
 }
 
-/** A string that is too long means nothing, as a whole; as a hyperlink it ends the one before. */
+/** Ignores a string that is too long. If the string is a hyperlink, it still ends the hyperlink before it. */
 function limitOsc(osc: Limited['_inputHandler']['_parser']['_oscParser'], endHyperlink: () => void): void {
   const start = osc.start.bind(osc);
   const put = osc.put.bind(osc);
@@ -93,7 +93,7 @@ function limitOsc(osc: Limited['_inputHandler']['_parser']['_oscParser'], endHyp
   osc.put = (data, from, to) => {
     const room = maxStringLength - length;
     length += to - from;
-    // What begins it says what it is, also of one that is too long.
+    // Its first characters say what kind of string it is, also if it is too long.
     if (room > 0) put(data, from, Math.min(to, from + room));
   };
   osc.end = (isWhole, ...more) => {
@@ -123,14 +123,15 @@ function limitDcs(dcs: Limited['_inputHandler']['_parser']['_dcsParser']): void 
 
 const hyperlink = 8;
 
-/** What tells how wide a character is, as `IUnicodeVersionProvider` of xterm.js. */
+/** Knows how wide a character is, as `IUnicodeVersionProvider` of xterm.js. */
 export interface Widths {
   wcwidth(code: number): 0 | 1 | 2;
 }
 
 /**
- * The widths of another provider, with a count of what combines with a character in the bits that are the provider's.
- * Below them are the width and whether a character joins the one before; see `UnicodeService` of xterm.js.
+ * Takes the widths of another provider, and counts the characters that combine with one, in the bits that xterm.js
+ * leaves to the provider. The bits below are the width and whether a character joins the one before; see
+ * `UnicodeService` of xterm.js.
  */
 export function limitCombining(widths: Widths): Widths & {
   readonly version: string;

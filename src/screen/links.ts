@@ -1,6 +1,6 @@
 /**
- * The hyperlinks of a terminal, in place of xterm.js's own list, which keeps each that ever was, and a mark for each line
- * that it stands in, for as long as the line is there. This one forgets those that no cell has any more.
+ * Replaces xterm.js's list of a terminal's hyperlinks. That list keeps every link, with a marker for each line of the
+ * link, as long as the line exists. This list forgets the links that no cell has.
  */
 
 export interface Link {
@@ -10,13 +10,13 @@ export interface Link {
 
 /** `IOscLinkService` of xterm.js. */
 export interface Links {
-  /** Returns the number that stands in the cells. */
+  /** Returns the number of the link, which its cells hold. */
   registerLink(link: Link): number;
   addLineToLink(): void;
   getLinkData(number: number): Link | undefined;
 }
 
-/** The inside of a terminal, as far as it has links. */
+/** The parts of a terminal's internals that concern links. */
 export interface Linked {
   readonly buffers: { readonly normal: LinkedBuffer; readonly alt: LinkedBuffer };
   _oscLinkService: Links;
@@ -29,7 +29,7 @@ interface LinkedBuffer {
 }
 
 interface LinkedLine {
-  /** By column: what a cell has that has more than colours. It may be left over from what the cell had before. */
+  /** By column: the extended attributes of cells. They may be left over from an earlier character of the cell. */
   readonly _extendedAttrs: Readonly<Record<number, { readonly urlId: number } | undefined>>;
 }
 
@@ -37,9 +37,9 @@ interface Pen {
   readonly extended: { readonly urlId: number };
 }
 
-/** So many characters are kept before links of no use are looked for. */
+/** How many characters of links are kept before unused links are looked for. */
 const leastSweep = 256 * 1024;
-/** Of a link beside its characters. */
+/** The cost of a link besides its characters, in characters. */
 const overhead = 64;
 
 export function replaceLinks(terminal: Linked): void {
@@ -50,7 +50,7 @@ export function replaceLinks(terminal: Linked): void {
 
 function createLinks({ buffers, _inputHandler: handler }: Linked): Links {
   const known = new Map<number, Link>();
-  /** Those that have an id are the same link wherever they stand. */
+  /** The numbers of links with an id. Cells with the same id and URI have the same link. */
   const numbers = new Map<string, number>();
   let last = 0;
   let length = 0;

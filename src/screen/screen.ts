@@ -1,6 +1,6 @@
 /**
- * The screen of a terminal, kept by an emulator that is fed with all that is written to it: so that a terminal that comes
- * later can be made to show it. docs/sessions.md has what of it cannot be kept.
+ * The screen of a terminal, kept by an emulator that reads all its output, so that another terminal can show it later.
+ * docs/sessions.md lists what cannot be kept.
  */
 import type { Size } from '../os/console.js';
 import { type Emulator, loadEmulator, resizeEmulator } from './emulator.js';
@@ -12,58 +12,58 @@ import { ownThread, threadMs } from './thread/thread-time.js';
 import { weigh } from './weight.js';
 
 export interface Screen {
-  /** Of the emulator, which has at least 2 columns, and bounds. */
+  /** The size of the emulator, which has at least 2 columns, and is limited. */
   readonly size: Size;
-  /** Whether something is left to be done. */
+  /** Whether work is left. */
   readonly isBusy: boolean;
-  /** As of the last checkpoint. */
+  /** As it was last measured; see `weigh`. */
   readonly weight: number;
-  /** What is to be done next. Cheap: it is done later. */
+  /** Adds work that `work` does later. */
   order(step: Step): void;
-  /** Works until a time of `performance.now()`, and a little longer. Returns what was done, or is not to be done any more. */
+  /** Works until a time of `performance.now()`, or a little longer. Returns the cost of the work done or dropped. */
   work(until: number): number;
-  /** Does all that is left, and tells what makes a terminal of this size show it. */
+  /** Does all work that is left, and returns the bytes that make a terminal of this size show the screen. */
   snapshot(): Uint8Array;
   /** Idempotent. */
   close(): void;
 }
 
-/** What is done with a screen that is open. */
+/** Work for a screen that is open. */
 export type Step = Exclude<Work, { kind: 'open' | 'close' }>;
 
 export interface ScreenOptions {
   size: Size;
-  /** Bytes of output before those that come. */
+  /** How many bytes of output came before. */
   at?: number;
-  /** An answer to `ask`. */
+  /** Called with the answer to an `ask`. */
   onPicture?: (picture: Picture) => void;
-  /** From time to time. */
+  /** Called from time to time. */
   onCheckpoint?: (picture: Picture) => void;
-  /** It has passed a limit, and is to be closed. */
+  /** Called when the screen has passed a limit, before it is closed. */
   onLost?: (reason: string) => void;
 }
 
-/** Loads the emulator the first time. */
+/** Loads the emulator, and returns a function that opens screens. */
 export async function loadScreens(): Promise<(options: ScreenOptions) => Screen> {
   const open = await loadEmulator();
   return (options) => createScreen(open, options);
 }
 
 /**
- * For so long a screen that is asked for may be worked for, on this thread, before it is given up: there can be no end of
- * what waits.
+ * How long this thread may work on a screen before it answers an `ask`. After that the screen is given up, since the
+ * work that waits may have no end.
  */
 const mostAskedMs = 2000;
-/** What its cells may have beyond their colours: some 140,000 cells with something special. */
+/** The highest weight of a screen, in bytes: some 140,000 cells that have more than a character. */
 export const mostWeight = 16 * 1024 * 1024;
-/** A picture may be as much as is kept for it. */
+/** A picture may have as many bytes as the weight of a screen. */
 const mostPictureBytes = mostWeight;
-/** How much is read, or written to cells otherwise, before the weight is looked at anew. */
+/** How much is read, or written to cells without being read, before the screen is weighed again. */
 const weighBytes = 128 * 1024;
-/** How much output is read between two checkpoints: a half of what is remembered of it, and more if they are large. */
+/** How much output is read between two checkpoints: half of the ring, or more if the pictures are large. */
 const checkpointBytes = 128 * 1024;
 const checkpointRatio = 4;
-/** As much as the output that is remembered: what else is to be kept is not worth it. */
+/** As many bytes as the ring holds: a larger picture is not worth its memory. */
 const mostCheckpointBytes = 256 * 1024;
 
 function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): Screen {
@@ -73,7 +73,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
   const extras = rememberExtras(emulator.public);
   const input = createInput(emulator.inside);
   const steps: Step[] = [];
-  /** Of the first step. */
+  /** How much of the first step was read. */
   let readBytes = 0;
   let at = options.at ?? 0;
   let sinceWeighed = 0;
@@ -81,7 +81,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
   let nextCheckpoint = checkpointBytes;
   let weight = 0;
   let droppedCost = 0;
-  /** While somebody asks: what was spent on it. */
+  /** While an `ask` waits: the time worked on the screen since then, and the CPU time of the thread at the `ask`. */
   let asked: { workedMs: number; usedMs: number } | undefined;
   let isOpen = true;
 
@@ -93,7 +93,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
       input.interrupt();
     }
   };
-  /** Reads a little. Returns whether that was the last of it. */
+  /** Reads the next slice. Returns whether it was the last. */
   const read = (bytes: Uint8Array): boolean => {
     const end = Math.min(readBytes + sliceBytes(size), bytes.length);
     parse(bytes.subarray(readBytes, end));
@@ -108,7 +108,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
     steps.shift();
     readBytes = 0;
   };
-  /** Does a little of what is to be done. Returns the cost of what is done with it. */
+  /** Does a little of the step. Returns its cost if the step is done, otherwise 0. */
   const advance = (step: Step): number => {
     switch (step.kind) {
       case 'bytes':
@@ -172,7 +172,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
     if (isOpen) onLost?.(reason);
     close();
   };
-  /** The time of this thread too, since the machine may be busy with others. */
+  /** The CPU time of the thread counts too, since the machine may be busy with other programs. */
   const watchTime = (workedMs: number): void => {
     if (asked === undefined) return;
     asked.workedMs += workedMs;
@@ -200,7 +200,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
       if (step.kind === 'anew') {
         for (const it of steps) if (it.kind === 'bytes' || it.kind === 'anew') droppedCost += costOf(it);
         const kept = steps.splice(0).filter(({ kind }) => kind === 'size' || kind === 'ask');
-        // Sizes first: whoever asks is shown what comes of the new beginning.
+        // Sizes come first, and each `ask` last: its answer shows the new beginning.
         steps.push(...kept.filter(({ kind }) => kind === 'size'), step, ...kept.filter(({ kind }) => kind === 'ask'));
         readBytes = 0;
       } else {
@@ -230,12 +230,12 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
 
 const thread = ownThread();
 
-/** A terminal without a size is taken for one of 80x24. A huge one would take the memory of the process. */
+/** A terminal without a size counts as 80x24. The size is limited: a huge screen would take all memory. */
 function possible({ columns, rows }: Size): Size {
   return { columns: Math.min(Math.max(columns || 80, 2), 1000), rows: Math.min(rows || 24, 500) };
 }
 
-/** Each byte can be a third of an order to clear the screen: so that no slice is a matter of more than some 20 ms. */
+/** Three bytes can clear the screen. With this limit no slice takes more than some 20 ms. */
 function sliceBytes({ columns, rows }: Size): number {
   return Math.max(32, Math.min(2048, Math.floor(4_000_000 / (columns * rows))));
 }

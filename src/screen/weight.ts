@@ -1,7 +1,7 @@
 /** How much memory a screen takes beyond its cells, which are 12 bytes each. */
 import type { Emulator, ScreenBuffer } from './emulator.js';
 
-/** A guess, in bytes, and rather too much. It takes as long as there are cells with something special. */
+/** An estimate in bytes, rather too high. Its time grows with the number of cells that have more than a character. */
 export function weigh({ inside }: Emulator): number {
   const links = new Set<number>();
   let bytes = 0;
@@ -10,7 +10,8 @@ export function weigh({ inside }: Emulator): number {
       const line = lines.get(row);
       if (line === undefined) continue;
       for (const text of Object.values(line._combined)) {
-        // A string that grew by a character at a time takes many times its length, until one of them is asked for.
+        // A string that grew character by character takes many times its length until a character is read: V8 flattens
+        // it.
         text.charCodeAt(0);
         bytes += cellBytes + 2 * text.length;
       }
@@ -29,5 +30,5 @@ export function weigh({ inside }: Emulator): number {
   return bytes;
 }
 
-/** Of an entry in a table, and of the object or the string that it has. */
+/** The cost of an entry in a table with its object or string. */
 const cellBytes = 120;

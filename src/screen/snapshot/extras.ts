@@ -1,15 +1,15 @@
 /**
- * What a program asked of its terminal and the emulator does not keep, remembered as the sequences that ask for it again:
- * colours, ways to report keys and the mouse, reverse video.
+ * Remembers settings of the terminal that the emulator does not keep, as the sequences that set them again: colours,
+ * ways to report keys and the mouse, reverse video.
  */
 import type { Terminal } from '@xterm/headless';
 
 export interface Extras {
-  /** What brings a terminal that has heard none of it, or all but the latest, to the present. */
+  /** The sequences that make the settings current in a terminal that got none of them, or all but the latest. */
   readonly text: string;
 }
 
-/** Modes that may simply be set again. Those that do something at once, such as DECCOLM, are not among them. */
+/** Modes that may be set again. Modes with an effect at once, such as DECCOLM, are not included. */
 const rememberedModes: ReadonlySet<number> = new Set([
   5, // DECSCNM, reverse video
   8, // DECARM, keys repeat
@@ -24,7 +24,7 @@ const rememberedModes: ReadonlySet<number> = new Set([
   2031, // reports of the colour scheme
 ]);
 
-/** Colours by name: OSC 10 and those that follow; each is reset by 100 more. */
+/** Named colours: OSC 10 to 19 set them, OSC 110 to 119 reset them. */
 const firstNamedColour = 10;
 const lastNamedColour = 19;
 
@@ -32,13 +32,13 @@ const maxColourLength = 64;
 const maxKeyboardDepth = 16;
 
 export function rememberExtras(terminal: Terminal): Extras {
-  /** By what it is about. What was said last stands last. */
+  /** The last sequence for each setting, in the order in which they were written. */
   const said = new Map<string, string>();
   const say = (about: string, sequence: string): void => {
     said.delete(about);
     said.set(about, sequence);
   };
-  /** Flags of the kitty keyboard protocol; each kind of screen has a stack of them. */
+  /** Flags of the kitty keyboard protocol: the normal and the alternate screen have a stack each. */
   const keyboards = { normal: [] as number[], alternate: [] as number[] };
   let isKeyboardKnown = false;
   const keyboard = (): number[] => {
@@ -142,7 +142,7 @@ function isIndex(text: string): boolean {
   return /^\d{1,3}$/.test(text) && Number(text) < 256;
 }
 
-/** Not `?`, which asks for it. */
+/** Not `?`, which queries the colour. */
 function isColour(text: string): boolean {
   return text !== '' && text !== '?' && text.length <= maxColourLength;
 }

@@ -25,8 +25,8 @@ const modes: readonly Mode[] = [
 ];
 
 /**
- * What a terminal needs that was in use before: the normal screen, no scroll region, all modes as at first, a tab stop every
- * eight columns, and nothing to be seen. A terminal that is new needs none of it, and is not changed by it.
+ * Resets a terminal that was in use: the normal screen, no scroll region, all modes as at first, a tab stop every eight
+ * columns, and a blank screen. It does not change a terminal that is new.
  */
 export const beginning = [
   '\x18\x1b[?1049l\x1b[!p',
@@ -37,14 +37,14 @@ export const beginning = [
   '\x1b(B\x1b)B\x1b*B\x1b+B\x0f\x1b]8;;\x1b\\\x1b[m\x1b[r\x1b[H\x1b[2J',
 ].join('');
 
-/** After `beginning`. DECOM is not among them: it moves the cursor. */
+/** Sets the emulator's modes after `beginning`, except DECOM, which moves the cursor. */
 export function setModes(inside: Inside, isNewlineOn: boolean, isBlinkOn: boolean): string {
   const { modes: ansi, decPrivateModes } = inside.coreService;
   return [
     ...modes
       .filter(({ isOn, isOnAtFirst }) => isOn(inside) !== (isOnAtFirst ?? false))
       .map(({ number, isOnAtFirst }) => `\x1b[?${number}${isOnAtFirst ? 'l' : 'h'}`),
-    // DECNKM, mode 66, is the same to fewer terminals.
+    // DECNKM, mode 66, does the same, but fewer terminals know it.
     decPrivateModes.applicationKeypad ? '\x1b=' : '',
     isBlinkOn ? '\x1b[?12h' : '',
     ansi.insertMode ? '\x1b[4h' : '',

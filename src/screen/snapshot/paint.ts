@@ -1,16 +1,17 @@
 /**
- * The lines of a screen as the bytes that print them on a blank one.
+ * Prints the lines of a screen on a blank screen.
  *
- * A line that goes on from the one above is printed as such, since a terminal that gets another width breaks its lines
- * anew: after a character in the last column comes the next line's first, with nothing between that moves the cursor.
+ * A line that continues the line above is printed so that it does, since a terminal rewraps its lines when its width
+ * changes: the character in the last column is followed by the first character of the next line, and nothing between
+ * moves the cursor.
  */
 import type { Size } from '../../os/console.js';
 import type { Cell, Emulator, Line, ScreenBuffer } from '../emulator.js';
 import { type Brush, erasedStyle, isErased, plain, type Style, styleOf } from './sgr.js';
 
 /**
- * The terminal must have a blank screen, a plain style, no scroll region, and wrap lines; it is left so but for the screen
- * and the cursor.
+ * The terminal must have a blank screen, the plain style, no scroll region, and wrap lines. Only the screen and the
+ * cursor are changed.
  */
 export function paintLines(brush: Brush, emulator: Emulator, buffer: ScreenBuffer, { columns, rows }: Size): void {
   const cells = createReader(emulator, columns);
@@ -29,21 +30,21 @@ export function paintLines(brush: Brush, emulator: Emulator, buffer: ScreenBuffe
   brush.use(plain);
 }
 
-/** What is in a cell, and how it looks. */
+/** The content and the style of a cell. */
 interface Look {
-  /** A space for a cell with nothing but attributes. Empty for one that was erased. */
+  /** A space for a cell that has only attributes. Empty for a cell that was erased. */
   readonly text: string;
-  /** 0 for a combining character that found nothing to combine with: it has a cell for itself. */
+  /** 0 for a combining character in its own cell, without a character to combine with. */
   readonly width: number;
   readonly style: Style;
 }
 
-/** How a line goes on in the next: after its last column, or early, since a wide character has no room there. */
+/** How a line continues in the next: after its last column, or before it, since a wide character had no room there. */
 type Flow = 'full' | 'early';
 
 interface Reader {
   look(line: Line, column: number): Look;
-  /** Undefined if printing the two would not make it one line. */
+  /** Undefined if `next` would not continue `line` when both are printed. */
   flow(line: Line, next: Line): Flow | undefined;
 }
 
@@ -51,7 +52,7 @@ function createReader({ public: terminal, inside }: Emulator, columns: number): 
   const cell = terminal.buffer.active.getNullCell() as unknown as Cell;
   let last: { fg: number; bg: number; extended: Cell['extended']; style: Style } | undefined;
 
-  /** Most cells are like the one before. */
+  /** Remembers the last style: most cells have the style of the cell before. */
   const style = (): Style => {
     const { fg, bg, extended } = cell;
     if (last?.fg === fg && last.bg === bg && last.extended === extended) return last.style;
@@ -63,7 +64,7 @@ function createReader({ public: terminal, inside }: Emulator, columns: number): 
     const text = cell.getChars();
     const width = cell.getWidth();
     if (text !== '' && column + width <= columns) return { text, width, style: style() };
-    // Half a wide character can be left where the screen got narrower.
+    // If the screen got narrower, half a wide character can be left.
     const isBlank = text === '' && isErased(cell);
     return { text: isBlank ? '' : ' ', width: 1, style: isBlank ? erasedStyle(cell) : style() };
   };
@@ -84,14 +85,14 @@ function createReader({ public: terminal, inside }: Emulator, columns: number): 
 
 interface LineOptions {
   row: number;
-  /** How many are to be painted. */
+  /** How many columns are painted. */
   columns: number;
-  /** The cursor waits behind the line above. */
+  /** Whether the cursor is after the last character of the line above. */
   isContinued: boolean;
 }
 
 function paintLine(brush: Brush, cells: Reader, line: Line, { row, columns, isContinued }: LineOptions): void {
-  /** Where the cursor is; undefined if it is elsewhere. */
+  /** The column of the cursor; -1 if it is uncertain, undefined if the cursor is in another row. */
   let at = isContinued ? 0 : undefined;
   const go = (column: number): void => {
     if (at !== column) brush.write(at === undefined ? `\x1b[${row + 1};${column + 1}H` : `\x1b[${column + 1}G`);
@@ -111,11 +112,11 @@ function paintLine(brush: Brush, cells: Reader, line: Line, { row, columns, isCo
     }
     go(column);
     brush.use(style);
-    // What comes first after a sequence combines with nothing.
+    // A character right after a sequence does not combine with the one before.
     if (width === 0) brush.write(`\x1b[${column + 1}G`);
     brush.write(text);
     column += Math.max(width, 1);
-    // Terminals do not agree on the width of these.
+    // Terminals do not agree on the width of such a character.
     at = column < columns && isOfUncertainWidth(text) ? -1 : column;
   }
 }
@@ -126,7 +127,7 @@ interface BlankOptions {
   style: Style;
 }
 
-/** How many cells are erased alike. */
+/** How many cells from `from` on are erased in the same style. */
 function countBlank(cells: Reader, line: Line, { from, columns, style }: BlankOptions): number {
   let column = from + 1;
   for (; column < columns; column++) {
@@ -136,7 +137,7 @@ function countBlank(cells: Reader, line: Line, { from, columns, style }: BlankOp
   return column - from;
 }
 
-/** Makes a line go on from the one above without leaving anything in either. */
+/** Makes a line continue the line above, and leaves nothing in either. */
 function wrapInto(brush: Brush, row: number, columns: number): void {
   const end = `\x1b[${row};${columns}H`;
   brush.write(`${end}  \x1b[${row + 1};1H\x1b[X${end}\x1b[X`);

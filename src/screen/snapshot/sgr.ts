@@ -1,11 +1,11 @@
 /** The attributes of characters, and the sequences that set them. */
 import type { Attributes, Inside } from '../emulator.js';
 
-/** Two that are equal in each are the same to who looks at the screen. */
+/** Two styles with equal fields look the same. */
 export interface Style {
-  /** What SGR needs after a 0. */
+  /** The parameters of SGR after a 0. */
   readonly codes: string;
-  /** DECSCA: a selective erase leaves it. */
+  /** DECSCA: a selective erase does not erase the character. */
   readonly isProtected: boolean;
   /** The parameters and the address of a hyperlink (OSC 8); empty for none. */
   readonly link: string;
@@ -13,19 +13,19 @@ export interface Style {
 
 export const plain: Style = { codes: '', isProtected: false, link: '' };
 
-/** The style of a cell, or of what was saved with a cursor. */
+/** The style of a cell, or the style that was saved with a cursor. */
 export function styleOf(inside: Inside, attributes: Attributes): Style {
   const { fg, bg, extended } = attributes;
   return makeStyle(inside, fg, bg, bg & hasExtended ? extended : undefined);
 }
 
-/** The style of what is printed next. It may have a colour for underlines that are not on. */
+/** The style of the next character. It may have a colour for underlines while it has no underline. */
 export function penStyle(inside: Inside): Style {
   const { fg, bg, extended } = inside._inputHandler._curAttrData;
   return makeStyle(inside, fg, bg, extended);
 }
 
-/** What a cell has that was erased: the background's colour alone. */
+/** The style of an erased cell: the colour of the background alone. */
 export function erasedStyle({ bg }: Attributes): Style {
   return { ...plain, codes: colour(bg, 40) };
 }
@@ -38,7 +38,7 @@ export function isErased({ fg, bg }: Attributes): boolean {
 /** Writes to a terminal whose style it knows. */
 export interface Brush {
   write(text: string): void;
-  /** @param anew even if it is in use */
+  /** @param anew whether to set the style even if it is in use */
   use(style: Style, anew?: boolean): void;
   readonly text: string;
 }
@@ -76,7 +76,7 @@ function makeStyle(inside: Inside, fg: number, bg: number, extended: Attributes[
   };
 }
 
-/** 4 alone is understood everywhere; the other kinds are sub-parameters of it. */
+/** All terminals understand 4 alone; the other kinds are sub-parameters of it. */
 function underline(extended: Attributes['extended'] | undefined): string {
   const kind = ((extended?._ext ?? 0) >> 26) & 7;
   return kind > 1 ? `4:${kind}` : '4';
@@ -97,10 +97,10 @@ function colour(value: number, base: number): string {
   }
 }
 
-/** With colons: a terminal that does not know 58 would take what follows a semicolon for codes of their own. */
+/** With colons: a terminal that does not know 58 would take the numbers after semicolons for other codes. */
 function underlineColour(extended: Attributes['extended'] | undefined): string {
   const value = (extended?._ext ?? 0) & (colourMode | rgb);
-  // What SGR 59 leaves behind.
+  // The value after SGR 59.
   if (value === (colourMode | rgb)) return '59';
   const index = value & 0xff;
   switch (value & colourMode) {
@@ -120,7 +120,7 @@ function linkOf(inside: Inside, id: number): string {
   return `${data.id === undefined ? '' : `id=${data.id}`};${data.uri}`;
 }
 
-// The layout of `fg` and `bg`: the colour below, its mode, then flags.
+// The layout of `fg` and `bg`, from the lowest bit: the colour, the mode of the colour, flags.
 const rgb = 0xff_ff_ff;
 const colourMode = 0x3_00_00_00;
 const palette16 = 0x1_00_00_00;

@@ -1,8 +1,10 @@
 /**
- * What makes another terminal of the same size show what the emulator shows, and behave as it does from there on.
+ * The bytes that make another terminal of the same size show what the emulator shows, and then behave as the emulator
+ * does.
  *
- * Both screens are painted, each with its tab stops, scroll region and saved cursor; then come the modes, and last the
- * cursor. Moves that have a side effect (DECSTBM and DECOM go home) stand before what they would disturb.
+ * The normal screen is painted, and the alternate screen if it is in use, each with its tab stops, scroll region and
+ * saved cursor; then come the modes, and last the cursor. DECSTBM and DECOM also move the cursor, so they come before
+ * it.
  */
 import type { Size } from '../../os/console.js';
 import type { Cell, Emulator, Line, ScreenBuffer } from '../emulator.js';
@@ -25,7 +27,7 @@ export function takeSnapshot(emulator: Emulator, size: Size, extras: string): st
   setTabStops(brush, normal, size);
   if (active === alt) {
     setScrollRegion(brush, normal, size);
-    // It saves the cursor of the normal screen, of which nothing else matters now.
+    // 1049 saves the cursor of the normal screen. While the alternate screen is in use, only the saved cursor matters.
     saveCursor(brush, emulator, normal, '\x1b[?1049h');
     brush.write('\x1b[H\x1b[2J');
     paintLines(brush, emulator, alt, size);
@@ -43,7 +45,7 @@ function hasSavedCursor({ savedX, savedY, savedCurAttrData: { fg, bg }, savedCha
   return savedX > 0 || savedY > 0 || fg !== 0 || bg !== 0 || savedCharset !== undefined;
 }
 
-/** Goes to where it was saved, in the style and the character set of then, and saves it; plain and ASCII again after. */
+/** Saves the cursor at its saved position, style and character set; then returns to the plain style and ASCII. */
 function saveCursor(brush: Brush, { inside, charsetNames }: Emulator, buffer: ScreenBuffer, save: string): void {
   const { savedX, savedY, ybase, savedCurAttrData, savedCharset } = buffer;
   const charset = savedCharset && charsetNames.get(savedCharset);
@@ -66,8 +68,8 @@ function setScrollRegion(brush: Brush, { scrollTop, scrollBottom }: ScreenBuffer
 }
 
 /**
- * Designates G0 to G3 and shifts to the one in use. A restored cursor of this emulator brings back the set in use and not
- * what was designated; in others it brings both, and so it is here.
+ * Designates G0 to G3 and shifts to the one in use. When this emulator restores a cursor, it brings back the set in use
+ * but does not designate it. Other terminals do both, so this designates the set in use.
  */
 function setCharsets(brush: Brush, { inside, charsetNames }: Emulator): void {
   const { _charsets, glevel, charset } = inside._charsetService;
@@ -79,8 +81,8 @@ function setCharsets(brush: Brush, { inside, charsetNames }: Emulator): void {
 }
 
 /**
- * Where the last character has just been printed it is printed anew, in its place, and nothing comes after it: so the next
- * character wraps, combines with it, or repeats it (REP), as if it had been the first time.
+ * If the last output was a character, prints it again in its place, as the last thing. So the next output wraps,
+ * combines with the character, or repeats it (REP), as it would in the emulator.
  */
 function placeCursor(brush: Brush, emulator: Emulator, size: Size): void {
   const { inside } = emulator;
@@ -92,7 +94,7 @@ function placeCursor(brush: Brush, emulator: Emulator, size: Size): void {
     brush.write(`\x1b[${active.y - (origin ? active.scrollTop : 0) + 1};${column + 1}H`);
   };
   const pen = penStyle(inside);
-  // On another screen than the one whose scroll region it is, the cursor can be outside.
+  // After a switch to the other screen, the cursor can be outside of the scroll region.
   const isInside = !origin || (active.y >= active.scrollTop && active.y <= active.scrollBottom);
   const before = isInside ? lookBefore(emulator, Math.min(active.x, columns)) : undefined;
   const joinState = inside._inputHandler._parser.precedingJoinState;
@@ -100,7 +102,7 @@ function placeCursor(brush: Brush, emulator: Emulator, size: Size): void {
     setCharsets(brush, emulator);
     go(before.column);
     brush.use(pen);
-    // Inserted, it pushes the rest of the line back to where it was.
+    // In insert mode the character moves the rest of the line, so as many cells are deleted first.
     if (inside.coreService.modes.insertMode) brush.write(`\x1b[${Math.max(before.width, 1)}P`);
     brush.write(before.text);
     return;
@@ -113,13 +115,13 @@ function placeCursor(brush: Brush, emulator: Emulator, size: Size): void {
     go(active.x);
   }
   setCharsets(brush, emulator);
-  // Written even if it is in use already: nothing combines with a character before it.
+  // Writes the style even if it is in use: after a sequence, nothing combines with the character before.
   brush.use(pen, true);
 }
 
 interface Before {
   readonly column: number;
-  /** Empty if it was erased since, or never printed. */
+  /** Empty if the character was erased, or never printed. */
   readonly text: string;
   readonly width: number;
   readonly style: Style;

@@ -1,7 +1,7 @@
-/** The titles of the window and its icon, with those that were put by (XTWINOPS 22). */
+/** The titles of the window and its icon, with the stacks of saved titles (XTWINOPS 22). */
 import type { Inside } from '../emulator.js';
 
-/** Longer ones are of no use to anybody, and are not kept. */
+/** Longer titles are of no use, and are left out. */
 const maxLength = 1024;
 
 export function setTitles({ _inputHandler: handler }: Inside): string {
@@ -12,13 +12,13 @@ export function setTitles({ _inputHandler: handler }: Inside): string {
 }
 
 interface Title {
-  /** Both in OSC and in XTWINOPS. */
+  /** The number in OSC and in XTWINOPS. */
   osc: 1 | 2;
   now: string;
   stack: readonly string[];
 }
 
-/** Until the program sets a title, the terminal has one of its own, which is put by as such. */
+/** Until the program sets a title, the terminal has a title of its own, and saves that. */
 function setTitle({ osc, now, stack }: Title): string {
   let isOwn = true;
   const set = (title: string): string => {

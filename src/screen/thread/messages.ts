@@ -1,42 +1,42 @@
-/** What the main thread and the thread of the emulators say to each other. */
+/** The messages between the main thread and the thread of the emulators. */
 import type { Size } from '../../os/console.js';
 
-/** A screen at one place of the output. */
+/** A screen as it was after some output. */
 export interface Picture {
-  /** What makes a terminal of this size, whatever it was, show the screen, and go on with what comes next. */
+  /** Bytes that make a terminal of this size, in any state, show the screen and continue with the later output. */
   readonly bytes: Uint8Array;
-  /** How many bytes of the output have made it. */
+  /** After how many bytes of the output. */
   readonly at: number;
   readonly size: Size;
 }
 
-/** To the thread, of one screen. What is said of it is done in that order. */
+/** A message to the thread, about one screen. The messages about a screen are processed in order. */
 export type Order = Work & { id: number };
 
 export type Work =
-  /** `picture` is what the screen is, if it is not blank; `at` says how many bytes of output have made it so. */
+  /** `picture` has the screen, if it is not blank, as it was after `at` bytes of output. */
   | { kind: 'open'; size: Size; at: number; picture: Uint8Array | undefined }
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'size'; size: Size }
-  /** What waits is dropped. The screen begins anew with these bytes, the last before `at`. */
+  /** Drops output that waits. The screen begins anew with these bytes, the last before `at`. */
   | { kind: 'anew'; bytes: Uint8Array; at: number }
   | { kind: 'ask' }
   | { kind: 'close' };
 
-/** From the thread. */
+/** A message from the thread. */
 export type Answer =
-  /** `thread` is its directory in /proc, if there is one. */
+  /** `thread` is the directory of the thread in /proc, if there is one. */
   | { kind: 'ready'; thread: string | undefined }
-  /** So much of what was ordered is done, or was dropped; see `costOf`. */
+  /** Work of this cost was done or dropped; see `costOf`. */
   | { kind: 'worked'; id: number; cost: number }
-  /** To an `ask`. */
+  /** The answer to an `ask`. */
   | { kind: 'picture'; id: number; picture: Picture }
-  /** From time to time, unasked: with this and the output since then another thread can go on. */
+  /** Sent from time to time: another thread can continue from this picture with the output after it. */
   | { kind: 'checkpoint'; id: number; picture: Picture }
   /** The screen has passed a limit, and is closed. */
   | { kind: 'lost'; id: number; reason: string };
 
-/** In bytes of output. A new size may be as much work as some output. */
+/** The cost of work, in bytes of output. A new size costs as much as some output. */
 export function costOf(work: Work): number {
   if (work.kind === 'bytes' || work.kind === 'anew') return work.bytes.length;
   if (work.kind === 'open') return work.picture?.length ?? 0;
@@ -45,6 +45,6 @@ export function costOf(work: Work): number {
 
 const sizeCost = 4096;
 
-/** Of the numbers that both threads see: the screen that is being worked for, 0 if none is, and a count of such turns. */
+/** Indexes of the numbers that both threads share: the screen being worked on, or 0, and the count of such turns. */
 export const busyScreen = 0;
 export const turnCount = 1;

@@ -1,7 +1,7 @@
-/** How long a thread has had a processor, which is what it can be blamed for where others keep the machine busy. */
+/** Measures a thread's CPU time: the time that passes would count other programs on a busy machine too. */
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** The directory in /proc of the thread that asks; undefined where there is none. */
+/** The directory in /proc of the calling thread; undefined if there is none. */
 export function ownThread(): string | undefined {
   try {
     return `/proc/${readlinkSync('/proc/thread-self')}`;
@@ -10,7 +10,7 @@ export function ownThread(): string | undefined {
   }
 }
 
-/** In milliseconds, exact to 10; without such a directory it is the time that goes by. See proc_pid_stat(5). */
+/** The CPU time of a thread in ms, exact to 10; without a directory the time that passes. See proc_pid_stat(5). */
 export function threadMs(thread: string | undefined): number {
   try {
     const stat = thread === undefined ? '' : readFileSync(`${thread}/stat`, 'utf8');

@@ -1,6 +1,7 @@
 /**
- * A thread with the emulators of many screens. What they read was written by containers, who may mean harm: so a thread that
- * takes too long for one of them, or too much memory, is ended, that screen is lost, and the others go on in the next thread.
+ * Runs the emulators of many screens in a thread. They read the output of containers, which may be hostile: if a thread
+ * takes too long for a screen, or too much memory, it is ended. That screen is lost, and the others continue in the
+ * next thread.
  */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -10,21 +11,21 @@ import { type Answer, busyScreen, type Order, type Picture, turnCount, type Work
 import { threadMs } from './thread-time.js';
 
 export interface ScreenListener {
-  /** So much of what was ordered is done; see `costOf`. */
+  /** Work of this cost was done or dropped; see `costOf`. */
   onWorked(cost: number): void;
   onPicture(picture: Picture): void;
   onCheckpoint(picture: Picture): void;
-  /** The thread was ended because of another screen. What was ordered is lost: the next order has to be to open it. */
+  /** The thread was ended because of another screen. All orders are lost: the next order must be `open`. */
   onRestart(): void;
-  /** It was given up. Nothing else is told after this. */
+  /** The screen was given up. This is the last call. */
   onLost(reason: string): void;
-  /** Whether it waits for an answer. */
+  /** Whether the listener waits for an answer. */
   isWaiting(): boolean;
 }
 
 /** A screen in a thread. */
 export interface ScreenLink {
-  /** The bytes of it are given away. */
+  /** Transfers the bytes of the work to the thread, except those of a picture. */
   order(work: Work): void;
   /** Idempotent. */
   close(): void;
@@ -33,8 +34,8 @@ export interface ScreenLink {
 export type OpenLink = (listener: ScreenListener) => ScreenLink;
 
 /**
- * For links to threads that run `program`. The first order on each has to be to open it. A thread is started for the first
- * screen, and ended after the last.
+ * Returns a function that opens links to threads that run `program`. The first order on each link must be `open`. A
+ * thread is started for its first screen, and ended after its last.
  */
 export function openLinks(program = emulators): OpenLink {
   const threads = new Set<ScreenThread>();
@@ -47,12 +48,12 @@ export function openLinks(program = emulators): OpenLink {
 
 const emulators = join(packageRoot, 'dist/bundle/screen/thread/worker.cjs');
 
-/** For how long a thread may work for one screen, at a stretch; it takes turns of some milliseconds. */
+/** How long one turn of a thread for a screen may take; normal turns take some milliseconds. */
 const mostTurnMs = 2000;
 const lookMs = 250;
 /** A thread starts in a tenth of a second. */
 const mostStartMs = 30_000;
-/** Half a megabyte each, beside what their limits allow: with this a thread stays below its own limit. */
+/** A screen takes half a megabyte besides its weight: with so many screens a thread stays below its memory limits. */
 const mostScreens = 200;
 const memoryLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 16 };
 
@@ -63,11 +64,11 @@ class ScreenThread {
   #lastId = 0;
   #worker: Worker | undefined;
   #shared = new Int32Array(new SharedArrayBuffer(8));
-  /** In /proc; undefined while it is not known. */
+  /** The directory of the thread in /proc; undefined while it is not known. */
   #directory: string | undefined;
   #isReady = false;
   #look: NodeJS.Timeout | undefined;
-  /** When the turn was first seen that is still under way. */
+  /** The last turn that was seen, and the CPU time of the thread when it was first seen. */
   #seen = { turn: -1, usedMs: 0 };
 
   constructor(program: string, onEmpty: () => void) {
@@ -93,7 +94,7 @@ class ScreenThread {
   #order(order: Order): void {
     this.#worker ??= this.#start();
     const bytes = order.kind === 'open' ? order.picture : 'bytes' in order ? order.bytes : undefined;
-    // A picture is kept, for the next thread.
+    // A picture is kept here, for the next thread.
     const isTransferred = bytes !== undefined && order.kind !== 'open';
     this.#worker.postMessage(order, isTransferred ? [bytes.buffer as ArrayBuffer] : []);
     this.#look ??= setInterval(() => this.#watch(), lookMs).unref();
@@ -112,7 +113,7 @@ class ScreenThread {
     this.#isReady = false;
     const worker = new Worker(this.#program, {
       workerData: memory,
-      // Ours has what is for the children of this program: NODE_OPTIONS would load its code into the thread.
+      // The environment of this program is for its children: its NODE_OPTIONS would load code into the thread.
       env: {},
       execArgv: [],
       resourceLimits: memoryLimits,
@@ -145,7 +146,7 @@ class ScreenThread {
     }
   }
 
-  /** Looks at the clock for a thread that cannot. */
+  /** Ends the thread if a turn takes too long: a thread that is stuck cannot look at the clock itself. */
   #watch(): void {
     if (![...this.#screens.values()].some((it) => it.isWaiting())) {
       clearInterval(this.#look);
@@ -161,12 +162,12 @@ class ScreenThread {
     }
   }
 
-  /** Who was worked for is to blame; where nobody was, all are without one. */
+  /** Gives up the screen that was being worked on; if there was none, gives up all. */
   #failed(worker: Worker | undefined, reason: string): void {
     if (worker === undefined || worker !== this.#worker) return;
     const guilty = Atomics.load(this.#shared, busyScreen);
     this.#end();
-    // Those who begin again are ones that were here: a list that is not changed meanwhile.
+    // Iterates over a copy: a listener that restarts must not meet screens that were added meanwhile.
     for (const [id, listener] of Array.from(this.#screens)) {
       if (guilty === 0 || id === guilty) this.#lose(id, reason);
       else listener.onRestart();

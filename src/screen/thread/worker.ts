@@ -1,16 +1,16 @@
 /**
- * The thread of the emulators, as a program: it does what src/screen/thread/thread.ts orders, for all its screens by turns. It may
- * be ended at any moment.
+ * The program of the emulators' thread: does the work that src/screen/thread/thread.ts orders, in turns for all its
+ * screens. It may be ended at any moment.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Answer, busyScreen, type Order, turnCount } from './messages.js';
 import { loadScreens, mostWeight, type Screen } from '../screen.js';
 import { ownThread } from './thread-time.js';
 
-/** What a screen may do before the others have their turn, and all of them before new orders are taken. */
+/** How long to work on a screen before the others have their turn, and on all screens before taking new orders. */
 const screenMs = 2;
 const turnMs = 8;
-/** What the cells of all screens together may have beyond their colours. */
+/** The highest weight of all screens together. */
 const mostTotalWeight = 8 * mostWeight;
 
 const shared = new Int32Array(workerData as SharedArrayBuffer);
@@ -44,7 +44,7 @@ function tell(answer: Answer): void {
   parentPort?.postMessage(answer, isPicture ? [answer.picture.bytes.buffer as ArrayBuffer] : []);
 }
 
-/** If it takes for ever, the other thread sees for which screen that is. */
+/** Does the work for a screen. If that takes too long, the main thread sees which screen it is. */
 function workFor(id: number, work: () => void): void {
   Atomics.add(shared, turnCount, 1);
   Atomics.store(shared, busyScreen, id);
