@@ -7,7 +7,7 @@ import { decodeMessage } from './message.js';
 import type { Handler, Service } from './service.js';
 import { Code, RpcError, detailsKey, statusOf, tooLong } from './status.js';
 
-/** Told of what nobody foresaw, and where it came from: `containerd.task.v2.Task/Create`. */
+/** Called with an unexpected error and its source, such as `containerd.task.v2.Task/Create`. */
 export type ErrorListener = (fault: unknown, method: string) => void;
 
 export interface CallOptions {
@@ -17,14 +17,14 @@ export interface CallOptions {
 
 /** A call in flight. */
 export interface Call {
-  /** Its signal is the context's. Aborting it ends the call, which the deadline does too. */
+  /** Its signal is the signal of the call's context. Aborting it ends the call, as the deadline does. */
   readonly abort: AbortController;
-  /** Of the client. */
+  /** Aborted when the connection of the client is closed. */
   readonly connection: AbortSignal;
 }
 
 /**
- * Gives the payload that answers the request in `payload`, be it with an error. Never fails.
+ * Answers the request in `payload`: returns the payload of the response, which may be an error. Never fails.
  *
  * @param payload undefined if the request was too long to be read
  */
@@ -58,12 +58,12 @@ function findHandler(services: ReadonlyMap<string, Service>, { service, method }
   return handler;
 }
 
-/** An implementation that does not heed the signal is left to itself: whoever called has the answer by then. */
+/** If an implementation ignores the signal, it goes on, and the client gets an error all the same. */
 async function runCall(request: Request, handler: Handler, call: Call, method: string): Promise<Uint8Array> {
   const { abort, connection } = call;
   const { signal } = abort;
   const passed = new RpcError(Code.DeadlineExceeded, `the deadline of ${method} has passed`);
-  /* Go's client sends what is left of the deadline. */
+  /* Go's client sends the time until the deadline, which may have passed. */
   if (request.timeoutNano < 0n) throw passed;
   const stopDeadline = startDeadline(Number(request.timeoutNano) / 1e6, () => abort.abort(passed));
   const metadata = new Map(request.metadata.map(({ key, value }) => [key, value]));

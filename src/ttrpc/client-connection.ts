@@ -10,24 +10,24 @@ import { decodeMessage } from './message.js';
 import { Code, RpcError, detailsKey, errorOf, tooLong } from './status.js';
 
 export interface CallOptions {
-  /** The deadline, for the server too. 0, as it is unless told otherwise, waits without end. */
+  /** How long the call may take, on the server too. 0, the default, waits without end. */
   timeoutMs?: number;
-  /** Ends the wait with the signal's reason. The server is not told: ttrpc has no way to. */
+  /** Ends the wait with the signal's reason. The server goes on: ttrpc has no frame that cancels a call. */
   signal?: AbortSignal;
   metadata?: Iterable<readonly [string, string]>;
 }
 
-/** Keeps the process alive until it is closed. */
+/** Keeps this process alive until it is closed. */
 export interface TtrpcConnection extends Disposable {
-  /** A call by names, with the payloads as they are. Fails with an RpcError, or the signal's reason. */
+  /** Calls a method by its name, with encoded messages. Fails with an RpcError, or the signal's reason. */
   call(service: string, method: string, payload: Uint8Array, options?: CallOptions): Promise<Uint8Array>;
-  /** Resolves when the connection is closed, by whichever side. */
+  /** Resolves when either side has closed the connection. */
   readonly closed: Promise<void>;
-  /** Calls in flight fail with Unavailable, as they do when the server goes. Idempotent. */
+  /** Closes the connection. Calls in flight fail with Unavailable, as they do if the server closes it. Idempotent. */
   close(): void;
 }
 
-/** Takes the socket over, which is connected to `path`. */
+/** Takes over a socket that is connected to `path`. */
 export function clientConnection(socket: Socket, path: string): TtrpcConnection {
   const calls = new Map<number, PendingCall>();
   let nextStreamId = 1;
@@ -35,7 +35,7 @@ export function clientConnection(socket: Socket, path: string): TtrpcConnection 
   let resolveClosed = (): void => {};
   const closed = new Promise<void>((resolve) => (resolveClosed = resolve));
   const connection = frameConnection(socket, {
-    /* A call that was given up is answered too, and nobody waits for that. */
+    /* The server also answers calls that were given up. Those answers are dropped. */
     onFrame({ streamId, type, payload }) {
       if (type === FrameType.response) calls.get(streamId)?.resolve(payload);
     },
@@ -70,7 +70,7 @@ export function clientConnection(socket: Socket, path: string): TtrpcConnection 
   return {
     async call(service, method, payload, options = {}) {
       options.signal?.throwIfAborted();
-      /* Many calls may have one signal. At the eleventh listener Node would write a warning on stderr. */
+      /* Many calls may share a signal. At the eleventh listener Node would write a warning to stderr. */
       if (options.signal !== undefined) setMaxListeners(0, options.signal);
       if (!isOpen) throw closedError(path, undefined);
       const answer = await exchange(encodeRequest(service, method, payload, options), options);

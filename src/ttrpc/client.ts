@@ -10,7 +10,7 @@ import { decodeMessage, message } from './message.js';
 import type { RequestOf, ResponseOf, ServiceDefinition } from './service.js';
 import { Code } from './status.js';
 
-/** One function for each method. What a request leaves out has protobuf's default. */
+/** One function for each method. A field that a request leaves out has protobuf's default. */
 export type Client<D extends ServiceDefinition> = {
   readonly [Name in keyof D['methods']]: (
     request: Partial<RequestOf<D['methods'][Name]>>,
@@ -19,8 +19,8 @@ export type Client<D extends ServiceDefinition> = {
 };
 
 /**
- * Fails with ERR_SYSTEM (its `errno` says whether nobody listens, or nothing is there), ERR_SOCKET_PATH_TOO_LONG, or
- * ERR_DIRECTORY_UNSAFE if somebody else may listen there.
+ * Connects to a unix socket. Fails with ERR_SYSTEM (ECONNREFUSED if no server listens, ENOENT if there is no socket),
+ * ERR_SOCKET_PATH_TOO_LONG, or ERR_DIRECTORY_UNSAFE if another user could listen at this path.
  */
 export async function connectTtrpc(path: string): Promise<TtrpcConnection> {
   assertSocketPath(path, 'the ttrpc socket');
@@ -34,7 +34,7 @@ export async function connectTtrpc(path: string): Promise<TtrpcConnection> {
   return clientConnection(socket, path);
 }
 
-/** @param fullName if it is not the definition's: version 3 of the Task service is version 2 by another name */
+/** @param fullName the definition's by default; version 3 of the Task service is version 2 under another name */
 export function clientOf<D extends ServiceDefinition>(
   definition: D,
   connection: TtrpcConnection,

@@ -1,23 +1,23 @@
-/** Frames over a socket, as both sides of ttrpc see it. */
+/** Frames over a socket, for the client and for the server. */
 import type { Socket } from 'node:net';
 import { type Frame, type ReceivedFrame, encodeFrame, frameDecoder } from './frame.js';
 
 export interface FrameConnection {
-  /** False: the socket's buffer is full, and whoever can wait should, until it drains. */
+  /** False if the socket's buffer is full: a caller that can wait should wait until it drains. */
   send(frame: Frame): boolean;
-  /** Closes it once what was sent is written. Nothing more is received. Idempotent. */
+  /** Closes the connection when all frames that were sent are written. No more frames are received. Idempotent. */
   end(): void;
-  /** Closes it now. Idempotent. */
+  /** Closes the connection now. Idempotent. */
   destroy(): void;
 }
 
 export interface FrameConnectionOptions {
   onFrame: (frame: ReceivedFrame) => void;
-  /** Called once, when the socket is closed. There is a `fault` if what came was no ttrpc. */
+  /** Called once, when the socket is closed. There is a `fault` if the bytes received were not ttrpc. */
   onClose: (fault: unknown) => void;
 }
 
-/** Takes the socket over. */
+/** Takes over the socket. */
 export function frameConnection(socket: Socket, { onFrame, onClose }: FrameConnectionOptions): FrameConnection {
   let isEnding = false;
   let fault: unknown;
@@ -33,7 +33,7 @@ export function frameConnection(socket: Socket, { onFrame, onClose }: FrameConne
       socket.destroy();
     }
   });
-  /* EPIPE or ECONNRESET: the other side has left, and the close that follows says so. */
+  /* EPIPE or ECONNRESET: the other side has left. The event `close` follows. */
   socket.on('error', () => {});
   socket.on('close', () => onClose(fault));
   return {

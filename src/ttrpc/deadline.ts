@@ -1,12 +1,12 @@
 /** The time that a call may take. */
 
-/** setTimeout fires at once for a longer time (24.8 days), and Go's contexts may well have one. */
+/** 24.8 days. setTimeout fires at once for a longer time, and a Go context may have a later deadline. */
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * Calls `onPassed` after `timeoutMs`; never if that is 0, or longer than a timer can run.
  *
- * @returns what stops the timer
+ * @returns a function that stops the timer
  */
 export function startDeadline(timeoutMs: number, onPassed: () => void): () => void {
   if (timeoutMs === 0 || timeoutMs > longestTimerMs) return () => {};

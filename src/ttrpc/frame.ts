@@ -5,21 +5,21 @@
  */
 export const headerBytes = 10;
 
-/** The longest payload there may be. */
+/** The longest payload that is allowed. */
 export const maxPayloadBytes = 4 * 1024 * 1024;
 
 export const FrameType = { request: 1, response: 2, data: 3 } as const;
 
 export interface Frame {
   readonly streamId: number;
-  /** One of {@link FrameType}, or of a protocol to come. Data has no place in a unary call. */
+  /** One of {@link FrameType}, or a type of a later protocol. A unary call has no data. */
   readonly type: number;
   readonly payload: Uint8Array;
 }
 
 /** A frame as it arrives. */
 export interface ReceivedFrame extends Omit<Frame, 'payload'> {
-  /** Undefined if it was longer than `maxPayloadBytes`: it was skipped, and the stream of frames goes on behind it. */
+  /** Undefined if the payload was longer than `maxPayloadBytes`: then it was skipped, and the next frame follows. */
   readonly payload: Uint8Array | undefined;
 }
 
@@ -35,11 +35,11 @@ export function encodeFrame({ streamId, type, payload }: Frame): Buffer {
 }
 
 /**
- * Returns what takes the bytes as they come, cut anywhere, and calls `onFrame` for each frame that they complete. A
- * payload may share the memory of its chunk.
+ * Returns a function that takes the bytes received, cut anywhere, and calls `onFrame` for each frame that they
+ * complete. A payload may share the memory of its chunk.
  *
- * It throws at a length whose first byte is not zero, which the protocol reserves: whoever sent it does not speak ttrpc,
- * and nobody knows where the next frame begins.
+ * The function throws if the first byte of a length is not zero, which the protocol requires: then the sender does not
+ * speak ttrpc, and the start of the next frame is unknown.
  */
 export function frameDecoder(onFrame: (frame: ReceivedFrame) => void): (chunk: Uint8Array) => void {
   let header: Header | undefined;
@@ -76,7 +76,7 @@ function readHeader(bytes: Uint8Array): Header {
 /** A header or a payload that has arrived in part. */
 class Part {
   missing: number;
-  /** What came of it, in a buffer of its whole length; undefined if it is to be skipped. */
+  /** The bytes that have arrived, in a buffer of the whole length; undefined if the part is skipped. */
   bytes: Uint8Array | undefined;
   readonly #length: number;
 
@@ -86,7 +86,7 @@ class Part {
     this.bytes = isSkipped ? undefined : new Uint8Array(0);
   }
 
-  /** Takes what it needs, and returns the rest. */
+  /** Takes the bytes that are missing, and returns the rest. */
   take(from: Uint8Array): Uint8Array {
     const piece = from.subarray(0, this.missing);
     if (this.bytes !== undefined && piece.length > 0) this.#keep(this.bytes, piece);
@@ -94,7 +94,7 @@ class Part {
     return from.subarray(piece.length);
   }
 
-  /** Copies only if it comes in pieces. The buffer holds its whole length from the first piece on, however many come. */
+  /** Copies only if the part comes in pieces. The buffer has the whole length from the first piece on. */
   #keep(bytes: Uint8Array, piece: Uint8Array): void {
     if (piece.length === this.#length) {
       this.bytes = piece;

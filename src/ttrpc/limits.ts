@@ -1,25 +1,25 @@
-/** How much one connection may ask for at once. */
+/** Limits for the calls on one connection. */
 import { Code, RpcError } from './status.js';
 
 /**
- * Calls in flight on one connection. Each costs some 4 KiB until it is answered, and ttrpc has no frame that tells of a
- * client that has given up.
+ * The most calls in flight on one connection. Each costs some 4 KiB until it is answered, and ttrpc has no frame that
+ * cancels a call.
  */
 export const mostCalls = 4096;
 
 /**
- * Those of them that wait for something to happen, as Wait does: fewer, so that a connection with many waits that were
- * given up can still ask for a Kill.
+ * The most calls in flight that wait for an event, as Wait does. It is lower, so that a connection with many waits that
+ * were given up can still call Kill.
  */
 export const mostWaits = 2048;
 
 const waits = new WeakMap<AbortSignal, number>();
 
 /**
- * Does `work`, which waits for something to happen.
+ * Does `work`, which waits for an event.
  *
- * @param connection of the call's context
- * @throws an RpcError (ResourceExhausted) if `mostWaits` of the connection are under way
+ * @param connection the signal of that name in the call's context
+ * @throws an RpcError (ResourceExhausted) if the connection has `mostWaits` calls that wait
  */
 export async function countWait<T>(connection: AbortSignal, work: () => Promise<T>): Promise<T> {
   const count = waits.get(connection) ?? 0;

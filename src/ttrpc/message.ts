@@ -1,11 +1,11 @@
-/** Protobuf messages, by what ts-proto generates for each type. */
+/** Protobuf messages, by the functions that ts-proto generates for each type. */
 import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { messageOf } from '../errors/errors.js';
 import type { Any } from './gen/google/protobuf/any.js';
 import type { Timestamp } from './gen/google/protobuf/timestamp.js';
 import { Code, RpcError } from './status.js';
 
-/** The functions of a generated type: `TaskExit` of gen/containerd/task-events.ts is one. */
+/** The functions of a generated type, such as `TaskExit` of gen/containerd/task-events.ts. */
 export interface MessageType<T> {
   /** Its full name, such as `containerd.events.TaskExit`. */
   readonly $type: string;
@@ -18,7 +18,7 @@ export function message<T>(type: MessageType<T>, fields: Partial<T> = {}): T {
   return { ...type.decode(new Uint8Array(0)), ...fields };
 }
 
-/** Throws an RpcError for bytes that are no such message, which the sender is to blame for. */
+/** Throws an RpcError with `code` if the bytes are no message of this type. */
 export function decodeMessage<T>(type: MessageType<T>, bytes: Uint8Array, code: Code = Code.InvalidArgument): T {
   try {
     return type.decode(bytes);

@@ -9,18 +9,18 @@ import { mostCalls, tooMany } from './limits.js';
 import { Code, RpcError, statusOf } from './status.js';
 
 export interface ServerConnection {
-  /** Takes no more calls, and closes the connection when those in flight are answered. */
+  /** Refuses new calls, and closes the connection when the calls in flight are answered. */
   close(): void;
-  /** Closes it now; the contexts of the calls in flight are aborted. */
+  /** Closes the connection now, and aborts the contexts of the calls in flight. */
   destroy(): void;
   readonly closed: Promise<void>;
 }
 
-/** Takes the socket over. */
+/** Takes over the socket. */
 export function serveConnection(socket: Socket, options: CallOptions): ServerConnection {
   const calls = new Map<number, AbortController>();
   const gone = new AbortController();
-  /* A connection may have any number of calls, and of containers. */
+  /* Any number of calls and containers may listen to this signal. */
   setMaxListeners(0, gone.signal);
   let lastStreamId = 0;
   let isClosing = false;
@@ -34,7 +34,7 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
     const { streamId, type } = frame;
     if (streamId % 2 === 0) return refuse(streamId, invalid(`stream ${streamId}: the id of a client's stream is odd`));
     if (type === FrameType.data) return refuse(streamId, invalid(`stream ${streamId} takes no data`));
-    // A frame of a protocol to come.
+    // A type of a later protocol is ignored.
     if (type !== FrameType.request) return;
     if (streamId <= lastStreamId) {
       return refuse(streamId, invalid(`stream ${streamId} comes after ${lastStreamId}: the ids of new streams grow`));
@@ -54,12 +54,12 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
     if (isClosing && calls.size === 0) connection.end();
   }
 
-  /** A client that does not read its answers is not heard until it does. */
+  /** If a client does not read its answers, reads none of its requests until it does. */
   function respond(streamId: number, payload: Uint8Array): void {
     if (!connection.send({ streamId, type: FrameType.response, payload })) socket.pause();
   }
 
-  /** Nobody has read who asks. */
+  /** Sends no details, since the metadata of the request has not been read. */
   function refuse(streamId: number, error: RpcError): void {
     const status = statusOf(error, { hasDetails: false });
     respond(streamId, Response.encode({ status, payload: new Uint8Array(0) }).finish());

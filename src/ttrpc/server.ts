@@ -9,27 +9,27 @@ import type { ErrorListener } from './call.js';
 import { type ServerConnection, serveConnection } from './server-connection.js';
 import type { Service } from './service.js';
 
-/** How soon to try again when the process or the machine is out of descriptors: no event tells when it no longer is. */
+/** How soon to accept again after there was no free descriptor: no event reports that there is one. */
 const acceptAgainMs = 100;
 
 export interface ServeOptions {
-  /** Told of bugs in implementations, of clients that do not speak ttrpc, and of connections that cannot be accepted. */
+  /** Called for bugs in implementations, clients that do not speak ttrpc, and connections that cannot be accepted. */
   onError?: ErrorListener;
-  /** Told how many connections there are, whenever one more or one less is. */
+  /** Called with the number of connections, whenever it changes. */
   onConnections?: (count: number) => void;
 }
 
 export interface TtrpcServer extends AsyncDisposable {
-  /** Stops listening, lets the calls in flight be answered, and resolves when every connection is closed. Idempotent. */
+  /** Stops listening, answers the calls in flight, and resolves when every connection is closed. Idempotent. */
   close(): Promise<void>;
   /** Stops listening and closes every connection now. */
   destroy(): void;
 }
 
 /**
- * Serves whoever dials and is root or of our own user. Requests run at the same time, each as soon as it arrives.
+ * Serves clients of root and of this process's user. Each request runs as soon as it arrives, beside the others.
  *
- * Takes the listening socket over; its file stays.
+ * Takes over the listening socket. Its file stays.
  */
 export function serveTtrpc(
   listener: OwnedFd,
@@ -39,7 +39,7 @@ export function serveTtrpc(
   const options = { services: new Map(services.map((it) => [it.fullName, it])), onError };
   const connections = new Set<ServerConnection>();
   let retry: NodeJS.Timeout | undefined;
-  /* A listener that was inherited may have been made by others, and accept4 must not wait. */
+  /* Another program may have made an inherited listener blocking, and accept4 must not wait. */
   check(addon.fd_set_nonblocking(listener.fd, true), 'fcntl', `listen at ${listener.name}`);
   const watching = watch(listener.fd, EPOLLIN, accept);
 
@@ -83,7 +83,7 @@ export function serveTtrpc(
   };
 }
 
-/** Takes the descriptor over: from now on libuv owns it. */
+/** Takes over the descriptor: libuv then owns it. */
 function socketOf(connection: OwnedFd): Socket {
   const socket = new Socket({ fd: connection.fd, readable: true, writable: true });
   connection.release();

@@ -1,13 +1,13 @@
 /** A service, from the definition that ts-proto generates and the functions that implement it. */
 import { type MessageType, decodeMessage } from './message.js';
 
-/** What a call brings along, beside its request. */
+/** The context of a call, besides its request. */
 export interface CallContext {
   /** `containerd-namespace-ttrpc` is one of the keys. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** Aborted when nobody waits for the answer any more: the deadline has passed, or the client is gone. */
+  /** Aborted when the client does not wait for the answer: the deadline has passed, or the connection is closed. */
   readonly signal: AbortSignal;
-  /** Aborted when the client is gone, be it after the answer. */
+  /** Aborted when the connection of the client is closed, even after the answer. */
   readonly connection: AbortSignal;
 }
 
@@ -17,7 +17,7 @@ export interface MethodDefinition {
   readonly responseType: MessageType<unknown>;
 }
 
-/** `TaskDefinition` of gen/containerd/task.ts is one. */
+/** A generated definition, such as `TaskDefinition` of gen/containerd/task.ts. */
 export interface ServiceDefinition {
   readonly fullName: string;
   readonly methods: Readonly<Record<string, MethodDefinition>>;
@@ -26,7 +26,7 @@ export interface ServiceDefinition {
 export type RequestOf<M> = M extends { requestType: MessageType<infer Request> } ? Request : never;
 export type ResponseOf<M> = M extends { responseType: MessageType<infer Response> } ? Response : never;
 
-/** One function for each method. What it throws is the call's status: see `statusOf`. */
+/** One function for each method. An error that it throws becomes the call's status: see `statusOf`. */
 export type Implementation<D extends ServiceDefinition> = {
   readonly [Name in keyof D['methods']]: (
     request: RequestOf<D['methods'][Name]>,
@@ -34,7 +34,7 @@ export type Implementation<D extends ServiceDefinition> = {
   ) => ResponseOf<D['methods'][Name]> | Promise<ResponseOf<D['methods'][Name]>>;
 };
 
-/** A method as the wire sees it. */
+/** A method with encoded messages. */
 export type Handler = (payload: Uint8Array, context: CallContext) => Promise<Uint8Array>;
 
 export interface Service {
@@ -42,7 +42,7 @@ export interface Service {
   readonly methods: ReadonlyMap<string, Handler>;
 }
 
-/** @param fullName if it is not the definition's: version 3 of the Task service is version 2 by another name */
+/** @param fullName the definition's by default; version 3 of the Task service is version 2 under another name */
 export function service<D extends ServiceDefinition>(
   definition: D,
   implementation: Implementation<D>,

@@ -1,5 +1,6 @@
 /**
- * How a call can fail: gRPC's codes, which ttrpc and containerd use, and the one table from termshim's errors to them.
+ * The statuses with which a call can fail: gRPC's codes, which ttrpc and containerd use, and the code for each error of
+ * termshim.
  */
 import { type ErrorCode, TermshimError, errorCodes, messageOf } from '../errors/errors.js';
 import { maxPayloadBytes } from './frame.js';
@@ -30,7 +31,7 @@ export const Code = {
 
 export type Code = (typeof Code)[keyof typeof Code];
 
-/** What people are told of a bug. */
+/** The error code of a bug. */
 const unforeseen = 'ERR_INTERNAL';
 
 export interface RpcErrorOptions extends ErrorOptions {
@@ -39,9 +40,9 @@ export interface RpcErrorOptions extends ErrorOptions {
 
 /** A failed call, at either side. */
 export class RpcError extends Error {
-  /** One of {@link Code}, as far as the other side keeps to them. */
+  /** One of {@link Code}, unless the other side sent another number. */
   readonly code: number;
-  /** The code of the TermshimError that it comes from; the nearest to the status if nobody says. */
+  /** The code of the TermshimError that caused this; if it is unknown, the code nearest to the status. */
   readonly errorCode: ErrorCode | typeof unforeseen;
 
   constructor(code: number, message: string, { errorCode, ...options }: RpcErrorOptions = {}) {
@@ -54,7 +55,7 @@ export class RpcError extends Error {
   }
 }
 
-/** A shim that is not ours says the status alone. Unknown is what it says when its runtime has failed. */
+/** An external shim sends the status alone. It sends Unknown if its runtime has failed. */
 const nearest: Readonly<Record<number, ErrorCode>> = {
   [Code.Unknown]: 'ERR_RUNTIME_FAILED',
   [Code.InvalidArgument]: 'ERR_REQUEST_INVALID',
@@ -64,14 +65,14 @@ const nearest: Readonly<Record<number, ErrorCode>> = {
   [Code.Unimplemented]: 'ERR_UNSUPPORTED',
 };
 
-/** For what no frame can carry. */
+/** The error for a message that no frame can carry. */
 export function tooLong(what: string): RpcError {
   return new RpcError(Code.ResourceExhausted, `${what} is longer than ${maxPayloadBytes} bytes`);
 }
 
 /**
- * NotFound and AlreadyExists are for what the request names: containerd takes them as an answer about the task, so a
- * program or a socket that is missing or in the way has another status.
+ * NotFound and AlreadyExists are used only for what the request names: containerd takes them as an answer about the
+ * task. So a program or a file that is missing, or that exists already, has another status.
  */
 export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
   ERR_ANNOTATION_REFUSED: Code.PermissionDenied,
@@ -117,12 +118,12 @@ export const statusCodes: Readonly<Record<ErrorCode, Code>> = {
 };
 
 /**
- * The key of the metadata by which a client says that it reads details. Ours do; containerd from 2.0 on appends each that it
- * does not know to the text of the error.
+ * The metadata key of clients that read details: termshim's clients. containerd from 2.0 on appends each detail that it
+ * does not know to the text of the error, so it gets none.
  */
 export const detailsKey = 'termshim-details';
 
-/** The status for anything that an implementation threw. Unknown is what nobody foresaw, a bug perhaps. */
+/** The status for anything that an implementation threw. An unexpected error, perhaps a bug, becomes Unknown. */
 export function statusOf(error: unknown, { hasDetails }: { hasDetails: boolean }): Status {
   const { code, errorCode } = codesOf(error);
   return { code, message: messageOf(error), details: hasDetails ? detailsOf(errorCode) : [] };
@@ -150,7 +151,7 @@ function failureCode({ typeUrl, value }: Any): string | undefined {
   try {
     return Failure.decode(value).code;
   } catch {
-    // Somebody else's bytes under our name: the status says enough.
+    // Another program sent other bytes under termshim's type name. The status alone is used.
     return undefined;
   }
 }
