@@ -1,6 +1,7 @@
 /**
- * Where the files of a container are. containerd made a bundle for them. For a command of ours it is a directory of the
- * daemon's own, which is also the bundle if the command had none: what is in a user's bundle stays as it is.
+ * The directory for the files of a container. For containerd it is the bundle. For a command of termshim it is a
+ * private directory of the daemon, so that a user's bundle stays unchanged. If the command has no bundle, this
+ * directory is the bundle too.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { fileError } from '../errors/file-error.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
 import type { OwnSettings } from './create/create-options.js';
 
-/** Of the names of the daemon's own directories. */
+/** The first part of the names of these private directories. */
 export const containerPrefix = 'container';
 
 export interface ContainerDirectory {
@@ -20,7 +21,7 @@ export interface ContainerDirectory {
   remove(): void;
 }
 
-/** @param bundle as the request has it */
+/** @param bundle the path in the Create request */
 export function openContainerDirectory(bundle: string, own: OwnSettings | undefined): ContainerDirectory {
   if (own === undefined) return { bundle, directory: bundle, remove() {} };
   const made = createPrivateDirectory(containerPrefix);

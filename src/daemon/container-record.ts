@@ -1,7 +1,7 @@
 /**
- * The record in the bundle says that there is something to undo, and how, so that `delete` can do it with no daemon. The
- * daemon writes it before it makes anything of a container, and removes it when all of that is gone. Where there is none,
- * the launcher (native/launcher/delete.c) answers `delete` by itself.
+ * The record in the bundle says how to end the container, so that `delete` can do it without a daemon. The daemon
+ * writes it before it creates anything of the container, and removes it when nothing of that is left. If there is no
+ * record, the launcher (native/launcher/delete.c) answers `delete` by itself.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,36 +12,36 @@ import { isPid } from '../os/process/pid.js';
 import { replaceFile } from '../os/file/atomic-file.js';
 
 const schema = v.object({
-  /** What the OCI runtime was found by. */
+  /** The name by which the OCI runtime was found. */
   name: v.optional(v.string()),
   /** The program and its leading arguments. */
   runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
-  /** Its `--root`, whole. */
+  /** The runtime's `--root`, which ends with containerd's namespace. */
   root: v.string(),
   systemdCgroup: v.boolean(),
   /** Whether the daemon has mounted something at the bundle's rootfs. */
   mounted: v.boolean(),
-  /** The directories of its cgroup, once it is there. */
+  /** The directories of the container's control group, once it exists. */
   cgroup: v.optional(v.array(v.string())),
 });
 
 export type ContainerRecord = v.InferOutput<typeof schema>;
 
-/** Whole or not at all: a daemon that is killed here leaves no half of it. */
+/** Writes the file atomically: a daemon that is killed meanwhile leaves no partial record. */
 export function writeContainerRecord(bundle: string, record: ContainerRecord): void {
   replaceFile(pathIn(bundle), JSON.stringify(record));
 }
 
-/** Does not throw: a record that stays costs `delete` some time, and nothing else. */
+/** Never throws: if the record stays, `delete` only takes longer. */
 export function removeContainerRecord(bundle: string): void {
   try {
     rmSync(pathIn(bundle), { force: true });
   } catch {
-    // As said.
+    // The record stays.
   }
 }
 
-/** Undefined if no daemon of ours has created the container, or one has deleted it. */
+/** Undefined if there is no record: no daemon of termshim has created the container, or one has deleted it. */
 export function readContainerRecord(bundle: string): ContainerRecord | undefined {
   try {
     return v.parse(schema, parseJson(readSmallFile(pathIn(bundle))));
@@ -51,7 +51,7 @@ export function readContainerRecord(bundle: string): ContainerRecord | undefined
   }
 }
 
-/** The pid of the container's first process, as the runtime wrote it to the bundle; 0 if it never did. */
+/** The pid of the init, from the file that the runtime wrote to the bundle; 0 if there is no valid one. */
 export function readInitPid(bundle: string): number {
   try {
     const pid = Number(readSmallFile(join(bundle, 'init.pid')));

@@ -1,7 +1,7 @@
 /**
- * The daemon's log. containerd makes a FIFO named `log` in each bundle, reads it for as long as the container is there,
- * and copies it to its own log: a line goes to the FIFO of the container that it is about. Without containerd it goes to
- * stderr, which is a file if a command has started the daemon; `termshim --shim` has a file in the place of the FIFO.
+ * The daemon's log. containerd makes a FIFO named `log` in each bundle, reads it as long as the container exists, and
+ * copies it to its own log. A line goes to the FIFO of the container that it is about; with `termshim --shim`, that is
+ * a file. The user's daemon writes to stderr, which is a file if a command has started the daemon.
  */
 import { constants, fstatSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { printableJson } from '../errors/printable.js';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** `bundle` is the container's. A line that is about none goes where the last one went. */
+/** `bundle` is that of the container that the line is about. Without it, the line goes where the last one went. */
 export type LogLine = (message: string, fields?: LogFields, bundle?: string) => void;
 
 export interface Log {
@@ -23,11 +23,11 @@ export interface Log {
 
 export interface LogOptions {
   debug: boolean;
-  /** Without containerd. */
+  /** Whether lines go to stderr, because there is no containerd. */
   isForStderr?: boolean;
 }
 
-/** Nothing of it ever waits or throws: a line that nobody reads, or has room for, is dropped. */
+/** Its methods never wait or throw: a line is dropped if there is no reader or no room for it. */
 export function createLog({ debug, isForStderr = false }: LogOptions): Log {
   let lastBundle: string | undefined;
   const at = (level: string): LogLine => {
@@ -41,10 +41,10 @@ export function createLog({ debug, isForStderr = false }: LogOptions): Log {
   return { debug: debug ? at('debug') : () => {}, info: at('info'), warn: at('warning'), error: at('error') };
 }
 
-/** A write of this many bytes is whole, or does not happen (PIPE_BUF; pipe(7)). */
+/** A pipe takes a write of at most this many bytes as a whole or not at all (PIPE_BUF; pipe(7)). */
 const maxBytes = 4096;
 
-/** Opened anew for each line: the daemon has many containers, and containerd may leave and come back. */
+/** Opens the FIFO for each line, because the daemon has many containers and containerd may be restarted. */
 function writeLine(path: string, line: string): void {
   const fd = addon.fd_open(
     path,
@@ -57,7 +57,7 @@ function writeLine(path: string, line: string): void {
   addon.fd_close(fd);
 }
 
-/** What a file may grow to. Then it begins anew: its reader wants to know why something went wrong just now. */
+/** A larger log file is emptied before the next line: its reader wants to know why something has just failed. */
 const maxFileBytes = 256 * 1024;
 
 function writeHere(line: string): void {
@@ -67,14 +67,14 @@ function writeHere(line: string): void {
 
 function shortenFile(): void {
   try {
-    // The size of what is no file is 0.
+    // A FIFO or a terminal has the size 0.
     if (fstatSync(2).size > maxFileBytes) ftruncateSync(2, 0);
   } catch {
-    // A disk that fails.
+    // The disk has failed.
   }
 }
 
-/** logfmt, as containerd has it. */
+/** A line of logfmt, as in containerd's log. */
 function formatLine(level: string, message: string, fields: LogFields): string {
   const all: LogFields = { time: new Date().toISOString(), level, msg: message, ...fields };
   return Object.entries(all)

@@ -1,4 +1,4 @@
-/** The events of a task as containerd knows them. */
+/** Makes containerd's messages of a task's events. */
 import {
   TaskCheckpointed,
   TaskCreate,
@@ -17,12 +17,12 @@ import type { TaskEvent } from '../task/event.js';
 import { timestampOf } from '../ttrpc/message.js';
 
 export interface EventMessage {
-  /** As in `/tasks/start`. */
+  /** Such as `/tasks/start`. */
   topic: string;
   event: Any;
 }
 
-/** @param request what the container was created by */
+/** @param request the Create request of the container */
 export function eventMessage(event: TaskEvent, request: CreateTaskRequest): EventMessage {
   const containerId = request.id;
   switch (event.kind) {
@@ -73,7 +73,7 @@ function pack<T>(topic: string, type: MessageType<T>, message: T): EventMessage 
   return { topic, event: packAny(type, message) };
 }
 
-/** containerd's type URLs are bare names. */
+/** containerd's type URLs are the bare names of messages. */
 export function packAny<T>(type: MessageType<T>, message: T): Any {
   return { typeUrl: type.$type, value: type.encode(message).finish() };
 }

@@ -1,13 +1,13 @@
-/** When a daemon has nothing to do, and has had nothing for a while. */
+/** Finds out that a daemon has been idle for some time. */
 
 export interface IdleOptions {
-  /** Undefined: it may be idle for ever. */
+  /** Undefined: `onIdle` is never called. */
   idleMs: number | undefined;
   isIdle: () => boolean;
   onIdle: () => void;
 }
 
-/** The time begins with the first `changed`, which is to be called whenever `isIdle` may answer otherwise than before. */
+/** Call `changed` whenever the answer of `isIdle` may have changed: each call starts the time anew if it is true. */
 export function watchIdle({ idleMs, isIdle, onIdle }: IdleOptions): { changed(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -18,5 +18,5 @@ export function watchIdle({ idleMs, isIdle, onIdle }: IdleOptions): { changed():
   };
 }
 
-/** What a timer can do. */
+/** The longest delay of setTimeout. */
 const longestMs = 2 ** 31 - 1;

@@ -7,9 +7,9 @@ import { directoriesOf } from '../task/cgroup/cgroup-paths.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 
 /**
- * How this process joins the one control group that it can be in: the first that a container asks for. Throws
- * InvalidArgument where that does not exist, and FailedPrecondition if it is in another already, since whoever asks for one
- * counts on it.
+ * Returns a function that makes this process join a control group. The process can be in only one: it joins the first
+ * that a container asks for. The function throws InvalidArgument if the group cannot be joined, and FailedPrecondition
+ * if the process is in another one, because the container would rely on a group that the daemon is not in.
  */
 export function cgroupJoiner(): (path: string) => Promise<void> {
   let joined: string | undefined;

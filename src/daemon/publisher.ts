@@ -1,5 +1,5 @@
 /**
- * Tells containerd of events: one after the other, in their order, again and again while it cannot be reached.
+ * Sends events to containerd, one after the other and in order. Tries again while containerd cannot be reached.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventsDefinition } from '../ttrpc/gen/containerd/event-service.js';
@@ -13,21 +13,21 @@ export interface PublisherOptions {
   /** The path of containerd's ttrpc socket. */
   address: string;
   namespace: string;
-  /** An event was given up: containerd was away for too long, or too many waited. */
+  /** Called for an event that was dropped: containerd could not be reached for too long, or too many events waited. */
   onDrop: (topic: string, reason: unknown) => void;
 }
 
 export interface Publisher {
   publish(message: EventMessage): void;
-  /** Tries each event that waits once more, for at most `timeoutMs`, and closes the connection. */
+  /** Tries each waiting event once more, for at most `timeoutMs` in all, and closes the connection. */
   close(timeoutMs: number): Promise<void>;
 }
 
-/** Figures of containerd's own publisher. */
+/** The limits of containerd's own publisher. */
 const mostWaiting = 2048;
 const callTimeoutMs = 5000;
 
-/** From the first failure of an event to its last try. A containerd that is started again is there after a second or two. */
+/** From the first failure of an event to its last try. A restart of containerd takes a second or two. */
 const giveUpMs = 10_000;
 
 /** The pauses between tries double from the first to the longest. */
@@ -83,7 +83,7 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
       sending ??= sendAll().finally(() => (sending = undefined));
     },
     async close(timeoutMs) {
-      // From now on each has one try: a containerd that is away is not waited for.
+      // From here on each event has one try: this does not wait for a containerd that cannot be reached.
       closing.abort();
       await Promise.race([sending, delay(timeoutMs, undefined, { ref: false })]);
       connection?.close();

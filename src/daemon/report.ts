@@ -1,14 +1,15 @@
 /**
- * What SIGUSR1 asks a daemon for, as it asks containerd's own shims for their stacks: what it has, and what it waits for, in
- * its log. JavaScript has no stack to show, since a signal is heard between two turns. Bounded in lines; nothing of the
- * environment, or of what processes wrote, is in it.
+ * When a daemon gets SIGUSR1, it writes a report to its log: its containers, and the resources that it waits for.
+ * containerd's own shims write their stacks; JavaScript has none to show, because Node handles a signal between two
+ * turns of the event loop. The number of lines is limited. The report has no environment variables and no output of
+ * processes.
  */
 import { readdirSync } from 'node:fs';
 import { version } from '../version.js';
 import type { Log } from './daemon-log.js';
 import type { Tasks } from './tasks.js';
 
-/** Of the containers, those that were created last. */
+/** A report lists at most so many containers, those that were created last. */
 const maxContainers = 50;
 
 export function writeReport(log: Log, tasks: Tasks): void {

@@ -1,6 +1,6 @@
 /**
- * What a daemon does, whoever started it: it serves the Task service at a socket, and tells containerd of what happens,
- * where there is one.
+ * The work of a daemon, whether containerd or a user has started it: it serves the Task service at a socket. A daemon
+ * of containerd also sends events to containerd.
  */
 import { rmSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,36 +23,36 @@ import { taskServices } from './task-service.js';
 import { type Tasks, createTasks } from './tasks.js';
 
 export interface DaemonOptions {
-  /** It listens already. Taken over. */
+  /** A listening socket. The daemon takes it over. */
   listener: OwnedFd;
-  /** Its path, which is removed at the end; undefined where it is not ours to remove. */
+  /** The path of the socket, which the daemon removes at its end; undefined if the daemon must not remove it. */
   socket: string | undefined;
-  /** The file that is our stderr, which is removed at the end unless something stands in it. */
+  /** The file that stderr is written to. The daemon removes it at its end if it is empty. */
   log?: string | undefined;
-  /** containerd's, by which the state of its containers is kept apart. */
+  /** containerd's namespace, which separates the containers' state from that of other namespaces. */
   namespace: string;
-  /** Of containerd's own socket; undefined without containerd, where nobody waits for events. */
+  /** The path of containerd's own socket; undefined without containerd: then no events are sent. */
   address: string | undefined;
   isDebug: boolean;
-  /** After how long without a container, a client and a reservation it ends by itself; undefined: never. */
+  /** The daemon ends after so long without a container, a connection and a reservation; undefined: never. */
   idleExitMs?: number | undefined;
-  /** Told once, when the daemon has ended in good order. */
+  /** Called once, when the daemon has ended in good order. */
   onEnd: () => void;
 }
 
 export interface Daemon {
   readonly tasks: Tasks;
-  /** It ends when it has no container any more. */
+  /** Makes the daemon end as soon as it has no container. */
   endWhenEmpty(): void;
 }
 
-/** How long the last events, and the last answers, may take. */
+/** How long the daemon waits at its end for the last events, and for the last answers. */
 const farewellMs = 5000;
 
-/** How long a log driver may take that was told to stop, before it is killed, and a little more. */
+/** A little longer than a log driver may take to stop before it is killed. */
 const finishMs = 15_000;
 
-/** Serves until it is asked to end and nothing is left. */
+/** Serves until the daemon was asked to end and has no container left. */
 export function serveDaemon(options: DaemonOptions): Daemon {
   const { socket, namespace, address, isDebug } = options;
   const log = createLog({ debug: isDebug, isForStderr: address === undefined });
@@ -60,7 +60,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   const swept = cleanUpInto(log);
   const tasks = createTasks({
     namespace,
-    // A container of a command may have the id of one that is being ended. containerd asks for a `delete` itself.
+    // A command may use the id of a container that the cleanup is ending. containerd calls `delete` for its own.
     ready: address === undefined ? swept : Promise.resolve(),
     onEvent(event, request) {
       log.debug('event', { container: request.id, ...event, exit: undefined }, request.bundle);
@@ -98,7 +98,8 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   });
 
   /**
-   * The socket's file goes in one go with the socket: whoever finds it not there makes a new one at once, and the log too.
+   * Removes the socket's file in the same turn as it closes the socket: a process that finds no file starts a new
+   * daemon, which creates the socket and the log again.
    */
   async function end(): Promise<void> {
     if (options.log !== undefined) removeEmpty(options.log);
@@ -116,7 +117,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     if (tasks.count === 0) tasks.shutdown();
   }
 
-  // A fault of one container is no reason to leave the others without their terminals.
+  // A bug that hits one container must not end the terminals of the others.
   process.on('uncaughtException', (error) =>
     log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
   );
@@ -149,7 +150,7 @@ function refuseToStop(): never {
 
 function publisherFor(address: string, namespace: string, log: Log): Publisher {
   return createPublisher({
-    // containerd says where it wants its events; the socket beside its own is where it always has been.
+    // containerd sets TTRPC_ADDRESS. Versions that do not have the socket for events beside their own.
     address: process.env['TTRPC_ADDRESS'] || `${address}.ttrpc`,
     namespace,
     onDrop: (topic, reason) => log.warn('an event was dropped', { topic, error: messageOf(reason) }),

@@ -1,4 +1,4 @@
-/** Our own service beside the Task service: what `start` and `delete` ask of a daemon that lives. */
+/** termshim's own service beside the Task service: the requests of `start` and `delete` to a running daemon. */
 import { type ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 import { type Service, service } from '../ttrpc/service.js';
 import type { Task } from './task.js';
@@ -16,7 +16,7 @@ export function shimService(tasks: Tasks): Service {
       await tasks.giveUp(id);
       const task = tasks.find(id);
       const answer = task === undefined ? unknown : await destroy(tasks, task);
-      // containerd asks for this in the place of Delete and Shutdown. The answer goes out first.
+      // containerd runs `delete` instead of calling Delete and Shutdown. The answer is sent first.
       setImmediate(() => tasks.shutdown());
       return answer;
     },
@@ -25,7 +25,7 @@ export function shimService(tasks: Tasks): Service {
 
 const unknown: ForgetResponse = { known: false, pid: 0, exitStatus: 0, exitedAt: undefined };
 
-/** As if the shim had been killed: containerd has given the container up. */
+/** 128 + SIGKILL, as if the shim had been killed: containerd has given the container up. */
 const killed = 137;
 
 async function destroy(tasks: Tasks, task: Task): Promise<ForgetResponse> {

@@ -1,5 +1,6 @@
 /**
- * The Task service, which containerd calls: `containerd.task.v2.Task`, and v3 by another name with the same messages.
+ * The Task service, which containerd calls. `containerd.task.v2.Task` and `containerd.task.v3.Task` have the same
+ * messages.
  */
 import { parseJson as readJson } from '../os/file/json.js';
 import { TermshimError } from '../errors/errors.js';
@@ -113,7 +114,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     },
     connect: ({ id }) => ({ shimPid: process.pid, taskPid: tasks.get(id).container.init.pid, version }),
     shutdown() {
-      // The answer goes out first.
+      // The answer is sent first.
       setImmediate(() => tasks.shutdown());
       return {};
     },
@@ -126,7 +127,7 @@ const lastSignal = 64;
 /** Columns or rows; see ioctl_tty(2). */
 const longestSide = 65_535;
 
-/** People and programs look for containerd's words when a runtime fails. */
+/** If a runtime fails, the message begins as that of containerd's own shim, because people and programs look for it. */
 async function inWordsOf<T>(verb: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -166,7 +167,7 @@ function parseJson(name: string, value: Uint8Array | undefined): object {
     const parsed: unknown = readJson(Buffer.from(value ?? []).toString());
     if (typeof parsed === 'object' && parsed !== null) return parsed;
   } catch {
-    // Said below.
+    // Thrown below.
   }
   throw new RpcError(Code.InvalidArgument, `the ${name} of the request is not a JSON object`);
 }

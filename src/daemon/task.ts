@@ -1,5 +1,5 @@
 /**
- * A container as containerd knows it: what it was created by, its root filesystem, its control group.
+ * A task: a container with its Create request, its root filesystem, its files and its control group.
  */
 import { join } from 'node:path';
 import { mountAll, unmountAll } from '../os/mount/mount-all.js';
@@ -25,15 +25,15 @@ import { readStdio, type StdioContext } from './create/stdio.js';
 export interface Task {
   readonly request: CreateTaskRequest;
   readonly container: TaskContainer;
-  /** What config.json says. */
+  /** The content of config.json. */
   readonly spec: OciSpec;
-  /** What an exec process's stdio is read with. */
+  /** The context for reading the stdio of an exec. */
   readonly stdioContext: Omit<StdioContext, 'id'>;
-  /** What a command of ours wants; undefined for a container of containerd's. */
+  /** What only commands of termshim set; undefined for a container of containerd. */
   readonly own: OwnSettings | undefined;
   /**
-   * Lets go of what is not the container's own: mounts, the watch for lack of memory, files, the record. Idempotent. Rejects
-   * if something stays mounted; then the record stays too.
+   * Releases what the daemon keeps for the container: its mounts, the watch for out of memory, its files, the record.
+   * Idempotent. Rejects if something stays mounted; then the record stays too.
    */
   release(): Promise<void>;
 }
@@ -42,17 +42,17 @@ export interface TaskContext {
   namespace: string;
   onEvent: (event: TaskEvent, request: CreateTaskRequest) => void;
   onError: (error: Error, request: CreateTaskRequest) => void;
-  /** How the daemon joins a control group of its own; see `cgroupJoiner`. */
+  /** Makes the daemon join a control group; see `cgroupJoiner`. */
   joinCgroup: (path: string) => Promise<void>;
 }
 
 /**
- * How long a runtime may take for one command. Long, since a machine that starts many containers is slow; a runtime that
- * fails is told at once.
+ * How long a runtime may take for one command. It is long, because a machine that starts many containers is slow. A
+ * failure of the runtime is reported at once.
  */
 const timeoutMs = 60_000;
 
-/** Mounts the root filesystem and creates the container. If that fails, or `signal` aborts it, nothing of it stays. */
+/** Mounts the root filesystem and creates the container. If it fails or `signal` aborts it, nothing is left. */
 export async function createTask(request: CreateTaskRequest, context: TaskContext, signal: AbortSignal): Promise<Task> {
   const settings = await readCreateOptions(request.options, context.namespace, signal);
   await context.joinCgroup(settings.shimCgroup);
@@ -97,7 +97,7 @@ async function createTaskIn(
   const rootfs = join(bundle, 'rootfs');
   const { name, command: runtime, root, systemdCgroup, own } = settings;
   const restore = await readRestore(request.checkpoint, settings.criuWorkPath, found, signal);
-  // Only containerd asks for a `delete`.
+  // `delete` needs the record, and only containerd calls `delete`.
   const isRecorded = root !== undefined;
   const isMounted = request.rootfs.length > 0;
   const record = (cgroup: readonly string[]): void => {
@@ -114,7 +114,7 @@ async function createTaskIn(
     try {
       record(cgroupDirectories);
     } catch (error) {
-      // The container is there, and lives as well without.
+      // The container exists, and runs without the record of its cgroup.
       onError(error as Error);
     }
     watching = cgroup && tryWatchOom(cgroup, () => context.onEvent({ kind: 'oom' }, request), onError);
@@ -123,7 +123,7 @@ async function createTaskIn(
   const release = async (): Promise<void> => {
     watching?.close();
     if (isMounted) await unmountAll(rootfs);
-    // Where anything has gone wrong, `delete` looks again.
+    // If there was an error, the record stays, so that `delete` checks again.
     if (isRecorded && !isDoubtful) removeContainerRecord(bundle);
   };
   try {
@@ -131,7 +131,7 @@ async function createTaskIn(
     const container = await createTaskContainer({
       ...settings,
       id,
-      // A bundle of containerd's, or of our own, is on a disk of the machine's.
+      // Only a user's bundle may be on a disk that hangs: those of containerd and the daemon are on a local disk.
       runtime: ociRuntime({
         ...settings,
         directory: { path: bundle, mayHang: bundle !== directory },
@@ -144,7 +144,7 @@ async function createTaskIn(
       signal,
       restore,
       onEvent(event) {
-        // One that is restored has its cgroup only then.
+        // A restored container has a cgroup only after its start.
         if (event.kind === 'start' && made !== undefined && watching === undefined) lookAfter(made);
         context.onEvent(event, request);
       },
@@ -162,7 +162,7 @@ async function createTaskIn(
   }
 }
 
-/** The container is there, and lives as well without the watch: where cgroups are read-only, for one. */
+/** If the watch fails, for instance because cgroups are read-only, the container runs without it. */
 function tryWatchOom(cgroup: Cgroup, onOom: () => void, onError: (error: Error) => void): OomWatch | undefined {
   try {
     return watchOom(cgroup, onOom);

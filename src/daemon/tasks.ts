@@ -1,6 +1,6 @@
 /**
- * The containers of a daemon, and what keeps it alive: containers, those that are being created, and reservations, which
- * `start` makes for a container that containerd will create next.
+ * The tasks of a daemon. The daemon stays alive as long as it has containers, creations that are under way, or
+ * reservations. `start` makes a reservation for a container that containerd will create next.
  */
 import { TermshimError } from '../errors/errors.js';
 import { Code, RpcError } from '../ttrpc/status.js';
@@ -14,37 +14,40 @@ export interface Tasks {
   find(id: string): Task | undefined;
   /** In the order in which they were created. */
   list(): Task[];
-  /** How many keep the daemon. */
+  /** How many tasks, creations, removals and reservations keep the daemon alive. */
   readonly count: number;
-  /** Throws ERR_ID_IN_USE, and what `createTask` throws. If `signal` calls it off, nothing of it stays. */
+  /** Throws ERR_ID_IN_USE, and what `createTask` throws. If `signal` aborts it, nothing is left. */
   create(request: CreateTaskRequest, signal: AbortSignal): Promise<Task>;
-  /** Drops a task whose container has been deleted, and lets go of its mounts. Nothing if it was dropped before. */
+  /** Drops a task whose container was deleted, and releases its mounts. Does nothing if it was dropped before. */
   remove(task: Task): Promise<void>;
   /**
-   * Stays until the container is created, or for a while. Returns how to take just this reservation back. Throws
-   * Unavailable if the daemon is about to end.
+   * Keeps the daemon alive until the container is created, for at most 60 s. Returns a function that takes this
+   * reservation back. Throws Unavailable if the daemon is about to end.
    */
   reserve(id: string): () => void;
-  /** Takes a reservation back, and ends a creation that is under way: settles when nothing of it is left. */
+  /** Takes a reservation back, and aborts a creation that is under way. Settles when nothing of it is left. */
   giveUp(id: string): Promise<void>;
-  /** What is being removed still counts; whoever asks how many there are may wait for `settle`. */
+  /** Tracks a removal, so that `settle` waits for it. Returns `work`. */
   leaving<T>(work: Promise<T>): Promise<T>;
-  /** Settles when nothing is being removed any more, or given up. */
+  /** Settles when all removals, and creations that were aborted, have ended. */
   settle(): Promise<void>;
-  /** Asks for the end. It comes at once if nothing is here, or when the last reservation has run out; else it is forgotten. */
+  /**
+   * Asks the daemon to end. It ends as soon as nothing keeps it alive. The request is forgotten if there is a task, or
+   * if one is created before.
+   */
   shutdown(): void;
 }
 
 export interface TasksOptions extends Omit<TaskContext, 'joinCgroup'> {
-  /** No container is created before. It does not fail. */
+  /** No container is created before this settles. It must not reject. */
   ready?: Promise<void>;
-  /** Called once, when the end was asked for and nothing is here. */
+  /** Called once, when `shutdown` was called and nothing keeps the daemon alive. */
   onEnd: () => void;
-  /** Called whenever `count` may be another. */
+  /** Called whenever `count` may have changed. */
   onChange?: () => void;
 }
 
-/** containerd calls Create within milliseconds of `start`; if it died between them it never does. */
+/** containerd calls Create within milliseconds of `start`. If containerd dies in between, it never does. */
 const reservationMs = 60_000;
 
 interface Creation {
@@ -110,7 +113,7 @@ export function createTasks(options: TasksOptions): Tasks {
       const settled = Promise.allSettled([made]);
       creations.set(id, { abort, settled });
       changed();
-      // Whoever asks how many there are waits for the end of what was called off.
+      // `settle` waits for a creation that was aborted.
       signal.addEventListener('abort', () => void leaving(settled), { once: true });
       try {
         const task = await made;
@@ -157,7 +160,7 @@ export function createTasks(options: TasksOptions): Tasks {
       await Promise.allSettled(removals);
     },
     shutdown() {
-      // containerd asks for it after each container that is deleted, be there others or not.
+      // containerd calls Shutdown after each container that it deletes, even if there are others.
       isEndAsked = tasks.size === 0;
       endIfEmpty();
     },

@@ -1,24 +1,27 @@
 /**
- * What a command has made and wants removed is its own to remove. But it may be killed, or leave while the process goes
- * on: then the daemon does it, once the process has ended.
+ * Removes containers and execs whose command asked for their removal. Usually the command itself does that. If it is
+ * killed, or leaves while the process goes on, the daemon does it once the process has ended.
  */
 import type { Task } from '../task.js';
 import type { Tasks } from '../tasks.js';
 
-/** Removes the container at its end if `client`, its creator's connection, has gone; at once if that never started it. */
+/**
+ * When `client`, the connection of the container's creator, is closed: removes the container once it has ended, or at
+ * once if it was never started.
+ */
 export function autoRemove(client: AbortSignal, tasks: Tasks, task: Task): void {
   const { container } = task;
   whenGone(client, async () => {
-    // It may be being started just now, and is its process's then.
+    // A Start may be under way.
     await container.quiet();
     if (container.init.state !== 'created') await container.outputEnded(container.init).catch(() => {});
-    // Somebody may have deleted it.
+    // Another client may have deleted it.
     if (tasks.find(container.id) !== task) return;
     await tasks.leaving(container.destroy().then(() => tasks.remove(task)));
   });
 }
 
-/** As `autoRemove`, for a process that was added to a container. */
+/** Does the same as `autoRemove` for an exec. */
 export function autoRemoveExec(client: AbortSignal, { container }: Task, execId: string): void {
   const process = container.process(execId);
   const remove = async (): Promise<boolean> => {
@@ -30,7 +33,7 @@ export function autoRemoveExec(client: AbortSignal, { container }: Task, execId:
     }
   };
   whenGone(client, async () => {
-    // It cannot be removed if it is being started just now.
+    // The removal fails if a Start was under way.
     if (!process.isMade && (await remove())) return;
     await process.exited.catch(() => {});
     await remove();

@@ -1,6 +1,6 @@
 /**
- * What processes of this user have left that were killed: directories of all kinds, and the containers of a daemon, which
- * nobody has the terminals of any more, and nobody would remove. Each daemon sweeps when it begins.
+ * Removes what killed processes of this user have left: their private directories, and the containers of a user's
+ * daemon, whose terminals are lost. Each daemon does this when it starts.
  */
 import { basename } from 'node:path';
 import { type AbandonedDirectory, takeAbandonedDirectories } from '../../os/file/private-directory.js';
@@ -13,11 +13,11 @@ import { type UserDaemonRecord, readUserDaemonRecord } from './user-daemon-recor
 
 export interface CleanupListener {
   onCleanedUp: (id: string) => void;
-  /** What could not be ended stays, and its directory with it, for the next daemon. */
+  /** Called if something could not be removed. A container that could not be ended stays, with its directory. */
   onError: (error: Error) => void;
 }
 
-/** Settles when nothing of them is left. Does not fail. */
+/** Settles when everything was removed or reported to `onError`. Never rejects. */
 export async function cleanUp({ onCleanedUp, onError }: CleanupListener): Promise<void> {
   const attempt = (work: () => Promise<void>): Promise<boolean> =>
     work().then(
@@ -43,7 +43,7 @@ export async function cleanUp({ onCleanedUp, onError }: CleanupListener): Promis
 
 async function cleanUpContainer(directory: string, onCleanedUp: CleanupListener['onCleanedUp']): Promise<void> {
   const record = readUserDaemonRecord(directory);
-  // Without one it was being made, or deleted: there is nothing but a directory.
+  // Without a record there is no container, only the directory.
   if (record === undefined) return;
   await end(directory, record);
   onCleanedUp(record.id);
@@ -53,7 +53,7 @@ async function end(directory: string, record: UserDaemonRecord): Promise<void> {
   const { id, bundle, name, runtime: command, cgroup = [] } = record;
   const runtime = ociRuntime({ name, command, directory: { path: bundle, mayHang: true } });
   const pid = readInitPid(directory);
-  // It may have been removed by hand, and another may have its id by now.
+  // The user may have removed the container by hand, and another container may have its id.
   const state = await runtime.state(id).catch((error: unknown) => (isMissing(error) ? 'unknown' : undefined));
   if (state === 'unknown') {
     killLeftovers(pid, id);

@@ -1,11 +1,11 @@
-/** The first process of a container, if its runtime could not kill it. */
+/** Kills the init of a container if the runtime could not kill it. */
 import { readFileSync } from 'node:fs';
 import { errnoOf, fileError } from '../../errors/file-error.js';
 import { isNamedAfter } from '../../task/remove-by-hand.js';
 
 /**
- * Kills the process if it is still of the container. A pid may have been given to another process since it was written
- * down, so its control group decides, which containerd's clients name after the container.
+ * Kills the process if it still belongs to the container. Another process may have got the pid since the runtime wrote
+ * it to a file. So the control group of the process decides: containerd's clients name it after the container.
  */
 export function killLeftovers(pid: number, id: string): void {
   if (pid === 0 || !isOfContainer(pid, id)) return;

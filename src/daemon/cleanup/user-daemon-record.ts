@@ -1,6 +1,7 @@
 /**
- * What the daemon of a user writes into the directory of each of its containers, for the case that it is killed: the next
- * one ends what is left. For containerd's there is another record, and a `delete`.
+ * The record that the user's daemon writes into the directory of each container. If the daemon is killed, the next one
+ * reads the record and ends the container. A daemon of containerd writes another record (container-record.ts), which
+ * `delete` reads.
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -11,22 +12,22 @@ import { replaceFile } from '../../os/file/atomic-file.js';
 const schema = v.object({
   id: v.string(),
   bundle: v.string(),
-  /** What the OCI runtime was found by. */
+  /** The name by which the OCI runtime was found. */
   name: v.optional(v.string()),
   /** The program and its leading arguments. */
   runtime: v.pipe(v.array(v.string()), v.nonEmpty()),
-  /** The directories of its cgroup, once it is there. */
+  /** The directories of the container's control group, once it exists. */
   cgroup: v.optional(v.array(v.string())),
 });
 
 export type UserDaemonRecord = v.InferOutput<typeof schema>;
 
-/** Whole or not at all. It goes with the directory. */
+/** Writes the file atomically. It is removed with the directory. */
 export function writeUserDaemonRecord(directory: string, record: UserDaemonRecord): void {
   replaceFile(pathIn(directory), JSON.stringify(record));
 }
 
-/** Undefined where there is none. */
+/** Undefined if there is no record. */
 export function readUserDaemonRecord(directory: string): UserDaemonRecord | undefined {
   try {
     return v.parse(schema, parseJson(readSmallFile(pathIn(directory))));

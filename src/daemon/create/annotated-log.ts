@@ -1,6 +1,6 @@
 /**
- * The log that a container's config.json asks for. Whoever may set annotations need not be trusted with this host: a pod's
- * author, for one, where containerd passes `pod_annotations` on. So containerd's environment says what they may name.
+ * The log that an annotation in config.json asks for. The author of annotations may be untrusted: the author of a pod,
+ * if containerd is configured with `pod_annotations`. So a variable of containerd's environment limits the value.
  */
 import { normalize } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
@@ -9,15 +9,17 @@ import { logAnnotation } from '../../sessions/containers.js';
 import { parseStdioUri } from './stdio-uri.js';
 
 /**
- * `any`: every log, drivers too, which run as we do. An absolute directory: files below it, and no driver. Unset: none. A
- * container cannot reach it, since it is a variable of whoever has started us.
+ * The logs that an annotation may name. `any`: every log, and log drivers, which run as the daemon's user. An absolute
+ * directory: files below it, and no log driver. Unset: none. The daemon inherits the variable from containerd, so a
+ * container cannot change it.
  */
 const variable = 'TERMSHIM_LOG_ANNOTATION';
 
 /**
- * The URI; undefined if there is no such annotation. Throws ERR_ANNOTATION_REFUSED, and ERR_STDIO_INVALID for what is no URI.
+ * The URI; undefined if there is no such annotation. Throws ERR_ANNOTATION_REFUSED, and ERR_STDIO_INVALID for a bad
+ * URI.
  *
- * @param isTrusted whether config.json is of the user whose daemon this is, who may run hooks by it too
+ * @param isTrusted whether this daemon belongs to the user who wrote config.json, whose hooks run as that user too
  */
 export function annotatedLog({ annotations }: Pick<OciSpec, 'annotations'>, isTrusted: boolean): string | undefined {
   const text = annotations?.[logAnnotation];

@@ -1,4 +1,4 @@
-/** The checkpoints of containers: what is asked of the runtime that writes one, and one that a container is restored from. */
+/** Reads requests about checkpoints: Checkpoint, which writes one, and a Create that names one to restore from. */
 import { isAbsolute, join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { trustedDirectoryElsewhere } from '../../os/file/trusted-in-child.js';
@@ -11,7 +11,7 @@ import type { CheckpointOptions as RuntimeCheckpoint } from '../../runtime/runti
 import { message, unpackAny } from '../../ttrpc/message.js';
 import { Code, RpcError } from '../../ttrpc/status.js';
 
-/** What a request Checkpoint asks of the runtime. The options' path counts where the request has none. */
+/** The runtime's options for a Checkpoint request. If the request has no path, the path in its options counts. */
 export function readCheckpoint(path: string, any: Any | undefined, bundle: string): RuntimeCheckpoint {
   const options = decode(any);
   const imagePath = path === '' ? options.imagePath : path;
@@ -31,7 +31,10 @@ export function readCheckpoint(path: string, any: Any | undefined, bundle: strin
   };
 }
 
-/** Those of a client before 2.0 for a runtime whose name is not runc's have other numbers, and no parent. */
+/**
+ * Clients before containerd 2.0 send an older message if the runtime's name is not runc's. It has other field numbers,
+ * and no parent.
+ */
 function decode(any: Any | undefined): CheckpointOptions {
   if (any === undefined || any.value.length === 0) return message(CheckpointOptions);
   const options = unpackAny(CheckpointOptions, any);
@@ -42,8 +45,9 @@ function decode(any: Any | undefined): CheckpointOptions {
 }
 
 /**
- * Where a container is restored from; undefined if the request has no checkpoint. The images become processes of root, so only
- * root and this user may write to their directory. Throws InvalidArgument, ERR_DIRECTORY_UNSAFE.
+ * The checkpoint to restore a container from; undefined if the request has none. criu creates processes of root from
+ * its images, so only root and this user may have write access to their directory. Throws InvalidArgument,
+ * ERR_DIRECTORY_UNSAFE.
  */
 export async function readRestore(
   checkpoint: string,
@@ -54,16 +58,19 @@ export async function readRestore(
   if (checkpoint === '') return undefined;
   return {
     imagePath: await lookAt(checkpoint, signal),
-    // A link that others plant there for a log of criu's would lead it elsewhere.
+    // If others could write there, a link with the name of criu's log would redirect the log.
     workPath: workPath === '' ? workPathIn(bundle) : await lookAt(workPath, signal),
     cgroupsPath: spec.linux?.cgroupsPath ?? undefined,
   };
 }
 
-/** containerd removes it with the container. */
+/** The default directory in which criu works. containerd removes it with the container. */
 const workPathIn = (bundle: string): string => join(bundle, 'work');
 
-/** Its real path, since a link may lead elsewhere later. A disk that hangs keeps this container waiting, and no other. */
+/**
+ * The real path, because a link in `path` may be changed later. A child process looks at the directory: if a disk
+ * hangs, only this container waits.
+ */
 async function lookAt(path: string, signal: AbortSignal): Promise<string> {
   if (!isAbsolute(path)) throw invalid(`${path} is no absolute path`);
   try {

@@ -1,4 +1,4 @@
-/** What the options of Create mean for a container: containerd's for its runtimes, or those of our own commands. */
+/** Reads the options of Create: those of containerd, or those of termshim's own commands. */
 import { join } from 'node:path';
 import type { Any } from '../../ttrpc/gen/google/protobuf/any.js';
 import { CreateOptions } from '../../ttrpc/gen/termshim/options.js';
@@ -11,44 +11,44 @@ export interface RuntimeSettings {
   name: string;
   /** The program and its leading arguments. */
   command: string[];
-  /** The directory where it keeps its state; undefined for its own choice. */
+  /** The directory in which the runtime keeps its state; undefined for the runtime's default. */
   root: string | undefined;
   systemdCgroup: boolean;
   noPivot: boolean;
   noNewKeyring: boolean;
-  /** The checkpoint to restore from, where the request has none; empty for none. */
+  /** The checkpoint to restore from if the request names none; empty for none. */
   criuImagePath: string;
-  /** Where criu works for a restore; empty for the usual place. */
+  /** The directory in which criu works during a restore; empty for the default. */
   criuWorkPath: string;
-  /** Who owns the pipes of a process without a terminal; undefined where that is us. */
+  /** The owner of the pipes of a process without a terminal; undefined for the daemon's user. */
   owner: { uid: number; gid: number } | undefined;
   /** The control group that the daemon is to join; empty for none. */
   shimCgroup: string;
-  /** How long a console may take to come, and a reader to open an output. */
+  /** How long to wait for the console, and for a reader of an output. */
   connectTimeoutMs: number;
-  /** A reader that is there has so long to read what is left when its process has ended; 0: without end. */
+  /** How long a reader may take for the rest of the output when the process has ended; 0 waits without end. */
   drainTimeoutMs: number;
-  /** What a command of ours wants beside it; undefined for a container of containerd's. */
+  /** What only commands of termshim set; undefined for a container of containerd. */
   own: OwnSettings | undefined;
 }
 
 export interface OwnSettings {
-  /** A config.json, of which a bundle is to be made. Empty where there is one. */
+  /** The config.json of a bundle that the daemon makes; empty if the request names a bundle. */
   config: Uint8Array;
-  /** Whether it goes when whoever created it has left, and it has ended. */
+  /** Whether the container is removed when it has ended and the connection of its creator is closed. */
   remove: boolean;
-  /** Whether its screen is kept. */
+  /** Whether an emulator keeps the screen of its terminal. */
   screen: boolean;
-  /** The URI of what keeps its output, wherever else that goes; empty for what config.json says. */
+  /** The URI of a log target that gets all output; if it is empty, an annotation of config.json may name one. */
   log: string;
 }
 
-/** Where containerd's own shim keeps runc's state, unless it is told otherwise. */
+/** The directory in which containerd-shim-runc-v2 keeps runc's state by default. */
 export const defaultRoot = '/run/containerd/runc';
 
 /**
- * Reads the options of containerd, or a `termshim.v1.CreateOptions`. Without any, or with empty ones, everything is
- * containerd's default. Throws what `readRuntimeOptions` throws, and ERR_RUNTIME_NOT_FOUND.
+ * Reads the options of containerd, or a `termshim.v1.CreateOptions`. If they are missing or empty, containerd's
+ * defaults apply. Throws what `readRuntimeOptions` throws, and ERR_RUNTIME_NOT_FOUND.
  */
 export async function readCreateOptions(
   options: Any | undefined,
@@ -59,7 +59,7 @@ export async function readCreateOptions(
   return own === undefined ? containerdSettings(options, namespace, signal) : ownSettings(own);
 }
 
-/** containerd's namespace is a directory of its own below the root. */
+/** Each namespace of containerd has its own directory below the root. */
 async function containerdSettings(
   options: Any | undefined,
   namespace: string,
@@ -97,9 +97,9 @@ function ownSettings({ runtimeName, runtimeCommand, ...own }: CreateOptions): Ru
     criuWorkPath: '',
     shimCgroup: '',
     owner: undefined,
-    // Somebody sits there and waits.
+    // A human waits for the command.
     connectTimeoutMs: 10_000,
-    // Whoever reads a pipeline may take their time: when they leave, the copy ends by itself.
+    // The reader of a pipeline may be slow. If it exits, the copy ends by itself.
     drainTimeoutMs: 0,
     own,
   };

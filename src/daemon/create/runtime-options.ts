@@ -1,7 +1,7 @@
 /**
- * The options that containerd hands over for a container, in each of the messages that its versions use. Which it is depends
- * on the name of the runtime: `io.containerd.runc.v2` gets runc's own, whatever program that is; another name gets a table of
- * its configuration as TOML, or what clients before 2.0 took for version 1.
+ * Reads the options that containerd passes for a container, in each message type that its versions use. The type
+ * depends on the name of the runtime. `io.containerd.runc.v2` gets runc's options, whatever program the shim is.
+ * Another name gets a table of containerd's configuration as TOML or, from clients before 2.0, a message of version 1.
  */
 import { isAbsolute } from 'node:path';
 import { messageOf, TermshimError } from '../../errors/errors.js';
@@ -15,8 +15,8 @@ import { Code, RpcError } from '../../ttrpc/status.js';
 import { maxTomlBytes, optionsFromToml } from './toml-options.js';
 
 /**
- * All that is not said has its default; a message without a value says nothing, of whatever type it is. Throws
- * InvalidArgument for what is no such message, for one of another type, and for a configuration that is not understood.
+ * A missing option has its default, and a message without a value has no options, whatever its type. Throws
+ * InvalidArgument for a malformed message, an unknown type, and a configuration that is not understood.
  */
 export async function readRuntimeOptions(any: Any | undefined, signal?: AbortSignal): Promise<Options> {
   if (any === undefined || any.value.length === 0) return message(Options);
@@ -27,7 +27,7 @@ export async function readRuntimeOptions(any: Any | undefined, signal?: AbortSig
   return options;
 }
 
-/** A file counts more than a table, as containerd has it. */
+/** If there are both a file and a table, the file counts, as in containerd. */
 async function fromGeneric(options: GenericOptions, signal: AbortSignal | undefined): Promise<Options> {
   const { typeUrl, configPath, configBody } = options;
   const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
@@ -42,7 +42,7 @@ async function fromGeneric(options: GenericOptions, signal: AbortSignal | undefi
   }
 }
 
-/** A disk that hangs keeps this container waiting, and no other. */
+/** A child process reads the file: if a disk hangs, only this container waits. */
 async function readConfig(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
   if (!isAbsolute(path)) throw invalid(`their ConfigPath is ${path}, and not an absolute path`);
   try {

@@ -1,15 +1,15 @@
-/** The words that stand for a stream in containerd's requests: a path, or a URI such as `binary:///bin/logger?key=value`. */
+/** Parses a stream of containerd's requests: a path, or a URI such as `binary:///bin/logger?key=value`. */
 import { TermshimError } from '../../errors/errors.js';
 
 export interface StdioUri {
-  /** As it was given. */
+  /** The text of the request. */
   text: string;
   scheme: StdioScheme;
   /** Absolute. */
   path: string;
-  /** Of the query, in the order written; a name may come more than once. */
+  /** The settings in the query, in the order written. A name may occur more than once. */
   settings: readonly Setting[];
-  /** Of the fragment, which is for us where the query is for a driver; elsewhere there is none. */
+  /** The settings in the fragment. Only the URI of a log driver has one: its query is for the driver. */
   fragment: readonly Setting[];
 }
 
@@ -19,7 +19,9 @@ export type Setting = readonly [name: string, value: string];
 
 const schemes = ['fifo', 'file', 'binary', 'binary-v2', 'json-file', 'cri'] as const;
 
-/** A path without a scheme is that of a FIFO, letter by letter. Undefined for no words. Throws ERR_STDIO_INVALID. */
+/**
+ * A text without a scheme is the path of a FIFO, without escapes. Undefined if it is empty. Throws ERR_STDIO_INVALID.
+ */
 export function parseStdioUri(text: string): StdioUri | undefined {
   if (text === '') return undefined;
   const [, name, path = '', query = '', fragment = ''] =
@@ -35,7 +37,7 @@ export function parseStdioUri(text: string): StdioUri | undefined {
   }
 }
 
-/** The error for words that mean nothing: `reason` says what is wrong with them. */
+/** The error for a text that cannot be used. `reason` says what is wrong with it. */
 export function invalidStdio(text: string, reason: string): TermshimError {
   return new TermshimError('ERR_STDIO_INVALID', `${JSON.stringify(text)} is no place for a stream: ${reason}`);
 }
@@ -48,7 +50,7 @@ function checked(uri: StdioUri): StdioUri {
   return uri;
 }
 
-/** As Go's net/url reads a query, but in order, and complaining. */
+/** Parses a query as Go's net/url does, but keeps the order, and throws a URIError for a broken escape. */
 function parseSettings(text: string): Setting[] {
   const decode = (part: string): string => decodeURIComponent(part.replaceAll('+', ' '));
   return text

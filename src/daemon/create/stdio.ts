@@ -1,4 +1,4 @@
-/** What containerd's three stdio paths mean. */
+/** Reads the stdin, stdout and stderr of the requests Create and Exec. */
 import { type LogSettings, readLogOptions } from '../../log/options.js';
 import type { TermshimError } from '../../errors/errors.js';
 import { stdinEndPolicies } from '../../stdio/copy/console-input.js';
@@ -15,18 +15,18 @@ export interface StdioRequest {
   stderr: string;
 }
 
-/** Whose stdio it is. */
+/** The process that the stdio belongs to. */
 export interface StdioContext {
   namespace: string;
-  /** Of the container; of an exec process, its own. */
+  /** The id of the container, or of the exec. */
   id: string;
   owner: { uid: number; gid: number } | undefined;
 }
 
 /**
- * Throws ERR_STDIO_INVALID, and ERR_LOG_OPTION for a setting of a log. A terminal has no stderr.
+ * Throws ERR_STDIO_INVALID, and ERR_LOG_OPTION for a setting of a log. With a terminal, stderr is ignored.
  *
- * @param logUri of what gets all of the output, wherever else it goes; empty for nothing
+ * @param logUri a log target that gets all output in addition to the targets of the request; empty for none
  */
 export function readStdio(request: StdioRequest, context: StdioContext, logUri = ''): ProcessStdio {
   const { stdin, stdout } = request;
@@ -46,7 +46,7 @@ export function readStdio(request: StdioRequest, context: StdioContext, logUri =
   return remember(request, { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner });
 }
 
-/** The requests for what `readStdio` has returned. */
+/** The request from which each result of `readStdio` was read. */
 const requests = new WeakMap<ProcessStdio, StdioRequest>();
 
 function remember({ stdin, stdout, stderr }: StdioRequest, stdio: ProcessStdio): ProcessStdio {
@@ -54,12 +54,12 @@ function remember({ stdin, stdout, stderr }: StdioRequest, stdio: ProcessStdio):
   return stdio;
 }
 
-/** The request for `stdio`, which the answer of State repeats. */
+/** The request from which `stdio` was read. The answer of State repeats it. */
 export function stdioFields(stdio: ProcessStdio): StdioRequest {
   return requests.get(stdio) ?? { terminal: stdio.kind === 'terminal', stdin: '', stdout: '', stderr: '' };
 }
 
-/** A log is where output goes that goes nowhere else. */
+/** Output without another target goes to the log. If any stream has another target, the log gets a copy of both. */
 function orLog<T extends Record<string, OutputTarget | undefined>>(
   targets: T,
   log: LogTarget | undefined,
@@ -76,7 +76,7 @@ function logTargetOf(text: string, context: StdioContext): LogTarget | undefined
   return target;
 }
 
-/** A file and a driver are for both streams, as containerd has it; a log too, unless something else is said. */
+/** A file or a log driver gets both streams, as in containerd. A log gets both unless stderr has another target. */
 function stderrOf(
   { stdout: other, stderr: text }: StdioRequest,
   stdout: OutputTarget | undefined,
@@ -85,7 +85,7 @@ function stderrOf(
   const isForBoth = stdout !== undefined && stdout.kind !== 'fifo';
   if (isForBoth && (stdout.kind !== 'log' || text === '' || text === other)) return stdout;
   const uri = parseStdioUri(text);
-  // What is to be done without a reader is said with stdout.
+  // The setting `no-reader` of stdout is for both streams.
   readSettings(ifFifo(uri), {});
   return uri && targetOf(uri, context);
 }
@@ -113,7 +113,7 @@ function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'c
   return readLogOptions([['log-path', path], ...settings], format);
 }
 
-/** The query is the driver's own; it gets it in pairs, as containerd passes it, but in the order written. */
+/** The driver gets the query as arguments, in pairs, as from containerd's shim, but in the order written. */
 function driverOf(uri: StdioUri, { namespace, id }: StdioContext): LogTarget {
   const { 'on-exit': onDeath } = readSettings(uri, { 'on-exit': onDeathPolicies }, uri.fragment);
   return {
@@ -133,7 +133,7 @@ function ifFifo(uri: StdioUri | undefined): StdioUri | undefined {
 type Choices = Readonly<Record<string, readonly [string, ...string[]]>>;
 type Chosen<C extends Choices> = { [name in keyof C]: C[name][number] };
 
-/** Of each, the first choice is what containerd means. */
+/** The first choice of each setting is the default: it is what containerd's shim does. */
 function readSettings<const C extends Choices>(
   uri: StdioUri | undefined,
   choices: C,

@@ -1,18 +1,18 @@
-/** A table of options for our runtime in containerd's configuration, or a file that stands for it. */
+/** Reads runtime options in TOML: a table of containerd's configuration, or a file that the configuration names. */
 import { parse } from 'smol-toml';
 import * as v from 'valibot';
 import { Options } from '../../ttrpc/gen/containerd/runc-options.js';
 import { message } from '../../ttrpc/message.js';
 
-/** Of what is parsed. A table has some hundred bytes. */
+/** The longest text that is parsed. A table has some hundred bytes. */
 export const maxTomlBytes = 64 * 1024;
 
-/** No option is a table in a table. */
+/** How deep tables may be nested. No option needs a nested table. */
 const maxDepth = 16;
 
 /**
- * The names are those of containerd's for runc, as its documentation writes them (`BinaryName`) or as its messages do
- * (`binary_name`). Throws for what is too long, no TOML, of another kind or of no meaning here.
+ * The names are those of containerd's options for runc, as in its documentation (`BinaryName`) or in its messages
+ * (`binary_name`). Throws if the text is too long or is not TOML, and if an option is unknown or has a wrong value.
  */
 export function optionsFromToml(toml: Uint8Array): Options {
   if (toml.length > maxTomlBytes) throw new Error(`longer than ${maxTomlBytes} bytes`);
@@ -30,7 +30,7 @@ export function optionsFromToml(toml: Uint8Array): Options {
   return message(Options, fields);
 }
 
-/** The words of the parser have a drawing of the place on further lines. */
+/** The first line of the parser's message is the reason. Further lines draw the position in the text. */
 function parseToml(text: string): Record<string, unknown> {
   try {
     return parse(text, { maxDepth });
@@ -42,7 +42,7 @@ function parseToml(text: string): Record<string, unknown> {
 
 const plain = (name: string): string => name.toLowerCase().replaceAll('_', '');
 
-/** Where containerd has found a message's own fields in its table, it hands them over there too. */
+/** Fields of the message itself. If they are in containerd's table, containerd repeats them in the TOML. */
 const aboutItself = new Set(['typeurl', 'configpath', 'configbody']);
 
 const kinds = {

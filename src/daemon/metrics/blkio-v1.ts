@@ -3,8 +3,8 @@ import type { BlkIOEntry, BlkIOStat } from '../../ttrpc/gen/containerd/cgroup-v1
 import { listNames, parseCount, readText } from '../../task/cgroup/stat-files.js';
 
 /**
- * For each field the files that may have it; the first with an entry is told. The CFQ scheduler has all eight, where it
- * is in use: it left with Linux 5.0. The throttle policy counts whatever the scheduler is.
+ * For each field, the files that may have it. The first one with an entry counts. The CFQ scheduler, which Linux 5.0
+ * removed, fills all eight fields if it is in use. The throttle policy counts with any scheduler.
  */
 const files = {
   ioServiceBytesRecursive: [
@@ -43,7 +43,7 @@ export function readBlkio(directory: string): BlkIOStat {
   };
 }
 
-/** Lines `8:0 Read 4096`, or `8:0 4096` where there is one operation. The last, `Total 8192`, is of no device. */
+/** Parses lines such as `8:0 Read 4096` or `8:0 4096`. Skips the last one, `Total 8192`, which is about no device. */
 export function parseBlkio(text: string, deviceNames: ReadonlyMap<string, string>): BlkIOEntry[] {
   return text.split('\n').flatMap((line) => {
     const [, device = '', op = '', amount] = /^(\d+:\d+) (?:([A-Z]\w*) )?(\d+)$/.exec(line.trim()) ?? [];
@@ -53,7 +53,7 @@ export function parseBlkio(text: string, deviceNames: ReadonlyMap<string, string
   });
 }
 
-/** Lines `major minor blocks name` under a heading, as `8:0` to `/dev/sda`. */
+/** Parses lines `major minor blocks name` below a heading. Maps `8:0` to `/dev/sda`. */
 export function parsePartitions(text: string): Map<string, string> {
   const names = new Map<string, string>();
   for (const line of text.split('\n')) {

@@ -1,9 +1,9 @@
 /**
- * cgroup v1: which file feeds which field, as in containerd's cgroups (cgroup1). The kernel's page on each controller is
- * in Documentation/admin-guide/cgroup-v1.
+ * The metrics of cgroup v1. Each field comes from the same file as in containerd's cgroups (cgroup1). The kernel's page
+ * on each controller is in Documentation/admin-guide/cgroup-v1.
  *
- * containerd's clients look into `cpu` and `memory` without asking what is in there: where one is told, so are the parts
- * that every kernel has.
+ * containerd's clients read the parts of `cpu` and `memory` without checking that they exist. So if one of the two is
+ * present, it has the parts that every kernel provides.
  */
 import type { CPUStat, HugetlbStat, Metrics, PidsStat } from '../../ttrpc/gen/containerd/cgroup-v1.js';
 import { readBlkio } from './blkio-v1.js';
@@ -30,7 +30,7 @@ export function readMetricsV1({ directories }: CgroupV1): Metrics {
   };
 }
 
-/** A limit of 0 is none, as in containerd. */
+/** The limit 0 means no limit, as in containerd. */
 function readPids(directory: string): PidsStat | undefined {
   const current = readCount(directory, 'pids.current');
   const limit = readCount(directory, 'pids.max') ?? 0n;
@@ -48,7 +48,7 @@ function joinCpu(usage: Usage | undefined, throttling: Throttling | undefined): 
   };
 }
 
-/** cpuacct.stat counts in USER_HZ, 100 in a second; the rest is in nanoseconds. */
+/** cpuacct.stat counts in ticks of USER_HZ, 100 in a second. The other files count in nanoseconds. */
 const nanosecondsPerTick = 10_000_000n;
 
 function readUsage(directory: string): Usage | undefined {

@@ -1,6 +1,6 @@
 /**
- * cgroup v2: which file feeds which field, as in containerd's cgroups (cgroup2). The files are described in the kernel's
- * Documentation/admin-guide/cgroup-v2.rst.
+ * The metrics of cgroup v2. Each field comes from the same file as in containerd's cgroups (cgroup2). The kernel
+ * describes the files in Documentation/admin-guide/cgroup-v2.rst.
  */
 import type {
   CPUStat,
@@ -69,7 +69,7 @@ function readIo(directory: string): IOStat | undefined {
   return stat === undefined ? undefined : { usage: parseIo(stat), psi: readPressure(directory, 'io.pressure') };
 }
 
-/** Lines `8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0`; a device without any has no pairs. */
+/** Parses lines such as `8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353`. Skips a device without pairs. */
 export function parseIo(text: string): IOEntry[] {
   return text.split('\n').flatMap((line) => {
     const [device = '', ...words] = line.trim().split(/\s+/);

@@ -55,7 +55,7 @@ export function readOomControl(directory: string): MemoryOomControl | undefined 
   };
 }
 
-/** Swap has an entry where it is accounted for, kernel memory until the kernels that no longer count it apart. */
+/** Undefined if the kernel does not count this: swap without swap accounting, or kernel memory in newer kernels. */
 function readEntry(directory: string, prefix: string): MemoryEntry | undefined {
   const usage = readCount(directory, `${prefix}.usage_in_bytes`);
   if (usage === undefined) return undefined;

@@ -27,7 +27,7 @@ export function readMemory(directory: string): MemoryStat | undefined {
     slabUnreclaimable: stat('slab_unreclaimable'),
     pgfault: stat('pgfault'),
     pgmajfault: stat('pgmajfault'),
-    // Linux 5.9 counts these two apart for anonymous memory and for files.
+    // Linux 5.9 and later count these two separately for anonymous memory and for files.
     workingsetRefault: stat('workingset_refault'),
     workingsetActivate: stat('workingset_activate'),
     workingsetNodereclaim: stat('workingset_nodereclaim'),

@@ -7,7 +7,9 @@ export function readPressure(directory: string, file: string): PSIStats | undefi
   return text === undefined ? undefined : parsePressure(text);
 }
 
-/** Lines `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and `full ...`, which old kernels lack for the CPU. */
+/**
+ * Parses lines `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and `full ...`. Old kernels lack `full` for the CPU.
+ */
 export function parsePressure(text: string): PSIStats {
   const lines = text.split('\n').map((line) => line.trim().split(/\s+/));
   const find = (kind: string): PSIData | undefined => {

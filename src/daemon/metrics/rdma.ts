@@ -1,4 +1,4 @@
-/** The rdma controller, the same in v1 and v2; see Documentation/admin-guide/cgroup-v1/rdma.rst. */
+/** The rdma controller, which is the same in cgroup v1 and v2; see Documentation/admin-guide/cgroup-v1/rdma.rst. */
 import type { RdmaEntry, RdmaStat } from '../../ttrpc/gen/containerd/cgroup-v2.js';
 import { parseCount, parsePairs, readText, unlimited } from '../../task/cgroup/stat-files.js';
 
@@ -8,7 +8,7 @@ export function readRdma(directory: string): RdmaStat | undefined {
   return { current: parseRdma(current), limit: parseRdma(readText(directory, 'rdma.max') ?? '') };
 }
 
-/** Lines `mlx4_0 hca_handle=2 hca_object=max`. */
+/** Parses lines such as `mlx4_0 hca_handle=2 hca_object=max`. */
 export function parseRdma(text: string): RdmaEntry[] {
   return text.split('\n').flatMap((line) => {
     const [device, ...words] = line.trim().split(/\s+/);
