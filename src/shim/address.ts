@@ -1,6 +1,6 @@
 /**
- * Where a daemon listens. Whoever starts a container finds the daemon by this name alone, and the launcher
- * (native/launcher/start.c) computes the same.
+ * The socket of a daemon. `start` finds the daemon by the name of its socket alone. The launcher
+ * (native/launcher/start.c) computes the same name.
  */
 import { mkdirSync } from 'node:fs';
 import { TermshimError } from '../errors/errors.js';
@@ -10,7 +10,7 @@ import { assertTrusted } from '../os/file/directory-trust.js';
 export const socketDirectory = '/run/containerd/s';
 
 export interface DaemonKey {
-  /** Of containerd's own socket. */
+  /** The path of containerd's own socket. */
   address: string;
   namespace: string;
   /** See {@link groupOf}. */
@@ -23,20 +23,20 @@ export function socketPath({ address, namespace, group }: DaemonKey): string {
   return `${socketDirectory}/termshim-${hash.toString(16).padStart(16, '0')}`;
 }
 
-/** As containerd and `start` write it. */
+/** The address of a socket, as containerd and `start` write it. */
 export function toAddress(path: string): string {
   return `unix://${path}`;
 }
 
-/** The path of `unix://PATH`; undefined for what is no such address. */
+/** The path in `unix://PATH`; undefined for any other text. */
 export function fromAddress(address: string): string | undefined {
   return /^unix:\/\/(\/.+)$/.exec(address)?.[1];
 }
 
 /**
- * Which containers of a namespace share a daemon, by TERMSHIM_GROUP: all of them (`namespace`, group ""), those of one
- * pod (`pod`), or none (`container`, group = the id). Throws ERR_GROUP_INVALID, and ERR_BUNDLE_INVALID for a pod's
- * config.json that cannot be read.
+ * The group of a container. Containers of one group share a daemon. TERMSHIM_GROUP decides: all containers of a
+ * namespace (`namespace`, group ""), those of one pod (`pod`), or each by itself (`container`, group = the id). Throws
+ * ERR_GROUP_INVALID, and ERR_BUNDLE_INVALID if `pod` needs a config.json that cannot be read.
  */
 export async function groupOf(id: string, bundle: string): Promise<string> {
   const setting = process.env['TERMSHIM_GROUP'] || 'namespace';
@@ -47,7 +47,9 @@ export async function groupOf(id: string, bundle: string): Promise<string> {
   throw new TermshimError('ERR_GROUP_INVALID', reason);
 }
 
-/** Each directory with the mode that containerd gives it. Throws ERR_DIRECTORY_UNSAFE if others may reach into it. */
+/**
+ * Gives the directories the modes that containerd gives them. Throws ERR_DIRECTORY_UNSAFE if others may change them.
+ */
 export function makeSocketDirectory(): void {
   try {
     mkdirSync('/run/containerd', { recursive: true, mode: 0o711 });
@@ -59,19 +61,20 @@ export function makeSocketDirectory(): void {
 }
 
 /**
- * The annotations by which containerd-shim-runc-v2 groups. containerd sets the first for a pod; the other the pod's author may
- * set too, who must not choose the daemon of somebody else's pod.
+ * The annotations by which containerd-shim-runc-v2 groups containers. containerd sets the first for a pod. The author
+ * of a pod may set the second, so it counts only if the first is missing: the author must not choose the daemon of
+ * another pod.
  */
 const groupAnnotations = ['io.kubernetes.cri.sandbox-id', 'io.containerd.runc.v2.group'];
 
-/** Loaded late: only pods need a config.json before their container is created. */
+/** Loads its module late, because only `pod` needs config.json before the container is created. */
 async function podOf(bundle: string): Promise<string | undefined> {
   const { readBundle } = await import('../runtime/spec/bundle.js');
   const { spec } = await readBundle(bundle);
   return groupAnnotations.map((name) => spec.annotations?.[name]).find((group) => group !== undefined);
 }
 
-/** 64 bits; see draft-eastlake-fnv. No security hangs on it: the directory is root's alone. */
+/** FNV-1a with 64 bits; see draft-eastlake-fnv. It need not be secure, because the directory belongs to root alone. */
 function fnv1a(bytes: Uint8Array): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);

@@ -1,21 +1,21 @@
 /**
- * What containerd asks by the stdin of `start`, and the answer in the form that it wants. Since 2.3 it writes
- * BootstrapParams there and reads a BootstrapResult; before, there are the runtime's options or nothing, and a bare address
- * is the answer that all of them read. The launcher (native/launcher/question.c) decides the same.
+ * Reads what containerd writes to the stdin of `start`, and encodes the answer in the form that it expects. containerd
+ * 2.3 and later write BootstrapParams and read a BootstrapResult. Older versions write the runtime's options or
+ * nothing, and all of them read a bare address. The launcher (native/launcher/question.c) decides the same.
  */
 import { fstatSync } from 'node:fs';
 import { readStdin } from './read-stdin.js';
 
-/** `json`: the parameters came as JSON, as the comments of containerd's bootstrap.proto have it. */
+/** `json`: the parameters came as JSON, which the comments of containerd's bootstrap.proto describe. */
 export type AnswerForm = 'address' | 'result' | 'json';
 
-/** Whoever calls us by hand may have a stdin that never ends. containerd's own shims read no more either. */
+/** If a user runs the shim by hand, stdin may never end. containerd's own shims have the same limit of bytes. */
 const limits = { timeoutMs: 2000, maxBytes: 10 * 1024 * 1024 };
 
-/** What it reads there, and how the answer is to be. Never fails: in any doubt it is a bare address. */
+/** Reads stdin and returns the form of the answer. Never rejects: in doubt, the form is a bare address. */
 export async function readAnswerForm(who: { id: string; namespace: string }): Promise<AnswerForm> {
   try {
-    // Somebody types there, or it is /dev/null.
+    // It is a terminal, or /dev/null.
     if (fstatSync(0).isCharacterDevice()) return 'address';
     return await formFor(await readStdin(limits), who);
   } catch {
@@ -24,7 +24,8 @@ export async function readAnswerForm(who: { id: string; namespace: string }): Pr
 }
 
 /**
- * The options of a runtime are an Any, which can be read as BootstrapParams too: so they must name who they are for.
+ * The options of a runtime are an Any, which can be parsed as BootstrapParams too. Only BootstrapParams contain the id
+ * and the namespace of the call.
  */
 export async function formFor(question: Uint8Array, who: { id: string; namespace: string }): Promise<AnswerForm> {
   if (question[0] === 0x7b) return isFor(who, fromJson(question)) ? 'json' : 'address';
@@ -36,8 +37,9 @@ export async function formFor(question: Uint8Array, who: { id: string; namespace
 }
 
 /**
- * Of the Task service, whatever the form: with 3 containerd calls neither `start` nor `delete` for the containers of a pod,
- * and nothing would end those whose daemon was killed. Nor can we do what else it stands for, streams in the place of FIFOs.
+ * The version of the Task service in the answer. With version 3, containerd calls neither `start` nor `delete` for the
+ * containers of a pod, and nothing would end them if their daemon was killed. Version 3 also means streams instead of
+ * FIFOs, which termshim does not support.
  */
 const version = 2;
 
@@ -58,7 +60,7 @@ function isFor(who: Who, named: Who): boolean {
   return named.id === who.id && named.namespace === who.namespace;
 }
 
-/** As Go's protojson and json write the name of the field. */
+/** Go's protojson writes the field as `instanceId`, Go's json as `instance_id`. */
 function fromJson(question: Uint8Array): Who {
   try {
     const params = JSON.parse(Buffer.from(question).toString()) as Record<string, unknown>;
@@ -69,8 +71,8 @@ function fromJson(question: Uint8Array): Who {
 }
 
 /**
- * Of BootstrapParams the two names alone. What else is in them is skipped as it is, by the launcher too: bytes of somebody's
- * extension that are no message change nothing.
+ * Reads only the two names of BootstrapParams. Skips the other fields without decoding them, as the launcher does, so
+ * invalid bytes in an extension change nothing.
  */
 async function namedBy(question: Uint8Array): Promise<Who> {
   const { BinaryReader, WireType } = await import('@bufbuild/protobuf/wire');

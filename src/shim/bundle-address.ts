@@ -8,7 +8,7 @@ export function writeBundleAddress(bundle: string, address: string): void {
   replaceFile(pathIn(bundle), address);
 }
 
-/** Undefined if there is none: `start` has failed, or was never asked. */
+/** Undefined if there is no such file: `start` has failed, or was never called. */
 export function readBundleAddress(bundle: string): string | undefined {
   try {
     return readFileSync(pathIn(bundle), 'utf8').trim();

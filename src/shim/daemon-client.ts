@@ -1,6 +1,6 @@
 /**
- * What is asked of a daemon that lives already. Most calls come when there is none, so ttrpc is loaded only when there
- * is a socket.
+ * Requests to a daemon that already runs. In most calls none runs, so the ttrpc client is loaded only if there is a
+ * socket.
  */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,9 +10,9 @@ import type { Client } from '../ttrpc/client.js';
 import type { ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
 
 /**
- * The daemon at `path` promises to stay until the container is created. False if there is none: nobody listens. One
- * that is about to end says no, or hangs up, and is asked again until it is gone; a new one takes calls before it can
- * answer them. Throws ERR_DAEMON_FAILED when that has taken too long.
+ * Asks the daemon at `path` to stay alive until the container is created. False if no daemon listens there. A daemon
+ * that is about to end refuses, or closes the connection: it is asked again until it has ended. A daemon that is
+ * starting accepts the call before it can answer. Throws ERR_DAEMON_FAILED if there is no answer within `timeoutMs`.
  */
 export async function reserve(path: string, id: string, timeoutMs = 10_000): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
@@ -30,8 +30,8 @@ export async function reserve(path: string, id: string, timeoutMs = 10_000): Pro
 }
 
 /**
- * The daemon at `path` kills, unmounts and forgets a container. Undefined if there is none. Throws ERR_DAEMON_FAILED,
- * also when there is no answer in time.
+ * Makes the daemon at `path` kill, unmount and forget a container. Undefined if no daemon listens there. Throws
+ * ERR_DAEMON_FAILED, also if there is no answer in time.
  */
 export async function forget(path: string, id: string, timeoutMs: number): Promise<ForgetResponse | undefined> {
   try {
@@ -41,14 +41,14 @@ export async function forget(path: string, id: string, timeoutMs: number): Promi
   }
 }
 
-/** Whether somebody listens at `path`. Throws if that cannot be told. */
+/** Whether a daemon listens at `path`. Throws if that cannot be found out. */
 export async function isListening(path: string): Promise<boolean> {
   return (await ask(path, async () => true)) ?? false;
 }
 
 type Shim = Client<typeof ShimDefinition>;
 
-/** Undefined if nobody listens. */
+/** Undefined if no daemon listens. */
 async function ask<T>(path: string, question: (shim: Shim) => Promise<T>): Promise<T | undefined> {
   if (!existsSync(path)) return undefined;
   const [{ clientOf, connectTtrpc }, { ShimDefinition }] = await Promise.all([
@@ -69,7 +69,7 @@ async function ask<T>(path: string, question: (shim: Shim) => Promise<T>): Promi
   }
 }
 
-/** A socket whose daemon is dead refuses a connection. EAGAIN says that too many are waiting, and so that it lives. */
+/** The socket of a dead daemon refuses a connection. EAGAIN means that too many connections wait: the daemon lives. */
 function isNobody(error: unknown): boolean {
   const { errno } = error as { errno?: unknown };
   return errno === 'ECONNREFUSED' || errno === 'ENOENT';

@@ -1,6 +1,6 @@
 /**
- * The daemon as a program: it serves the socket that it inherits as descriptor 3, for as long as there is a container.
- * `start` makes it for containerd (start.ts), the commands for a user (src/attach).
+ * The daemon as a program. It serves the socket that it inherits as descriptor 3. `start` starts it for containerd
+ * (spawn-daemon.ts), and a command starts it for a user (src/client/start-daemon.ts).
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   },
 });
 
-// Whoever would end it by a signal means those who use it, and it outlives them.
+// Such a signal is meant for containerd or a command that uses the daemon. The daemon outlives both.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
 try {

@@ -1,7 +1,7 @@
 /**
- * `delete`, where the launcher found a record, or was in doubt: a container's daemon is gone, or cannot be reached, or
- * never was. Whatever is left of the container goes: its processes, the runtime's state, its mounts. What cannot be
- * removed is a warning, since nobody would ask again.
+ * `delete`, if the launcher has found a record or was in doubt: the container's daemon has ended, cannot be reached, or
+ * never existed. Removes what is left of the container: its processes, the runtime's state, its mounts. If something
+ * cannot be removed, that is only a warning, because containerd does not call `delete` again.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,13 +25,16 @@ export interface DeleteOptions {
   onError: (error: unknown) => void;
 }
 
-/** containerd kills `delete` after 5 s, and what a daemon that hangs has left undone must be done in that time. */
+/** containerd kills `delete` after 5 s. If the daemon hangs, `delete` must do its work in the rest of this time. */
 const forgetTimeoutMs = 2000;
 
-/** What takes longer, as a FUSE program that does not answer, goes on without us. */
+/**
+ * Time limit of the unmount. After that the mounter kills FUSE programs that do not answer. It goes on if containerd
+ * has killed this process by then.
+ */
 const unmountMs = 2500;
 
-/** Answers the bytes of a DeleteResponse. Never fails. */
+/** Returns the bytes of a DeleteResponse. Never rejects. */
 export async function deleteContainer(options: DeleteOptions): Promise<Uint8Array> {
   const { id, bundle, onError } = options;
   const attempt = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
@@ -48,7 +51,7 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
   const record = await attempt(() => readContainerRecord(bundle));
   const pid = (await attempt(() => readInitPid(bundle))) ?? 0;
   const runtime = runtimeOf(options, record);
-  // A forced delete kills what runs, and is content if there is no such container.
+  // A forced delete kills a running container, and succeeds if there is no such container.
   const isGone = await runtime.delete(id, { force: true }).catch((error: unknown) => {
     onError(error);
     return isMissing(error);
@@ -61,16 +64,16 @@ export async function deleteContainer(options: DeleteOptions): Promise<Uint8Arra
   return DeleteResponse.encode({ pid, exitStatus: killed, exitedAt: timestampOf(Date.now()) }).finish();
 }
 
-/** 128 and SIGKILL. How it ended for real nobody was there to see. */
+/** 128 + SIGKILL. The real exit status is unknown. */
 const killed = 137;
 
-/** Undefined if `start` has never answered, or the answer was not of ours. */
+/** Undefined if the bundle has no address, or the address of another shim. */
 function daemonSocket(bundle: string): string | undefined {
   const path = fromAddress(readBundleAddress(bundle) ?? '');
   return path?.startsWith(`${socketDirectory}/termshim-`) ? path : undefined;
 }
 
-/** The runtime of containerd-shim-runc-v2 without options, and so ours. */
+/** The runtime of the record. Without a record it is runc, the default of containerd-shim-runc-v2. */
 function runtimeOf({ namespace, bundle }: DeleteOptions, record: ContainerRecord | undefined): OciRuntime {
   const directory = { path: bundle, mayHang: false };
   if (record === undefined) return ociRuntime({ command: ['runc'], root: `${defaultRoot}/${namespace}`, directory });
@@ -78,7 +81,7 @@ function runtimeOf({ namespace, bundle }: DeleteOptions, record: ContainerRecord
   return ociRuntime({ name, command, root, systemdCgroup, directory });
 }
 
-/** Under the lock, or a daemon that is being started could lose its socket here. */
+/** Checks again under the lock: otherwise this could remove the socket of a daemon that is being started. */
 async function removeDeadSocket(socket: string): Promise<void> {
   if (await isListening(socket)) return;
   await underLock(async () => {

@@ -1,4 +1,4 @@
-/** What `-v` and `-info` say of this shim. */
+/** The answers to `-v` and `-info`. */
 import { readFeatures } from '../runtime/runtime-features.js';
 import { RuntimeInfo } from '../ttrpc/gen/containerd/types.js';
 import { Any } from '../ttrpc/gen/google/protobuf/any.js';
@@ -12,13 +12,13 @@ export function versionText(): string {
   return `containerd-shim-termshim-v2:\n  Version:  ${version()}\n  Node.js version: ${process.version}\n\n`;
 }
 
-/** How containerd knows that the bytes are the JSON of its Go type. */
+/** The type URL of containerd for JSON of its Go type `Features`. */
 const featuresType = 'types.containerd.io/opencontainers/runtime-spec/1/features/Features';
 
 /**
- * The bytes of a RuntimeInfo, which containerd 2 asks for once for each runtime of its configuration, with the options
- * of that on stdin. Where the features cannot be had the rest is answered all the same, and `onError` is told why: a
- * runtime does not have to say what it can do.
+ * Returns the bytes of a RuntimeInfo. containerd 2 asks for it once for each runtime of its configuration, with the
+ * options of that runtime on stdin. A runtime need not report its features: if it does not, the answer has only the
+ * rest, and `onError` is called with the reason.
  */
 export async function runtimeInfo(onError: (error: unknown) => void): Promise<Uint8Array> {
   const about = await describeRuntime(onError).catch(onError);

@@ -1,8 +1,8 @@
 /**
- * containerd-shim-termshim-v2, where its launcher leaves off: `start`, `delete`, `-info` and `-v`, in the words of
- * containerd. Each is a start of Node that somebody waits for, so each loads only what is its own.
+ * The calls of containerd-shim-termshim-v2 that its launcher does not answer: `start`, `delete`, `-info` and `-v`, with
+ * containerd's arguments. containerd waits for each call, so each loads only the modules that it needs.
  *
- * containerd takes whatever `start` writes, on stdout or stderr, for the address.
+ * containerd takes everything that `start` writes to stdout or stderr for the address.
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
 
 async function runInfo(): Promise<void> {
   const { runtimeInfo } = await import('./info.js');
-  // It may be more than a pipe takes at once.
+  // The answer may be too large for one write to a pipe.
   process.stdout.write(await runtimeInfo(warn));
 }
 
@@ -56,7 +56,7 @@ async function runDelete(values: Values): Promise<void> {
   say(await deleteContainer({ ...required(values), onError: warn }));
 }
 
-/** For `delete` and `-info`, of which containerd reads the answer from stdout alone. */
+/** For `delete` and `-info`: containerd reads their answers only from stdout. */
 function warn(error: unknown): void {
   writeSync(2, errorLine(error));
 }
@@ -67,7 +67,7 @@ function required({ namespace, id, bundle }: Values): { namespace: string; id: s
   return { namespace, id, bundle: bundle ?? process.cwd() };
 }
 
-/** Go's flags have one dash; its `flag` package takes two as well, and so do we. */
+/** containerd's flags have one dash. Go's package `flag` accepts two dashes as well, and so does this function. */
 function parseShimArguments() {
   const options = {
     namespace: { type: 'string' },

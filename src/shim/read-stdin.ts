@@ -1,4 +1,4 @@
-/** What whoever executed this program gives on stdin, which may be anything, and may never end. */
+/** Reads stdin, which may contain anything and may never end. */
 import { messageOf, TermshimError } from '../errors/errors.js';
 
 export interface StdinLimits {
@@ -6,7 +6,7 @@ export interface StdinLimits {
   timeoutMs: number;
 }
 
-/** All of stdin. Throws ERR_REQUEST_INVALID if that is too much, does not end in time or cannot be read. */
+/** Reads all of stdin. Throws ERR_REQUEST_INVALID if it is too long, does not end in time or cannot be read. */
 export async function readStdin({ maxBytes, timeoutMs }: StdinLimits): Promise<Buffer> {
   const { stdin } = process;
   const late = refusal(`stdin did not end within ${timeoutMs} ms`);

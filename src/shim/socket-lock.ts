@@ -1,4 +1,4 @@
-/** The lock of the directory where the sockets of containerd's daemons are. */
+/** The lock of the directory that contains the sockets of containerd's daemons. */
 import { addon } from '../native/addon.js';
 import { lockDirectory } from '../os/file/directory-lock.js';
 import { check } from '../errors/errors.js';
@@ -8,7 +8,7 @@ import { makeSocketDirectory, socketDirectory } from './address.js';
 /**
  * Does the work under the lock. Throws ERR_START_TIMEOUT.
  *
- * @param lockFd the lock that the launcher took, and left to this process under this number
+ * @param lockFd the descriptor of the lock, if the launcher has already taken it
  */
 export async function underLock<T>(work: () => Promise<T>, lockFd?: number): Promise<T> {
   const lock = lockFd === undefined ? await takeLock() : inheritLock(lockFd);

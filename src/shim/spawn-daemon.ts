@@ -1,4 +1,4 @@
-/** A daemon for containerd. */
+/** Starts a daemon for containerd. */
 import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonScript } from '../daemon-script.js';
@@ -9,20 +9,20 @@ import { spawnDaemon } from '../os/process/spawn-daemon.js';
 
 export interface ShimDaemonOptions {
   namespace: string;
-  /** Of containerd's own socket. */
+  /** The path of containerd's own socket. */
   address: string;
-  /** The path of its socket, which is `listener`. */
+  /** The path at which `listener` listens. */
   socket: string;
-  /** Stays the caller's. */
+  /** The socket that the daemon serves. It stays the caller's. */
   listener: OwnedFd;
-  /** Of the container that it is started for. */
+  /** The bundle of the container for which the daemon is started. */
   bundle: string;
-  /** The container that it must wait for, whatever else it has to do. */
+  /** The id of the container that must be created before the daemon may end. */
   reserve: string;
   isDebug: boolean;
 }
 
-/** Settles with the pid when the program runs. */
+/** Resolves to the pid when the program runs. */
 export async function spawnShimDaemon(options: ShimDaemonOptions): Promise<number> {
   using log = openLog(options.bundle);
   const args = argumentsOf(options);
@@ -41,20 +41,22 @@ function argumentsOf({ namespace, address, socket, reserve, isDebug }: ShimDaemo
   return isDebug ? [...pairs, '--debug'] : pairs;
 }
 
-/** A daemon that fails before it can serve says so on stderr, and containerd reads this FIFO, if it made one. */
+/** A daemon that fails before it serves writes the reason to stderr. If containerd made this FIFO, it reads it. */
 function openLog(bundle: string): OwnedFd | undefined {
   const fd = addon.fd_open(join(bundle, 'log'), constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW, 0);
   return fd < 0 ? undefined : new OwnedFd(fd, 'the log');
 }
 
-/** As containerd's own shims have it: when memory is short, a shim goes before containerd, our parent. */
+/**
+ * If memory runs out, the kernel kills the daemon before containerd, our parent: containerd's own shims do the same.
+ */
 function makeLikelierVictim(pid: number): void {
   const pathOf = (process: number): string => `/proc/${process}/oom_score_adj`;
   try {
     const score = Number(readFileSync(pathOf(process.ppid), 'utf8')) + 1;
     writeFileSync(pathOf(pid), String(Math.min(score, 1000)));
   } catch (error) {
-    // In a user namespace it is not ours to say.
+    // A user namespace may forbid it.
     if (errnoOf(error) !== 'EACCES' && errnoOf(error) !== 'EPERM') throw fileError(error, `write ${pathOf(pid)}`);
   }
 }

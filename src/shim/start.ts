@@ -1,6 +1,6 @@
 /**
- * `start`: the address of the daemon that is to have a new container. A living daemon is asked to wait for it, else one
- * is started. The launcher answers for most living daemons, and comes here when it found none, or was in doubt.
+ * `start`: finds the daemon for a new container. Asks a running daemon to wait for the container, or starts a new
+ * daemon. The launcher itself answers for most running daemons. It executes this if it has found none or was in doubt.
  */
 import { rmSync } from 'node:fs';
 import { addon } from '../native/addon.js';
@@ -15,19 +15,19 @@ import { spawnShimDaemon } from './spawn-daemon.js';
 
 export interface StartOptions {
   namespace: string;
-  /** Of containerd's own socket. */
+  /** The path of containerd's own socket. */
   address: string;
   id: string;
   bundle: string;
   isDebug: boolean;
-  /** The lock of the launcher, if that left one. */
+  /** The descriptor of the lock, if the launcher has already taken it. */
   lockFd?: number | undefined;
 }
 
 /**
- * Answers the address, which then stands in the bundle too. It does not wait for a new daemon, whose socket takes calls
- * already. Throws, and leaves neither a file nor a daemon: ERR_GROUP_INVALID, ERR_BUNDLE_INVALID, ERR_DAEMON_FAILED,
- * ERR_START_TIMEOUT, ERR_DIRECTORY_UNSAFE.
+ * Returns the address, and writes it to the bundle. Does not wait until a new daemon serves, because its socket accepts
+ * connections already. Throws ERR_GROUP_INVALID, ERR_BUNDLE_INVALID, ERR_DAEMON_FAILED, ERR_START_TIMEOUT,
+ * ERR_DIRECTORY_UNSAFE; then it leaves neither a file nor a daemon.
  */
 export async function start(options: StartOptions): Promise<string> {
   const { namespace, address, id, bundle, lockFd } = options;
@@ -35,7 +35,7 @@ export async function start(options: StartOptions): Promise<string> {
   const group = await groupOf(id, bundle);
   const socket = socketPath({ address, namespace, group });
   const find = (): Promise<string> => findDaemon(socket, options);
-  // Nobody else looks at the socket of a group of one.
+  // No other process uses the socket of a group of one container.
   return group === id ? find() : underLock(find, lockFd);
 }
 
@@ -65,7 +65,10 @@ async function startDaemon(socket: string, options: StartOptions): Promise<void>
   }
 }
 
-/** Of a daemon that was killed, since whoever lives has just been asked; or one of which nobody knows yet. */
+/**
+ * Removes the socket of a daemon that was killed, because a running one would have answered; or a new socket that no
+ * other process knows yet.
+ */
 function removeSocket(socket: string): void {
   try {
     rmSync(socket, { force: true });
