@@ -1,6 +1,6 @@
 /**
- * Attaches the terminal that we run in to a session: a process with a terminal in a daemon, to which others may be
- * attached too.
+ * Attaches the terminal of this command to a session: a process with a terminal in a daemon. Other clients may be
+ * attached to it too.
  */
 import { readlinkSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -15,16 +15,16 @@ export interface SessionOptions {
   /** Empty for the container's init. */
   execId: string;
   /**
-   * What becomes of our stdin: it is `typed`; it is `watched`, if it is a terminal, for the detach keys alone; or it is
-   * `left` to others.
+   * What happens to the stdin of this command. `typed`: it is typed into the session. `watched`: if it is a terminal,
+   * it is read for the detach keys alone. `left`: it is not read.
    */
   stdin: 'typed' | 'watched' | 'left';
   detachKeys: Uint8Array;
-  /** Whether to show first what is on the screen. */
+  /** Whether to show the present screen first. */
   replay: boolean;
 }
 
-/** Settles when we are in: all that the session shows from now on comes here. Fails with what the daemon says. */
+/** Resolves when the client is attached: it gets all output from then on. Rejects with the daemon's error. */
 export async function attachSession(daemon: DaemonConnection, options: SessionOptions): Promise<Attachment> {
   const { stdin, detachKeys, replay, ...ids } = options;
   const directory = daemon.fifoDirectory(ids);
@@ -50,7 +50,7 @@ export async function attachSession(daemon: DaemonConnection, options: SessionOp
   }
 }
 
-/** The session knows the size of our window for as long as we are there, and that we leave. */
+/** Tells the session the size of this window as long as the client is attached, and that the client detaches. */
 function asClient(
   daemon: DaemonConnection,
   client: { id: string; execId: string; client: number },
@@ -79,16 +79,16 @@ function asClient(
   };
 }
 
-/** If it is, the daemon has let go of us: somebody else wanted it so. What a process writes is at its end before its exit. */
+/** If the output has ended but the process is alive, another client has made the daemon detach this one. */
 async function isAlive({ task }: DaemonConnection, { id, execId }: { id: string; execId: string }): Promise<boolean> {
   const { status } = await task.state({ id, execId }).catch(() => ({ status: Status.STOPPED }));
   return status !== Status.STOPPED;
 }
 
-/** The session may have ended just now. */
+/** The session may have just ended. */
 function ignore(): void {}
 
-/** For whoever asks who is attached. */
+/** The label of this client in the list of clients. */
 function describeUs(): string {
   const tty = [0, 1, 2].find((fd) => isatty(fd));
   return tty === undefined ? `pid ${process.pid}` : `${readlinkSync(`/proc/self/fd/${tty}`)}, pid ${process.pid}`;

@@ -1,5 +1,5 @@
 /**
- * The daemon of this user, as the commands see it. All their containers are its own, so they outlive the commands.
+ * A command's connection to the user's daemon. The containers belong to the daemon, so they outlive the commands.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { TermshimError, messageOf } from '../errors/errors.js';
@@ -25,26 +25,33 @@ export interface DaemonConnection extends Disposable {
   readonly task: Client<typeof TaskDefinition>;
   readonly sessions: Client<typeof SessionsDefinition>;
   readonly shim: Client<typeof ShimDefinition>;
-  /** For a client of a session. */
+  /** Makes FIFOs for a client of a session. */
   fifoDirectory(ids: ProcessIds): FifoDirectory;
-  /** Nobody will type any more; our end of the FIFO is closed. Our own daemon sees it there, and another shim does not. */
+  /**
+   * Call it when the input has ended and the command has closed its end of the FIFO. The user's daemon notices this at
+   * the FIFO; an external shim does not.
+   */
   inputEnded(ids: ProcessIds): Promise<void>;
-  /** Nobody reads an output any more. As `inputEnded`. Takes the FIFO that it came from over. */
+  /**
+   * Call it when the command's stdout or stderr has lost its reader. As with `inputEnded`, an external shim does not
+   * notice this at the FIFO. Takes over the FIFO of the output.
+   */
   readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
   /**
-   * An exit has been told: settles when all that the process wrote before it has been copied to its FIFOs. Our own daemon tells
-   * it afterwards. Of another shim only the end says so, or a reader of ours that was not waited for, for a while.
+   * Call it after Wait: settles when the output of the process was copied to its FIFOs. The user's daemon copies it
+   * before it answers Wait. With an external shim, this waits until `seen` settles, or for 10 s in which `attached` is
+   * not blocked.
    *
-   * @param seen settles when all output was read, or nobody wants it
+   * @param seen settles when all output was read or is not wanted
    */
   outputCopied(attached: Pick<Attachment, 'isBlocked'>, seen: Promise<unknown>): Promise<void>;
-  /** Resolves when the connection is closed, by whichever side. */
+  /** Resolves when the connection is closed, by either side. */
   readonly closed: Promise<void>;
   /** Idempotent. */
   close(): void;
 }
 
-/** `reserve` is the id of a container that will be created: a daemon, new or not, does not end before. */
+/** `reserve` is the id of a container that will be created: the daemon does not end before. */
 export type ConnectOptions = { start: false } | { start: true; reserve: string };
 
 /** Throws ERR_NO_DAEMON, ERR_DAEMON_FAILED, ERR_START_TIMEOUT, and ERR_SYSTEM for a socket that cannot be dialled. */
@@ -55,10 +62,10 @@ export async function connectDaemon(options: ConnectOptions): Promise<DaemonConn
   throw new TermshimError('ERR_NO_DAEMON', 'no daemon runs; `termshim run` starts one');
 }
 
-/** Node takes 50 ms to start, on a machine that has nothing else to do. */
+/** How long to wait for a daemon. Node takes 50 ms to start on an idle machine. */
 const timeoutMs = 10_000;
 
-/** A daemon that is about to end says no, or hangs up, and is asked again until it is gone. */
+/** A daemon that is about to end refuses, or closes the connection: it is asked again until it has ended. */
 async function reachDaemon(id: string): Promise<DaemonConnection> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

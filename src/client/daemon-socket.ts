@@ -1,4 +1,4 @@
-/** Where the daemon of this user is. */
+/** The socket of the user's daemon. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runtimeDirectory } from '../os/file/runtime-directory.js';
@@ -6,14 +6,14 @@ import { assertTrusted } from '../os/file/directory-trust.js';
 import { connectTtrpc } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 
-/** In the runtime directory. */
+/** Names of files in the runtime directory. */
 export const daemonFiles = { socket: 'daemon.sock', log: 'daemon.log' } as const;
 
 export function daemonSocket(): string {
   return join(runtimeDirectory(), daemonFiles.socket);
 }
 
-/** Undefined if nobody listens. Throws ERR_SYSTEM if that cannot be told, and ERR_DIRECTORY_UNSAFE. */
+/** Undefined if no daemon listens. Throws ERR_SYSTEM if that cannot be found out, and ERR_DIRECTORY_UNSAFE. */
 export async function dialDaemon(): Promise<TtrpcConnection | undefined> {
   const socket = daemonSocket();
   assertTrusted(runtimeDirectory(), 'ours');

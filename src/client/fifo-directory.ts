@@ -1,7 +1,7 @@
 /**
- * FIFOs between a command and the daemon. Our ends are open from the beginning, so that neither side waits for the other.
- * They need their names only until the daemon has opened them, and lose them then: a command that is killed leaves nothing
- * behind.
+ * FIFOs between a command and the daemon. The command opens its ends at once, so that neither side waits for the other.
+ * The names of the FIFOs are removed as soon as the daemon has opened them, so a command that is killed leaves no
+ * files.
  */
 import { join } from 'node:path';
 import { FifoReader, FifoWriter, createFifo } from '../os/fifo.js';
@@ -10,9 +10,11 @@ import { createPrivateDirectory } from '../os/file/private-directory.js';
 export interface FifoDirectory {
   /** A new FIFO that the daemon writes to. The reader is the caller's. */
   output(name: string): FifoReader;
-  /** A new FIFO that the daemon reads from. The writer is the caller's; what it writes before `opened` waits. */
+  /**
+   * A new FIFO that the daemon reads from. The writer is the caller's; bytes that it writes before `opened` are kept.
+   */
   input(name: string): Promise<FifoWriter>;
-  /** The daemon has opened them, or never will: takes the names away. Idempotent. */
+  /** Call it when the daemon has opened the FIFOs, or never will: removes the names. Idempotent. */
   opened(): void;
 }
 
@@ -27,13 +29,14 @@ export function createFifoDirectory(): FifoDirectory {
   return {
     output(name) {
       const path = create(name);
-      // The daemon waits for a reader. Ours may have left before it comes, since nobody read what we print.
+      // The daemon waits for a reader. The caller may close its own before that, if its stdout has no reader.
       holders.push(FifoReader.open(path));
       return FifoReader.open(path);
     },
     input(name) {
       const path = create(name);
-      // What lies in a FIFO is lost when both sides are closed, and an end that was before its reader is not told to it.
+      // If both sides are closed, the bytes in a FIFO are lost. A reader that opens a FIFO after its writer has closed
+      // it does not see the end.
       const holder = FifoReader.open(path);
       holder.hold();
       holders.push(holder);

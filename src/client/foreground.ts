@@ -1,8 +1,9 @@
 /**
- * A process that runs in the foreground: our terminal is its own, and its end is ours.
+ * Runs a process in the foreground: it uses the terminal of this command, and the command ends when it ends.
  *
- * Where its output goes to a human's terminal it is a session: others may be attached too, and whoever sits here may leave
- * it. Everywhere else it is a part of a pipeline, whose reader is waited for.
+ * If the process has a terminal and stdout is a terminal, this command is a client of a session: other clients may be
+ * attached, and the user may detach. Otherwise the command is part of a pipeline, and the process waits for a slow
+ * reader.
  */
 import { isatty } from 'node:tty';
 import { TermshimError } from '../errors/errors.js';
@@ -13,24 +14,29 @@ import { type FifoEvents, type ProcessFifos, openProcessFifos } from './process-
 import { type WantedProcess, noStdio, orRemove, prepareProcess, resizeProcess } from './wanted-process.js';
 
 export interface ForegroundOptions extends WantedProcess {
-  /** Whether our stdin is the process's. */
+  /** Whether the stdin of this command goes to the process. */
   isInteractive: boolean;
   detachKeys: Uint8Array;
   signals: ForegroundSignals;
 }
 
 export interface ForegroundSignals {
-  /** Aborted by a signal that comes before the process takes them. */
+  /** Aborted by a signal that comes before `forwardTo` is called. */
   readonly aborted: AbortSignal;
-  /** Resolves when somebody insists: the process is killed, and what is under way for it should be dropped. */
+  /**
+   * Resolves when the user insists on the end: the process is killed, and output that is under way should be dropped.
+   */
   readonly insisted: Promise<void>;
-  /** From now on signals go to the process, but for a SIGHUP where `onHangup` is given. Throws if one came before. */
+  /**
+   * From here on signals go to the process. If `onHangup` is given, a SIGHUP calls it instead. Throws if a signal came
+   * before.
+   */
   forwardTo(process: { signal: (number: number) => void; onHangup: (() => void) | undefined }): void;
 }
 
 /**
- * Settles with the exit status of the process, which has been removed then; or with undefined, if we have left and it goes
- * on. If it fails, nothing of the process stays.
+ * Resolves to the exit status when the process has ended and was removed, or to undefined when the user has detached
+ * and the process goes on. If it rejects, nothing of the process is left.
  */
 export async function runInForeground(options: ForegroundOptions): Promise<number | undefined> {
   const { terminal, make } = options;
@@ -47,10 +53,10 @@ export async function runInForeground(options: ForegroundOptions): Promise<numbe
 }
 
 /**
- * Its exit is told while others whom it has left behind may go on writing: the output ends with the last of them, or with
- * Delete, which waits for them a while.
+ * Processes that the ended process has left behind may go on writing after its exit. The output ends with the last of
+ * them, or with Delete, which waits for them for a while.
  *
- * @param fifos undefined for a session
+ * @param fifos undefined for a client of a session
  */
 async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefined): Promise<number | undefined> {
   const { daemon, signals, id, execId, terminal } = options;
@@ -64,14 +70,14 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
     const exit = task.wait(ids);
     exit.catch(ignore);
     await beforeItEnds(prepareProcess(options, signals.aborted), exit, left.done);
-    // A process that is yet to be made takes no signal.
+    // A process that does not exist yet refuses a signal. It gets the signal after its start.
     const refused: number[] = [];
     const send = (signal: number): void => void task.kill({ ...ids, signal }).catch(() => refused.push(signal));
     signals.forwardTo({
       signal: send,
       onHangup: fifos === undefined ? left.leave : undefined,
     });
-    // Whoever stopped reading keeps the copy waiting; closing our end is what ends it.
+    // A reader that has stopped reading blocks the copy. Closing this end of it ends the copy.
     void signals.insisted.then(() => attached.close());
     await task.start(ids);
     refused.splice(0).forEach(send);
@@ -92,8 +98,8 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
 }
 
 /**
- * A recording may wait for its disk. Meanwhile ^C at a terminal in raw mode is the process's, which ends of it before its
- * start; or somebody leaves.
+ * Waits for the preparation, which may be slow: a recording may wait for its disk. Meanwhile a ^C goes to the process
+ * if the terminal is in raw mode, and may end it before its start; or the user may detach. In both cases this throws.
  */
 async function beforeItEnds(preparing: Promise<void>, ...ends: Promise<unknown>[]): Promise<void> {
   preparing.catch(ignore);
@@ -101,7 +107,7 @@ async function beforeItEnds(preparing: Promise<void>, ...ends: Promise<unknown>[
   if (isOver) throw new TermshimError('ERR_STATE_INVALID', 'it was ended or left before its start');
 }
 
-/** Some shims do not see it at the FIFOs. */
+/** External shims do not notice these events at the FIFOs. */
 function fifoEvents({ daemon, id, execId }: ForegroundOptions): FifoEvents {
   const ids = { id, execId };
   return {
@@ -110,13 +116,13 @@ function fifoEvents({ daemon, id, execId }: ForegroundOptions): FifoEvents {
   };
 }
 
-/** Before its start, so that not a byte is missed. */
+/** Attaches before the start, so that no byte is missed. */
 function join({ daemon, id, execId, isInteractive, detachKeys }: ForegroundOptions): Promise<Attachment> {
   const stdin = isInteractive ? 'typed' : 'left';
   return attachSession(daemon, { id, execId, stdin, detachKeys, replay: false });
 }
 
-/** `done` resolves when whoever sits here leaves a session: by the keys, or since the terminal is gone. */
+/** `done` resolves when the user detaches from a session: by the keys, or because the terminal was closed. */
 function whenLeft(attached: Attachment, isSession: boolean): { done: Promise<undefined>; leave: () => void } {
   let leave = ignore;
   const done = new Promise<undefined>((resolve, reject) => {
@@ -127,5 +133,5 @@ function whenLeft(attached: Attachment, isSession: boolean): { done: Promise<und
   return { done, leave };
 }
 
-/** The process may have ended just now; and who waits for it is told otherwise. */
+/** The process may have just ended, and other calls report that. */
 function ignore(): void {}

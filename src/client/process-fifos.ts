@@ -1,6 +1,6 @@
 /**
- * The FIFOs of a process that has this command as its only reader, for Create and Exec. Both directions wait for each
- * other, so that nothing is lost however slow the reader is.
+ * The FIFOs, for Create and Exec, of a process whose only reader is this command. Each side waits for the other, so
+ * nothing is lost if the reader is slow.
  */
 import { isatty } from 'node:tty';
 import type { FifoReader } from '../os/fifo.js';
@@ -10,31 +10,31 @@ import type { RequestStdio } from './wanted-process.js';
 
 export interface ProcessFifosOptions {
   terminal: boolean;
-  /** Whether our stdin is the process's. */
+  /** Whether the stdin of this command goes to the process. */
   isInteractive: boolean;
 }
 
 export interface ProcessFifos {
   readonly stdio: RequestStdio;
-  /** Starts to copy. What comes before the process is there waits for it. */
+  /** Starts to copy. Input that comes before the process exists waits for it. */
   connect(events: FifoEvents): Attachment;
-  /** The process was made, and has its ends. */
+  /** Call it when the process was made and the daemon has opened the FIFOs. */
   opened(): void;
-  /** For a process that could not be made, before `connect`. */
+  /** Call it in place of `connect` if the process could not be made. */
   close(): void;
 }
 
-/** What happens at our side. */
+/** What happens at this command's stdin, stdout and stderr. */
 export interface FifoEvents {
-  /** Nobody will type any more. */
+  /** The input has ended. */
   onInputEnded: () => void;
-  /** Nobody reads an output any more. Takes the FIFO that it came from over. */
+  /** stdout or stderr has lost its reader. The callee takes over the FIFO of this output. */
   onReaderLeft: (from: FifoReader) => void;
 }
 
 /**
- * A reader of ours that leaves is a broken pipe for the process, or hangs up its terminal; the end of our stdin is its own,
- * or ^D. docs/shim.md says what the settings of the URIs mean.
+ * If the reader of this command's output exits, the process gets a broken pipe, or its terminal hangs up. If stdin of
+ * this command ends, stdin of the process ends, or ^D is typed. docs/shim.md describes the settings of the URIs.
  */
 export async function openProcessFifos({ terminal, isInteractive }: ProcessFifosOptions): Promise<ProcessFifos> {
   const directory = createFifoDirectory();
@@ -52,7 +52,8 @@ export async function openProcessFifos({ terminal, isInteractive }: ProcessFifos
       stderr: toUri(errors?.path, ''),
     },
     connect({ onInputEnded, onReaderLeft }) {
-      // Where a terminal is typed at by a program, its end is ^D. Were the sink closed, some shims would hang up.
+      // If a program types at the process's terminal, its end is a ^D. Some shims would hang up if the sink were
+      // closed.
       const atEnd = terminal && !isatty(0) ? 'type-eof' : 'close';
       const input = sink && ({ sink, detachKeys: undefined, atEnd, onClosed: onInputEnded } as const);
       return attach({ input, isRaw: terminal && isInteractive, outputs, onBroken: onReaderLeft });

@@ -1,4 +1,4 @@
-/** Starts the daemon of this user. */
+/** Starts the user's daemon. */
 import { constants, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonScript } from '../daemon-script.js';
@@ -15,16 +15,21 @@ import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 import { assertSocketPath } from '../os/socket-path.js';
 import { daemonFiles, daemonSocket, dialDaemon } from './daemon-socket.js';
 
-/** containerd's word, of which there is one for each user. */
+/** The namespace of the user's daemon. containerd's daemons have one for each namespace of containerd. */
 export const daemonNamespace = 'termshim';
 
 export interface StartedDaemon {
   connection: TtrpcConnection;
-  /** Of one that is new and could not begin: what it said, one line; empty if nothing. */
+  /**
+   * For a new daemon: the last line that it wrote, which is the reason if it could not begin. Empty if there is none.
+   */
   lastWords?: () => string;
 }
 
-/** The daemon that somebody else has just started, or a new one. It takes calls before it can answer them. */
+/**
+ * Connects to a daemon that another process has just started, or starts a new one. A new daemon accepts calls before it
+ * can answer them.
+ */
 export async function startDaemon(): Promise<StartedDaemon> {
   const directory = makeRuntimeDirectory();
   const lock = await lockDirectory(directory);
@@ -37,7 +42,7 @@ export async function startDaemon(): Promise<StartedDaemon> {
   }
 }
 
-/** The socket of a daemon that this process will be. Throws ERR_SOCKET_IN_USE if there is one already. */
+/** Makes the socket for a daemon that runs in this process. Throws ERR_SOCKET_IN_USE if a daemon runs already. */
 export async function claimDaemonSocket(): Promise<OwnedFd> {
   const directory = makeRuntimeDirectory();
   const lock = await lockDirectory(directory);
@@ -51,7 +56,7 @@ export async function claimDaemonSocket(): Promise<OwnedFd> {
   }
 }
 
-/** Under the lock: nobody listens there, and the file of a dead daemon is removed. */
+/** Removes the socket of a dead daemon. Call it under the lock, and only if no daemon listens. */
 function listen(socket: string): OwnedFd {
   try {
     rmSync(socket, { force: true });
@@ -62,7 +67,7 @@ function listen(socket: string): OwnedFd {
   return new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', `listen at ${socket}`), socket);
 }
 
-/** After a daemon that could not begin. Its log stays. */
+/** Removes the socket of a daemon that could not begin. Its log stays. */
 export async function removeDeadSocket(): Promise<void> {
   const lock = await lockDirectory(runtimeDirectory());
   try {
@@ -90,7 +95,7 @@ async function startNewDaemon(directory: string): Promise<StartedDaemon> {
   }
 }
 
-/** After how long without anything to do it ends by itself, in seconds. */
+/** The daemon's option `--idle-exit`, in seconds, from TERMSHIM_IDLE_EXIT. */
 function idleExit(): string[] {
   const text = process.env['TERMSHIM_IDLE_EXIT'] || undefined;
   const idleMs = text === undefined ? undefined : durationMs(text);
@@ -99,7 +104,7 @@ function idleExit(): string[] {
   throw new TermshimError('ERR_DAEMON_FAILED', `TERMSHIM_IDLE_EXIT is ${JSON.stringify(text)}, and not such as 10m`);
 }
 
-/** A daemon that cannot begin says why in its last line. */
+/** A daemon that cannot begin writes the reason as its last line. */
 function lastLine(log: string): string {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
   return (lines.at(-1) ?? '').replace(/^termshim: /, '');

@@ -1,4 +1,4 @@
-/** A process that a command wants of the daemon: a container's init, or one more in a container. */
+/** A process that a command asks the daemon for: a container's init, or an exec. */
 import { constants } from 'node:os';
 import type { CallOptions } from '../ttrpc/client-connection.js';
 import type { Size } from '../os/console.js';
@@ -10,13 +10,13 @@ export interface WantedProcess {
   /** Empty for the container's init. */
   execId: string;
   terminal: boolean;
-  /** Of the terminal, from the first byte on. */
+  /** The size of the terminal from the first byte on. */
   size: Size | undefined;
-  /** Whose window gives the terminal its size; undefined for whoever typed last. */
+  /** The rule that chooses the terminal's size; undefined for the default: the client that typed last. */
   sizePolicy: string | undefined;
   /** Undefined if it is not recorded. */
   recording: WantedRecording | undefined;
-  /** Create or Exec. */
+  /** Calls Create or Exec. */
   make: (stdio: RequestStdio) => Promise<unknown>;
 }
 
@@ -46,8 +46,8 @@ export function resizeProcess(
 }
 
 /**
- * What has to be before the first byte of a process that has been made. Each step may wait, a recording for its disk: the
- * signal ends that with its reason.
+ * Does what must be done before the first byte of a process that was made. Each step may wait, a recording for its
+ * disk: `signal` ends the wait with its reason.
  */
 export async function prepareProcess(wanted: WantedProcess, signal: AbortSignal): Promise<void> {
   const { daemon, id, execId, size, sizePolicy, recording } = wanted;
@@ -57,7 +57,7 @@ export async function prepareProcess(wanted: WantedProcess, signal: AbortSignal)
   if (recording !== undefined) await daemon.sessions.record({ ...ids, ...recording }, { signal });
 }
 
-/** Runs it without anybody attached. If it fails, or `signal` aborts it, nothing of it stays. */
+/** Runs a process without a client. If that fails or `signal` aborts it, nothing of the process is left. */
 export async function runInBackground(wanted: WantedProcess, signal: AbortSignal): Promise<void> {
   const { daemon, id, execId, terminal, make } = wanted;
   await make({ terminal, ...noStdio });
@@ -68,12 +68,12 @@ export async function runInBackground(wanted: WantedProcess, signal: AbortSignal
   });
 }
 
-/** Does the work with a process that has been made. If it fails, nothing of the process stays. */
+/** Does the work with a process that was made. If that fails, nothing of the process is left. */
 export async function orRemove<T>(made: WantedProcess, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    // What led here is to be told.
+    // The first error is the one to report.
     await removeByForce(made).catch(() => {});
     throw error;
   }

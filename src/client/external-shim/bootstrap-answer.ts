@@ -1,18 +1,19 @@
-/** What a shim answers to `start`, in each of the forms that containerd reads. */
+/** Parses a shim's answer to `start`, in each of the forms that containerd reads. */
 import * as v from 'valibot';
 import { BootstrapResult } from '../../ttrpc/gen/containerd/bootstrap.js';
 
 export interface ShimAnswer {
   /** `unix://PATH`, if it is a socket. */
   address: string;
-  /** Of the Task service. */
+  /** The version of the Task service. */
   version: number;
   protocol: string;
 }
 
 /**
- * A BootstrapResult since 2.3, JSON from 2.0 on, a bare address before, in containerd's order: no text is a message too.
- * Undefined for what is none of them. The bytes are bounded by whoever has read them.
+ * Shims answer with a BootstrapResult since containerd 2.3, with JSON since 2.0, and with a bare address before. This
+ * tries the forms in this order, as containerd does: no text is also a valid BootstrapResult. Undefined if it is none
+ * of them. The caller limits the number of bytes.
  */
 export function parseAnswer(bytes: Uint8Array): ShimAnswer | undefined {
   const text = Buffer.from(bytes).toString().trim();

@@ -1,4 +1,4 @@
-/** The config.json of a bundle, as one for the bundle of a shim, which is another directory. */
+/** Adapts the config.json of a bundle to the bundle of an external shim, which is another directory. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileError } from '../../errors/file-error.js';
@@ -31,8 +31,9 @@ export function readConfig(bundle: string): string {
 }
 
 /**
- * What is relative to the bundle becomes absolute: the root, and the sources of bind mounts. The terminal has the size of
- * ours from its first byte, if the runtime looks at `consoleSize`.
+ * Makes the paths absolute that are relative to the bundle: the root, and the sources of bind mounts. Sets
+ * `consoleSize` to the size of this command's terminal: a runtime that reads it gives the terminal this size from the
+ * first byte on.
  */
 export function movedConfig(text: string, bundle: string): string {
   const { root, process, mounts, ...rest } = JSON.parse(text) as Config;
@@ -45,7 +46,7 @@ export function movedConfig(text: string, bundle: string): string {
   return JSON.stringify(moved);
 }
 
-/** An OCI process whose terminal has the size of ours; without one here, what it says, or what terminals have always had. */
+/** Sets `consoleSize` to the size of this command's terminal. Without a terminal here, it is kept, or becomes 80x24. */
 export function withSize(process: TerminalProcess): TerminalProcess {
   if (process.terminal !== true) return process;
   const host = hostSize();

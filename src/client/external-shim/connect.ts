@@ -1,6 +1,6 @@
 /**
- * Another runtime v2 shim, without containerd, in the place of our daemon. It has the Task service and nothing else; there
- * is one shim for each container, or for some.
+ * Uses an external shim, without containerd, in place of the user's daemon. A shim serves only the Task service. There
+ * is one shim for each container, or one for several.
  */
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -18,7 +18,7 @@ import { sessionsOfShims, unsupported } from './sessions-service.js';
 import { Shims, type Task } from './shims.js';
 import { taskOfShims } from './task-service.js';
 
-/** What the commands want of a daemon. */
+/** What the commands need of a daemon; see `DaemonConnection`. */
 export interface ExternalShimConnection extends Disposable {
   readonly task: Task;
   readonly sessions: Client<typeof SessionsDefinition>;
@@ -57,8 +57,8 @@ export function connectExternalShim(shim: string): ExternalShimConnection {
     shim: unsupported(ShimDefinition, shims.program),
     fifoDirectory: (ids) => ({ output: () => openOutput(ids), input: () => openInput(ids), opened: () => {} }),
     inputEnded: async (ids) => void (await task.closeIO({ ...ids, stdin: true })),
-    // It reads itself what nobody reads, and writes on when that is full: the process would wait for ever, and so would
-    // Delete for the rest, some 10 s.
+    // The shim holds the FIFO open for reading itself, and writes until it is full. Then the process would wait for
+    // ever, and Delete would wait some 10 s for the rest.
     async readerLeft(ids, from) {
       dropped.push(dropOutput(from));
       await task.kill({ ...ids, signal: constants.signals.SIGKILL });
@@ -71,8 +71,9 @@ export function connectExternalShim(shim: string): ExternalShimConnection {
 }
 
 /**
- * An exit is told while the output is still being copied, and Delete cuts off what is not copied in time: a reader of ours
- * that is slow has all the time that it takes. Those whom the process has left behind have as long as containerd gives them.
+ * A shim reports an exit while it still copies the output, and Delete drops what is not copied in time. So a slow
+ * reader of this command's stdout gets all the time that it needs. Processes that the ended process has left behind can
+ * write for 10 s, as with containerd.
  */
 async function outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void> {
   const isSeen = new AbortController();

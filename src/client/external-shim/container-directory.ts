@@ -1,6 +1,6 @@
 /**
- * What we remember of the containers of other shims, since a shim tells nobody which it has: a directory for each, which
- * is the shim's bundle too. `exec/` in it has a directory for each process that was added.
+ * The directories of the containers of external shims. A shim has no call that lists its containers, so there is a
+ * directory for each container. It is also the shim's bundle. `exec/` in it has a directory for each exec.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -13,15 +13,15 @@ import { replaceFile } from '../../os/file/atomic-file.js';
 import { runtimeDirectory } from '../../os/file/runtime-directory.js';
 
 const schema = v.object({
-  /** The program. */
+  /** The path of the shim's program. */
   shim: v.string(),
-  /** Where it listens. Undefined until it has answered `start`. */
+  /** The path of the shim's socket; undefined until the shim has answered `start`. */
   socket: v.optional(v.string()),
-  /** The full name of its Task service, which has the version. */
+  /** The full name of its Task service, which contains the version. */
   service: v.optional(v.string()),
-  /** Its process. 0 if it would not say. */
+  /** The pid of the shim; 0 if the shim did not report it. */
   pid: v.optional(v.number()),
-  /** It has died, and its `delete` has ended what it had. */
+  /** Whether the shim has died or hangs, and its `delete` has ended the container. */
   isCleanedUp: v.optional(v.boolean()),
 });
 
@@ -42,30 +42,34 @@ export function directoryOf({ id, execId }: ProcessIds): string {
   return execId === '' ? bundle : join(bundle, 'exec', execId);
 }
 
-/** Where the shim of a container tells of events. The name has a fixed length: a socket's path must be short (unix(7)). */
+/**
+ * The socket to which a container's shim sends events. Its name has a fixed length: the path must be short (unix(7)).
+ */
 export function eventsSocket(id: string): string {
   const hash = createHash('sha256').update(id).digest('hex').slice(0, 12);
   return join(runtimeDirectory(), `events-${hash}.sock`);
 }
 
-/** Returns the directory, with the configuration in it. Throws ERR_ID_IN_USE. */
+/** Makes the directory with the configuration, and returns its path. Throws ERR_ID_IN_USE. */
 export function makeBundle(id: string, config: string, record: ContainerRecord): string {
   const bundle = directoryOf({ id, execId: '' });
   const draft = createPrivateDirectory('bundle');
   try {
     write(join(draft.path, 'config.json'), config);
-    // containerd has a FIFO here, and reads it. We come and go, and a file keeps what was said in between.
+    // containerd has a FIFO here, and reads it. No command runs all the time, so this is a file, which keeps the lines.
     write(join(draft.path, 'log'), '');
     write(join(draft.path, recordName), JSON.stringify(record));
     take(draft.path, bundle, `there is a container ${id} of another shim already`);
   } finally {
-    // Nothing is there any more if it was taken.
+    // This does nothing if the directory was renamed.
     draft.remove();
   }
   return bundle;
 }
 
-/** Whoever takes the id has it, and with it all that belongs to it: a command that is killed leaves no part. */
+/**
+ * The rename takes the id together with all of its files, so a command that is killed leaves no incomplete directory.
+ */
 function take(draft: string, path: string, whenInUse: string): void {
   try {
     mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
@@ -76,12 +80,12 @@ function take(draft: string, path: string, whenInUse: string): void {
   }
 }
 
-/** For a process that is added. Throws ERR_ID_IN_USE. */
+/** Makes the directory of an exec. Throws ERR_ID_IN_USE. */
 export function makeExecDirectory(ids: ProcessIds): void {
   makeDirectory(directoryOf(ids), `the container ${ids.id} has a process ${ids.execId} already`);
 }
 
-/** Whoever makes it has the id: two commands at a time cannot both. */
+/** Making the directory takes the id: only one of two commands can do it. */
 function makeDirectory(path: string, whenInUse: string): void {
   try {
     mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
@@ -92,7 +96,7 @@ function makeDirectory(path: string, whenInUse: string): void {
   }
 }
 
-/** The last takes the directory of all with it. */
+/** Also removes the directory above if it is empty then. */
 export function removeDirectory(ids: ProcessIds): void {
   const path = directoryOf(ids);
   rmSync(path, { recursive: true, force: true });
@@ -103,7 +107,7 @@ export function removeDirectory(ids: ProcessIds): void {
   }
 }
 
-/** Whole or not at all. */
+/** Writes the file atomically. */
 export function writeRecord(id: string, record: ContainerRecord): void {
   replaceFile(recordOf(id), JSON.stringify(record));
 }
@@ -123,12 +127,12 @@ export function madeAt(id: string): number {
   return statSync(join(directoryOf({ id, execId: '' }), 'config.json')).mtimeMs;
 }
 
-/** All containers that a shim has. */
+/** The ids of all containers of a shim. */
 export function containersOf(shim: string): string[] {
   return entries(shimsDirectory()).filter((id) => readRecord(id)?.shim === shim);
 }
 
-/** The processes that were added to a container. */
+/** The ids of the execs of a container. */
 export function execsOf(id: string): string[] {
   return entries(join(directoryOf({ id, execId: '' }), 'exec'));
 }

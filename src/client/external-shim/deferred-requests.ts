@@ -1,6 +1,6 @@
 /**
- * What containerd-shim-runc-v2 forgets if it is told before Start: the size of a terminal that is not there yet, and that
- * nobody will type. We tell it again.
+ * Requests that containerd-shim-runc-v2 forgets if it gets them before Start: the size of the terminal, which does not
+ * exist yet, and the end of stdin. They are sent again after Start.
  */
 import type { CloseIORequest, ResizePtyRequest } from '../../ttrpc/gen/containerd/task.js';
 import type { ProcessIds } from './container-directory.js';
@@ -9,7 +9,7 @@ import type { Task } from './shims.js';
 export interface DeferredRequests {
   resize(request: Partial<ResizePtyRequest>): void;
   closeInput(request: Partial<CloseIORequest>): void;
-  /** The process has started. */
+  /** Call it when the process has started. */
   send(task: Task, ids: ProcessIds): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export function createDeferredRequests(): DeferredRequests {
     async send(task, ids) {
       const key = keyOf(ids);
       const [size, end] = [sizes.get(key), ends.get(key)];
-      // It may have ended already.
+      // The process may have ended already.
       if (size !== undefined) await task.resizePty(size).catch(() => {});
       if (end !== undefined) await task.closeIO(end).catch(() => {});
     },

@@ -1,6 +1,6 @@
 /**
- * The FIFOs of a terminal behind another shim. They keep their names for as long as the process is known, so that
- * `attach` finds them; the shim holds both, so that nothing ends when a command leaves.
+ * The FIFOs of a terminal of an external shim. They keep their names as long as the process is known, so that `attach`
+ * finds them. The shim holds both ends of them open, so neither FIFO ends when a command exits.
  */
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,7 +10,7 @@ import { TermshimError, check } from '../../errors/errors.js';
 import { FifoReader, FifoWriter, createFifo } from '../../os/fifo.js';
 import { type ProcessIds, directoryOf } from './container-directory.js';
 
-/** Makes them, and answers their paths. A shim waits for a reader of the output: hold one until it has opened that. */
+/** Makes the FIFOs. A shim waits for a reader of the output: keep `reader` open until the shim has opened its end. */
 export function makeFifos(ids: ProcessIds): { stdin: string; stdout: string; reader: FifoReader } {
   const [stdin, stdout] = [pathOf(ids, 'stdin'), pathOf(ids, 'stdout')];
   createFifo(stdin);
@@ -18,7 +18,7 @@ export function makeFifos(ids: ProcessIds): { stdin: string; stdout: string; rea
   return { stdin, stdout, reader: FifoReader.open(stdout) };
 }
 
-/** What is written stays in the FIFO until the shim reads, be it not there yet. */
+/** What is written stays in the FIFO until the shim reads it, even if the shim has not opened the FIFO yet. */
 export async function openInput(ids: ProcessIds): Promise<FifoWriter> {
   const path = pathOf(ids, 'stdin');
   const reader = FifoReader.open(path);
@@ -32,8 +32,8 @@ export async function openInput(ids: ProcessIds): Promise<FifoWriter> {
 }
 
 /**
- * Two readers of a FIFO would each get a part, so there is only one, until it is closed. Throws ERR_UNSUPPORTED if there is
- * one, and ERR_STATE_INVALID if there is no terminal to be attached to.
+ * Opens the output. Only one reader at a time can have it open, because two readers would each get a part. Throws
+ * ERR_UNSUPPORTED if another command has it open, and ERR_STATE_INVALID if there is no terminal to attach to.
  */
 export function openOutput(ids: ProcessIds): FifoReader {
   const path = pathOf(ids, 'stdout');

@@ -1,4 +1,4 @@
-/** The program of another shim, called as containerd calls it. */
+/** Calls the program of an external shim as containerd does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -15,15 +15,16 @@ export interface ProgramCall {
   shim: string;
   id: string;
   bundle: string;
-  /** The socket where it tells of events. */
+  /** The socket to which the shim sends events. */
   events: string;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Where the shim of a new container listens, and the full name of its Task service. Throws ERR_SHIM_FAILED with the
- * program's words; then its `delete` was called, and what it has started was ended, so that nothing of it stays. `signal`
- * leaves it a second to finish: one that is killed half-way leaves what nobody can find again.
+ * Starts the shim of a new container. Returns the path of its socket and the full name of its Task service. Throws
+ * ERR_SHIM_FAILED with the program's message. Then its `delete` was called and its processes were ended, so nothing is
+ * left. After `signal` the program has a second to finish, because a program that is killed half-way leaves things that
+ * cannot be found again.
  */
 export async function startShim(call: ProgramCall): Promise<{ socket: string; service: string }> {
   const sessions: number[] = [];
@@ -41,7 +42,7 @@ export async function deleteByShim(call: ProgramCall): Promise<void> {
   await run(call, 'delete');
 }
 
-/** Where it listens, and the name of its Task service, by what it has answered to `start`. Throws ERR_SHIM_FAILED. */
+/** The path of the socket and the full name of the Task service, by the answer to `start`. Throws ERR_SHIM_FAILED. */
 export function placeOf(bytes: Buffer, shim: string): { socket: string; service: string } {
   const answer = parseAnswer(bytes);
   if (answer === undefined) {
@@ -56,8 +57,9 @@ export function placeOf(bytes: Buffer, shim: string): { socket: string; service:
 }
 
 /**
- * Shims of containerd before 2.0 fail if they find in stdin what they do not know, and those from 2.4 on if they do not find
- * the bootstrap parameters there: so these come second.
+ * Calls `start` without bootstrap parameters, and if that fails, with them. Shims of containerd before 2.0 fail if
+ * stdin contains something that they do not know. Those from 2.4 on fail if stdin does not contain bootstrap
+ * parameters.
  */
 async function startProgram(call: ProgramCall, onSpawn: (pid: number) => void): Promise<Buffer> {
   try {
@@ -90,33 +92,33 @@ function serviceOf({ version }: ShimAnswer, shim: string): string {
   throw failed(`${shim} has version ${version} of the Task service, and not 2 or 3`);
 }
 
-/** containerd's namespace of all our containers. */
+/** containerd's namespace for all containers of external shims. */
 const namespace = 'termshim';
 
-/** No containerd is there. The name tells the shims of one user from those of another. */
+/** containerd's address, at which nothing listens. It differs for each user, and so keeps apart the users' shims. */
 const containerd = (): string => join(shimsDirectory(), 'containerd.sock');
 
-/** What is to publish its events, as a command. Whoever has TTRPC_ADDRESS needs none. */
+/** The command with which a shim publishes events. A shim that gets TTRPC_ADDRESS does not need it. */
 const publisher = '/bin/true';
 
-/** containerd gives `delete` half of it. */
+/** containerd gives `delete` half of this time. */
 const defaultTimeoutMs = 10_000;
 const cleanUpMs = 5000;
 const abortGraceMs = 1000;
 const maxAnswerBytes = 64 * 1024;
 
-/** It has ended by itself, and has not done what it was asked for. */
+/** The program exited by itself with a failure. */
 class ExitError extends TermshimError {}
 
 interface RunOptions {
-  /** Of its stdin, which else is empty. */
+  /** The content of stdin; empty by default. */
   input?: Uint8Array;
   timeoutMs?: number;
-  /** Told the pid, which is that of its session too. */
+  /** Called with the pid, which is also the id of the program's session. */
   onSpawn?: (pid: number) => void;
 }
 
-/** What it said on stdout. */
+/** Runs the program, and returns its stdout. */
 async function run(
   { shim, id, bundle, events, signal }: ProgramCall,
   action: 'start' | 'delete',
@@ -124,13 +126,13 @@ async function run(
 ): Promise<Buffer> {
   const where = ['-namespace', namespace, '-id', id, '-address', containerd(), '-publish-binary', publisher];
   const args = [...where, ...(action === 'delete' ? ['-bundle', bundle] : []), action];
-  // Not the socket at which systemd hears from whoever started us: the container would get it.
+  // NOTIFY_SOCKET is the socket of systemd for the service that runs this command: the container would get it.
   const env = { ...process.env, TTRPC_ADDRESS: events, NOTIFY_SOCKET: undefined };
-  // Out of reach of a ^C at our terminal, and with a group of its own, to be killed with all that it has started.
+  // Detached, so that a ^C at this terminal does not reach the program, and its whole process group can be killed.
   const stdin = input === undefined ? 'ignore' : 'pipe';
   const child = spawn(shim, args, { cwd: bundle, env, stdio: [stdin, 'pipe', 'pipe'], detached: true });
   if (child.pid !== undefined) onSpawn?.(child.pid);
-  // One that does not read it says so by its answer.
+  // If the program does not read stdin, its answer shows it.
   child.stdin?.on('error', () => {}).end(input);
   const [stdout, stderr] = [collect(child, 'stdout'), collect(child, 'stderr')];
   let reason = '';
@@ -163,7 +165,7 @@ async function run(
   }
 }
 
-/** What it says there, when it has ended. One that does not stop talking is no shim. */
+/** Collects an output. Kills a program that writes more than `maxAnswerBytes`: it is not a shim. */
 function collect(child: ChildProcess, name: 'stdout' | 'stderr'): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -175,15 +177,18 @@ function collect(child: ChildProcess, name: 'stdout' | 'stderr'): () => Buffer {
   return () => Buffer.concat(chunks);
 }
 
-/** In one line. */
+/** The text as one line. */
 function wordsIn(bytes: Buffer): string {
   return bytes.toString().trim().replaceAll(/\s+/g, ' ').slice(0, maxWords);
 }
 
-/** Characters of it that stand in a message. */
+/** How many characters of an output a message contains at most. */
 const maxWords = 500;
 
-/** What it has started may hold its outputs open, and be out of our reach: nobody waits for that. */
+/**
+ * Also closes the outputs: a process that the program started may hold them open, and be in another process group. This
+ * command does not wait for it.
+ */
 function killGroup({ pid, stdout, stderr }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');

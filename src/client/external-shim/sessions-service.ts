@@ -1,6 +1,6 @@
 /**
- * The Sessions service for shims that have none. What we remember of their containers makes up for some of it; the rest is
- * refused in plain words.
+ * The Sessions service for external shims, which have none. Some methods use the directories of the containers
+ * (container-directory.ts). The others are refused with a clear message.
  */
 import { readBundle } from '../../runtime/spec/bundle.js';
 import { TermshimError } from '../../errors/errors.js';
@@ -13,7 +13,7 @@ import { Code, RpcError } from '../../ttrpc/status.js';
 import { type ProcessIds, containersOf, directoryOf, execsOf, madeAt } from './container-directory.js';
 import type { Task } from './shims.js';
 
-/** @param program the shim's */
+/** @param program the path of the shim's program */
 export function sessionsOfShims(task: Task, program: string): Client<typeof SessionsDefinition> {
   const processes = (): ProcessIds[] =>
     containersOf(program).flatMap((id) => ['', ...execsOf(id)].map((execId) => ({ id, execId })));
@@ -55,7 +55,7 @@ const onlyClient = 1;
 /** A shim that hangs must not keep the others from being listed. */
 const answerTimeoutMs = 2000;
 
-/** Undefined for a process that is gone. Of a shim that does not answer the state is unknown. */
+/** Undefined if the process does not exist. If the shim does not answer, the state is `unknown`. */
 async function describe(task: Task, ids: ProcessIds, runtime: string): Promise<Session | undefined> {
   const fields: Partial<Session> = {
     ...ids,
@@ -88,7 +88,7 @@ async function commandOf(id: string): Promise<string[]> {
   return (await readBundle(directoryOf({ id, execId: '' }))).spec.process.args;
 }
 
-/** All methods, each of which says that it cannot be. */
+/** A client whose methods all reject with ERR_UNSUPPORTED. */
 export function unsupported<D extends ServiceDefinition>(definition: D, program: string): Client<D> {
   const methods = Object.entries(definition.methods).map(([key, { name }]) => [
     key,
@@ -97,7 +97,7 @@ export function unsupported<D extends ServiceDefinition>(definition: D, program:
   return Object.fromEntries(methods) as Client<D>;
 }
 
-/** By the names of the methods. */
+/** What the shim cannot do, by the name of the method. */
 const words: Readonly<Record<string, string>> = {
   Events: 'tell of events to whoever comes later',
   Record: 'record; `asciinema rec` does from outside',

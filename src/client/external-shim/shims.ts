@@ -1,4 +1,4 @@
-/** The shims of our containers: how each is reached, and how it ends. */
+/** Starts the external shims of this user's containers, connects to them and ends them. */
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
@@ -29,7 +29,7 @@ export class Shims implements Disposable {
   readonly #connections = new Map<string, Promise<TtrpcConnection>>();
   readonly #events = new Map<string, TtrpcServer>();
 
-  /** @param program of all of them, its path */
+  /** @param program the path of the program of all these shims */
   constructor(program: string) {
     this.#program = program;
   }
@@ -38,7 +38,7 @@ export class Shims implements Disposable {
     return this.#program;
   }
 
-  /** Of a container whose bundle is there. Throws ERR_SHIM_FAILED. */
+  /** Starts the shim of a container whose bundle exists. Throws ERR_SHIM_FAILED. */
   async start(id: string, signal: AbortSignal | undefined): Promise<Task> {
     writeRecord(id, { shim: this.#program, ...(await startShim({ ...this.#call(id), signal })) });
     const task = await this.taskOf(id);
@@ -46,7 +46,7 @@ export class Shims implements Disposable {
     return task;
   }
 
-  /** Some shims say it only once they have a container, and some may never have one. */
+  /** Records the shim's pid. Some shims report it only once they have a container, and some may never do. */
   async learnPid(id: string, task: Task): Promise<void> {
     const record = this.recordOf(id);
     if (record.pid) return;
@@ -54,7 +54,7 @@ export class Shims implements Disposable {
     writeRecord(id, { ...record, pid });
   }
 
-  /** Throws ERR_PROCESS_NOT_FOUND, and ERR_SHIM_FAILED if it has died. */
+  /** Throws ERR_PROCESS_NOT_FOUND, and ERR_SHIM_FAILED if the shim has died. */
   async taskOf(id: string): Promise<Task> {
     const { socket, service: name } = this.recordOf(id);
     const connecting = this.#connections.get(id) ?? this.#connect(id, socket);
@@ -76,12 +76,12 @@ export class Shims implements Disposable {
     return connecting;
   }
 
-  /** Ends and removes what there is of a container, as containerd would: by the shim's own program. */
+  /** Ends and removes what is left of a container by the shim's own program, as containerd would. */
   deleteRest(id: string): Promise<void> {
     return deleteByShim(this.#call(id));
   }
 
-  /** As `deleteRest`, where the shim has died, or hangs. */
+  /** As `deleteRest`, for a shim that has died or hangs. Also removes the socket of a dead shim. */
   async cleanUpAfter(id: string): Promise<void> {
     const record = this.recordOf(id);
     await this.deleteRest(id);
@@ -89,7 +89,7 @@ export class Shims implements Disposable {
     writeRecord(id, { ...record, isCleanedUp: true });
   }
 
-  /** The container is gone, or shall be: so does its shim, if it has no other, and all that we remember. */
+  /** Ends a container's shim, unless the shim has other containers, and removes the container's directory. */
   async end(id: string): Promise<void> {
     const { socket, pid = 0, isCleanedUp } = this.recordOf(id);
     const task = await this.taskOf(id).catch(() => undefined);
@@ -111,14 +111,15 @@ export class Shims implements Disposable {
   }
 
   /**
-   * A shim does not start, and takes its time to end, unless somebody takes its events. They go nowhere. The socket stays
-   * for as long as the container is known: where nobody listens a shim goes on at once, and where there is none it waits.
+   * Receives the events of a shim and drops them. Without a receiver a shim does not start, and takes long to end. The
+   * socket's file stays as long as the container is known: if no process listens there, a shim goes on at once, but if
+   * there is no file, it waits.
    */
   #takeEvents(id: string): void {
     if (this.#events.has(id)) return;
     const path = eventsSocket(id);
     assertSocketPath(path, 'the events socket');
-    // Of a command that was killed.
+    // A command that was killed may have left it.
     rmSync(path, { force: true });
     const listener = new OwnedFd(check(addon.socket_listen(path, 0o600), 'bind', `listen at ${path}`), path);
     this.#events.set(id, serveTtrpc(listener, [service(EventsDefinition, { forward: () => ({}) })]));
@@ -130,7 +131,7 @@ export class Shims implements Disposable {
   }
 }
 
-/** containerd gives a shim 3 s for its end too. */
+/** containerd also gives a shim 3 s to end. */
 const endTimeoutMs = 3000;
 const answerTimeoutMs = 2000;
 
@@ -142,7 +143,7 @@ export function hasDied(id: string): TermshimError {
 interface EndingShim {
   pid: number;
   socket: string;
-  /** It hangs. */
+  /** If true, the shim hangs, and is killed at once. */
   isCleanedUp: boolean | undefined;
 }
 
@@ -153,12 +154,12 @@ async function waitForEnd({ closed }: TtrpcConnection, { pid, socket, isCleanedU
     kill(pid);
     await endsIn(endTimeoutMs);
   }
-  // What a process had is closed one after the other: it may still listen when our connection is closed already.
+  // The kernel closes a process's descriptors one by one: the shim may still listen when this connection is closed.
   const deadline = performance.now() + endTimeoutMs;
   while (!(await removeDeadSocket(socket)) && performance.now() < deadline) await delay(10);
 }
 
-/** As long as we are connected the pid is the shim's own. */
+/** As long as the connection is open, the pid belongs to the shim. */
 function kill(pid: number): void {
   try {
     if (pid > 0) process.kill(pid, 'SIGKILL');
@@ -176,12 +177,12 @@ async function dial(id: string, socket: string | undefined): Promise<TtrpcConnec
   }
 }
 
-/** Nobody listens any more. */
+/** Whether no process listens at the socket. */
 function isGone(error: unknown): boolean {
   return error instanceof TermshimError && (error.errno === 'ECONNREFUSED' || error.errno === 'ENOENT');
 }
 
-/** A shim that was killed leaves it. False while somebody listens there. */
+/** Removes the socket that a killed shim has left. False while a process listens there. */
 async function removeDeadSocket(socket: string): Promise<boolean> {
   try {
     (await connectTtrpc(socket)).close();

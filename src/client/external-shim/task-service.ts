@@ -1,5 +1,5 @@
 /**
- * The Task service of all our containers with other shims: each request goes to the shim of the container that it names.
+ * The Task service for all containers of external shims. Each request goes to the shim of the container that it names.
  * Create starts the shim, Delete ends it.
  */
 import { constants } from 'node:os';
@@ -33,7 +33,7 @@ export interface ShimsTask {
 
 export function taskOfShims(shims: Shims): ShimsTask {
   const deferred = createDeferredRequests();
-  /** Of outputs that nobody may read yet. */
+  /** Readers of outputs that may have no other reader yet. */
   const readers: FifoReader[] = [];
 
   async function call<T>(id: string, work: (task: Task) => Promise<T>): Promise<T> {
@@ -43,7 +43,7 @@ export function taskOfShims(shims: Shims): ShimsTask {
     });
   }
 
-  /** A terminal without FIFOs is one that is attached to, now or later. */
+  /** If the request has a terminal without FIFOs, makes FIFOs for clients that attach now or later. */
   function stdioOf(ids: ProcessIds, { terminal, stdin = '', stdout = '', stderr = '' }: Stdio): Stdio {
     if (!terminal || stdout !== '') return { stdin: plain(stdin), stdout: plain(stdout), stderr: plain(stderr) };
     const { reader, ...paths } = makeFifos(ids);
@@ -51,7 +51,10 @@ export function taskOfShims(shims: Shims): ShimsTask {
     return paths;
   }
 
-  /** Fails with the reason of the signal; not before there is something to remove, or nothing can be. */
+  /**
+   * If the signal is aborted, rejects with its reason, but waits until the shim has answered Create, or for
+   * `createGraceMs`: before that the shim has nothing to delete.
+   */
   async function createIn(id: string, bundle: string, request: Partial<CreateTaskRequest>, signal?: AbortSignal) {
     const task = await shims.start(id, signal);
     signal?.throwIfAborted();
@@ -144,17 +147,17 @@ export function taskOfShims(shims: Shims): ShimsTask {
   }
 }
 
-/** Only Create, Start, Delete and Wait may take longer. */
+/** For requests that a shim answers at once. */
 const briefly: CallOptions = { timeoutMs: 3000 };
 
 function isSilent(error: unknown): boolean {
   return error instanceof RpcError && (error.code === Code.Unavailable || error.code === Code.DeadlineExceeded);
 }
 
-/** How it ended nobody was there to see: 128 and SIGKILL, as containerd has it. */
+/** The real exit status is unknown. 137 is 128 + SIGKILL, as in containerd. */
 const cleanedUp = { status: Status.STOPPED, exitStatus: 137, exitedAt: undefined };
 
-/** The command that made it was killed: there is a shim that knows of no container, whose state is unknown. */
+/** Turns NotFound into `answer`: if a command was killed during Create, its shim has no container. */
 function unlessHalfMade<T>({ execId }: { execId?: string }, answer: T): (error: unknown) => T {
   return (error) => {
     if (!execId && error instanceof RpcError && error.code === Code.NotFound) return answer;
@@ -162,7 +165,7 @@ function unlessHalfMade<T>({ execId }: { execId?: string }, answer: T): (error: 
   };
 }
 
-/** A Create that is under way cannot be called off. */
+/** How long to wait for a Create that is under way, because a shim cannot cancel it. */
 const createGraceMs = 3000;
 
 interface Stdio {
@@ -172,7 +175,7 @@ interface Stdio {
   stderr?: string;
 }
 
-/** The path of a URI of ours: the settings in it are for our own daemon. */
+/** The path in a `fifo://` URI, whose settings are only for a daemon of termshim. */
 function plain(uri: string): string {
   return uri.startsWith('fifo://') ? decodeURIComponent(new URL(uri).pathname) : uri;
 }
@@ -184,7 +187,7 @@ function configOf({ bundle = '', options }: Partial<CreateTaskRequest>): string 
   return movedConfig(bundle === '' ? Buffer.from(wanted?.config ?? []).toString() : readConfig(bundle), bundle);
 }
 
-/** The OCI runtime is the shim's choice, unless somebody has one. */
+/** The shim chooses the OCI runtime, unless the request names one. */
 function optionsOf({ options }: Partial<CreateTaskRequest>): CreateTaskRequest['options'] {
   const [program] = unpackAny(CreateOptions, options)?.runtimeCommand ?? [];
   return program === undefined ? undefined : packAny(Options, { binaryName: program });
@@ -197,13 +200,13 @@ function processOf({ spec }: Partial<ExecProcessRequest>): ExecProcessRequest['s
 }
 
 /**
- * Whatever there is by now, and what is being made: a shim answers a Delete with NotFound while its Create is under way, so
- * its `delete` is called too. What led here is to be told, and not what of this fails.
+ * Removes a container whose Create has failed, or is still under way. During Create a shim answers Delete with
+ * NotFound, so its `delete` is called too. Errors are ignored, because the caller throws the error of Create.
  */
 async function removeFailed(shims: Shims, id: string): Promise<void> {
   const task = await shims.taskOf(id).catch(() => undefined);
   const end = await task?.delete({ id }, { timeoutMs: createGraceMs }).catch((error: unknown) => error);
-  // A shim that did not start has nothing.
+  // A shim that did not start has left nothing.
   if (shims.recordOf(id).socket !== undefined) {
     const isDead = task === undefined || isSilent(end);
     await (isDead ? shims.cleanUpAfter(id) : shims.deleteRest(id)).catch(() => {});
