@@ -1,5 +1,6 @@
 /**
- * Joins our own stdin, stdout and stderr to the FIFOs of a process: keys go in, output comes out as it is.
+ * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out as it
+ * is.
  */
 import { isatty } from 'node:tty';
 import { TermshimError } from '../errors/errors.js';
@@ -18,20 +19,23 @@ export interface AttachOptions {
   /** The outputs of the process. `to` is stdout (1) or stderr (2) of this process. */
   outputs: readonly { from: FifoReader; to: 1 | 2 }[];
   /**
-   * Called if nobody reads stdout or stderr of this process any more, with the FIFO that was copied there. The callee closes
-   * it. By default it is closed.
+   * Called if nobody reads stdout or stderr of this process any more, with the FIFO that was copied there. The callee
+   * closes it. By default it is closed.
    */
   onBroken?: ((from: FifoReader) => void) | undefined;
 }
 
-/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more. */
+/**
+ * `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more.
+ */
 export type AttachmentEnd = 'ended' | 'detached' | 'broken';
 
 /** A terminal that is attached. */
 export interface Attachment {
   /**
-   * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys were
-   * typed. By then the terminal is restored and everything is closed. Fails with ERR_SYSTEM if stdout cannot be written.
+   * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys
+   * were typed. By then the terminal is restored and everything is closed. Fails with ERR_SYSTEM if stdout cannot be
+   * written.
    */
   readonly done: Promise<AttachmentEnd>;
   /** Whether stdout or stderr takes no more now. */
@@ -41,8 +45,8 @@ export interface Attachment {
 }
 
 /**
- * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out. Takes over
- * the FIFOs. If stdout is a terminal, the modes that the process has set there are undone at the end.
+ * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out. Takes
+ * over the FIFOs. If stdout is a terminal, the modes that the process has set there are undone at the end.
  *
  * @example
  * ```js
@@ -80,7 +84,7 @@ export function attach({ input, isRaw, outputs, onBroken = (from) => from.close(
   };
 }
 
-/** Whoever reads our output may leave early. */
+/** The reader of this process's stdout or stderr may exit early. */
 function copyOutput(
   { from, to }: AttachOptions['outputs'][number],
   { isRaw, onBroken }: { isRaw: boolean; onBroken: (from: FifoReader) => void },
@@ -107,7 +111,7 @@ function copyOutput(
   return { done, isBlocked: () => copying.isBlocked, close };
 }
 
-/** A terminal that was closed. */
+/** Whether the terminal was closed. */
 function isHangup(error: Error): boolean {
   return error instanceof TermshimError && error.errno === 'EIO';
 }

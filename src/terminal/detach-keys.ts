@@ -1,12 +1,12 @@
 /**
- * The keys that leave a session, in Docker's words: a list such as `ctrl-p,ctrl-q` or `ctrl-],x`.
+ * The keys that detach from a session, in Docker's notation: a list such as `ctrl-p,ctrl-q` or `ctrl-],x`.
  */
 
 export const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
 /**
- * The bytes that a terminal sends for the keys. A key is `ctrl-` and one of `a` to `z` and `@ [ \ ] ^ _`, or `DEL`, or a
- * single character of ASCII; a comma alone cannot be one. Undefined for what is no such list.
+ * The bytes that a terminal sends for the keys. A key is `ctrl-` and one of `a` to `z` and `@ [ \ ] ^ _`, or `DEL`, or
+ * a single character of ASCII other than a comma. Undefined if `text` is not such a list.
  */
 export function parseDetachKeys(text: string): Uint8Array | undefined {
   const bytes = text.split(',').map(byteOf);
@@ -16,26 +16,26 @@ export function parseDetachKeys(text: string): Uint8Array | undefined {
 function byteOf(key: string): number | undefined {
   if (/^[\x20-\x7e]$/.test(key)) return key.charCodeAt(0);
   if (key === 'DEL') return 0x7f;
-  // The control key takes the upper three bits away.
+  // The control key clears the upper three bits.
   const letter = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
   return letter === undefined ? undefined : letter.toUpperCase().charCodeAt(0) & 0x1f;
 }
 
 export interface DetachMatcher {
-  /** What is typed next. A beginning of the keys is held back until it is no beginning any more. */
+  /** Takes the next input. Bytes that may be the beginning of the keys are held back until it is clear. */
   feed(typed: Uint8Array): DetachMatch;
-  /** What is held back: it is delivered when nothing more will be typed. */
+  /** The bytes that are held back. Deliver them when the input has ended. */
   readonly held: Uint8Array;
 }
 
 export interface DetachMatch {
-  /** What the session is to get, in order. */
+  /** The bytes for the session, in order. */
   deliver: Uint8Array;
-  /** All of the keys were typed; what came after them is lost. */
+  /** Whether all of the keys were typed; bytes after them are dropped. */
   isComplete: boolean;
 }
 
-/** Finds the keys in what is typed, however it is cut into pieces (Knuth, Morris and Pratt). */
+/** Finds the keys in the input, however it is split into pieces (Knuth, Morris and Pratt). */
 export function createDetachMatcher(keys: Uint8Array): DetachMatcher {
   const fallbacks = fallbacksOf(keys);
   let matched = 0;
@@ -60,7 +60,7 @@ export function createDetachMatcher(keys: Uint8Array): DetachMatcher {
   };
 }
 
-/** For each number of matched keys, how many are still matched if the next one does not fit, but a later start does. */
+/** For each number of matched keys, how many still match, with a later start, if the next byte does not match. */
 function fallbacksOf(keys: Uint8Array): number[] {
   const fallbacks = [0, 0];
   for (let length = 2; length <= keys.length; length++) {

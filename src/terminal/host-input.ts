@@ -1,4 +1,4 @@
-/** Our own stdin, on its way to a session. */
+/** Copies the stdin of this process to a session. */
 import { isatty } from 'node:tty';
 import type { FifoWriter } from '../os/fifo.js';
 import { type HostStream, openHostStream } from '../os/host-terminal.js';
@@ -12,13 +12,15 @@ export interface HostInput {
   sink?: FifoWriter | undefined;
   /** The bytes that detach if stdin is a terminal, such as 0x10 0x11 for ctrl-p ctrl-q. By default nothing detaches. */
   detachKeys?: Uint8Array | undefined;
-  /** What the end of stdin does: `close`, the default, closes the sink; `type-eof` types ^D and leaves the sink open. */
+  /**
+   * What the end of stdin does: `close`, the default, closes the sink; `type-eof` types ^D and leaves the sink open.
+   */
   atEnd?: 'close' | 'type-eof' | undefined;
   /** Called if the sink was closed, because stdin has ended or nobody reads the sink. */
   onClosed?: (() => void) | undefined;
 }
 
-/** Starts to copy. Takes over the sink. Returns how to stop, which is idempotent. */
+/** Starts to copy. Takes over the sink. Returns an idempotent function that stops the copy. */
 export function copyHostInput(input: HostInput, onDetach: () => void): () => void {
   const { sink, detachKeys } = input;
   const stdin = openHostStream(0);

@@ -1,36 +1,39 @@
 /**
- * What a program has set its terminal to, by what it wrote. Whoever leaves it to go on, in the middle of vi, takes a terminal
- * along that shows the alternate screen and reports the mouse, to a shell that knows nothing of it. See "Control Sequences"
- * of xterm.
+ * The modes that a program has set in its terminal, read from its output. If the user detaches in the middle of vi, the
+ * terminal shows the alternate screen and reports the mouse, and the shell that follows does not reset that. See
+ * "Control Sequences" of xterm.
  */
 export interface TerminalModes {
-  /** What was written next. */
+  /** Takes the next output. */
   see(bytes: Uint8Array): void;
-  /** What a terminal needs to be as it was. Empty if that is nothing. */
+  /** The bytes that restore the terminal; empty if no mode is set. */
   readonly undo: string;
 }
 
 const ESC = '\x1b';
 
-/** Not those that do something at once, and not 2004 (pastes in brackets) alone: each is off in a terminal at rest. */
+/**
+ * The modes that are restored: `l` is off, `h` is on in a terminal at rest. Modes that only trigger an action are left
+ * out.
+ */
 const modesAtRest: ReadonlyMap<number, 'l' | 'h'> = new Map([
   ...[1, 5, 6, 9, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031].map((it) => [it, 'l'] as const),
   ...[7, 25].map((it) => [it, 'h'] as const),
 ]);
 const alternateScreens: ReadonlySet<number> = new Set([47, 1047, 1049]);
 
-/** Behind ESC. */
+/** A control sequence, without its ESC. */
 const csi = /^\[([<=>?!]?)([\d;:]*)( ?[@-~])/;
-/** What is longer is nothing that is looked for. */
+/** A longer sequence sets none of these modes. */
 const longestSequence = 64;
 
 export function watchModes(): TerminalModes {
-  /** The beginning of a sequence, with its ESC. */
+  /** The beginning of an incomplete sequence, with its ESC. */
   let begun = '';
   const changed = new Set<number>();
   let screen = 0;
   let keyboardDepth = 0;
-  /** By the sequence that undoes it. */
+  /** Other settings, each as the sequence that undoes it. */
   const others = new Set<string>();
 
   const set = (undo: string, isSet: boolean): void => void (isSet ? others.add(undo) : others.delete(undo));
@@ -76,7 +79,7 @@ export function watchModes(): TerminalModes {
         break;
     }
   };
-  /** What follows an ESC. Returns whether it is whole. */
+  /** Reads the text after an ESC. Returns whether the sequence is complete. */
   const read = (text: string): boolean => {
     const [, prefix = '', parameters = '', final] = csi.exec(text) ?? [];
     if (final !== undefined) obey(prefix, parameters, final);
@@ -104,7 +107,7 @@ export function watchModes(): TerminalModes {
         ...others,
         screen === 0 ? '' : `${ESC}[?${screen}l`,
       ].join('');
-      // What was written may have been broken off in the middle of a sequence.
+      // The output may end in the middle of a sequence. CAN (0x18) cancels it.
       return all === '' ? '' : `\x18${all}`;
     },
   };
@@ -112,5 +115,5 @@ export function watchModes(): TerminalModes {
 
 const plain = `${ESC}[m`;
 const numericKeypad = `${ESC}>`;
-/** The cursor goes home with it, and comes back. */
+/** Resetting the margins moves the cursor home, so the position is saved and restored. */
 const wholeScreen = `${ESC}7${ESC}[r${ESC}8`;

@@ -1,4 +1,4 @@
-/** The output of a session, on its way to a human's terminal, which is to be given back as it was. */
+/** Copies the output of a session to a terminal, and restores the terminal's modes at the end. */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, watch } from '../os/epoll.js';
@@ -8,7 +8,7 @@ import { createWriteQueue } from '../stdio/copy/write-queue.js';
 import { watchModes } from './modes.js';
 
 interface TerminalOptions extends CopyStreamOptions {
-  /** It is in raw mode. Then whoever leaves goes to a new line, if the session is in the middle of one. */
+  /** Whether the terminal is in raw mode. Then a stop in the middle of a line starts a new line. */
   isOurs: boolean;
 }
 
@@ -22,8 +22,8 @@ const blockBytes = 64 * 1024;
 const newline = 0x0a;
 
 /**
- * As `copyStream`, but through JavaScript, which looks for what the terminal is set to. Returns how to stop, which undoes
- * that: idempotent, and to be done after the end too.
+ * As `copyStream`, but through JavaScript, which watches the modes that the output sets. `close` stops the copy and
+ * undoes the modes. It is idempotent. Call it after the end too.
  */
 export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions): TerminalCopy {
   const modes = watchModes();
@@ -44,7 +44,10 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
     stop();
     onEnd(how);
   };
-  /** A block in a turn: keys are to be seen beside a flood. One turn at most waits, and none once the source may be closed. */
+  /**
+   * Reads one block in a turn of the event loop, so that keys are seen during a flood. At most one turn is scheduled,
+   * and none after the stop, because the source may be closed then.
+   */
   const readSoon = (): void => {
     clearImmediate(turn);
     if (!isStopped) turn = setImmediate(read);
@@ -82,7 +85,7 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
       if (!isOpen) return;
       isOpen = false;
       stop();
-      // One that takes nothing now is not waited for.
+      // If the terminal takes nothing now, this does not wait for it.
       const isInLine = isOurs && !hasEnded && lastByte !== newline;
       addon.fd_write(sink, Buffer.from(modes.undo + (isInLine ? '\r\n' : '')));
     },

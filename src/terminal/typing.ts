@@ -1,6 +1,6 @@
 /**
- * What a human types, on its way to a session: each key is looked at, since some of them mean to leave. They are seen even
- * while the session takes nothing.
+ * Copies what a human types to a session, and looks for the detach keys. It sees them even while the session takes no
+ * input.
  */
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
@@ -11,20 +11,22 @@ import { createDetachMatcher } from './detach-keys.js';
 export interface TypingOptions {
   /** The terminal, non-blocking, in raw mode. It stays the caller's. */
   source: number;
-  /** The session's stdin, likewise. Undefined for a session that is only looked at: what is typed is dropped. */
+  /** The session's stdin, non-blocking; it stays the caller's. Undefined for a read-only client: input is dropped. */
   sink: number | undefined;
   detachKeys: Uint8Array;
-  /** The keys were typed, and what came before them was taken, or was not within a moment. */
+  /** Called when the keys were typed, and the session has taken the input before them, or has not within 500 ms. */
   onDetach: () => void;
 }
 
-/** A paste of more waits in the terminal, and the keys behind it too. */
+/** If the session has not taken so many bytes, further input waits in the terminal, the detach keys too. */
 const mostBytes = 1024 * 1024;
 
-/** How long somebody who wants to leave waits for a session that does not take what was typed before. */
+/** How long a detach waits for a session that does not take the input before it. */
 const farewellMs = 500;
 
-/** Returns how to stop, which is idempotent and drops what was not taken. The end of the terminal is no event here. */
+/**
+ * Returns an idempotent function that stops the copy and drops what was not taken. The terminal's end is not reported.
+ */
 export function copyTyping({ source, sink, detachKeys, onDetach }: TypingOptions): () => void {
   const matcher = createDetachMatcher(detachKeys);
   const block = new Uint8Array(4096);
@@ -59,7 +61,7 @@ export function copyTyping({ source, sink, detachKeys, onDetach }: TypingOptions
     else farewell = setTimeout(leave, farewellMs);
   }
 
-  /** A terminal that was closed: what looked like the beginning of the keys was not. */
+  /** The terminal was closed: the bytes that looked like the beginning of the keys are delivered. */
   function end(): void {
     hasEnded = true;
     box?.push(matcher.held);
