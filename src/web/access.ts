@@ -1,11 +1,11 @@
 /**
- * Who may use the page. A browser sends requests for any page that is open in it, any name can be made to lead to
- * 127.0.0.1, and other users of the machine can dial too. So a request must come by our own address, from our own page,
- * and with a secret.
+ * Decides which requests are served. A browser sends requests for any page that is open in it, any host name can be
+ * made to resolve to 127.0.0.1, and other users of the machine can connect too. So a request must name this server as
+ * its host, come from this server's page, and contain a secret.
  *
- * The secret is no cookie: a browser sends the cookies of 127.0.0.1 to every port of it, and so to servers of other
- * users and to published ports of containers. The page keeps it in its sessionStorage, which belongs to our port alone,
- * and sends it itself.
+ * The secret is not a cookie: a browser sends the cookies of 127.0.0.1 to each of its ports, and so to servers of other
+ * users and to published ports of containers. The page keeps the secret in its sessionStorage, which belongs to this
+ * port alone, and sends it itself.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -16,18 +16,18 @@ export interface Refusal {
 }
 
 export interface Access {
-  /** For the fragment of the URL that is printed, which a browser sends to nobody. */
+  /** For the fragment of the printed URL, which a browser does not send to any server. */
   readonly token: string;
-  /** Why a request is not served, whatever it asks for; undefined if it comes to us, and from no other page. */
+  /** Refuses a request that names another host or comes from another page; undefined if it is accepted. */
   refuseStranger(headers: IncomingHttpHeaders): Refusal | undefined;
-  /** Likewise for what only those with the secret may have. */
+  /** As `refuseStranger`, and also refuses a request without the secret. */
   refuse(headers: IncomingHttpHeaders): Refusal | undefined;
-  /** The secret, for the token in the Authorization header, once; undefined for any other. */
+  /** Exchanges the token in the Authorization header for the secret, once; undefined if it is another token. */
   exchange(headers: IncomingHttpHeaders): string | undefined;
   isSecret(given: string): boolean;
 }
 
-/** @param hosts what a Host header may say, such as `127.0.0.1:8080` */
+/** @param hosts the accepted values of a Host header, such as `127.0.0.1:8080` */
 export function createAccess(hosts: readonly string[]): Access {
   const token = randomSecret();
   const secret = randomSecret();

@@ -1,9 +1,10 @@
 /**
- * One terminal in a browser: a client of a session like any other, whose FIFOs end in a WebSocket.
+ * Attaches a terminal in a browser to a session. It is a client like any other, whose FIFOs are copied to and from a
+ * WebSocket.
  *
- * Output goes out as binary messages, and the page says how much of it the terminal has shown: no more than a window is
- * ever under way, and what does not fit waits in the daemon, which skips for those that are too slow. Messages of the page
- * are JSON, see `Said`.
+ * Output is sent as binary messages. The page reports how much of it the terminal has shown, so at most `windowBytes`
+ * are under way. Further output waits in the daemon, which skips output for a client that is too slow. Messages of the
+ * page are JSON; see `Said`.
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -32,15 +33,15 @@ export interface BridgeOptions {
 /** How much output may be on its way to the terminal of the page. */
 const windowBytes = 256 * 1024;
 
-/** Keys that the session has not taken: a paste that is larger makes the page wait. */
+/** If the session has not taken so many typed bytes, no more messages of the page are read. */
 const mostTyped = 1024 * 1024;
 
 const cells = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 
-/** What the page says. */
+/** The messages of the page. */
 const said = v.variant('kind', [
   v.object({ kind: v.literal('typed'), text: v.string() }),
-  /** Bytes as characters of Latin-1: mouse reports of the old encoding. */
+  /** Bytes as characters of Latin-1: mouse reports in the old encoding. */
   v.object({ kind: v.literal('bytes'), text: v.string() }),
   v.object({ kind: v.literal('size'), columns: cells, rows: cells }),
   v.object({ kind: v.literal('shown'), bytes: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
@@ -49,11 +50,11 @@ const said = v.variant('kind', [
 export type Said = v.InferOutput<typeof said>;
 
 /**
- * Attaches the socket to a session, until either of them ends. The page hears `{"kind":"attached"}` when what it says is
- * listened to. Rejects if there is no such session.
+ * Attaches the socket to a session until either of them ends. The page gets `{"kind":"attached"}` when its messages are
+ * read. Rejects if there is no such session.
  */
 export async function bridge(socket: WebSocket, daemon: Daemon, { id, execId, ...size }: BridgeOptions): Promise<void> {
-  // It may be gone before the session answers.
+  // The socket may be closed before the session answers.
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const directory = createPrivateDirectory('web');
   const [input, output] = [join(directory.path, 'in'), join(directory.path, 'out')];
@@ -83,7 +84,7 @@ interface Window {
   rows: number;
 }
 
-/** One call at a time: of what is said meanwhile only the last counts. A call that fails is forgotten. */
+/** Makes one call at a time. Of the values that come meanwhile, only the last one counts. Errors are ignored. */
 function latest<T>(call: (value: T) => Promise<unknown>): (value: T) => void {
   let next: { value: T } | undefined;
   let isCalling = false;
@@ -103,7 +104,7 @@ function latest<T>(call: (value: T) => Promise<unknown>): (value: T) => void {
 }
 
 interface Sending {
-  /** Settles when the session's output has ended, or the page has gone. */
+  /** Settles when the session's output has ended or the socket is closed. */
   ended: Promise<void>;
   onShown: (bytes: number) => void;
 }
@@ -132,7 +133,7 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader, closed: Promise<void>
   return {
     ended,
     onShown(bytes) {
-      // What lies here still was not shown, whatever the page says.
+      // Bytes that are still in this process were not shown, whatever the page reports.
       underWay = Math.max(underWay - bytes, socket.bufferedAmount, 0);
       send();
     },
@@ -147,7 +148,7 @@ interface Taking {
   onShown: (bytes: number) => void;
 }
 
-/** Settles when the page has gone, or the session does not take input any more. */
+/** Settles when the socket is closed or the session takes no more input. */
 function takeInput({ socket, closed, writer: { fd }, onSize, onShown }: Taking): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {

@@ -1,4 +1,4 @@
-/** A WebSocket of the page: it shows the secret, then it is a terminal. */
+/** Serves a WebSocket of the page: the first message must be the secret, then the socket is a terminal. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
@@ -13,15 +13,15 @@ export interface TerminalOptions {
   query: URLSearchParams;
 }
 
-/** Of one message of the page, which cuts what is pasted into pieces. */
+/** The longest message of the page, which splits a paste into pieces. */
 export const longestMessageBytes = 256 * 1024;
 
-/** From the connection to the secret. */
+/** How long the page may take to send the secret. */
 const secretTimeoutMs = 5000;
 
-/** Settles when it is closed, or about to be. Never rejects. */
+/** Settles when the socket is closed, or about to be. Never rejects. */
 export async function serveTerminal(socket: WebSocket, { daemon, access, query }: TerminalOptions): Promise<void> {
-  // A frame that breaks the rules, or a connection that is reset: `close` follows.
+  // An invalid frame, or a connection that was reset: `close` follows.
   socket.on('error', () => {});
   try {
     if (!access.isSecret(await firstMessage(socket))) return socket.close(policyViolation, withoutSecret.reason);
@@ -37,7 +37,7 @@ export async function serveTerminal(socket: WebSocket, { daemon, access, query }
 /** See RFC 6455, section 7.4.1. */
 const policyViolation = 1008;
 
-/** Empty if none comes in time, or it is none of text. */
+/** Empty if no message comes in time, or it is not text. */
 async function firstMessage(socket: WebSocket): Promise<string> {
   const done = new AbortController();
   const { signal } = done;
@@ -51,7 +51,7 @@ async function firstMessage(socket: WebSocket): Promise<string> {
   }
 }
 
-/** What the page shows. A close frame has room for 123 bytes of it. */
+/** The reason that the page shows. A close frame has room for 123 bytes. */
 function reasonOf(error: unknown): string {
   return Buffer.from(messageOf(error)).subarray(0, 120).toString();
 }

@@ -1,4 +1,6 @@
-/** The page, the list of sessions, and a WebSocket for each terminal. No request and no connection ends the server. */
+/**
+ * Serves the page, the list of sessions, and a WebSocket for each terminal. No request or connection ends the server.
+ */
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,19 +15,19 @@ import { targetOf } from './target.js';
 export interface WebOptions {
   daemon: Daemon;
   host: string;
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   port: number;
   /** The directory of the page's files. */
   files: string;
 }
 
 export interface WebServer {
-  /** With the token that opens the page once. */
+  /** Contains the token that opens the page once. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Only what the page itself brings: no other script, no other host. xterm.js makes styles of its own. */
+/** Allows only the page's own scripts, and no other host. xterm.js creates inline styles. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; " +
   "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -43,16 +45,16 @@ const types: Readonly<Record<string, string>> = {
   'page.css': 'text/css; charset=utf-8',
 };
 
-/** A request is a line and some headers; whoever needs longer for them is no browser. */
+/** A request is a line and some headers, for which a browser does not need longer. */
 const limits = { headersTimeout: 10_000, requestTimeout: 10_000, connectionsCheckingInterval: 2000 };
 
-/** So long an answer may take to be read. */
+/** How long a client may take to read an answer. */
 const answerTimeoutMs = 10_000;
 
-/** Any user of this machine can dial. */
+/** There is a limit because any user of this machine can connect. */
 const mostConnections = 256;
 
-/** Settles when it listens. */
+/** Resolves when the server listens. */
 export async function serveWeb({ daemon, host, port, files }: WebOptions): Promise<WebServer> {
   const pages = new Map(Object.keys(types).map((name) => [name, readFileSync(`${files}/${name}`)]));
   const server = createServer(limits);
@@ -73,11 +75,11 @@ export async function serveWeb({ daemon, host, port, files }: WebOptions): Promi
     );
   });
   server.on('upgrade', (request, socket, head) => {
-    // It may be reset while it is refused.
+    // The connection may be reset while it is refused.
     socket.on('error', () => {});
     const target = targetOf(request.url);
     if (target === undefined) return refuseUpgrade(socket, 400);
-    // A browser names the page that opens a WebSocket; whoever does not is none.
+    // A browser sends the origin of the page that opens a WebSocket. Other clients are refused.
     const isOurPage = request.headers.origin !== undefined && access.refuseStranger(request.headers) === undefined;
     if (!isOurPage || target.path !== '/attach') return refuseUpgrade(socket, 403);
     sockets.handleUpgrade(request, socket, head, (opened) => {
@@ -99,7 +101,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
-      // A connection that could not be accepted, for want of descriptors: the next one may be.
+      // A connection could not be accepted because no descriptor was left. The next one may be.
       server.on('error', () => {});
       resolve();
     });
@@ -140,20 +142,20 @@ async function answer(
     response.writeHead(200, { ...headers, 'content-type': 'application/json' }).end(text);
     return;
   }
-  // The page itself is no secret: everybody has it with the package.
+  // The page itself is not secret: it is part of the package.
   const name = path === '/' ? 'index.html' : path.slice(1);
   const page = pages.get(name);
   if (page === undefined) return say(response, 404, 'there is no such page');
   response.writeHead(200, { ...headers, 'content-type': types[name] }).end(page);
 }
 
-/** One connection can ask for many answers, and read none. */
+/** Closes a connection that does not read its answer in time: it could ask for many answers and read none. */
 function limitAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
   const late = setTimeout(() => socket.destroy(), answerTimeoutMs);
   response.once('close', () => clearTimeout(late));
 }
 
-/** Nobody reads a socket that is not upgraded, so its end would not be seen. */
+/** Destroys the socket after the answer: this process does not read a socket that is not upgraded, nor see its end. */
 function refuseUpgrade(socket: Duplex, status: 400 | 403): void {
   socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n`);

@@ -1,14 +1,14 @@
-/** What a request asks for. */
+/** Parses the target of a request. */
 
 export interface Target {
-  /** As it came: nothing is decoded. */
+  /** The path as it was sent: nothing is decoded. */
   path: string;
   query: URLSearchParams;
 }
 
 /**
- * Undefined if the request's target has another form than a path and a query, which is all that a browser sends to a
- * server (RFC 9112, section 3.2.1). Never throws, as `new URL` does at `//`.
+ * Undefined if the target is not a path with or without a query, the only form that a browser sends to a server (RFC
+ * 9112, section 3.2.1). Never throws, unlike `new URL`, which throws for `//`.
  */
 export function targetOf(url = ''): Target | undefined {
   if (!url.startsWith('/') || url.startsWith('//')) return undefined;

@@ -1,4 +1,4 @@
-/** The page: a list of sessions, and the terminal of the one that was chosen. What is chosen stands in the URL's hash. */
+/** The page: a list of sessions, and the terminal of the one that was chosen. The URL's hash is its name. */
 import { takeToken } from './secret.js';
 import { fetchSessions, nameOf, type Session, showSessions } from './sessions.js';
 import { openTerminal } from './terminal.js';
@@ -37,7 +37,7 @@ async function refresh(): Promise<void> {
 
 window.addEventListener('hashchange', () => void refresh());
 
-// Tab belongs to the program in the terminal: another key has to lead out of it.
+// Tab goes to the program in the terminal, so F6 moves the focus out of the terminal.
 window.addEventListener(
   'keydown',
   (event) => {

@@ -1,6 +1,6 @@
 /**
- * What this page shows to its server. It lies in sessionStorage, which a browser gives to pages of this very port alone,
- * unlike a cookie, and which a reload keeps.
+ * The secret that the page sends to its server. The page keeps it in sessionStorage, which outlives a reload. Unlike a
+ * cookie, a browser shows it only to pages of this port.
  */
 
 const key = 'termshim secret';
@@ -14,7 +14,7 @@ export function authorization(value: string): Record<string, string> {
   return { authorization: `Bearer ${value}` };
 }
 
-/** Changes the token in the URL's fragment into the secret, and takes it out of the URL. Nothing without a token. */
+/** Removes the token from the URL's fragment, and exchanges it for the secret. Does nothing without a token. */
 export async function takeToken(): Promise<void> {
   const token = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
   if (token === undefined) return;

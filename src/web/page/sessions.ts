@@ -21,7 +21,7 @@ export function nameOf({ id, execId }: Pick<Session, 'id' | 'execId'>): string {
   return execId === '' ? id : `${id}/${execId}`;
 }
 
-/** Brings the list up to date, and leaves the buttons that stay, and so the focus, where they are. */
+/** Updates the list. The buttons of sessions that remain are kept, and so is the focus. */
 export function showSessions(
   list: HTMLElement,
   sessions: readonly Session[],

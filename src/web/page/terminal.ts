@@ -1,4 +1,4 @@
-/** The terminal, and its WebSocket: attached to one session at a time, and again when the connection was lost. */
+/** The terminal and its WebSocket. It is attached to one session at a time, and again if the connection was lost. */
 import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
 import { secret } from './secret.js';
@@ -7,7 +7,7 @@ import { type Linked, replaceLinks } from '../../screen/links.js';
 import { nameOf, type Session } from './sessions.js';
 
 export interface TerminalView {
-  /** Does nothing if it is attached to that one already, or that one has ended. */
+  /** Does nothing if the terminal is attached to this session, or was when the session ended. */
   attach(session: Session): void;
   focus(): void;
 }
@@ -28,10 +28,10 @@ const themes: Readonly<Record<'light' | 'dark', ITheme>> = {
 
 const againAfterMs = 1000;
 
-/** What the server says, beside the output. */
+/** The messages of the server besides the output. */
 type Told = { kind: 'attached' } | { kind: 'exit'; status: number };
 
-/** A message may be 256 KiB long, as JSON, where a character has six at most. */
+/** A message may have 256 KiB of JSON, in which a character takes six bytes at most. */
 const longestPiece = 16 * 1024;
 
 export function openTerminal(parent: HTMLElement, onStatus: (text: string) => void): TerminalView {
@@ -96,7 +96,7 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
       socket = undefined;
       if (code === 1000) return;
       onStatus(`The connection to ${name} was lost${reason === '' ? '' : `: ${reason}`}.`);
-      // The list finds it again, if it is still there.
+      // The next refresh of the list attaches again if the session still exists.
       setTimeout(() => {
         if (attached === name && socket === undefined) attached = '';
       }, againAfterMs);
@@ -115,7 +115,7 @@ export function openTerminal(parent: HTMLElement, onStatus: (text: string) => vo
   };
 }
 
-/** A character of two UTF-16 units stays whole. */
+/** Splits a text, but not between the two UTF-16 units of a character. */
 function* pieces(text: string): Generator<string> {
   for (let at = 0; at < text.length; ) {
     const end = at + longestPiece;
@@ -126,7 +126,7 @@ function* pieces(text: string): Generator<string> {
   }
 }
 
-/** What a program writes must not keep the page busy for hours, or take all its memory. */
+/** Limits the output of a program: it must not keep the page busy for hours, or take all of its memory. */
 function limit(terminal: Terminal): void {
   const { _core: inside } = terminal as unknown as {
     _core: Limited & Linked & { readonly unicodeService: { readonly _activeProvider: Widths } };
@@ -147,7 +147,7 @@ function followTheme(terminal: Terminal): void {
   apply();
 }
 
-/** Ctrl+C is the program's, so copying needs Shift; pasting is the browser's own, by Ctrl+Shift+V. */
+/** Ctrl+C goes to the program, so copying needs Shift too. The browser itself pastes at Ctrl+Shift+V. */
 function isClipboardKey(terminal: Terminal, event: KeyboardEvent): boolean {
   if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return false;
   if (event.code === 'KeyV') return true;
