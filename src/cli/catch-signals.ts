@@ -1,20 +1,20 @@
 /**
- * What the signals that end a process mean to a command with a process in the foreground: at first they stop what is
- * being made, later they are the process's.
+ * Handles the signals that end a process, for a command with a process in the foreground. At first they abort the
+ * creation of the process, later they are sent to it.
  */
 import { constants } from 'node:os';
 import type { ForegroundSignals } from '../client/foreground.js';
 
 export interface CaughtSignals extends ForegroundSignals {
-  /** The exit status that a shell expects after a signal that was not the process's; undefined if none came. */
+  /** The exit status that a shell expects after a signal that was not sent to the process; undefined if none came. */
   readonly status: number | undefined;
-  /** From now on they end this process. */
+  /** Removes the handlers: from here on the signals end this command. */
   stop(): void;
 }
 
 /**
- * Does the work, and exits with the status that it answers: that of the process, or undefined if somebody has left it. If
- * a signal has stopped it, the status says so.
+ * Does the work, and sets the exit status of this command to its result: the status of the process, or undefined if the
+ * user has detached. If a signal has stopped the work, the exit status is that of the signal.
  */
 export async function exitAsProcess(work: (signals: CaughtSignals) => Promise<number | undefined>): Promise<void> {
   const signals = catchSignals();
@@ -29,10 +29,10 @@ export async function exitAsProcess(work: (signals: CaughtSignals) => Promise<nu
   }
 }
 
-/** The init of a container may ignore SIGTERM; whoever insists gets it killed. */
+/** After so many signals the process is killed: the init of a container may ignore SIGTERM. */
 const insistence = 3;
 
-/** A process that outlives its terminal for so long is out of everybody's reach: an init may ignore SIGHUP. */
+/** So long after a SIGHUP the process is killed: an init may ignore SIGHUP, and its terminal is closed. */
 const hangupGraceMs = 10_000;
 
 const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];

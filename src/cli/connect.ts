@@ -1,17 +1,18 @@
 /**
- * What the verbs talk to. It is never started by one that asks: where there is no daemon there is no container either.
+ * Connects the verbs to the user's daemon, or to an external shim. Only `connectToRun` starts a daemon: if none runs,
+ * there is no container for the other verbs.
  */
 import { type DaemonConnection, connectDaemon } from '../client/daemon-connection.js';
 import { TermshimError } from '../errors/errors.js';
 import { findContainer, findExec } from './resolve.js';
 import type { ShimOption } from './options/shim-option.js';
 
-/** Throws ERR_NO_DAEMON; ERR_RUNTIME_NOT_FOUND for another shim. */
+/** Throws ERR_NO_DAEMON, or ERR_RUNTIME_NOT_FOUND for an external shim. */
 export async function connect({ shim }: ShimOption = {}): Promise<DaemonConnection> {
   return shim ? connectShim(shim) : connectDaemon({ start: false });
 }
 
-/** For a new container, whose id that is. */
+/** Connects for a new container with this id, and starts a daemon if none runs. */
 export async function connectToRun(id: string, { shim }: ShimOption): Promise<DaemonConnection> {
   return shim ? connectShim(shim) : connectDaemon({ start: true, reserve: id });
 }
@@ -21,20 +22,20 @@ async function connectShim(shim: string): Promise<DaemonConnection> {
   return connectExternalShim(shim);
 }
 
-/** What a person means by an id and, with `--exec`, the id of a process. An empty `execId` is the init. */
+/** The ids of a process. An empty `execId` means the container's init. */
 export interface ProcessIds {
   id: string;
   execId: string;
 }
 
-/** Throws ERR_PROCESS_NOT_FOUND, ERR_ID_AMBIGUOUS. */
+/** Completes the ids, or beginnings of ids, of a command line. Throws ERR_PROCESS_NOT_FOUND, ERR_ID_AMBIGUOUS. */
 export async function resolveIds(daemon: DaemonConnection, id: string, exec?: string): Promise<ProcessIds> {
   const { sessions } = await daemon.sessions.list({});
   const found = findContainer(sessions, id);
   return { id: found, execId: exec === undefined ? '' : findExec(sessions, found, exec) };
 }
 
-/** Undefined if there is no daemon: then what it would list is nothing. */
+/** Undefined if no daemon runs: then there is nothing to list. */
 export async function connectIfAny(options: ShimOption = {}): Promise<DaemonConnection | undefined> {
   try {
     return await connect(options);

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   await program.parseAsync();
 }
 
-/** Words of a command line may be from anywhere. A suggestion of commander's is a line of its own. */
+/** Makes the words of the command line printable. A suggestion of commander stays on its own line. */
 function usageError(text: string): string {
   const [, error = '', suggestion = ''] = /^(.*?)(\n\(Did you mean [\w, -]+\?\))?\n?$/s.exec(text) ?? [];
   return `${printable(error)}${suggestion}\n`;

@@ -1,4 +1,4 @@
-/** Finds what a person means by an id, or by the beginning of one. */
+/** Finds a container or a process by its id or the beginning of its id. */
 import { TermshimError } from '../errors/errors.js';
 import type { Session } from '../ttrpc/gen/termshim/sessions.js';
 import { printable } from './output/format.js';
@@ -22,7 +22,7 @@ export function findExec(sessions: readonly Session[], id: string, execId: strin
   );
 }
 
-/** A whole id is meant even when others begin with it. Nothing is no beginning: `"$ID"` may be an unset variable. */
+/** A complete id counts even if others begin with it. An empty text finds nothing: `"$ID"` may be an unset variable. */
 function find(text: string, ids: readonly string[], what: string): string {
   if (ids.includes(text)) return text;
   const known = [...new Set(ids)].toSorted();
@@ -37,7 +37,7 @@ function find(text: string, ids: readonly string[], what: string): string {
   throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such ${what}: ${name}; ${others}`);
 }
 
-/** So many fit on a line of a terminal, more or less. */
+/** About so many fit on a line of a terminal. */
 const maxListed = 8;
 
 function listed(ids: readonly string[]): string {

@@ -1,4 +1,4 @@
-/** What `termshim run` runs, as an OCI configuration: of the bundle that the user has, or made for a command. */
+/** Prepares the OCI configuration for `termshim run`: that of the user's bundle, or one that is made for a command. */
 import { hostSize } from '../os/host-terminal.js';
 import type { Size } from '../os/console.js';
 import { assertTerminal, readBundle } from '../runtime/spec/bundle.js';
@@ -12,17 +12,17 @@ export interface RunBundleOptions {
 }
 
 export interface RunBundle {
-  /** The user's bundle; empty for a config.json of which the daemon makes one. */
+  /** The path of the user's bundle; empty if the daemon makes a bundle of `config`. */
   bundle: string;
   config: Uint8Array;
   /** Undefined without a terminal. */
   size: Size | undefined;
 }
 
-/** What terminals have always had. */
+/** The customary size of a terminal. */
 export const defaultSize: Size = { columns: 80, rows: 24 };
 
-/** The terminal has the size of ours; without one here, what the bundle says; else what terminals have always had. */
+/** The terminal gets the size of this command's terminal, else the size in config.json, else the default size. */
 export async function prepareBundle(args: readonly string[], options: RunBundleOptions): Promise<RunBundle> {
   const terminal = options.tty === true;
   const host = terminal ? hostSize() : undefined;

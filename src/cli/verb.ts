@@ -10,7 +10,7 @@ export interface Verb {
 /** By name, in the order of the help. */
 export type Verbs = ReadonlyMap<string, Verb>;
 
-/** Throws what Map does not: the name must be one of `verbs`. */
+/** The name must be one of `verbs`. */
 export async function loadVerb(name: string, verbs: Verbs): Promise<Command> {
   const { about, load } = verbs.get(name) as Verb;
   const { command } = await load();

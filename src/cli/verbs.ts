@@ -1,6 +1,6 @@
 /**
- * The verbs, in the order of the help. Only the one that is asked for is loaded: a copier should not wait for a
- * runtime's code.
+ * The verbs, in the order of the help. Only the verb of the command line is loaded: `copy`, for instance, need not wait
+ * for the code of a runtime.
  */
 import { Command } from 'commander';
 import type { Verb, Verbs } from './verb.js';
@@ -94,7 +94,7 @@ export const verbs: Verbs = new Map(
   }),
 );
 
-/** Enough of a verb for the help. */
+/** A command with what the help shows of a verb. */
 export function verbStub(name: string, { about }: Verb): Command {
   return new Command(name).description(about);
 }

@@ -2,9 +2,9 @@
  * Attaches a terminal in a browser to a session. It is a client like any other, whose FIFOs are copied to and from a
  * WebSocket.
  *
- * Output is sent as binary messages. The page reports how much of it the terminal has shown, so at most `windowBytes`
- * are under way. Further output waits in the daemon, which skips output for a client that is too slow. Messages of the
- * page are JSON; see `Said`.
+ * Output is sent as binary messages. The page reports how much of it the terminal has shown: no more is sent while
+ * `windowBytes` are under way. Further output waits in the daemon, which skips output for a client that is too slow.
+ * Messages of the page are JSON; see `Said`.
  */
 import { join } from 'node:path';
 import * as v from 'valibot';

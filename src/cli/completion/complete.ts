@@ -1,4 +1,4 @@
-/** What the last word of a command line could become. */
+/** Finds the completions of the last word of a command line. */
 import type { Command, Option } from 'commander';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,10 +12,10 @@ export interface Candidate {
   about?: string;
 }
 
-/** Or what the shell knows better. */
+/** The candidates, or the kind of paths that the shell completes itself. */
 export type Answer = readonly Candidate[] | 'files' | 'dirs';
 
-/** @param words what follows `termshim`, and last what is being typed, be it empty */
+/** @param words the words after `termshim`; the last one is being typed, and may be empty */
 export async function complete(words: readonly string[], verbs: Verbs): Promise<Answer> {
   const current = words.at(-1) ?? '';
   const answer = await candidates(words.slice(0, -1), current, verbs);
@@ -46,9 +46,9 @@ async function candidates([name, ...before]: readonly string[], current: string,
 
 interface ReadWords {
   operands: string[];
-  /** An option that wants the next word as its value. */
+  /** An option whose value is the next word. */
   open: Option | undefined;
-  /** From here on a word that begins with a dash is no option. */
+  /** Whether further words that begin with a dash are not options. */
   isPlain: boolean;
 }
 
@@ -63,13 +63,15 @@ function read(command: Command, words: readonly string[]): ReadWords {
     else if (word === '--') isPlain = true;
     else if (word.startsWith('-') && word !== '-') open = wanting(command, word);
     else operands.push(word);
-    // These take no options after their first argument: what looks like one is the program's.
+    // These commands take no options after their first argument: later options belong to the program.
     isPlain ||= takesProgram && operands.length > 0;
   }
   return { operands, open, isPlain };
 }
 
-/** The option in `word` that takes the next word; of several letters the last may. */
+/**
+ * The option in `word` whose value is the next word. If there are several letters, only the last one can have a value.
+ */
 function wanting(command: Command, word: string): Option | undefined {
   if (word.includes('=')) return undefined;
   const flag = word.startsWith('--') ? word : `-${word.at(-1)}`;
@@ -89,7 +91,7 @@ async function optionsOf(command: Command, current: string, operands: readonly s
   return typeof values === 'string' ? values : values.map((it) => Object.assign(it, { value: `${flag}=${it.value}` }));
 }
 
-/** What stands in the angle brackets says what is meant. */
+/** The name in the angle brackets of the option says what kind of value it has. */
 function valuesOf(option: Option, operands: readonly string[]): Promise<Answer> {
   const [, placeholder = ''] = /<([^>]+)>/.exec(option.flags) ?? [];
   return named(placeholder, option.argChoices, operands, false);
@@ -119,7 +121,7 @@ async function named(
       return ['latest', 'smallest', 'largest'].map((value) => ({ value }));
     case 'id':
     case 'id|file':
-      // The value of an option is the id of a container that is to be.
+      // If it is the value of an option, it is the id of a new container.
       return isArgument ? containers(await sessionsSoon(), operands) : [];
     case 'exec':
       return execs(await sessionsSoon(), operands[0] ?? '');
@@ -142,7 +144,7 @@ function describe({ state, command }: Session): string {
   return `${state}, ${shorten(formatCommand(command), 40)}`;
 }
 
-/** Longer than that, and whoever pressed the key has gone on. */
+/** The user who has pressed the key does not wait longer. */
 const timeoutMs = 500;
 
 async function sessionsSoon(): Promise<Session[]> {

@@ -1,4 +1,4 @@
-/** For each shell a function that asks us. It is small: what there is to know is in complete.ts. */
+/** For each shell, a small function that calls `termshim completion`. complete.ts finds the completions. */
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
@@ -8,8 +8,8 @@ export function script(shell: Shell): string {
 }
 
 /**
- * Each asks with the words up to the cursor, the one under it last. A line that begins with a colon names what the shell
- * should look for by itself.
+ * Each function passes the words up to the cursor, the word at the cursor last. If a line of the answer begins with a
+ * colon, it names the kind of paths that the shell completes itself.
  */
 const scripts: Readonly<Record<Shell, string>> = {
   bash: `# termshim: completion for bash

@@ -1,12 +1,13 @@
-/** Where `--log` has the output of a container kept. */
+/** The log target that the option `--log` names. */
 import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isOurs } from '../../os/file/trusted-directory.js';
 
 /**
- * A URI as it is; the name of a format stands for a file of that format. It is named by the container and this moment: it
- * outlives the container, and the next of that name has another.
+ * Returns a URI unchanged. The name of a format becomes the URI of a log file of that format. The file's name contains
+ * the container's id and the time, because the file outlives the container and the next container of that name gets
+ * another.
  */
 export function logUri(text: string | undefined, id: string): string {
   if (text !== 'json-file' && text !== 'cri') return text ?? '';
@@ -15,8 +16,8 @@ export function logUri(text: string | undefined, id: string): string {
 }
 
 /**
- * $XDG_STATE_HOME/termshim, as the XDG base directory specification has it; for root it is in /var/lib. A variable that came
- * along with `su` names a place of somebody else, and counts as none.
+ * $XDG_STATE_HOME/termshim, by the XDG base directory specification; for root it is in /var/lib. After `su`, the
+ * variable may name a directory of another user. Then it is ignored.
  */
 function stateDirectory(): string {
   const { XDG_STATE_HOME: home } = process.env;
@@ -24,7 +25,7 @@ function stateDirectory(): string {
   return process.getuid?.() === 0 ? '/var/lib/termshim' : join(homedir(), '.local/state/termshim');
 }
 
-/** By what is there of it. */
+/** Whether the directory belongs to this user or root. If it is missing, the nearest existing one above it counts. */
 function isOwnDirectory(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found === undefined ? isOwnDirectory(dirname(path)) : isOurs(found);

@@ -1,5 +1,5 @@
 /**
- * Parsers of option values that several commands share. What they refuse is a usage error.
+ * Parsers of option values that several commands share. A value that they refuse is a usage error.
  */
 import { constants } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
@@ -49,7 +49,7 @@ export function parseSignal(text: string): number {
   throw new InvalidArgumentError('A signal is a name, such as TERM, SIGHUP or RTMIN+3, or a number from 1 to 64.');
 }
 
-/** As the C library of most systems has them; see signal(7). */
+/** The numbers in the C library of most systems; see signal(7). */
 const realTime = { RTMIN: 34, RTMAX: 64 } as const;
 
 function realTimeSignal(name: string): number | undefined {

@@ -1,4 +1,4 @@
-/** Options of the commands that attach a terminal. What their parsers refuse is a usage error. */
+/** Options of the commands that attach a terminal. A value that their parsers refuse is a usage error. */
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { WantedRecording } from '../../client/wanted-process.js';
@@ -10,7 +10,7 @@ export function detachKeysOption(): Option {
     .default(parseKeys(defaultDetachKeys), defaultDetachKeys);
 }
 
-/** As docs/sessions.md has it; a client's number counts from 1. */
+/** docs/sessions.md describes the policies. The numbers of clients count from 1. */
 export function parseSizePolicy(text: string): string {
   if (/^(latest|smallest|largest|[1-9]\d{0,8}|[1-9]\d{0,4}x[1-9]\d{0,4})$/.test(text)) return text;
   throw new InvalidArgumentError('It is latest, smallest, largest, the number of a client, or a size such as 80x24.');
@@ -29,7 +29,7 @@ export function recordInputOption(): Option {
   return new Option('--record-input', 'record what is typed too, and passwords with it');
 }
 
-/** Undefined if nothing is to be recorded. What cannot be is a usage error. */
+/** Undefined if nothing is to be recorded. A recording that is not possible is a usage error. */
 export function readRecordOptions(
   { record: path, recordInput }: RecordOptions,
   { terminal }: { terminal: boolean },
@@ -41,7 +41,7 @@ export function readRecordOptions(
   return path === undefined ? undefined : { path, input };
 }
 
-/** The daemon has a directory of its own. */
+/** The daemon has another working directory than the command. */
 export function absolute(path: string): string {
   return resolve(path);
 }

@@ -1,8 +1,8 @@
-/** `--shim`, of the verbs that can do without our daemon, and before them. */
+/** The option `--shim`, before or after a verb that can use an external shim. */
 import { type Command, Option } from 'commander';
 
 export interface ShimOption {
-  /** Another runtime v2 shim, in place of the daemon. */
+  /** An external runtime v2 shim, in place of the user's daemon. */
   shim?: string | undefined;
 }
 
@@ -15,7 +15,7 @@ export function globalShimOption(): Option {
   return new Option('--shim <path>', 'drive another runtime v2 shim, without containerd and without our daemon');
 }
 
-/** What was said before the verb is the verb's. One that has no use for it refuses, as it does any other option. */
+/** Passes a `--shim` before the verb to the verb. A verb without this option refuses it, as any unknown option. */
 export function passShimOn(program: Command, verb: Command): void {
   const { shim } = program.opts<ShimOption>();
   if (shim === undefined || verb.getOptionValueSource('shim') === 'cli') return;

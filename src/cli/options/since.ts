@@ -3,7 +3,8 @@ import { durationMs } from '../../client/duration.js';
 import { nanoseconds, parseTime } from '../../log/time.js';
 
 /**
- * As `docker logs --since` takes it: RFC 3339, seconds since the epoch, or a duration before `now`, such as 10m.
+ * Parses the values of `docker logs --since`: RFC 3339, seconds since the epoch, or a duration before `now`, such as
+ * 10m. Returns nanoseconds since the epoch, or undefined for any other text.
  *
  * @param now in milliseconds since the epoch
  */

@@ -1,17 +1,17 @@
 /**
- * How a command says a line for scripts, and how it ends when something went wrong.
+ * Prints a command's line for scripts, and its errors, and handles the signals that end it.
  */
 import { writeSync } from 'node:fs';
 import { errorLine } from '../../errors/error-line.js';
 import { fileError } from '../../errors/file-error.js';
 import { printableJson } from '../../errors/printable.js';
 
-/** One JSON line on stdout. A reader that has gone is no reason to fail: the command's work is not its report. */
+/** Prints one line of JSON to stdout. Does not fail if the reader has exited: the command's work is something else. */
 export function printJson(value: unknown): void {
   printLine(printableJson(JSON.stringify(value)));
 }
 
-/** As `printJson`, as it is. */
+/** As `printJson`, but prints the text as it is. */
 export function printLine(text: string): void {
   try {
     writeSync(1, `${text}\n`);
@@ -32,8 +32,8 @@ export function printError(error: unknown): void {
 }
 
 /**
- * Calls `onSignal` for the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. Returns how to stop, which
- * must be done for the process to end by itself.
+ * Calls `onSignal` for the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. Returns a function that
+ * removes the handlers. Call it, so that the process can end by itself.
  */
 export function onEndSignal(onSignal: (signal: NodeJS.Signals) => void): () => void {
   const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];

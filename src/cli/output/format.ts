@@ -1,5 +1,5 @@
 /**
- * What a person reads: columns, bytes, times and command lines. Scripts have JSON.
+ * Formats output for people: columns, bytes, times and command lines. Scripts get JSON.
  */
 import { printable } from '../../errors/printable.js';
 import { shellLine } from '../../runtime/shell-line.js';
@@ -7,8 +7,8 @@ import { shellLine } from '../../runtime/shell-line.js';
 export { printable, shorten } from '../../errors/printable.js';
 
 /**
- * Columns as wide as what is in them, three spaces apart, and nothing after the last. Each line ends with `\n`. A cell may be
- * of others: it is printable here.
+ * A table. Each column is as wide as its longest cell, and three spaces follow it, but none follow the last. Each line
+ * ends with `\n`. Cells may have any text: it is made printable.
  */
 export function table(raw: readonly (readonly string[])[]): string {
   const rows = raw.map((row) => row.map(printable));
@@ -21,14 +21,14 @@ export function table(raw: readonly (readonly string[])[]): string {
 
 const gap = 3;
 
-/** What stands for nothing. No cell is empty, so that awk counts the columns right. */
+/** The text of a cell without a value. No cell is empty, so awk counts the columns correctly. */
 export const none = '-';
 
 /** `512B`, `1.5KiB`, `64MiB`. */
 export function formatBytes(bytes: bigint | number): string {
   let value = Number(bytes);
   let unit = 0;
-  // What would be shown as 1024 is shown as 1 of the next.
+  // A value that would be shown as 1024 is shown as 1 of the next unit.
   for (; value >= 1023.5 && unit < units.length - 1; unit++) value /= 1024;
   const digits = value < 9.95 && unit > 0 ? 1 : 0;
   return `${value.toFixed(digits).replace(/\.0$/, '')}${units[unit]}`;
@@ -36,7 +36,7 @@ export function formatBytes(bytes: bigint | number): string {
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** The two largest units: `45s`, `12m3s`, `5h20m`, `3d4h`. A clock that was set back makes no negative time. */
+/** The two largest units: `45s`, `12m3s`, `5h20m`, `3d4h`. If the clock was set back, `0s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts: readonly (readonly [number, string])[] = [
@@ -51,7 +51,7 @@ export function formatDuration(ms: number): string {
   return shown.map(([count, unit]) => `${count}${unit}`).join('');
 }
 
-/** As one could type it into a shell, on one line. */
+/** The command as it could be typed into a shell, on one line. */
 export function formatCommand(words: readonly string[]): string {
   return printable(shellLine(words));
 }

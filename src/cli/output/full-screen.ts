@@ -1,13 +1,13 @@
-/** The alternate screen of the terminal, which gives back what was on the screen before, however it is left. */
+/** Uses the alternate screen of the terminal. At any end, the terminal shows its previous screen again. */
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { atExit } from '../../async/at-exit.js';
 import { enterRawMode, hostSize, watchHostSize } from '../../os/host-terminal.js';
 
 export interface FullScreen extends Disposable {
-  /** Shows lines, as many and as much of each as there is room for. */
+  /** Shows lines, cut to the size of the terminal. */
   draw(text: string): void;
-  /** Aborted by q, ^C, a signal that ends processes, or when the terminal is gone. Whoever drew should leave then. */
+  /** Aborted by q, ^C, a signal that ends processes, or when the terminal is closed. Then stop drawing and dispose. */
   readonly closing: AbortController;
 }
 
@@ -17,7 +17,7 @@ const leaveSequence = '\x1b[?25h\x1b[?1049l';
 
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** ^C ends it well, as it ends `top`; the other signals have the status that a shell gives them. */
+/** ^C is a normal end, as in `top`. Another signal sets the exit status to 128 plus its number. */
 export function openFullScreen(): FullScreen {
   const closing = new AbortController();
   let drawn = '';
@@ -30,7 +30,8 @@ export function openFullScreen(): FullScreen {
     if (isShown) put(leaveSequence);
     isShown = false;
   };
-  /* A stop gives the terminal back for its duration. This comes before the raw mode's own answer to it, which stops us. */
+  /* While the process is stopped, the terminal shows its previous screen. In raw mode, the handler of `enterRawMode` runs
+   * after this one and stops the process. */
   const stop = (): void => {
     leave();
     if (restoreModes === undefined) process.kill(process.pid, 'SIGSTOP');
@@ -85,12 +86,12 @@ function readKeys(closing: AbortController): () => void {
   };
 }
 
-/** A terminal that does not tell its size is taken for the usual one. */
+/** The size of a terminal that does not report its size. */
 const usualSize = { columns: 80, rows: 24 };
 
 /**
- * Each line is erased before it is written: after its last column the cursor still stands on that, and an erasure there
- * would take it.
+ * Erases each line before it is written: after a character in the last column the cursor stays there, and erasing would
+ * remove that character.
  */
 function frame(text: string): string {
   const { columns, rows } = hostSize() ?? usualSize;
@@ -101,11 +102,11 @@ function frame(text: string): string {
   return `\x1b[H${written}${shown.length < rows ? '\r\n\x1b[J' : ''}`;
 }
 
-/** A terminal that has gone is told by its SIGHUP. */
+/** If the terminal was closed, SIGHUP reports it. */
 function put(text: string): void {
   try {
     writeSync(1, text);
   } catch {
-    // Said above.
+    // See above.
   }
 }

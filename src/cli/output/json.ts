@@ -1,10 +1,10 @@
-/** What scripts read. */
+/** Formats output for scripts. */
 import { printableJson } from '../../errors/printable.js';
 import type { Timestamp } from '../../ttrpc/gen/google/protobuf/timestamp.js';
 
 /**
- * One line of JSON. A message of protobuf has the names of its fields in camelCase, ISO 8601 for a Timestamp, numbers
- * for those of 64 bits (a count of bytes is exact up to 8 PiB), and null for what is absent: every key is there.
+ * One line of JSON. In a protobuf message, the names of fields are in camelCase, a Timestamp is ISO 8601, a field of 64
+ * bits is a number (a count of bytes is exact up to 8 PiB), and an absent field is null, so every key is present.
  */
 export function jsonLine(value: unknown): string {
   return `${printableJson(JSON.stringify(value, (_, field: unknown) => plain(field)))}\n`;

@@ -1,9 +1,9 @@
-/** stdout for those behind whom the process ends, such as the help: nothing is loaded for it, and nothing is left to do. */
+/** Prints output after which the process ends, such as the help. This is synchronous, and loads few modules. */
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileError } from '../../errors/file-error.js';
 
-/** As `print`, before it returns. Throws ERR_SYSTEM. */
+/** As `print`, but the text is written when it returns. Throws ERR_SYSTEM. */
 export function printAtOnce(text: string): void {
   try {
     writeSync(1, text);

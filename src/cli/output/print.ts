@@ -1,11 +1,11 @@
-/** A command's stdout, when what it prints is its work. */
+/** Prints output that is the work of a command. */
 import { constants } from 'node:os';
 import { EPOLLERR, watch } from '../../os/epoll.js';
 import { fileError } from '../../errors/file-error.js';
 
 /**
- * Resolves once it is written. When nobody reads any more, as after `| head -1`, the process ends without a word, and
- * with the status that a shell sees of a program that SIGPIPE ended; `ls` and `docker` end so too.
+ * Resolves when the text is written. If the reader has exited, as after `| head -1`, this process ends without a
+ * message, with the exit status of a program that SIGPIPE has ended. `ls` and `docker` do the same.
  */
 export function print(text: string | Uint8Array, to: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
   listen(to);
@@ -19,8 +19,8 @@ export function print(text: string | Uint8Array, to: 'stdout' | 'stderr' = 'stdo
 }
 
 /**
- * Ends the process so even while there is nothing to print: whoever reads stdout, such as `grep -m1`, may have seen enough.
- * It stays for as long as this is not disposed of.
+ * Ends the process in the same way as soon as the reader of stdout exits, even if there is nothing to print: `grep -m1`
+ * may have found its line. Dispose of the result to stop this.
  */
 export function endWithReader(): Disposable {
   const watching = watch(1, 0, (events) => {
@@ -35,7 +35,9 @@ function endUnread(): never {
 
 const listening = new Set<string>();
 
-/** The callback of a write tells of its error; Node throws when nobody listens to the event, which tells of it again. */
+/**
+ * The callback of a write gets its error. Node also emits the error as an event, and throws if that has no listener.
+ */
 function listen(to: 'stdout' | 'stderr'): void {
   if (!listening.has(to)) process[to].on('error', () => {});
   listening.add(to);

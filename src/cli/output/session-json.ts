@@ -1,7 +1,7 @@
-/** A session for scripts: `ps` and `inspect` say it the same way. */
+/** A session for scripts, the same in `ps` and `inspect`. */
 import type { Session } from '../../ttrpc/gen/termshim/sessions.js';
 
-/** What runs has no exit status yet. */
+/** The exit status of a process that has not ended is null. */
 export function sessionJson(session: Session): object {
   return { ...session, exitStatus: session.exitedAt === undefined ? null : session.exitStatus };
 }

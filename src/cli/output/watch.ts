@@ -1,17 +1,17 @@
-/** Shows something anew each second: on a screen of its own at a terminal, else one after the other. */
+/** Shows a text anew each second: on the alternate screen of a terminal, or one text after the other. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { print } from './print.js';
 import { openFullScreen } from './full-screen.js';
 
 export interface RepeatOptions {
-  /** Whether it is for eyes, and so for a screen if there is one. */
+  /** Whether the text is for people: then it is shown on the alternate screen if stdout is a terminal. */
   onScreen: boolean;
 }
 
 const periodMs = 1000;
 
-/** Resolves when a human at the screen has had enough. Elsewhere it goes on until a signal ends the process. */
+/** On the alternate screen, resolves when the user ends it. Otherwise goes on until a signal ends the process. */
 export async function repeat(render: () => Promise<string>, { onScreen }: RepeatOptions): Promise<void> {
   if (onScreen && isatty(1)) return repeatOnScreen(render);
   for (;;) {

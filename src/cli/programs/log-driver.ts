@@ -1,10 +1,10 @@
 /**
- * termshim-log-driver: the driver's side of a shim's `binary://` URI. The shim starts it with the container's stdout at
- * descriptor 3, its stderr at 4, and a pipe at 5 through which it says that it is ready; all it is told comes as arguments,
- * pairs of a name and a value, in an order that containerd leaves to chance.
+ * termshim-log-driver: the log driver of a `binary://` URI. A shim starts it with the container's stdout at descriptor
+ * 3, its stderr at 4, and at 5 a pipe by which the driver reports that it is ready. Its options are arguments, in pairs
+ * of a name and a value, which containerd's shim passes in random order.
  *
- * A shim that never closes its ends of the pipes, as containerd's, ends the driver with SIGTERM: the container has ended
- * then, and what lies in the pipes is the rest.
+ * containerd's shim never closes its ends of the pipes, but ends the driver with SIGTERM when the container has ended.
+ * The pipes then contain the rest of the output.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
@@ -85,7 +85,7 @@ function take(fd: number, purpose: string): number {
   return fd;
 }
 
-/** Where nothing was inherited there may be something of Node's, which is an anonymous file. */
+/** A descriptor that was not inherited may be one of Node's own, which is an anonymous file. */
 function isInherited(fd: number): boolean {
   try {
     const stats = fstatSync(fd);
@@ -95,7 +95,9 @@ function isInherited(fd: number): boolean {
   }
 }
 
-/** containerd reads one byte, or the end; `binary-v2` wants both, so that a driver that has died is not taken for ready. */
+/**
+ * `binary` waits for a byte or the end. `binary-v2` waits for a byte: a driver that has died is not taken for ready.
+ */
 function sayReady(fd: number): void {
   addon.fd_write(fd, new Uint8Array(1));
   addon.fd_close(fd);
@@ -105,6 +107,6 @@ function complain(error: unknown): void {
   try {
     writeSync(2, errorLine(error));
   } catch {
-    // A shim may have closed its end.
+    // The shim may have closed its end.
   }
 }

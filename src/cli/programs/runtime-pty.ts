@@ -1,8 +1,8 @@
 /**
- * The command line of the embedded pty runtime: that of an OCI runtime such as runc.
+ * The command line of the embedded pty runtime, which is that of an OCI runtime such as runc.
  *
- * Every verb is a start of Node, so each loads only its own module, and only `create` and `exec` load node-pty and the
- * schemas. An error is one line on stderr, one more in the log that the caller named, and exit status 1.
+ * Each verb starts Node, so it loads only its own module, and only `create` and `exec` load node-pty and the schemas.
+ * An error is one line on stderr, one line in the log that the caller named, and exit status 1.
  */
 import { resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';

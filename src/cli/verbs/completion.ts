@@ -1,5 +1,6 @@
 /**
- * `termshim completion`: what a shell loads to complete our command lines, and the answers that it then asks for.
+ * `termshim completion`: prints the script with which a shell completes termshim's command lines, and answers its
+ * calls.
  */
 import { Argument, Command } from 'commander';
 import { type Answer, complete } from '../completion/complete.js';
@@ -25,16 +26,16 @@ Examples:
   $ termshim completion fish > ~/.config/fish/completions/termshim.fish
 `;
 
-/** Somebody in the middle of a line wants no errors in it: what fails has no answer. */
+/** An error gives an empty answer: a message would disturb the line that the user is typing. */
 async function completion(shell: Shell, words: string[], verbs: Verbs): Promise<void> {
   if (words.length === 0) return print(script(shell));
   const answer = await complete(shell === 'bash' ? joinAssignments(words) : words, verbs).catch((): Answer => []);
   await print(typeof answer === 'string' ? `:${answer}\n` : lines(shell, answer));
-  // A daemon that does not answer in time is not waited for.
+  // This does not wait for a daemon that has not answered in time.
   process.exit();
 }
 
-/** bash has `--format=json` in three words, and wants the third. */
+/** bash splits `--format=json` into three words, and expects completions of the third. */
 function joinAssignments(words: readonly string[]): string[] {
   const joined: string[] = [];
   let isValue = false;

@@ -1,5 +1,5 @@
 /**
- * `termshim daemon`: what `termshim run` starts by itself, in the foreground; or its end.
+ * `termshim daemon`: runs the user's daemon in the foreground, or ends it. `termshim run` starts it in the background.
  */
 import { Command, Option } from 'commander';
 import { connectDaemon } from '../../client/daemon-connection.js';
@@ -72,7 +72,7 @@ async function end(): Promise<void> {
   throw new TermshimError('ERR_DAEMON_BUSY', `the daemon has ${what}; \`termshim ps\` lists what there is`);
 }
 
-/** The containers are people's, and a ^C may have meant something else. */
+/** The first signal lets the containers run, because a ^C may be a mistake. The second one ends them too. */
 function endBySignal(serving: Daemon): void {
   const { tasks } = serving;
   let isWarned = false;
@@ -86,7 +86,7 @@ function endBySignal(serving: Daemon): void {
     writeToStderr(errorLine(busy));
   };
   process.on('SIGTERM', handle).on('SIGINT', handle);
-  // Its terminal may go; its containers have terminals of their own.
+  // The daemon's terminal may be closed: the containers have their own terminals.
   process.on('SIGHUP', () => {});
 }
 

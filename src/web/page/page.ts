@@ -1,4 +1,4 @@
-/** The page: a list of sessions, and the terminal of the one that was chosen. The URL's hash is its name. */
+/** The page: a list of sessions, and the terminal of the chosen one, whose name is in the URL's hash. */
 import { takeToken } from './secret.js';
 import { fetchSessions, nameOf, type Session, showSessions } from './sessions.js';
 import { openTerminal } from './terminal.js';

@@ -1,5 +1,5 @@
 /**
- * `termshim delete`: forgets containers that have ended, and ends them first if asked to.
+ * `termshim delete`: removes containers that have ended. With `-f`, kills them first.
  */
 import { constants } from 'node:os';
 import { Command } from 'commander';
@@ -52,9 +52,9 @@ async function deleteAll(ids: string[], { force = false, exec, shim }: DeleteOpt
 /** The kernel kills at once, but a process in an uninterruptible sleep does not die before it wakes. */
 const endTimeoutMs = 10_000;
 
-/** Nothing, if it has not begun or has ended already. */
+/** Does nothing if the process has not started or has already ended. */
 async function end({ task }: DaemonConnection, ids: ProcessIds): Promise<void> {
-  // A shim that has died cannot say; a kill ends what it has left.
+  // A shim that has died does not answer. The kill ends what it has left.
   const { status } = await task.state(ids).catch(() => ({ status: Status.UNKNOWN }));
   if (status === Status.CREATED || status === Status.STOPPED) return;
   const killing = task.kill({ ...ids, signal: constants.signals.SIGKILL, all: ids.execId === '' });
@@ -63,7 +63,7 @@ async function end({ task }: DaemonConnection, ids: ProcessIds): Promise<void> {
   await task.wait(ids, { timeoutMs: endTimeoutMs }).catch(unlessGone);
 }
 
-/** A container whose `run` removes it may be gone once it has ended. */
+/** If `run` removes the container at its end, it may be gone already. */
 async function remove({ task }: DaemonConnection, ids: ProcessIds, force: boolean): Promise<void> {
   await task.delete(ids).catch(force ? unlessGone : rethrow);
 }

@@ -1,5 +1,5 @@
 /**
- * `termshim events`: what happens to containers and their terminals, as it happens.
+ * `termshim events`: prints the events of containers and their terminals as they happen.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import type { Event } from '../../../ttrpc/gen/termshim/sessions.js';
@@ -33,7 +33,7 @@ Examples:
   $ termshim events --since 0 --format json | jq -c 'select(.kind == "exit")'
 `;
 
-/** How long the daemon may keep a question; it is asked again after that. */
+/** How long the daemon waits for an event before it answers. Then it is asked again. */
 const waitMs = 30_000;
 
 async function events({ since, format, shim }: EventsOptions): Promise<void> {

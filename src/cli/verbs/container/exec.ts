@@ -1,5 +1,5 @@
 /**
- * `termshim exec`: one more process in a container that runs. Exits as the process does.
+ * `termshim exec`: runs one more process in a running container. Exits with the status of the process.
  */
 import { randomBytes } from 'node:crypto';
 import { Command, InvalidArgumentError } from 'commander';
@@ -64,7 +64,7 @@ Examples:
 
 async function exec(name: string, words: string[], options: ExecOptions, self: Command): Promise<void> {
   const recording = readRecordOptions(options, { terminal: options.tty === true }, self);
-  // What follows the id is passed on as it is, the dashes too that end our options.
+  // commander passes on all words after the id, also a `--` that ends the options.
   const args = words[0] === '--' ? words.slice(1) : words;
   await exitAsProcess(async (signals) => {
     using daemon = await connect(options);

@@ -1,5 +1,5 @@
 /**
- * `termshim inspect`: all that is known of one process, and of who is attached to it.
+ * `termshim inspect`: shows all that is known of a process and of the clients that are attached to it.
  */
 import { Command } from 'commander';
 import type { ClientInfo, InspectResponse, Session } from '../../../ttrpc/gen/termshim/sessions.js';
@@ -74,7 +74,7 @@ function factsOf(session: Session): [name: string, value: string][] {
     ['state', state],
     ['pid', `${pid}`],
     ['command', formatCommand(session.command)],
-    // Another shim has terminals, but no sessions.
+    // An external shim has terminals, but no sessions.
     ...(terminal && sizePolicy !== '' ? ofTerminal : [['terminal', terminal ? 'yes' : ''] as [string, string]]),
     ['log', session.log],
     ['created', time(createdAt)],

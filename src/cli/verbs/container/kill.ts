@@ -1,5 +1,5 @@
 /**
- * `termshim kill`: a signal to a container's processes.
+ * `termshim kill`: sends a signal to a container's processes.
  */
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';

@@ -1,5 +1,5 @@
 /**
- * `termshim logs`: what a container wrote, from its log: stdout to our stdout, stderr to our stderr.
+ * `termshim logs`: prints a container's log, entries of stdout to stdout and entries of stderr to stderr.
  */
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -52,14 +52,14 @@ async function logs(source: string, options: LogsOptions): Promise<void> {
   }
   if (!options.follow) return show(path, options);
   const ended = new AbortController();
-  // All was written to the log before anybody hears of the end.
+  // The daemon writes all output to the log before it answers Wait.
   const exit = daemon.task.wait(ids).finally(() => ended.abort());
   exit.catch(() => {});
   await show(path, options, ended.signal);
   await exit;
 }
 
-/** @param follow until when; without it what is there now is shown */
+/** @param follow ends the command; without it, only the entries that exist now are shown */
 async function show(path: string, { tail, since, timestamps }: LogsOptions, follow?: AbortSignal): Promise<void> {
   using _ = follow && endWithReader();
   let brokenLines = 0;
@@ -83,10 +83,10 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
   }
 }
 
-/** RFC 3339 is shorter; but a log may say anything there. */
+/** The longest time that is shown. RFC 3339 is shorter, but a log may have any text there. */
 const maxTime = 64;
 
-/** As much as possible in one write, and still in the order of the log: both may be one terminal. */
+/** Joins entries for few writes, but keeps the order of the log: stdout and stderr may be the same terminal. */
 function* runsOf(entries: readonly LogEntry[], timestamps: boolean): Generator<Pick<LogEntry, 'stream' | 'bytes'>> {
   for (let start = 0, end = 0; start < entries.length; start = end) {
     const { stream } = entries[start] as LogEntry;

@@ -1,5 +1,5 @@
 /**
- * `termshim pause`: the processes of a container stand still.
+ * `termshim pause`: stops the processes of a container until `resume`.
  */
 import { Command } from 'commander';
 import { connect, resolveIds } from '../../connect.js';

@@ -1,5 +1,5 @@
 /**
- * `termshim ps`: what runs, who looks at it, and what waits.
+ * `termshim ps`: lists processes, with their number of clients and the time for which their output waits.
  */
 import { Command } from 'commander';
 import type { Session } from '../../../ttrpc/gen/termshim/sessions.js';
@@ -83,7 +83,7 @@ function row(session: Session, now: number): string[] {
   const hasEnded = exitedAt !== undefined;
   const since = (time: Session['createdAt']): string =>
     time === undefined ? none : formatDuration(now - timeOf(time));
-  // Another shim has terminals, but no sessions.
+  // An external shim has terminals, but no sessions.
   const ofSession = (cell: string): string => (terminal && sizePolicy !== '' ? cell : none);
   return [
     printable(id),

@@ -1,5 +1,5 @@
 /**
- * `termshim reopen-logs`: for rotation from outside.
+ * `termshim reopen-logs`: opens a container's log again, after another program has rotated it.
  */
 import { Command } from 'commander';
 import { connect, resolveIds } from '../../connect.js';

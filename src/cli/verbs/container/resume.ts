@@ -1,5 +1,5 @@
 /**
- * `termshim resume`: a paused container goes on.
+ * `termshim resume`: continues a paused container.
  */
 import { Command } from 'commander';
 import { connect, resolveIds } from '../../connect.js';

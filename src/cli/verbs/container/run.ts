@@ -1,5 +1,6 @@
 /**
- * `termshim run`: a container by the daemon of this user, and our terminal for it. Exits as the process does.
+ * `termshim run`: runs a container in the user's daemon, with this command's terminal. Exits with the status of the
+ * process.
  */
 import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
@@ -109,7 +110,7 @@ async function run(args: string[], options: RunOptions, self: Command): Promise<
   });
 }
 
-/** Another shim has one of its own. */
+/** An external shim chooses a runtime itself if none is named. */
 function runtimeOf({ runtime, shim, bundle, rootfs }: RunOptions): Partial<CreateOptions> {
   if (shim && runtime === undefined) return {};
   const found = findRuntime(runtime, { isBundleGiven: (bundle ?? rootfs) !== undefined });

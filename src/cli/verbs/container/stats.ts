@@ -1,5 +1,5 @@
 /**
- * `termshim stats`: what containers use.
+ * `termshim stats`: shows the resource usage of containers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
@@ -41,7 +41,7 @@ async function stats(ids: string[], { format, shim }: StatsOptions): Promise<voi
   await print(format === 'json' ? jsonLine(measured) : statsTable(measured));
 }
 
-/** For scripts, which find every key. */
+/** Scripts get all of these keys. */
 export interface Measured extends Usage {
   id: string;
   cpuPercent: number | undefined;

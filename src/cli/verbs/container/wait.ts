@@ -1,5 +1,5 @@
 /**
- * `termshim wait`: the exit status of a process, once it has one.
+ * `termshim wait`: waits until a process has ended, and prints its exit status.
  */
 import { Command } from 'commander';
 import { connect, resolveIds } from '../../connect.js';

@@ -1,5 +1,5 @@
 /**
- * `termshim attach`: sits down at the terminal of a container that runs, beside whoever is there.
+ * `termshim attach`: attaches this terminal to the terminal of a running container, beside its other clients.
  */
 import { constants } from 'node:os';
 import { Command } from 'commander';
@@ -59,7 +59,7 @@ async function attach(id: string, options: AttachOptions): Promise<void> {
 
 const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
-/** The number of the first signal that means: leave. */
+/** `came` resolves to the number of the first signal, which detaches. */
 function catchSignal(): { came: Promise<number>; stop(): void } {
   let handle: (name: NodeJS.Signals) => void;
   const came = new Promise<number>((resolve) => {

@@ -1,5 +1,5 @@
 /**
- * `termshim copy`: the console copier as a daemon process, for any OCI runtime that is given the socket.
+ * `termshim copy`: copies one console, for any OCI runtime that gets the path of its console socket.
  */
 import { Command, Option } from 'commander';
 import type { Console } from '../../../os/console.js';
@@ -19,7 +19,7 @@ interface CopyOptions {
   stdin: string;
   stdout: string;
   connectTimeout: number;
-  /** Of `--no-reader`: commander takes the `no-` of any name for a negation, and leaves it out. */
+  /** The value of `--no-reader`: commander takes `no-` for a negation, and leaves it out of the name. */
   reader: NoReader;
   stdinEof: StdinEnd;
   pid?: number;

@@ -1,5 +1,5 @@
 /**
- * `termshim record`: what a terminal shows from now on, in a file.
+ * `termshim record`: starts or ends a recording of a terminal.
  */
 import { Command } from 'commander';
 import { connect, resolveIds } from '../../connect.js';

@@ -1,5 +1,5 @@
 /**
- * `termshim recvtty`: takes the place of runc's `recvtty`, with the same options and arguments.
+ * `termshim recvtty`: a replacement for runc's `recvtty`, with the same options and arguments.
  */
 import { constants } from 'node:fs';
 import { Command, Option } from 'commander';

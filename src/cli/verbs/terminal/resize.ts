@@ -1,5 +1,5 @@
 /**
- * `termshim resize`: the size of a terminal, or what decides it.
+ * `termshim resize`: sets the size of a terminal, or the policy that decides it.
  */
 import { Command } from 'commander';
 import type { Size } from '../../../os/console.js';

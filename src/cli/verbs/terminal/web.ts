@@ -1,4 +1,4 @@
-/** `termshim web`: the sessions in a browser. */
+/** `termshim web`: serves the sessions to a browser. */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -58,7 +58,7 @@ function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1' || host === 'localhost';
 }
 
-/** `127.0.0.1:8080`, `[::1]:0`, `:8080`, `8080`. */
+/** Parses `127.0.0.1:8080`, `[::1]:0`, `:8080`, `8080`. */
 function parseListen(text: string): Listen {
   const match = /^(?:\[([0-9a-f:]+)\]:|([^:[\]]*):)?(\d{1,5})$/i.exec(text);
   const host = match?.[1] ?? (match?.[2] || '127.0.0.1');
