@@ -1,6 +1,5 @@
 /**
- * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out as it
- * is.
+ * Joins stdin, stdout and stderr of this process to the FIFOs of another one: keys go in, output comes out as it is.
  */
 import { isatty } from 'node:tty';
 import { TermshimError } from '../errors/errors.js';
@@ -19,23 +18,20 @@ export interface AttachOptions {
   /** The outputs of the process. `to` is stdout (1) or stderr (2) of this process. */
   outputs: readonly { from: FifoReader; to: 1 | 2 }[];
   /**
-   * Called if nobody reads stdout or stderr of this process any more, with the FIFO that was copied there. The callee
-   * closes it. By default it is closed.
+   * Called if nobody reads stdout or stderr of this process any more, with the FIFO that was copied there. The callee closes
+   * it. By default it is closed.
    */
   onBroken?: ((from: FifoReader) => void) | undefined;
 }
 
-/**
- * `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more.
- */
+/** `ended`: the process has closed its outputs. `detached`: the keys were typed. `broken`: nobody reads stdout any more. */
 export type AttachmentEnd = 'ended' | 'detached' | 'broken';
 
 /** A terminal that is attached. */
 export interface Attachment {
   /**
-   * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys
-   * were typed. By then the terminal is restored and everything is closed. Fails with ERR_SYSTEM if stdout cannot be
-   * written.
+   * Settles when the process's output has ended and was written, when nobody reads it any more, or when the detach keys were
+   * typed. By then the terminal is restored and everything is closed. Fails with ERR_SYSTEM if stdout cannot be written.
    */
   readonly done: Promise<AttachmentEnd>;
   /** Whether stdout or stderr takes no more now. */
@@ -45,8 +41,8 @@ export interface Attachment {
 }
 
 /**
- * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out. Takes
- * over the FIFOs. If stdout is a terminal, the modes that the process has set there are undone at the end.
+ * Joins stdin, stdout and stderr of this process to the FIFOs of another process: keys go in, output comes out. Takes over
+ * the FIFOs. If stdout is a terminal, the modes that the process has set there are undone at the end.
  *
  * @example
  * ```js

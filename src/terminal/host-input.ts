@@ -12,9 +12,7 @@ export interface HostInput {
   sink?: FifoWriter | undefined;
   /** The bytes that detach if stdin is a terminal, such as 0x10 0x11 for ctrl-p ctrl-q. By default nothing detaches. */
   detachKeys?: Uint8Array | undefined;
-  /**
-   * What the end of stdin does: `close`, the default, closes the sink; `type-eof` types ^D and leaves the sink open.
-   */
+  /** What the end of stdin does: `close`, the default, closes the sink; `type-eof` types ^D and leaves the sink open. */
   atEnd?: 'close' | 'type-eof' | undefined;
   /** Called if the sink was closed, because stdin has ended or nobody reads the sink. */
   onClosed?: (() => void) | undefined;

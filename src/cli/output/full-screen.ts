@@ -30,8 +30,8 @@ export function openFullScreen(): FullScreen {
     if (isShown) put(leaveSequence);
     isShown = false;
   };
-  /* While the process is stopped, the terminal shows its previous screen. In raw mode, the handler of `enterRawMode` runs
-   * after this one and stops the process. */
+  /* While the process is stopped, the terminal shows its previous screen. In raw mode, the handler of `enterRawMode`
+   * runs after this one and stops the process. */
   const stop = (): void => {
     leave();
     if (restoreModes === undefined) process.kill(process.pid, 'SIGSTOP');
