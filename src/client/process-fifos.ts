@@ -52,8 +52,8 @@ export async function openProcessFifos({ terminal, isInteractive }: ProcessFifos
       stderr: toUri(errors?.path, ''),
     },
     connect({ onInputEnded, onReaderLeft }) {
-      // If a program types at the process's terminal, its end is a ^D. Some shims would hang up if the sink were
-      // closed.
+      // If stdin is not a terminal, its end is typed as ^D at the process's terminal. Some shims would hang up if the
+      // sink were closed.
       const atEnd = terminal && !isatty(0) ? 'type-eof' : 'close';
       const input = sink && ({ sink, detachKeys: undefined, atEnd, onClosed: onInputEnded } as const);
       return attach({ input, isRaw: terminal && isInteractive, outputs, onBroken: onReaderLeft });

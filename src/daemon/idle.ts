@@ -7,7 +7,7 @@ export interface IdleOptions {
   onIdle: () => void;
 }
 
-/** Call `changed` whenever the answer of `isIdle` may have changed: each call starts the time anew if it is true. */
+/** Call `changed` whenever the answer of `isIdle` may have changed. If that is true, the time starts anew. */
 export function watchIdle({ idleMs, isIdle, onIdle }: IdleOptions): { changed(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -150,7 +150,7 @@ function refuseToStop(): never {
 
 function publisherFor(address: string, namespace: string, log: Log): Publisher {
   return createPublisher({
-    // containerd sets TTRPC_ADDRESS. Versions that do not have the socket for events beside their own.
+    // containerd passes the path of its ttrpc socket. By default, that is beside containerd's own socket.
     address: process.env['TTRPC_ADDRESS'] || `${address}.ttrpc`,
     namespace,
     onDrop: (topic, reason) => log.warn('an event was dropped', { topic, error: messageOf(reason) }),

@@ -48,7 +48,7 @@ export async function groupOf(id: string, bundle: string): Promise<string> {
 }
 
 /**
- * Gives the directories the modes that containerd gives them. Throws ERR_DIRECTORY_UNSAFE if others may change them.
+ * Makes the directories with the modes that containerd uses. Throws ERR_DIRECTORY_UNSAFE if others may change them.
  */
 export function makeSocketDirectory(): void {
   try {

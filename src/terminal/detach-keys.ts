@@ -22,7 +22,7 @@ function byteOf(key: string): number | undefined {
 }
 
 export interface DetachMatcher {
-  /** Takes the next input. Bytes that may be the beginning of the keys are held back until it is clear. */
+  /** Takes the next input. Bytes that may be the beginning of the keys are held back until that is decided. */
   feed(typed: Uint8Array): DetachMatch;
   /** The bytes that are held back. Deliver them when the input has ended. */
   readonly held: Uint8Array;

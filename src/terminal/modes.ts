@@ -13,8 +13,8 @@ export interface TerminalModes {
 const ESC = '\x1b';
 
 /**
- * The modes that are restored: `l` is off, `h` is on in a terminal at rest. Modes that only trigger an action are left
- * out.
+ * The modes that are restored: in a terminal at rest, `l` is off and `h` is on. Modes that only trigger an action are
+ * left out.
  */
 const modesAtRest: ReadonlyMap<number, 'l' | 'h'> = new Map([
   ...[1, 5, 6, 9, 66, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031].map((it) => [it, 'l'] as const),

@@ -62,5 +62,5 @@ function realTimeSignal(name: string): number | undefined {
 /** Columns or rows; see ioctl_tty(2). */
 const longestSide = 65_535;
 
-/** A longer one is taken for 1 ms by setTimeout. */
+/** setTimeout takes a longer delay for 1 ms. */
 const longestTimerMs = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-/** The value of `--since` and `--until`. */
+/** The value of `termshim logs --since`. */
 import { durationMs } from '../../client/duration.js';
 import { nanoseconds, parseTime } from '../../log/time.js';
 

@@ -24,7 +24,7 @@ const gap = 3;
 /** The text of a cell without a value. No cell is empty, so awk counts the columns correctly. */
 export const none = '-';
 
-/** `512B`, `1.5KiB`, `64MiB`. */
+/** Such as `512B`, `1.5KiB`, `64MiB`. */
 export function formatBytes(bytes: bigint | number): string {
   let value = Number(bytes);
   let unit = 0;

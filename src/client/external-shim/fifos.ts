@@ -1,6 +1,6 @@
 /**
  * The FIFOs of a terminal of an external shim. They keep their names as long as the process is known, so that `attach`
- * finds them. The shim holds both ends of them open, so neither FIFO ends when a command exits.
+ * finds them. The shim holds both FIFOs open, so neither of them ends when a command exits.
  */
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -147,7 +147,7 @@ export function taskOfShims(shims: Shims): ShimsTask {
   }
 }
 
-/** For requests that a shim answers at once. */
+/** The time limit of requests that a shim should answer at once. */
 const briefly: CallOptions = { timeoutMs: 3000 };
 
 function isSilent(error: unknown): boolean {

@@ -9,7 +9,7 @@ export interface StdioUri {
   path: string;
   /** The settings in the query, in the order written. A name may occur more than once. */
   settings: readonly Setting[];
-  /** The settings in the fragment. Only the URI of a log driver has one: its query is for the driver. */
+  /** The settings in the fragment. Only the URI of a log driver may have one, because its query is for the driver. */
   fragment: readonly Setting[];
 }
 

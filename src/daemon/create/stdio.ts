@@ -46,7 +46,7 @@ export function readStdio(request: StdioRequest, context: StdioContext, logUri =
   return remember(request, { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner });
 }
 
-/** The request from which each result of `readStdio` was read. */
+/** The request from which `readStdio` has made each of its results. */
 const requests = new WeakMap<ProcessStdio, StdioRequest>();
 
 function remember({ stdin, stdout, stderr }: StdioRequest, stdio: ProcessStdio): ProcessStdio {
