@@ -5,6 +5,11 @@
  * The normal screen is painted, and the alternate screen if it is in use, each with its tab stops, scroll region and
  * saved cursor; then come the modes, and last the cursor. DECSTBM and DECOM also move the cursor, so they come before
  * it.
+ *
+ * @xterm/addon-serialize (0.14.0) is no replacement. It does not keep: a hidden cursor, and the style of the cursor; tab
+ * stops; the scroll region, and so what origin mode means; the saved cursor; character sets; titles; the encoding of
+ * mouse reports; hyperlinks; styles and colours of underlines; synchronized output. What the emulator itself does not keep
+ * is in extras.ts.
  */
 import type { Size } from '../../os/console.js';
 import type { Cell, Emulator, Line, ScreenBuffer } from '../emulator.js';
