@@ -73,7 +73,7 @@ const scenes: Record<string, Scene> = {
     ],
     after: [
       [['C-c'], /inside:漢\$$/],
-      [String.raw`printf '\e8back\e[!p\e[?1002;1006l'`, /replayBytes/],
+      [String.raw`printf '\e8back\e[!p\e[?1002;1006l'`, /back/],
       ['seq 40', /^40$/m],
     ],
   },
