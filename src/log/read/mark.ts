@@ -23,9 +23,10 @@ export function markOf({ id }: ReadableFile, line: Buffer, end: number): Mark {
   return { id, start: end - line.length, line: Buffer.from(line) };
 }
 
-/** The mark of the line that ends at `end`; undefined if there is no line before it. */
+/** The mark of the last line before `end`; undefined if there is none. Bytes after its newline are no line. */
 export async function markBefore(file: ReadableFile, end: number): Promise<Mark | undefined> {
-  for await (const [last] of linesBackwards(file, end)) if (last !== undefined) return markOf(file, last.line, end);
+  for await (const [last] of linesBackwards(file, end))
+    if (last !== undefined) return markOf(file, last.line, last.end);
   return undefined;
 }
 
