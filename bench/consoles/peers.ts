@@ -108,7 +108,7 @@ async function seePrompt(path: string): Promise<void> {
   }
 }
 
-/** A blocking connect waits while the queue of the listener is full; a signal of ours may end that. */
+/** connect(2) waits while the listener's queue is full. A signal may interrupt it, and then it is called again. */
 function dial(path: string): number {
   for (;;) {
     const connection = addon.socket_connect(path);

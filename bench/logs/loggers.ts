@@ -1,4 +1,4 @@
-/** What keeps the log of a container without a terminal, as a peer of the benchmark. */
+/** The peers of the log rows: programs that write the log of a container without a terminal. */
 import { copyFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ export interface LoggedContainer {
   remove: () => Promise<void>;
 }
 
-/** bench/c/program.c, which writes lines when it is told to. */
+/** A run of bench/c/program.c, which writes lines after `begin`. */
 export interface LineProgram {
   readonly args: readonly string[];
   begin(): Promise<void>;

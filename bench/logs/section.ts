@@ -32,7 +32,7 @@ export function logSection(): Section {
   };
 }
 
-/** How fast lines get from a container's stdout into its log, and what that costs whoever logs. */
+/** How fast lines get from a container's stdout into its log, and how much CPU time the logging program uses. */
 export async function measureLogFlood(bench: Bench<Logger>, stage: Stage): Promise<void> {
   const bytes = bench.isQuick ? 10_000_000 : 200_000_000;
   await playRounds(bench, anywhere, bench.isQuick ? 1 : 9, async (logger, add) => {

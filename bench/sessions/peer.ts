@@ -80,7 +80,7 @@ export interface Visitor {
 
 export interface Way {
   readonly name: string;
-  /** The process has FIFOs of its own, as containerd gives them. Otherwise whoever comes is a client of the session. */
+  /** If true, the process has its own FIFOs, as with containerd. If false, the harness attaches to its session as a client. */
   readonly hasFifos: boolean;
   readonly hasScreen: boolean;
 }

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as assertProperty, constantFrom, integer, property, shuffledSubarray, string } from 'fast-check';
-import { readLogOptions } from '../../src/log/options.js';
+import { readLogOptions, withDefaults } from '../../src/log/options.js';
 import { sizeBytes } from '../../src/log/size.js';
 
 const path = ['log-path', '/var/log/c.log'] as const;
@@ -92,5 +92,19 @@ test('a wrong option is refused with its name and the reason', () => {
   ] as const;
   for (const [pairs, message] of rows) {
     assert.throws(() => readLogOptions(pairs, 'json-file'), { code: 'ERR_LOG_OPTION', message });
+  }
+});
+
+test('options of the library that make no sense are refused, and name the option', () => {
+  for (const [option, value] of [
+    ['maxBytes', 0],
+    ['maxBytes', -1],
+    ['maxBytes', Number.NaN],
+    ['maxFiles', 0],
+    ['maxFiles', 1.5],
+    ['maxFiles', Number.POSITIVE_INFINITY],
+  ] as const) {
+    const message = new RegExp(`${option}.*${value}`);
+    assert.throws(() => withDefaults({ path: 'log', [option]: value }), { code: 'ERR_LOG_OPTION', message });
   }
 });

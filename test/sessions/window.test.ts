@@ -158,7 +158,7 @@ leakTest('a client that was skipped is told so in the scrolled part, and then sh
   await stalled.output.sees('end');
 });
 
-leakTest('a session without its screen keeps its terminal, and every client is told', async (scope) => {
+leakTest('a session that has lost its screen keeps its terminal, and every client gets a notice', async (scope) => {
   const session = await newSession(scope, 'echo hello; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
     openScreen(listener) {

@@ -15,7 +15,7 @@ export function globalShimOption(): Option {
   return new Option('--shim <path>', 'drive another runtime v2 shim, without containerd and without our daemon');
 }
 
-/** Passes a `--shim` before the verb to the verb. A verb without this option refuses it, as any unknown option. */
+/** Passes a `--shim` before the verb to the verb. A verb without this option then fails. */
 export function passShimOn(program: Command, verb: Command): void {
   const { shim } = program.opts<ShimOption>();
   if (shim === undefined || verb.getOptionValueSource('shim') === 'cli') return;

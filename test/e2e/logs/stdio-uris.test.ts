@@ -42,7 +42,7 @@ for (const runtime of runtimeNames) {
   const start = (stage: Stage, id: string, flags: readonly string[], script: string) =>
     runToEnd(runCommand(runtime, stage, { id, flags, command: ['sh', '-c', script] }), { env: stage.env });
 
-  test(`${runtime}: run -d has both streams in the log before the exit is told, and logs shows them`, {
+  test(`${runtime}: run -d writes both streams to the log before the exit event, and logs shows them`, {
     skip,
   }, async (t) => {
     const stage = openStage(t);

@@ -139,7 +139,7 @@ for (const [what, script] of Object.entries(harm)) {
   });
 }
 
-test('a screen that cannot be understood in time is dropped, and every client is told', {
+test('a screen whose output takes the emulator too long is dropped, and every client gets a notice', {
   skip,
   timeout: 120_000,
 }, async (t) => {

@@ -19,7 +19,7 @@ type Task = Implementation<typeof TaskDefinition>;
 export interface FakeDaemonOptions {
   /** What List answers. */
   list?: readonly Session[];
-  /** What is not given is not implemented. */
+  /** A method that is left out answers Unimplemented. */
   sessions?: Partial<Sessions>;
   task?: Partial<Task>;
 }
