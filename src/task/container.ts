@@ -9,10 +9,8 @@ import { TermshimError } from '../errors/errors.js';
 import { createMutex, type RunExclusive } from '../async/mutex.js';
 import { wait } from '../async/wait.js';
 import type { CheckpointOptions } from '../runtime/runtime-arguments.js';
-import { isMissing } from '../runtime/oci-runtime.js';
 import { settleWithin } from '../async/settle-within.js';
 import { type Cgroup, findCgroup, findCgroupDirectories } from './cgroup/cgroup-paths.js';
-import { signalCgroup, thawCgroup } from './cgroup/end-cgroup.js';
 import type { TaskEvent } from './event.js';
 import { launchExec } from './exec.js';
 import { assertIdIsFree, createInit, restoreInit } from './init.js';
@@ -20,8 +18,9 @@ import type { Exit, LaunchedProcess } from './launch.js';
 import type { Container } from './api.js';
 import type { TaskContainerOptions } from './container-options.js';
 import type { ProcessStdio } from './io/process-io.js';
+import { assertAlive, stateError, whileAlive } from './alive.js';
+import { killByRuntime, killLeft, lastWordsMs, removeByForce } from './force.js';
 import { TaskProcess } from './process.js';
-import { removeByHand } from './remove-by-hand.js';
 import { impossible, type ProcessState } from './state.js';
 
 /**
@@ -127,8 +126,8 @@ export class TaskContainer implements Container {
     if (this.#execs.has(execId)) {
       throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
     }
-    this.#assertAlive('take another process');
-    if (this.init.state === 'paused' || !this.init.isMade) throw this.#stateError('take another process');
+    assertAlive(this, 'take another process');
+    if (this.init.state === 'paused' || !this.init.isMade) throw stateError(this, 'take another process');
     const process = new TaskProcess({
       name: `the process ${execId} of the container ${id}`,
       stdio,
@@ -146,7 +145,7 @@ export class TaskContainer implements Container {
     if (execId === '' && !process.isMade) await this.#beRestored();
     // If the container is frozen, the runtime sends the signal, and thaws the container if it must.
     const isForRuntime = execId === '' && (all || process.state === 'paused');
-    if (isForRuntime && process.state !== 'stopped') await this.#killByRuntime(signal, all);
+    if (isForRuntime && process.state !== 'stopped') await killByRuntime(this, signal, all);
     else process.signal(signal);
   }
 
@@ -163,7 +162,7 @@ export class TaskContainer implements Container {
   checkpoint(options: CheckpointOptions, signal?: AbortSignal): Promise<void> {
     return this.#runExclusive(async () => {
       signal?.throwIfAborted();
-      this.#assertAlive('be checkpointed');
+      assertAlive(this, 'be checkpointed');
       await this.options.runtime.checkpoint(this.id, options);
       this.options.onEvent({ kind: 'checkpointed', path: options.imagePath });
     });
@@ -173,7 +172,7 @@ export class TaskContainer implements Container {
   update(resources: object, signal?: AbortSignal): Promise<void> {
     return this.#runExclusive(async () => {
       signal?.throwIfAborted();
-      await this.#whileAlive(this.options.runtime.update(this.id, resources), 'be updated');
+      await whileAlive(this, this.options.runtime.update(this.id, resources), 'be updated');
     });
   }
 
@@ -181,7 +180,7 @@ export class TaskContainer implements Container {
   async pids(): Promise<number[]> {
     if (this.init.state === 'stopped') return [];
     try {
-      return await this.#whileAlive(this.options.runtime.ps(this.id), 'be asked for its processes');
+      return await whileAlive(this, this.options.runtime.ps(this.id), 'be asked for its processes');
     } catch (error) {
       if (this.init.exit !== undefined) return [];
       throw error;
@@ -216,7 +215,7 @@ export class TaskContainer implements Container {
   }
 
   async #destroy(): Promise<void> {
-    await this.#remove().catch(this.options.onError);
+    await removeByForce(this).catch(this.options.onError);
     if (this.init.isMade) await settleWithin(this.init.exited, lastWordsMs);
     this.#closeAll();
   }
@@ -238,7 +237,7 @@ export class TaskContainer implements Container {
       return this.#hasStarted();
     }
     try {
-      await this.#whileAlive(runtime.start(this.id, signal), 'be started');
+      await whileAlive(this, runtime.start(this.id, signal), 'be started');
     } catch (error) {
       if (signal?.aborted !== true || (await this.#isStatus('created'))) throw error;
       init.trySignal(constants.signals.SIGKILL);
@@ -278,8 +277,8 @@ export class TaskContainer implements Container {
   ): Promise<number> {
     signal?.throwIfAborted();
     process.assertCanBecome('running');
-    this.#assertAlive('start another process');
-    const launched = await this.#whileAlive(launchExec(this.options, process, spec, signal), 'start another process');
+    assertAlive(this, 'start another process');
+    const launched = await whileAlive(this, launchExec(this.options, process, spec, signal), 'start another process');
     process.enter('running');
     this.options.onEvent({ kind: 'exec-started', execId, pid: launched.pid });
     process.adopt(launched);
@@ -309,7 +308,7 @@ export class TaskContainer implements Container {
       signal?.throwIfAborted();
       if (init.state !== from) throw impossible(init.options.name, init.state, to);
       try {
-        await this.#whileAlive(command(to, signal), `become ${to}`);
+        await whileAlive(this, command(to, signal), `become ${to}`);
       } catch (error) {
         if (signal?.aborted !== true) throw error;
         // Go back: the container may be half frozen. If nothing was done, this fails.
@@ -321,60 +320,13 @@ export class TaskContainer implements Container {
     });
   }
 
-  async #killByRuntime(signal: number, all: boolean): Promise<void> {
-    const { init, id } = this;
-    const { runtime } = this.options;
-    const isFrozen = init.state === 'paused';
-    try {
-      await runtime.kill(id, signal, { all });
-    } catch (error) {
-      await settleWithin(init.reaped, newsMs);
-      // If the init has ended meanwhile, this throws ERR_PROCESS_NOT_FOUND.
-      if (init.exit !== undefined) init.signal(signal);
-      this.#killByHand(signal, all, error);
-      return;
-    }
-    // For SIGKILL, runc thaws the container. crun leaves it frozen, and so alive.
-    if (isFrozen && signal === constants.signals.SIGKILL) await runtime.resume(id).catch(() => {});
-  }
-
-  /**
-   * Sends a signal that the runtime failed to send, or throws the runtime's error. If the container has its own pid
-   * namespace, killing the init ends all its processes. runc finds all processes only by a cgroup, and a user without
-   * root has none.
-   */
-  #killByHand(signal: number, all: boolean, error: unknown): void {
-    const cgroup = this.#cgroupDirectories;
-    const isEnough = !all || (signal === constants.signals.SIGKILL && this.options.others === 'gone');
-    if (!isEnough && !(isMissing(error) && cgroup.length > 0)) throw error;
-    if (isEnough) this.init.signal(signal);
-    else signalCgroup(cgroup, signal);
-    if (signal === constants.signals.SIGKILL) thawCgroup(cgroup);
-  }
-
-  /** Removes the container by force; without the runtime if it is not installed any more. */
-  async #remove(): Promise<void> {
-    const { runtime, id, others, onError } = this.options;
-    try {
-      await runtime.delete(id, { force: true });
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      onError(error as Error);
-      const cgroup = this.#cgroupDirectories;
-      this.init.trySignal(constants.signals.SIGKILL);
-      thawCgroup(cgroup);
-      if (this.init.isMade) await settleWithin(this.init.reaped, lastWordsMs);
-      await removeByHand({ id, runtime, cgroup, sharesPids: others !== 'gone' }).catch(onError);
-    }
-  }
-
   async #deleteInit(signal: AbortSignal = never): Promise<Exit> {
     const { init } = this;
     signal.throwIfAborted();
     assertDeletable(init);
     // With `gone` no process is left that could write, and a slow reader must not delay the removal.
     if (init.exit !== undefined && this.options.others !== 'gone') await wait(this.outputEnded(init), signal);
-    await this.#remove();
+    await removeByForce(this);
     const exit = init.isMade ? await init.exited : neverMade;
     if (init.isMade) await this.outputEnded(init);
     this.#closeAll();
@@ -400,43 +352,15 @@ export class TaskContainer implements Container {
     const { runtime, id, others: fate } = this.options;
     await Promise.allSettled(this.#starts);
     if (fate === 'killed')
-      await runtime.kill(id, 'SIGKILL', { all: true }).catch((error: unknown) => this.#killLeft(error));
+      await runtime.kill(id, 'SIGKILL', { all: true }).catch((error: unknown) => killLeft(this, error));
     const others = [...this.#execs.values()].map(({ process }) => process).filter(({ isMade }) => isMade);
     if (fate === 'left') for (const process of others) process.trySignal(constants.signals.SIGKILL);
     await settleWithin(Promise.all(others.map(({ exited }) => exited)), lastWordsMs);
   }
 
-  /** Kills the rest if the runtime is not installed. If it refused, the reason may be just that the init has ended. */
-  #killLeft(error: unknown): void {
-    if (isMissing(error)) signalCgroup(this.#cgroupDirectories, constants.signals.SIGKILL);
-  }
-
   #closeAll(): void {
     for (const { process } of this.#execs.values()) process.close();
     this.init.close();
-  }
-
-  /**
-   * Fails with ERR_STATE_INVALID if the container has ended: the runtime refuses a command then, with an error of its
-   * own, and maybe before the end is known here.
-   */
-  async #whileAlive<T>(command: Promise<T>, what: string): Promise<T> {
-    try {
-      return await command;
-    } catch (error) {
-      await settleWithin(this.init.reaped, newsMs);
-      this.#assertAlive(what);
-      throw error;
-    }
-  }
-
-  #assertAlive(what: string): void {
-    const { state } = this.init;
-    if (state === 'stopped' || state === 'deleted') throw this.#stateError(what);
-  }
-
-  #stateError(what: string): TermshimError {
-    return new TermshimError('ERR_STATE_INVALID', `the container ${this.id} is ${this.init.state} and cannot ${what}`);
   }
 }
 
@@ -465,14 +389,8 @@ function assertDeletable(process: TaskProcess): void {
   process.assertCanBecome('deleted');
 }
 
-/** How long to wait for processes to end: before the init's exit is reported without them, and during a removal. */
-const lastWordsMs = 10_000;
-
 /** A signal that never aborts. */
 const never = new AbortController().signal;
 
 /** How long a deletion waits for the output of processes that were left behind: as long as containerd's shim. */
 const lateOutputMs = 10_000;
-
-/** How much later than the runtime this program may learn that a container has ended. */
-const newsMs = 50;
