@@ -55,10 +55,19 @@ async function runPart(name, limit) {
 }
 
 async function endGroup(pid, exited) {
-  process.kill(-pid, 'SIGTERM');
+  signalGroup(pid, 'SIGTERM');
   const isOver = await Promise.race([exited, sleep(graceMs, false, { ref: false })]);
-  if (isOver === false) process.kill(-pid, 'SIGKILL');
+  if (isOver === false) signalGroup(pid, 'SIGKILL');
   await exited;
+}
+
+/** The part may have ended in the moment in which its time was up. */
+function signalGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 /** Daemons leave the process group of the test that started them, but keep its environment. */
