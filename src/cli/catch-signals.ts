@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:os';
 import type { ForegroundSignals } from '../client/foreground.js';
+import { endSignals, onSignals } from '../async/signals.js';
 
 export interface CaughtSignals extends ForegroundSignals {
   /** The exit status that a shell expects after a signal that was not sent to the process; undefined if none came. */
@@ -35,8 +36,6 @@ const insistence = 3;
 /** So long after a SIGHUP the process is killed: an init may ignore SIGHUP, and its terminal is closed. */
 const hangupGraceMs = 10_000;
 
-const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
-
 type Target = Parameters<ForegroundSignals['forwardTo']>[0];
 
 function catchSignals(): CaughtSignals {
@@ -65,7 +64,7 @@ function catchSignals(): CaughtSignals {
     if (onHangup !== undefined) onHangup();
     else aborting.abort(new Error(`interrupted by ${name}`));
   };
-  for (const name of names) process.on(name, handle);
+  const stopHandling = onSignals([...endSignals, 'SIGUSR2'], handle);
   return {
     aborted: aborting.signal,
     insisted,
@@ -78,7 +77,7 @@ function catchSignals(): CaughtSignals {
     },
     stop() {
       clearTimeout(hangupTimer);
-      for (const name of names) process.off(name, handle);
+      stopHandling();
     },
   };
 }

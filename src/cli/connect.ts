@@ -2,10 +2,11 @@
  * Connects the verbs to the user's daemon, or to an external shim. Only `connectToRun` starts a daemon: if none runs,
  * there is no container for the other verbs.
  */
-import { type DaemonConnection, connectDaemon } from '../client/daemon-connection.js';
+import { connectDaemon } from '../client/daemon-connection.js';
 import { TermshimError } from '../errors/errors.js';
 import { findContainer, findExec } from './resolve.js';
 import type { ShimOption } from './options/shim-option.js';
+import { type DaemonConnection, type ProcessIds } from '../client/connection.js';
 
 /** Throws ERR_NO_DAEMON, or ERR_RUNTIME_NOT_FOUND for an external shim. */
 export async function connect({ shim }: ShimOption = {}): Promise<DaemonConnection> {
@@ -20,12 +21,6 @@ export async function connectToRun(id: string, { shim }: ShimOption): Promise<Da
 async function connectShim(shim: string): Promise<DaemonConnection> {
   const { connectExternalShim } = await import('../client/external-shim/connect.js');
   return connectExternalShim(shim);
-}
-
-/** The ids of a process. An empty `execId` means the container's init. */
-export interface ProcessIds {
-  id: string;
-  execId: string;
 }
 
 /** Completes the ids, or beginnings of ids, of a command line. Throws ERR_PROCESS_NOT_FOUND, ERR_ID_AMBIGUOUS. */

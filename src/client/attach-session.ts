@@ -8,7 +8,7 @@ import type { FifoWriter } from '../os/fifo.js';
 import { hostSize, watchHostSize } from '../os/host-terminal.js';
 import { type Attachment, type AttachmentEnd, attach } from '../terminal/attach.js';
 import { Status } from '../ttrpc/gen/containerd/task-status.js';
-import type { DaemonConnection } from './daemon-connection.js';
+import { type DaemonConnection } from './connection.js';
 
 export interface SessionOptions {
   id: string;

@@ -5,6 +5,7 @@ import { runtimeDirectory } from '../os/file/runtime-directory.js';
 import { assertTrusted } from '../os/file/directory-trust.js';
 import { connectTtrpc } from '../ttrpc/client.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
+import { isNobodyListening } from '../os/socket-path.js';
 
 /** Names of files in the runtime directory. */
 export const daemonFiles = { socket: 'daemon.sock', log: 'daemon.log' } as const;
@@ -21,13 +22,7 @@ export async function dialDaemon(): Promise<TtrpcConnection | undefined> {
   try {
     return await connectTtrpc(socket);
   } catch (error) {
-    if (isNobody(error)) return undefined;
+    if (isNobodyListening(error)) return undefined;
     throw error;
   }
-}
-
-/** The socket of a dead daemon refuses a connection. */
-function isNobody(error: unknown): boolean {
-  const { errno } = error as { errno?: unknown };
-  return errno === 'ECONNREFUSED' || errno === 'ENOENT';
 }

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { CallOptions } from '../ttrpc/client-connection.js';
 import type { Size } from '../os/console.js';
-import type { DaemonConnection } from './daemon-connection.js';
+import { type DaemonConnection } from './connection.js';
 
 export interface WantedProcess {
   daemon: DaemonConnection;

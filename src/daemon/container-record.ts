@@ -6,10 +6,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parseJson, readSmallFile } from '../os/file/json.js';
-import { errnoOf, fileError } from '../errors/file-error.js';
 import { isPid } from '../os/process/pid.js';
 import { replaceFile } from '../os/file/atomic-file.js';
+import { ifPresent } from '../errors/file-error.js';
+import { parseJson, readSmallFile } from '../os/file/json.js';
 
 const schema = v.object({
   /** The name by which the OCI runtime was found. */
@@ -43,23 +43,15 @@ export function removeContainerRecord(bundle: string): void {
 
 /** Undefined if there is no record: no daemon of termshim has created the container, or one has deleted it. */
 export function readContainerRecord(bundle: string): ContainerRecord | undefined {
-  try {
-    return v.parse(schema, parseJson(readSmallFile(pathIn(bundle))));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, `read ${pathIn(bundle)}`);
-  }
+  const path = pathIn(bundle);
+  return ifPresent(`read ${path}`, () => v.parse(schema, parseJson(readSmallFile(path))));
 }
 
 /** The pid of the init, from the file that the runtime wrote to the bundle; 0 if there is no valid one. */
 export function readInitPid(bundle: string): number {
-  try {
-    const pid = Number(readSmallFile(join(bundle, 'init.pid')));
-    return isPid(pid) ? pid : 0;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0;
-    throw fileError(error, `read ${join(bundle, 'init.pid')}`);
-  }
+  const path = join(bundle, 'init.pid');
+  const pid = ifPresent(`read ${path}`, () => Number(readSmallFile(path))) ?? 0;
+  return isPid(pid) ? pid : 0;
 }
 
 function pathIn(bundle: string): string {

@@ -14,7 +14,7 @@ import {
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import type { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import type { TaskEvent } from '../task/event.js';
-import { timestampOf } from '../ttrpc/message.js';
+import { timestampOf, packAny, type MessageType } from '../ttrpc/message.js';
 
 export interface EventMessage {
   /** Such as `/tasks/start`. */
@@ -64,16 +64,6 @@ export function eventMessage(event: TaskEvent, request: CreateTaskRequest): Even
   }
 }
 
-interface MessageType<T> {
-  readonly $type: string;
-  encode(message: T): { finish(): Uint8Array };
-}
-
 function pack<T>(topic: string, type: MessageType<T>, message: T): EventMessage {
-  return { topic, event: packAny(type, message) };
-}
-
-/** containerd's type URLs are the bare names of messages. */
-export function packAny<T>(type: MessageType<T>, message: T): Any {
-  return { typeUrl: type.$type, value: type.encode(message).finish() };
+  return { topic, event: packAny<T>(type, message as Partial<T>) };
 }

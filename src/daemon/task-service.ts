@@ -17,12 +17,11 @@ import { countWait } from '../ttrpc/limits.js';
 import { type Implementation, type Service, service } from '../ttrpc/service.js';
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './create/checkpoint.js';
-import { packAny } from './event-message.js';
 import { autoRemove, autoRemoveExec } from './cleanup/auto-remove.js';
 import { readStdio, stdioFields } from './create/stdio.js';
 import type { Task } from './task.js';
 import type { Tasks } from './tasks.js';
-import { timestampOf, unpackAny } from '../ttrpc/message.js';
+import { packAny, timestampOf, unpackAny } from '../ttrpc/message.js';
 
 export function taskServices(tasks: Tasks, version: string): Service[] {
   const implementation = taskMethods(tasks, version);

@@ -12,6 +12,32 @@ export function fileError(error: unknown, attempted: string): TermshimError {
   return new TermshimError('ERR_SYSTEM', `cannot ${attempted}: ${String(error)}`, { cause: error });
 }
 
+/**
+ * What `work` returns, or undefined if the file or process that it works on does not exist. Throws ERR_SYSTEM for any other
+ * error.
+ *
+ * @param attempted as for `fileError`
+ * @param absences the errnos that say so, by name
+ */
+export function ifPresent<T>(
+  attempted: string,
+  work: () => T,
+  absences: readonly string[] = ['ENOENT'],
+): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (absences.includes(errnoOf(error) ?? '')) return undefined;
+    throw fileError(error, attempted);
+  }
+}
+
+/** For the `catch` of a promise: undefined if a file does not exist. Throws any other error as it is. */
+export function undefinedIfAbsent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+  return undefined;
+}
+
 /** The name of a thrown value's errno, such as `ENOENT`; undefined if it is not the error of a system call. */
 export function errnoOf(error: unknown): string | undefined {
   return isSystemError(error) ? error.code : undefined;

@@ -10,8 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../native/addon.js';
 import { EPOLLERR } from './epoll.js';
 import { TermshimError, check } from '../errors/errors.js';
-import { fileError } from '../errors/file-error.js';
 import { OwnedFd } from './owned-fd.js';
+import { fileError } from '../errors/file-error.js';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
 const reopenAt = (fd: number): string => `/proc/self/fd/${fd}`;
@@ -21,19 +21,58 @@ export function createFifo(path: string): void {
   check(addon.fifo_create(path, 0o600), 'mkfifo', `create the FIFO ${path}`);
 }
 
+/** One end of a FIFO, and an end of the other side that it may hold. */
+abstract class FifoEnd {
+  readonly path: string;
+  readonly #end: OwnedFd;
+  readonly #otherSide: number;
+  #holder: OwnedFd | undefined;
+
+  protected constructor(path: string, end: OwnedFd, otherSide: typeof O_RDONLY | typeof O_WRONLY) {
+    this.path = path;
+    this.#end = end;
+    this.#otherSide = otherSide;
+  }
+
+  get fd(): number {
+    return this.#end.fd;
+  }
+
+  /** Holds an end of the other side: a reader that holds sees no end of file, a writer that holds gets no EPIPE. */
+  hold(): void {
+    this.#holder ??= OwnedFd.open(reopenAt(this.fd), this.#otherSide | O_NONBLOCK, `the FIFO ${this.path}`);
+  }
+
+  /** Closes the held end. */
+  release(): void {
+    this.#holder?.close();
+    this.#holder = undefined;
+  }
+
+  get isHeld(): boolean {
+    return this.#holder !== undefined;
+  }
+
+  /** Closes both. Idempotent. What was written stays readable for as long as a reader holds the FIFO open. */
+  close(): void {
+    this.release();
+    this.#end.close();
+  }
+
+  /** The held end; undefined without one. */
+  protected get holder(): OwnedFd | undefined {
+    return this.#holder;
+  }
+}
+
 /**
  * The reading end of a FIFO. A read returns 0 before the first writer has opened the FIFO, and after the last writer
  * has closed it. Only the second is the end, and only then the kernel raises EPOLLHUP: wait for an event before you
  * take a 0 for the end.
  */
-export class FifoReader {
-  readonly path: string;
-  readonly #end: OwnedFd;
-  #holder: OwnedFd | undefined;
-
+export class FifoReader extends FifoEnd {
   private constructor(path: string, end: OwnedFd) {
-    this.path = path;
-    this.#end = end;
+    super(path, end, O_WRONLY);
   }
 
   /** Opens at once, with or without a writer. Throws ERR_FIFO_INVALID if `path` is not a FIFO. */
@@ -41,27 +80,6 @@ export class FifoReader {
     assertFifo(path);
     const end = OwnedFd.open(path, O_RDONLY | O_NONBLOCK, `the FIFO ${path}`);
     return new FifoReader(path, confirmFifo(end, path));
-  }
-
-  get fd(): number {
-    return this.#end.fd;
-  }
-
-  /** Opens a writing end too, so that the FIFO does not end when the last other writer closes it. Idempotent. */
-  hold(): void {
-    this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_WRONLY | O_NONBLOCK, `the FIFO ${this.path}`);
-  }
-
-  /** Closes the writing end of `hold`: the FIFO ends when the last writer has closed it. Idempotent. */
-  release(): void {
-    this.#holder?.close();
-    this.#holder = undefined;
-  }
-
-  /** Idempotent. */
-  close(): void {
-    this.release();
-    this.#end.close();
   }
 }
 
@@ -90,14 +108,9 @@ export interface OpenWriterOptions {
  * reader.close();
  * ```
  */
-export class FifoWriter {
-  readonly path: string;
-  readonly #end: OwnedFd;
-  #holder: OwnedFd | undefined;
-
+export class FifoWriter extends FifoEnd {
   private constructor(path: string, end: OwnedFd) {
-    this.path = path;
-    this.#end = end;
+    super(path, end, O_RDONLY);
   }
 
   /**
@@ -119,24 +132,6 @@ export class FifoWriter {
     }
   }
 
-  get fd(): number {
-    return this.#end.fd;
-  }
-
-  /** Opens a reading end too: without another reader the FIFO then fills up instead of breaking (EPIPE). Idempotent. */
-  hold(): void {
-    this.#holder ??= OwnedFd.open(reopenAt(this.fd), O_RDONLY | O_NONBLOCK, `the FIFO ${this.path}`);
-  }
-
-  release(): void {
-    this.#holder?.close();
-    this.#holder = undefined;
-  }
-
-  get isHeld(): boolean {
-    return this.#holder !== undefined;
-  }
-
   /** Whether another reader exists. Closes the reading end of `hold` for a moment; the FIFO's bytes are not lost. */
   hasReader(): boolean {
     const wasHeld = this.isHeld;
@@ -153,13 +148,7 @@ export class FifoWriter {
 
   /** Reads the oldest bytes and drops them, if the FIFO is held. Returns how many. */
   dropOldest(maxBytes: number): number {
-    return this.#holder === undefined ? 0 : Math.max(0, addon.fd_discard(this.#holder.fd, maxBytes));
-  }
-
-  /** Idempotent. What was written stays readable for as long as a reader holds the FIFO open. */
-  close(): void {
-    this.release();
-    this.#end.close();
+    return this.holder === undefined ? 0 : Math.max(0, addon.fd_discard(this.holder.fd, maxBytes));
   }
 }
 

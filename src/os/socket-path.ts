@@ -1,4 +1,4 @@
-/** The path of a unix socket. */
+/** The path of a unix socket, and who listens there. */
 import { TermshimError } from '../errors/errors.js';
 
 /** `sun_path` without its zero byte (unix(7)). connect(2) has the same limit, so there is no way around it. */
@@ -16,4 +16,12 @@ export function assertSocketPath(path: string, name: string): void {
     'ERR_SOCKET_PATH_TOO_LONG',
     `${name}'s path has ${bytes} bytes, and a socket's path at most ${longestPathBytes}: ${path}`,
   );
+}
+
+/**
+ * Whether a connect(2) failed because no process listens at the path: the socket of a process that has ended refuses
+ * (ECONNREFUSED), or there is no socket (ENOENT). EAGAIN says that too many are waiting, so a process does listen.
+ */
+export function isNobodyListening(error: unknown): boolean {
+  return error instanceof TermshimError && (error.errno === 'ECONNREFUSED' || error.errno === 'ENOENT');
 }

@@ -4,10 +4,10 @@
  * The kernel sends SIGWINCH only if the size changes, and many programs redraw only if they read another size. So the
  * other size stays for a moment.
  */
-import { readFileSync } from 'node:fs';
 import type { Size } from '../os/console.js';
 import type { TaskProcess } from '../task/process.js';
 import { isSameSize } from './size.js';
+import { readStatFields } from '../os/process/proc-stat.js';
 
 export interface Redraw {
   /** The size that the terminal gets back; undefined unless it has the other size. */
@@ -61,10 +61,5 @@ export function createRedraw(process: Pick<TaskProcess, 'pid' | 'terminal' | 're
 
 /** Whether the terminal of a process has a foreground process group, which gets SIGWINCH: tpgid in proc_pid_stat(5). */
 function hasForeground(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[5]) > 0;
-  } catch {
-    return false;
-  }
+  return Number(readStatFields(`/proc/${pid}`)?.[5]) > 0;
 }

@@ -1,8 +1,8 @@
 /** The bundle's `address` file: where the daemon of the container listens. containerd 1.6 reads it after a restart. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, fileError } from '../errors/file-error.js';
 import { replaceFile } from '../os/file/atomic-file.js';
+import { ifPresent } from '../errors/file-error.js';
 
 export function writeBundleAddress(bundle: string, address: string): void {
   replaceFile(pathIn(bundle), address);
@@ -10,12 +10,8 @@ export function writeBundleAddress(bundle: string, address: string): void {
 
 /** Undefined if there is no such file: `start` has failed, or was never called. */
 export function readBundleAddress(bundle: string): string | undefined {
-  try {
-    return readFileSync(pathIn(bundle), 'utf8').trim();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, `read ${pathIn(bundle)}`);
-  }
+  const path = pathIn(bundle);
+  return ifPresent(`read ${path}`, () => readFileSync(path, 'utf8').trim());
 }
 
 export function removeBundleAddress(bundle: string): void {

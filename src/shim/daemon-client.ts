@@ -8,6 +8,7 @@ import { TermshimError, messageOf } from '../errors/errors.js';
 import type { TtrpcConnection } from '../ttrpc/client-connection.js';
 import type { Client } from '../ttrpc/client.js';
 import type { ForgetResponse, ShimDefinition } from '../ttrpc/gen/termshim/shim.js';
+import { isNobodyListening } from '../os/socket-path.js';
 
 /**
  * Asks the daemon at `path` to stay alive until the container is created. False if no daemon listens there. A daemon
@@ -59,7 +60,7 @@ async function ask<T>(path: string, question: (shim: Shim) => Promise<T>): Promi
   try {
     connection = await connectTtrpc(path);
   } catch (error) {
-    if (isNobody(error)) return undefined;
+    if (isNobodyListening(error)) return undefined;
     throw error;
   }
   try {
@@ -67,12 +68,6 @@ async function ask<T>(path: string, question: (shim: Shim) => Promise<T>): Promi
   } finally {
     connection.close();
   }
-}
-
-/** The socket of a dead daemon refuses a connection. EAGAIN means that too many connections wait: the daemon lives. */
-function isNobody(error: unknown): boolean {
-  const { errno } = error as { errno?: unknown };
-  return errno === 'ECONNREFUSED' || errno === 'ENOENT';
 }
 
 function failed(what: string, cause: unknown): TermshimError {

@@ -10,6 +10,7 @@ import { check } from '../errors/errors.js';
 import { beginProgram } from '../os/process/node-program.js';
 import { OwnedFd } from '../os/owned-fd.js';
 import { serveDaemon } from '../daemon/serve.js';
+import { onSignals } from '../async/signals.js';
 
 beginProgram();
 
@@ -26,7 +27,7 @@ const { values } = parseArgs({
 });
 
 // Such a signal is meant for containerd or a command that uses the daemon. The daemon outlives both.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], () => {});
 
 try {
   const { tasks } = serveDaemon({

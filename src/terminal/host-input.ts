@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import type { FifoWriter } from '../os/fifo.js';
 import { type HostStream, openHostStream } from '../os/host-terminal.js';
 import { copyStream } from '../stdio/copy/copy-stream.js';
-import { type Outbox, createOutbox } from '../stdio/copy/outbox.js';
+import { type WriteQueue, createWriteQueue } from '../stdio/copy/write-queue.js';
 import { copyTyping } from './typing.js';
 
 /** What happens to the stdin of this process. */
@@ -38,14 +38,14 @@ export function copyHostInput(input: HostInput, onDetach: () => void): () => voi
 }
 
 function copyAll(stdin: HostStream, sink: FifoWriter, { atEnd, onClosed = () => {} }: HostInput): () => void {
-  let box: Outbox | undefined;
+  let queue: WriteQueue | undefined;
   const copying = copyStream({
     source: stdin.fd,
     sink: sink.fd,
     onEnd(end) {
       if (end === 'end' && atEnd === 'type-eof') {
-        box = createOutbox({ sink: sink.fd });
-        box.push(endOfFile(copying.lastByte));
+        queue = createWriteQueue({ fd: sink.fd, onBroken: () => {} });
+        queue.write(endOfFile(copying.lastByte));
       } else {
         sink.close();
         onClosed();
@@ -54,7 +54,7 @@ function copyAll(stdin: HostStream, sink: FifoWriter, { atEnd, onClosed = () => 
   });
   return () => {
     copying.close();
-    box?.close();
+    queue?.close();
   };
 }
 

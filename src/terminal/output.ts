@@ -61,6 +61,7 @@ export function copyToTerminal({ source, sink, onEnd, isOurs }: TerminalOptions)
       modes.see(bytes);
       lastByte = bytes.at(-1) as number;
       queue.write(bytes);
+      if (queue.pendingBytes === 0) readSoon();
     } else if (got === 0) {
       hasEnded = isHungUp;
       if (hasEnded) end('end');

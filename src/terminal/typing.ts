@@ -5,7 +5,7 @@
 import { constants } from 'node:os';
 import { addon } from '../native/addon.js';
 import { EPOLLIN, watch } from '../os/epoll.js';
-import { createOutbox } from '../stdio/copy/outbox.js';
+import { createWriteQueue } from '../stdio/copy/write-queue.js';
 import { createDetachMatcher } from './detach-keys.js';
 
 export interface TypingOptions {
@@ -38,10 +38,11 @@ export function copyTyping({ source, sink, detachKeys, onDetach }: TypingOptions
     stop();
     onDetach();
   };
-  const onEmpty = (): void => (isLeaving ? leave() : read());
-  const box = sink === undefined ? undefined : createOutbox({ sink, onEmpty });
+  /** The session has taken all that waited, or takes nothing more. */
+  const goOn = (): void => (isLeaving ? leave() : read());
+  const queue = sink === undefined ? undefined : createWriteQueue({ fd: sink, onDrain: goOn, onBroken: goOn });
 
-  const hasRoom = (): boolean => (box?.pendingBytes ?? 0) < mostBytes;
+  const hasRoom = (): boolean => (queue?.pendingBytes ?? 0) < mostBytes;
 
   function read(): void {
     while (!isLeaving && !hasEnded && hasRoom()) {
@@ -54,23 +55,23 @@ export function copyTyping({ source, sink, detachKeys, onDetach }: TypingOptions
 
   function take(typed: Uint8Array): void {
     const { deliver, isComplete } = matcher.feed(typed);
-    if (deliver.length > 0) box?.push(deliver);
+    if (deliver.length > 0) queue?.write(deliver);
     isLeaving = isComplete;
     if (!isLeaving) return;
-    if ((box?.pendingBytes ?? 0) === 0) leave();
+    if ((queue?.pendingBytes ?? 0) === 0) leave();
     else farewell = setTimeout(leave, farewellMs);
   }
 
   /** The terminal was closed: the bytes that looked like the beginning of the keys are delivered. */
   function end(): void {
     hasEnded = true;
-    box?.push(matcher.held);
+    queue?.write(matcher.held);
   }
 
   function stop(): void {
     clearTimeout(farewell);
     watching?.close();
-    box?.close();
+    queue?.close();
     hasEnded = true;
   }
 

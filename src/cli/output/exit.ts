@@ -3,8 +3,9 @@
  */
 import { writeSync } from 'node:fs';
 import { errorLine } from '../../errors/error-line.js';
-import { fileError } from '../../errors/file-error.js';
 import { printableJson } from '../../errors/printable.js';
+import { onSignals } from '../../async/signals.js';
+import { fileError } from '../../errors/file-error.js';
 
 /** Prints one line of JSON to stdout. Does not fail if the reader has exited: the command's work is something else. */
 export function printJson(value: unknown): void {
@@ -36,14 +37,9 @@ export function printError(error: unknown): void {
  * removes the handlers. Call it, so that the process can end by itself.
  */
 export function onEndSignal(onSignal: (signal: NodeJS.Signals) => void): () => void {
-  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  const stop = (): void => {
-    for (const name of names) process.off(name, handle);
-  };
-  const handle = (name: NodeJS.Signals): void => {
+  const stop = onSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (name) => {
     stop();
     onSignal(name);
-  };
-  for (const name of names) process.on(name, handle);
+  });
   return stop;
 }

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { atExit } from '../../async/at-exit.js';
 import { enterRawMode, hostSize, watchHostSize } from '../../os/host-terminal.js';
+import { endSignals, onSignals } from '../../async/signals.js';
 
 export interface FullScreen extends Disposable {
   /** Shows lines, cut to the size of the terminal. */
@@ -14,8 +15,6 @@ export interface FullScreen extends Disposable {
 /** See "Xterm Control Sequences": the alternate screen, and the cursor's visibility. */
 const enterSequence = '\x1b[?1049h\x1b[?25l';
 const leaveSequence = '\x1b[?25h\x1b[?1049l';
-
-const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /** ^C is a normal end, as in `top`. Another signal sets the exit status to 128 plus its number. */
 export function openFullScreen(): FullScreen {
@@ -40,8 +39,7 @@ export function openFullScreen(): FullScreen {
     isShown = true;
     put(`${enterSequence}${drawn}`);
   };
-  for (const signal of endSignals) process.on(signal, end);
-  process.on('SIGTSTP', stop).on('SIGCONT', goOn);
+  const stops = [onSignals(endSignals, end), onSignals(['SIGTSTP'], stop), onSignals(['SIGCONT'], goOn)];
   const forgetAtExit = atExit(leave);
   const restoreModes = enterRawMode();
   const stopReading = restoreModes === undefined ? undefined : readKeys(closing);
@@ -66,8 +64,7 @@ export function openFullScreen(): FullScreen {
       leave();
       restoreModes?.();
       forgetAtExit();
-      for (const signal of endSignals) process.off(signal, end);
-      process.off('SIGTSTP', stop).off('SIGCONT', goOn);
+      for (const stopHandling of stops) stopHandling();
     },
   };
 }

@@ -11,6 +11,7 @@ import { writeToStderr } from '../../os/stderr.js';
 import { type Daemon, serveDaemon } from '../../daemon/serve.js';
 import { exitWithError, printJson } from '../output/exit.js';
 import { parseDuration } from '../options/options.js';
+import { onSignals } from '../../async/signals.js';
 
 interface DaemonOptions {
   stop?: true;
@@ -85,9 +86,9 @@ function endBySignal(serving: Daemon): void {
     const busy = new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`);
     writeToStderr(errorLine(busy));
   };
-  process.on('SIGTERM', handle).on('SIGINT', handle);
+  onSignals(['SIGTERM', 'SIGINT'], handle);
   // The daemon's terminal may be closed: the containers have their own terminals.
-  process.on('SIGHUP', () => {});
+  onSignals(['SIGHUP'], () => {});
 }
 
 async function destroyAll(tasks: Daemon['tasks']): Promise<void> {

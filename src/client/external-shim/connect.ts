@@ -7,38 +7,16 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram, isProgram } from '../../runtime/find-program.js';
 import { TermshimError } from '../../errors/errors.js';
-import type { FifoReader, FifoWriter } from '../../os/fifo.js';
-import type { Client } from '../../ttrpc/client.js';
-import type { SessionsDefinition } from '../../ttrpc/gen/termshim/sessions.js';
 import { ShimDefinition } from '../../ttrpc/gen/termshim/shim.js';
 import { dropOutput } from './drop-output.js';
 import { openInput, openOutput } from './fifos.js';
-import type { ProcessIds } from './container-directory.js';
 import { sessionsOfShims, unsupported } from './sessions-service.js';
-import { Shims, type Task } from './shims.js';
+import { Shims } from './shims.js';
 import { taskOfShims } from './task-service.js';
-
-/** What the commands need of a daemon; see `DaemonConnection`. */
-export interface ExternalShimConnection extends Disposable {
-  readonly task: Task;
-  readonly sessions: Client<typeof SessionsDefinition>;
-  readonly shim: Client<typeof ShimDefinition>;
-  fifoDirectory(ids: ProcessIds): ExternalFifos;
-  inputEnded(ids: ProcessIds): Promise<void>;
-  readerLeft(ids: ProcessIds, from: FifoReader): Promise<void>;
-  outputCopied(attached: { readonly isBlocked: boolean }, seen: Promise<unknown>): Promise<void>;
-  readonly closed: Promise<void>;
-  close(): void;
-}
-
-export interface ExternalFifos {
-  output(): FifoReader;
-  input(): Promise<FifoWriter>;
-  opened(): void;
-}
+import { type DaemonConnection } from '../connection.js';
 
 /** @param shim the path of a program, or its name in PATH. Throws ERR_RUNTIME_NOT_FOUND. */
-export function connectExternalShim(shim: string): ExternalShimConnection {
+export function connectExternalShim(shim: string): DaemonConnection {
   const shims = new Shims(programOf(shim));
   const tasks = taskOfShims(shims);
   const { task } = tasks;

@@ -3,14 +3,16 @@
  * directory for each container. It is also the shim's bundle. `exec/` in it has a directory for each exec.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { createPrivateDirectory } from '../../os/file/private-directory.js';
 import { replaceFile } from '../../os/file/atomic-file.js';
 import { runtimeDirectory } from '../../os/file/runtime-directory.js';
+import { type ProcessIds } from '../connection.js';
+import { errnoOf, fileError, ifPresent } from '../../errors/file-error.js';
+import { parseJson, readSmallFile } from '../../os/file/json.js';
 
 const schema = v.object({
   /** The path of the shim's program. */
@@ -26,12 +28,6 @@ const schema = v.object({
 });
 
 export type ContainerRecord = v.InferOutput<typeof schema>;
-
-export interface ProcessIds {
-  id: string;
-  /** Empty for the container's init. */
-  execId: string;
-}
 
 export function shimsDirectory(): string {
   return join(runtimeDirectory(), 'shims');
@@ -114,12 +110,8 @@ export function writeRecord(id: string, record: ContainerRecord): void {
 
 /** Undefined if there is no such container. */
 export function readRecord(id: string): ContainerRecord | undefined {
-  try {
-    return v.parse(schema, JSON.parse(readFileSync(recordOf(id), 'utf8')));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, `read ${recordOf(id)}`);
-  }
+  const path = recordOf(id);
+  return ifPresent(`read ${path}`, () => v.parse(schema, parseJson(readSmallFile(path))));
 }
 
 /** When the container was made, in milliseconds since the epoch. */
@@ -152,10 +144,5 @@ function write(path: string, text: string): void {
 }
 
 function entries(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw fileError(error, `list ${directory}`);
-  }
+  return ifPresent(`list ${directory}`, () => readdirSync(directory)) ?? [];
 }

@@ -3,8 +3,8 @@
  * exist yet, and the end of stdin. They are sent again after Start.
  */
 import type { CloseIORequest, ResizePtyRequest } from '../../ttrpc/gen/containerd/task.js';
-import type { ProcessIds } from './container-directory.js';
 import type { Task } from './shims.js';
+import { type ProcessIds } from '../connection.js';
 
 export interface DeferredRequests {
   resize(request: Partial<ResizePtyRequest>): void;

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { TermshimError, check } from '../../errors/errors.js';
 import { FifoReader, FifoWriter, createFifo } from '../../os/fifo.js';
-import { type ProcessIds, directoryOf } from './container-directory.js';
+import { directoryOf } from './container-directory.js';
+import { type ProcessIds } from '../connection.js';
 
 /** Makes the FIFOs. A shim waits for a reader of the output: keep `reader` open until the shim has opened its end. */
 export function makeFifos(ids: ProcessIds): { stdin: string; stdout: string; reader: FifoReader } {

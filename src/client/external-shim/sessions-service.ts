@@ -10,8 +10,9 @@ import { Session, SessionsDefinition } from '../../ttrpc/gen/termshim/sessions.j
 import { message, timestampOf } from '../../ttrpc/message.js';
 import type { ServiceDefinition } from '../../ttrpc/service.js';
 import { Code, RpcError } from '../../ttrpc/status.js';
-import { type ProcessIds, containersOf, directoryOf, execsOf, madeAt } from './container-directory.js';
+import { containersOf, directoryOf, execsOf, madeAt } from './container-directory.js';
 import type { Task } from './shims.js';
+import { type ProcessIds } from '../connection.js';
 
 /** @param program the path of the shim's program */
 export function sessionsOfShims(task: Task, program: string): Client<typeof SessionsDefinition> {

@@ -10,7 +10,7 @@ import { EventsDefinition } from '../../ttrpc/gen/containerd/event-service.js';
 import { TaskDefinition } from '../../ttrpc/gen/containerd/task.js';
 import { type TtrpcServer, serveTtrpc } from '../../ttrpc/server.js';
 import { service } from '../../ttrpc/service.js';
-import { assertSocketPath } from '../../os/socket-path.js';
+import { assertSocketPath, isNobodyListening } from '../../os/socket-path.js';
 import {
   type ContainerRecord,
   containersOf,
@@ -173,13 +173,8 @@ async function dial(id: string, socket: string | undefined): Promise<TtrpcConnec
   try {
     return await connectTtrpc(socket);
   } catch (error) {
-    throw isGone(error) ? hasDied(id) : error;
+    throw isNobodyListening(error) ? hasDied(id) : error;
   }
-}
-
-/** Whether no process listens at the socket. */
-function isGone(error: unknown): boolean {
-  return error instanceof TermshimError && (error.errno === 'ECONNREFUSED' || error.errno === 'ENOENT');
 }
 
 /** Removes the socket that a killed shim has left. False while a process listens there. */
@@ -188,7 +183,7 @@ async function removeDeadSocket(socket: string): Promise<boolean> {
     (await connectTtrpc(socket)).close();
     return false;
   } catch (error) {
-    if (isGone(error)) rmSync(socket, { force: true });
+    if (isNobodyListening(error)) rmSync(socket, { force: true });
     return true;
   }
 }

@@ -17,13 +17,14 @@ import {
   TaskDefinition,
 } from '../../ttrpc/gen/containerd/task.js';
 import { CreateOptions, ExecOptions } from '../../ttrpc/gen/termshim/options.js';
-import { message, packAny, unpackAny } from '../../ttrpc/message.js';
+import { message, unpackAny, packAny } from '../../ttrpc/message.js';
 import { Code, RpcError } from '../../ttrpc/status.js';
 import { movedConfig, readConfig, withSize } from './bundle-config.js';
 import { createDeferredRequests } from './deferred-requests.js';
 import { makeFifos } from './fifos.js';
-import { type ProcessIds, makeBundle, makeExecDirectory, removeDirectory } from './container-directory.js';
+import { makeBundle, makeExecDirectory, removeDirectory } from './container-directory.js';
 import { type Shims, type Task, hasDied } from './shims.js';
+import { type ProcessIds } from '../connection.js';
 
 export interface ShimsTask {
   readonly task: Task;

@@ -1,7 +1,7 @@
 /** Kills the init of a container if the runtime could not kill it. */
-import { readFileSync } from 'node:fs';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { isNamedAfter } from '../../task/remove-by-hand.js';
+import { errnoOf, fileError } from '../../errors/file-error.js';
+import { readCgroupFile } from '../../task/cgroup/cgroup-paths.js';
 
 /**
  * Kills the process if it still belongs to the container. Another process may have got the pid since the runtime wrote
@@ -17,11 +17,6 @@ export function killLeftovers(pid: number, id: string): void {
 }
 
 function isOfContainer(pid: number, id: string): boolean {
-  try {
-    const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split(/[/\n]/);
-    return groups.some((name) => isNamedAfter(name, id));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return false;
-    throw fileError(error, `read the control group of process ${pid}`);
-  }
+  const groups = readCgroupFile(pid)?.split(/[/\n]/) ?? [];
+  return groups.some((name) => isNamedAfter(name, id));
 }

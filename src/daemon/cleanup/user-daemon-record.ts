@@ -5,9 +5,9 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { parseJson, readSmallFile } from '../../os/file/json.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { replaceFile } from '../../os/file/atomic-file.js';
+import { ifPresent } from '../../errors/file-error.js';
+import { parseJson, readSmallFile } from '../../os/file/json.js';
 
 const schema = v.object({
   id: v.string(),
@@ -29,12 +29,8 @@ export function writeUserDaemonRecord(directory: string, record: UserDaemonRecor
 
 /** Undefined if there is no record. */
 export function readUserDaemonRecord(directory: string): UserDaemonRecord | undefined {
-  try {
-    return v.parse(schema, parseJson(readSmallFile(pathIn(directory))));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw fileError(error, `read ${pathIn(directory)}`);
-  }
+  const path = pathIn(directory);
+  return ifPresent(`read ${path}`, () => v.parse(schema, parseJson(readSmallFile(path))));
 }
 
 function pathIn(directory: string): string {

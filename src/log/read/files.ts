@@ -2,8 +2,9 @@
 import { type Stats, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { type ReadableFile, fileId, openReadable } from './readable-file.js';
+import { fileError, ifPresent } from '../../errors/file-error.js';
+import { numberedNames } from '../file-names.js';
 
 export interface FoundFile {
   path: string;
@@ -48,32 +49,24 @@ export function findNewest(path: string): { id: string; size: number } | undefin
 
 function look(path: string): FoundFile[] {
   const directory = dirname(path);
-  return numbered(namesIn(directory), basename(path)).flatMap(([, name]) => {
+  return namesOf(basename(path), namesIn(directory)).flatMap((name) => {
     const file = join(directory, name);
     const stats = statsOf(file);
     return stats?.isFile() ? [{ path: file, id: fileId(stats), isEmpty: stats.size === 0 }] : [];
   });
 }
 
-/** While a file is compressed, it may be there twice. Then the plain one is complete. */
-function numbered(names: readonly string[], base: string): [number: number, name: string][] {
-  const byNumber = new Map<number, string>();
-  for (const name of names) {
-    if (!name.startsWith(base)) continue;
-    const [matched, digits, gz] = /^(?:\.(\d{1,9})(\.gz)?)?$/.exec(name.slice(base.length)) ?? [];
-    const number = Number(digits ?? 0);
-    if (matched !== undefined && (gz === undefined || !byNumber.has(number))) byNumber.set(number, name);
+/** From the oldest to the newest. While a file is compressed, it may be there twice. Then the plain one is complete. */
+function namesOf(log: string, names: readonly string[]): string[] {
+  const byNumber = new Map(names.includes(log) ? [[0, log]] : []);
+  for (const { name, number, suffix } of numberedNames(log, names)) {
+    if (suffix === '' || !byNumber.has(number)) byNumber.set(number, name);
   }
-  return [...byNumber].toSorted(([a], [b]) => b - a);
+  return [...byNumber].toSorted(([a], [b]) => b - a).map(([, name]) => name);
 }
 
 function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw fileError(error, `look for the files of a log in ${directory}`);
-  }
+  return ifPresent(`look for the files of a log in ${directory}`, () => readdirSync(directory)) ?? [];
 }
 
 function statsOf(path: string): Stats | undefined {

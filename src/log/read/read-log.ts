@@ -1,13 +1,13 @@
 /** Reads a log, json-file or CRI, across its rotated files: all of it or its last lines, and follows it if asked to. */
 import { realpath } from 'node:fs/promises';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { findBeginning } from './beginning.js';
 import { watchLog } from './changes.js';
 import { LogCursor } from './cursor.js';
 import { findNewest } from './files.js';
 import { findTail } from './tail.js';
 import { type LogEntry, createFilter } from './wanted.js';
+import { fileError, undefinedIfAbsent } from '../../errors/file-error.js';
 
 /** Which entries are read. */
 export interface ReadLogOptions {
@@ -68,9 +68,8 @@ export async function* readLog(path: string, options: ReadLogOptions = {}): Asyn
 /** Rotated files are beside the log itself, not beside a link to it, such as those in /var/log/containers. */
 async function resolveLinks(path: string): Promise<string> {
   try {
-    return await realpath(path);
+    return (await realpath(path).catch(undefinedIfAbsent)) ?? path;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return path;
     throw fileError(error, `read the log ${path}`);
   }
 }

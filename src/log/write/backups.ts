@@ -6,7 +6,6 @@ import { constants } from 'node:fs';
 import { type FileHandle, readdir, rename, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf } from '../../errors/file-error.js';
 import { createMutex } from '../../async/mutex.js';
 import type { TrustedDirectory } from '../../os/file/trusted-directory.js';
 import { openToRead } from '../../os/file/trusted-file.js';
@@ -14,6 +13,8 @@ import { compressFile } from './compress.js';
 import { logError } from '../log-error.js';
 import type { LogSettings } from '../options.js';
 import { createTemporary, isTemporary, type Temporary, temporaryName } from '../temporary-file.js';
+import { errnoOf, undefinedIfAbsent } from '../../errors/file-error.js';
+import { numberedNames, type NumberedName } from '../file-names.js';
 
 export interface Backups {
   /** Removes temporary files of a writer that was killed, and begins to compress full files that are not compressed. */
@@ -39,7 +40,7 @@ export function createBackups(
   let compression: Compression | undefined;
   let [isCompressing, isStuck] = [false, false];
   let compressing = Promise.resolve();
-  const findBackups = async (): Promise<Backup[]> => backupsOf(log, await readdir(at('.')));
+  const findBackups = async (): Promise<NumberedName[]> => numberedNames(log, await readdir(at('.')));
   const shift = async (): Promise<void> => {
     for (const { number, suffix } of (await findBackups()).toReversed()) {
       const name = at(`${log}.${number}${suffix}`);
@@ -108,7 +109,7 @@ export function createBackups(
         try {
           await shift();
           // The log may have been removed.
-          await rename(at(log), at(`${log}.1`)).catch(unlessMissing);
+          await rename(at(log), at(`${log}.1`)).catch(undefinedIfAbsent);
           await rename(next.path, at(log));
         } catch (error) {
           await next.file.close();
@@ -131,24 +132,8 @@ interface Compression {
   stop: AbortController;
 }
 
-interface Backup {
-  number: number;
-  suffix: '' | '.gz';
-}
-
-/** The full files among `names`, the newest first. */
-function backupsOf(log: string, names: readonly string[]): Backup[] {
-  const prefix = `${log}.`;
-  const found = names.flatMap((name): Backup[] => {
-    if (!name.startsWith(prefix)) return [];
-    const [, number, suffix = ''] = /^([1-9]\d*)(\.gz)?$/.exec(name.slice(prefix.length)) ?? [];
-    return number === undefined ? [] : [{ number: Number(number), suffix: suffix as Backup['suffix'] }];
-  });
-  return found.toSorted((a, b) => a.number - b.number);
-}
-
 function remove(path: string): Promise<void> {
-  return unlink(path).catch(unlessMissing);
+  return unlink(path).catch(undefinedIfAbsent);
 }
 
 /** If a directory has the name of a full file, it cannot be unlinked. Then `otherwise` renames it. */
@@ -163,8 +148,4 @@ async function removeOr(path: string, otherwise: () => Promise<void>): Promise<v
 function unlessUntrusted(error: unknown): undefined {
   if (!(error instanceof TermshimError)) throw error;
   return undefined;
-}
-
-function unlessMissing(error: unknown): void {
-  if (errnoOf(error) !== 'ENOENT') throw error;
 }

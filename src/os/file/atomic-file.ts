@@ -7,8 +7,8 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { openDirectoryOf, untrusted } from './trusted-directory.js';
+import { fileError, undefinedIfAbsent } from '../../errors/file-error.js';
 
 /** Writes a file of mode 0600, in a directory that only this user may write to. Throws ERR_SYSTEM. */
 export function replaceFile(path: string, content: string): void {
@@ -45,12 +45,8 @@ export async function writePidFile(path: string, content: string): Promise<void>
 }
 
 async function isNoFile(path: string): Promise<boolean> {
-  try {
-    return !(await lstat(path)).isFile();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
+  const stats = await lstat(path).catch(undefinedIfAbsent);
+  return stats?.isFile() === false;
 }
 
 function draftOf(path: string): string {

@@ -2,9 +2,9 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { errnoOf } from '../../errors/file-error.js';
 import { TermshimError } from '../../errors/errors.js';
 import { isOurs, isSticky, isWritableByOthers, O_PATH, type TrustedDirectory, untrusted } from './trusted-directory.js';
+import { errnoOf, undefinedIfAbsent } from '../../errors/file-error.js';
 
 export interface AppendOptions {
   mode: number;
@@ -59,10 +59,7 @@ async function openExisting(
   flags: number,
   takesDevice: boolean,
 ): Promise<FileHandle | undefined> {
-  const named = await open(directory.at(basename(path)), O_PATH | O_NOFOLLOW).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const named = await open(directory.at(basename(path)), O_PATH | O_NOFOLLOW).catch(undefinedIfAbsent);
   if (named === undefined) return undefined;
   try {
     const self = `/proc/self/fd/${named.fd}`;

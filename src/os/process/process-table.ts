@@ -1,7 +1,8 @@
 /** Processes as /proc shows them; see proc(5). */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
 import { check } from '../../errors/errors.js';
+import { readStatFields } from './proc-stat.js';
 
 /** Identifies one process for ever: the kernel uses a pid again, but not with the same start time. */
 export interface ProcessIdentity {
@@ -19,15 +20,9 @@ export interface ProcessEntry extends ProcessIdentity {
 
 /** Undefined if there is no such process. */
 export function readEntry(pid: number): ProcessEntry | undefined {
-  let line: string;
-  try {
-    line = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    // ENOENT: there is no such process. ESRCH: it ended during the read.
-    return undefined;
-  }
-  // The second field is the program's name in parentheses, which may itself have spaces and parentheses.
-  const [state = '', parentPid, , session, ...rest] = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  const fields = readStatFields(`/proc/${pid}`);
+  if (fields === undefined) return undefined;
+  const [state = '', parentPid, , session, ...rest] = fields;
   return { pid, state, parentPid: Number(parentPid), session: Number(session), startTime: Number(rest[15]) };
 }
 

@@ -6,15 +6,16 @@
  * - `exec-PID.fifo`: the same for a process of `exec`, with the pid of that command;
  * - `exec-PID-STARTTIME`: one empty file for each process that `exec` made.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { parseId } from '../spec/container-id.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
 import { assertTrusted } from '../../os/file/directory-trust.js';
 import { replaceFile } from '../../os/file/atomic-file.js';
 import type { OciStatus } from '../oci-state.js';
 import { findLive, type ProcessIdentity } from '../../os/process/process-table.js';
+import { errnoOf, fileError, ifPresent } from '../../errors/file-error.js';
+import { readSmallFile } from '../../os/file/json.js';
 
 export const startFifo = 'exec.fifo';
 
@@ -56,12 +57,9 @@ export function claimContainer(root: string, record: ContainerRecord): Container
 /** Fails if there is no such container. */
 export function findContainer(root: string, id: string): Container {
   const directory = containerDirectory(root, id);
-  try {
-    return { directory, record: JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8')) as ContainerRecord };
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw failure(`container does not exist: ${id}`);
-    throw fileError(error, `read the state of container ${id}`);
-  }
+  const text = ifPresent(`read the state of container ${id}`, () => readSmallFile(join(directory, 'state.json')));
+  if (text === undefined) throw failure(`container does not exist: ${id}`);
+  return { directory, record: JSON.parse(text) as ContainerRecord };
 }
 
 export function writeRecord({ directory, record }: Container): void {

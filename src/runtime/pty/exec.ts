@@ -10,6 +10,7 @@ import { sendConsole } from './process/send-console.js';
 import { parseSignal } from './signal.js';
 import { release, releaseAfterUs } from './start.js';
 import { destroyStub, forkStub, planStub, type Stub } from './process/stub.js';
+import { endSignals, onSignals } from '../../async/signals.js';
 
 export interface ExecOptions {
   /** A file with the OCI process as JSON. Without it the process is the bundle's, with `args` and `isTerminal`. */
@@ -71,7 +72,6 @@ async function startStub(
 
 /** The process has its own session, so signals of a terminal or a supervisor to this program are passed on to it. */
 async function waitForExit(stub: Stub): Promise<number> {
-  const pass = (signal: NodeJS.Signals): void => void signalProcess(stub.identity, parseSignal(signal));
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, pass);
+  onSignals(endSignals, (signal) => void signalProcess(stub.identity, parseSignal(signal)));
   return stub.ended;
 }

@@ -3,10 +3,10 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
-import { parseJson, readSmallFile, JsonBoundError } from '../../os/file/json.js';
+import { JsonBoundError, parseJson, readSmallFile } from '../../os/file/json.js';
 import { locateJsonError } from './json-error.js';
 import { type OciProcess, type OciSpec, processSchema, specSchema } from './oci-spec.js';
+import { errnoOf, fileError, ifPresent } from '../../errors/file-error.js';
 
 /** An OCI bundle that was read. */
 export interface Bundle {
@@ -40,14 +40,9 @@ export function assertTerminal(bundle: Bundle, wanted: boolean): void {
 }
 
 function assertDirectory(path: string): void {
-  let isDirectory: boolean;
-  try {
-    isDirectory = statSync(path).isDirectory();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw invalid(`${path}: the bundle does not exist`);
-    throw fileError(error, `read the bundle ${path}`);
-  }
-  if (!isDirectory) throw invalid(`${path}: the bundle is not a directory`);
+  const stats = ifPresent(`read the bundle ${path}`, () => statSync(path));
+  if (stats === undefined) throw invalid(`${path}: the bundle does not exist`);
+  if (!stats.isDirectory()) throw invalid(`${path}: the bundle is not a directory`);
 }
 
 function readJson<T extends v.GenericSchema>(path: string, schema: T): v.InferOutput<T> {

@@ -1,5 +1,6 @@
 /** Measures a thread's CPU time: the time that passes would count other programs on a busy machine too. */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { readStatFields } from '../../os/process/proc-stat.js';
 
 /** The directory in /proc of the calling thread; undefined if there is none. */
 export function ownThread(): string | undefined {
@@ -12,12 +13,7 @@ export function ownThread(): string | undefined {
 
 /** The CPU time of a thread in ms, exact to 10; without a directory the time that passes. See proc_pid_stat(5). */
 export function threadMs(thread: string | undefined): number {
-  try {
-    const stat = thread === undefined ? '' : readFileSync(`${thread}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
-    return Number.isFinite(ticks) ? ticks * 10 : performance.now();
-  } catch {
-    return performance.now();
-  }
+  const fields = thread === undefined ? undefined : readStatFields(thread);
+  const ticks = Number(fields?.[11]) + Number(fields?.[12]);
+  return Number.isFinite(ticks) ? ticks * 10 : performance.now();
 }

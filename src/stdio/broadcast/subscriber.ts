@@ -2,10 +2,11 @@
  * A subscriber: gets output over a descriptor, at its own pace. The source waits for it only for a short time. If it
  * falls behind by more than the ring holds, the bytes that it missed are skipped.
  */
+import { constants } from 'node:os';
 import { addon, PumpStop } from '../../native/addon.js';
 import { EPOLLERR, EPOLLOUT, watch } from '../../os/epoll.js';
 import { systemError } from '../../errors/errors.js';
-import type { Ring } from './ring.js';
+import type { Ring, RingReader } from './ring.js';
 
 /** A subscriber to output, and what it gets first. */
 export interface FollowOptions {
@@ -75,141 +76,167 @@ export interface SubscriberListener {
 }
 
 export function createSubscriber(ring: Ring, options: FollowOptions, listener: SubscriberListener): SubscriberControl {
-  const { sink, slowReader = forClient } = options;
-  let reader = ring.reader(options.replayBytes);
-  let head: Uint8Array = nothing;
-  let isHeadDue = false;
-  let headBytes = 0;
-  /** Bytes of output that were not sent because a head replaces them (`upTo`). */
-  let coveredBytes = 0;
-  let skippedBytes = 0;
-  let isFull = false;
-  let isLast = false;
-  let isOpen = true;
-  let timer: NodeJS.Timeout | undefined;
-  let skipTimer: NodeJS.Timeout | undefined;
-  let nextSkipAt = 0;
-  const startBytes = ring.bytes - reader.behindBytes;
+  return new RingSubscriber(ring, options, listener);
+}
 
-  const bytesSent = (): number =>
-    headBytes + ring.bytes - startBytes - reader.behindBytes - skippedBytes - coveredBytes;
-  let finalBytes = 0;
+class RingSubscriber implements SubscriberControl {
+  readonly slowReader: SlowReaderLimits;
+  readonly #ring: Ring;
+  readonly #options: FollowOptions;
+  readonly #listener: SubscriberListener;
+  readonly #watching: { close(): void } | undefined;
+  readonly #startBytes: number;
+  #reader: RingReader;
+  /** What is sent before the output goes on, and its bytes that were sent. */
+  #head: Uint8Array = nothing;
+  #isHeadDue = false;
+  #headBytes = 0;
+  /** Bytes of output that were not sent because a head replaces them (`upTo`), and bytes that were skipped. */
+  #coveredBytes = 0;
+  #skippedBytes = 0;
+  #finalBytes = 0;
+  #isFull = false;
+  #isLast = false;
+  #isOpen = true;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #skipTimer: NodeJS.Timeout | undefined;
+  #nextSkipAt = 0;
 
-  const close = (): void => {
-    if (!isOpen) return;
-    finalBytes = bytesSent();
-    isOpen = false;
-    clearTimeout(timer);
-    clearTimeout(skipTimer);
-    watching?.close();
-    reader.close();
-    sink.close();
-    listener.onClosed();
-  };
-  const end = (reason: 'left' | 'ended' | Error): void => {
-    if (!isOpen) return;
-    close();
-    options.onEnd(reason);
-  };
+  constructor(ring: Ring, options: FollowOptions, listener: SubscriberListener) {
+    this.#ring = ring;
+    this.#options = options;
+    this.#listener = listener;
+    this.slowReader = options.slowReader ?? forClient;
+    this.#reader = ring.reader(options.replayBytes);
+    this.#startBytes = ring.bytes - this.#reader.behindBytes;
+    this.#watching = watch(options.sink.fd, EPOLLOUT, (events) => {
+      if (events & EPOLLERR) this.#end('left');
+      else this.#send();
+    });
+    this.#take(options.firstBytes);
+  }
 
-  const take = (given: FirstBytes | Promise<FirstBytes>): void => {
-    if (!('then' in given)) return takeNow(given);
-    void takeLater(given);
-  };
-  const takeLater = async (given: Promise<FirstBytes>): Promise<void> => {
-    isHeadDue = true;
-    const it = await given;
-    if (!isOpen) return;
-    isHeadDue = false;
-    takeNow(it);
-    send();
-  };
-  const takeNow = ({ bytes, upTo }: FirstBytes): void => {
-    head = bytes;
-    const replayBytes = ring.bytes - (upTo ?? 0);
+  get bytes(): number {
+    return this.#isOpen ? this.#sentBytes : this.#finalBytes;
+  }
+
+  get behindBytes(): number {
+    return this.#head.length + this.#reader.behindBytes;
+  }
+
+  get skippedBytes(): number {
+    return this.#skippedBytes;
+  }
+
+  send(): void {
+    if (!this.#isFull) this.#send();
+  }
+
+  finish(): void {
+    this.#isLast = true;
+    const { graceMs } = this.slowReader;
+    if (graceMs !== undefined) this.#graceTimer = setTimeout(() => this.#end('ended'), graceMs);
+    this.#send();
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#finalBytes = this.#sentBytes;
+    this.#isOpen = false;
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#skipTimer);
+    this.#watching?.close();
+    this.#reader.close();
+    this.#options.sink.close();
+    this.#listener.onClosed();
+  }
+
+  get #sentBytes(): number {
+    const taken = this.#ring.bytes - this.#startBytes - this.#reader.behindBytes;
+    return this.#headBytes + taken - this.#skippedBytes - this.#coveredBytes;
+  }
+
+  #end(reason: 'left' | 'ended' | Error): void {
+    if (!this.#isOpen) return;
+    this.close();
+    this.#options.onEnd(reason);
+  }
+
+  #take(head: FirstBytes | Promise<FirstBytes>): void {
+    if ('then' in head) void this.#takeLater(head);
+    else this.#takeNow(head);
+  }
+
+  async #takeLater(head: Promise<FirstBytes>): Promise<void> {
+    this.#isHeadDue = true;
+    const it = await head;
+    if (!this.#isOpen) return;
+    this.#isHeadDue = false;
+    this.#takeNow(it);
+    this.#send();
+  }
+
+  #takeNow({ bytes, upTo }: FirstBytes): void {
+    this.#head = bytes;
+    const { behindBytes } = this.#reader;
+    const restBytes = this.#ring.bytes - (upTo ?? 0);
     // If the ring has lost these bytes, the next write skips them.
-    if (upTo === undefined || replayBytes > ring.capacity || replayBytes >= reader.behindBytes) return;
-    coveredBytes += reader.behindBytes - replayBytes;
-    reader.close();
-    reader = ring.reader(replayBytes);
-  };
+    if (upTo === undefined || restBytes > this.#ring.capacity || restBytes >= behindBytes) return;
+    this.#coveredBytes += behindBytes - restBytes;
+    this.#reader.close();
+    this.#reader = this.#ring.reader(restBytes);
+  }
+
+  #send(): void {
+    if (!this.#isOpen || this.#isHeadDue || !this.#sendHead()) return;
+    const answer = this.#reader.write(this.#options.sink.fd);
+    this.#isFull = answer === PumpStop.full || answer === PumpStop.lost;
+    if (answer !== PumpStop.lost) return this.#stopped(answer);
+    const waitMs = this.#isLast ? 0 : this.#nextSkipAt - performance.now();
+    if (waitMs <= 0) this.#skip();
+    else this.#skipTimer ??= setTimeout(() => this.#skip(), waitMs);
+  }
 
   /** Sends the head. Returns whether all of it was sent. */
-  const sendHead = (): boolean => {
-    while (head.length > 0) {
-      const taken = addon.fd_write(sink.fd, head);
+  #sendHead(): boolean {
+    while (this.#head.length > 0) {
+      const taken = addon.fd_write(this.#options.sink.fd, this.#head);
       if (taken < 0) {
-        refused(taken);
+        this.#refused(taken);
         return false;
       }
-      head = head.subarray(taken);
-      headBytes += taken;
+      this.#head = this.#head.subarray(taken);
+      this.#headBytes += taken;
     }
     return true;
-  };
-  const refused = (answer: number): void => {
-    isFull = answer === -EAGAIN;
-    if (answer === -EPIPE) end('left');
-    else if (!isFull) end(systemError(answer, 'write', 'write to a client'));
-  };
-  const send = (): void => {
-    if (!isOpen || isHeadDue || !sendHead()) return;
-    const answer = reader.write(sink.fd);
-    isFull = answer === PumpStop.full || answer === PumpStop.lost;
-    if (answer !== PumpStop.lost) return stopped(answer);
-    const waitMs = isLast ? 0 : nextSkipAt - performance.now();
-    if (waitMs <= 0) skip();
-    else skipTimer ??= setTimeout(skip, waitMs);
-  };
-  const skip = (): void => {
-    clearTimeout(skipTimer);
-    skipTimer = undefined;
-    nextSkipAt = performance.now() + skipIntervalMs;
-    const skipped = reader.skip();
-    skippedBytes += skipped;
-    take(options.onSkipped(skipped));
-    send();
-  };
-  const stopped = (answer: number): void => {
-    const stop = answer & 0xff;
-    listener.onSent();
-    if (stop === PumpStop.broken) end('left');
-    else if (stop === PumpStop.sinkError) end(systemError(-(answer >> 8), 'write', 'write to a client'));
-    else if (stop === PumpStop.empty && isLast) end('ended');
-  };
+  }
 
-  const watching = watch(sink.fd, EPOLLOUT, (events) => {
-    if (events & EPOLLERR) end('left');
-    else send();
-  });
-  take(options.firstBytes);
-  return {
-    get bytes() {
-      return isOpen ? bytesSent() : finalBytes;
-    },
-    get behindBytes() {
-      return head.length + reader.behindBytes;
-    },
-    get skippedBytes() {
-      return skippedBytes;
-    },
-    slowReader,
-    close,
-    send() {
-      if (!isFull) send();
-    },
-    finish() {
-      isLast = true;
-      if (slowReader.graceMs !== undefined) timer = setTimeout(() => end('ended'), slowReader.graceMs);
-      send();
-    },
-  };
+  #refused(answer: number): void {
+    this.#isFull = answer === -constants.errno.EAGAIN;
+    if (answer === -constants.errno.EPIPE) this.#end('left');
+    else if (!this.#isFull) this.#end(systemError(answer, 'write', 'write to a client'));
+  }
+
+  #skip(): void {
+    clearTimeout(this.#skipTimer);
+    this.#skipTimer = undefined;
+    this.#nextSkipAt = performance.now() + skipIntervalMs;
+    const skipped = this.#reader.skip();
+    this.#skippedBytes += skipped;
+    this.#take(this.#options.onSkipped(skipped));
+    this.#send();
+  }
+
+  #stopped(answer: number): void {
+    const stop = answer & 0xff;
+    this.#listener.onSent();
+    if (stop === PumpStop.broken) this.#end('left');
+    else if (stop === PumpStop.sinkError) this.#end(systemError(-(answer >> 8), 'write', 'write to a client'));
+    else if (stop === PumpStop.empty && this.#isLast) this.#end('ended');
+  }
 }
 
 const nothing = new Uint8Array();
 
 /** The shortest time between two skips: to send the replacement may cost more than to skip. */
 const skipIntervalMs = 100;
-
-const EAGAIN = 11;
-const EPIPE = 32;

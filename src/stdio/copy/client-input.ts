@@ -3,7 +3,7 @@
  * input ends, the others go on.
  */
 import type { Console } from '../../os/console.js';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLIN, type Watch, watch } from '../../os/epoll.js';
 import { Flow } from './flow.js';
 import type { InputTap } from '../broadcast/input-tap.js';
 
@@ -41,7 +41,7 @@ export class ClientInput {
       onError: (error) => this.#end(error),
     });
     tap.join(this.#flow);
-    this.#watch = watch(options.fd, EPOLLIN, (events) => this.#ready(events));
+    this.#watch = watch(options.fd, EPOLLIN, (events) => this.#flow.sourceReady(events));
   }
 
   /** Call it when the console takes bytes again. */
@@ -55,11 +55,6 @@ export class ClientInput {
     this.#watch?.close();
     this.#flow.close();
     this.#tap.leave(this.#flow);
-  }
-
-  #ready(events: number): void {
-    if (events & (EPOLLHUP | EPOLLERR)) this.#flow.expectEnd();
-    if (!this.#flow.isFull) this.#flow.run();
   }
 
   #stopped(stop: string): 'wait' {

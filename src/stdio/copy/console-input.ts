@@ -1,7 +1,7 @@
 /** The input half of a console copy: copies stdin to the console, and handles the end of stdin. */
 import { addon } from '../../native/addon.js';
 import type { Console } from '../../os/console.js';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
+import { EPOLLIN, type PumpWatch, watchForPump } from '../../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 import type { InputTap } from '../broadcast/input-tap.js';
 
@@ -44,12 +44,12 @@ export class ConsoleInput {
     this.#options = options;
     this.#flow = new Flow({ source: stdin.fd, sink: console.fd, onStop: (stop) => this.#stopped(stop), onError });
     tap.join(this.#flow);
-    this.#watch = watchForPump(stdin.fd, EPOLLIN, (events) => this.#stdinReady(events));
+    this.#watch = watchForPump(stdin.fd, EPOLLIN, (events) =>
+      this.#flow.sourceReady(events, this.#owedEof !== undefined),
+    );
     // The addon does not know that an end-of-file character waits, and would send the next input before it.
     if (stdinEnd !== 'veof') this.#flow.serve(this.#watch);
-    if (this.#watch !== undefined) return;
-    this.#flow.expectEnd();
-    setImmediate(() => this.#flow.run());
+    if (this.#watch === undefined) this.#flow.startWithoutEvents();
   }
 
   /** Bytes that the console took, without the end-of-file characters. */
@@ -69,11 +69,6 @@ export class ConsoleInput {
     this.#watch?.close();
     this.#flow.close();
     this.#options.tap.leave(this.#flow);
-  }
-
-  #stdinReady(events: number): void {
-    if (events & (EPOLLHUP | EPOLLERR)) this.#flow.expectEnd();
-    if (this.#owedEof === undefined && !this.#flow.isFull) this.#flow.run();
   }
 
   #stopped(stop: FlowStop): 'wait' {

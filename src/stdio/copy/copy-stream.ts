@@ -1,7 +1,7 @@
 /**
  * Copies one way, from a descriptor to a descriptor, until the source ends or the sink breaks.
  */
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
+import { EPOLLERR, EPOLLIN, EPOLLOUT, type Watch, watch } from '../../os/epoll.js';
 import { Flow, type FlowStop } from './flow.js';
 
 /** The descriptors of a one-way copy. */
@@ -50,8 +50,7 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
     else if (flow.isFull) flow.run();
   };
   const onSource = (events: number): void => {
-    if (events & (EPOLLHUP | EPOLLERR)) flow.expectEnd();
-    if (!flow.isFull) flow.run();
+    flow.sourceReady(events);
   };
   try {
     watches.push(watch(sink, EPOLLOUT, onSink));
@@ -61,10 +60,7 @@ export function copyStream({ source, sink, onEnd }: CopyStreamOptions): StreamCo
     throw error;
   }
   const isAlwaysReady = watches[1] === undefined;
-  if (isAlwaysReady) {
-    flow.expectEnd();
-    setImmediate(() => flow.run());
-  }
+  if (isAlwaysReady) flow.startWithoutEvents();
   return {
     get bytes() {
       return flow.bytes;

@@ -1,7 +1,7 @@
 /** One direction of a copy: runs a pump of the addon until the pump must wait, and runs it again when it can go on. */
 import { isatty } from 'node:tty';
 import { addon, PumpStop } from '../../native/addon.js';
-import type { PumpWatch } from '../../os/epoll.js';
+import { EPOLLERR, EPOLLHUP, type PumpWatch } from '../../os/epoll.js';
 import { check, systemError } from '../../errors/errors.js';
 
 /** Why a flow waits or has ended; see PumpStop in src/native/addon.ts. */
@@ -78,6 +78,22 @@ export class Flow {
   expectEnd(): void {
     this.#isToTheEnd = true;
     this.#served?.stopServing();
+  }
+
+  /**
+   * To be called for the epoll events of the source.
+   *
+   * @param isBlocked whether other bytes must reach the sink first; the owner then calls `run` later
+   */
+  sourceReady(events: number, isBlocked = false): void {
+    if (events & (EPOLLHUP | EPOLLERR)) this.expectEnd();
+    if (!this.isFull && !isBlocked) this.run();
+  }
+
+  /** To be called in place of `sourceReady` for a source without epoll events, such as a file: it is always ready. */
+  startWithoutEvents(): void {
+    this.expectEnd();
+    setImmediate(() => this.run());
   }
 
   /**

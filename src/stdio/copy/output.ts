@@ -68,8 +68,7 @@ export class Output {
   }
 
   sourceReady(events: number): void {
-    if (events & (EPOLLHUP | EPOLLERR)) this.#flow.expectEnd();
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !this.#flow.isFull) this.#flow.run();
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) this.#flow.sourceReady(events);
   }
 
   /** Reads until the source is empty, but at most `maxBytes`. */

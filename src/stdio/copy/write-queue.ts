@@ -15,7 +15,7 @@ export interface WriteQueue {
 export interface WriteQueueOptions {
   /** Non-blocking, and watched only here. The caller owns it. */
   fd: number;
-  /** Called whenever all bytes were taken. */
+  /** Called when bytes that had to wait have all been taken. */
   onDrain?: () => void;
   /** Called once: without an error if the other side has no reader, or with the error of a write. */
   onBroken: (error?: Error) => void;
@@ -45,11 +45,12 @@ export function createWriteQueue({ fd, onDrain, onBroken }: WriteQueueOptions): 
       if (taken < block.length) blocks[0] = block.subarray(taken);
       else blocks.shift();
     }
-    onDrain?.();
   };
   const watching = watch(fd, EPOLLOUT, (events) => {
-    if (events & EPOLLERR) fail();
-    else if (blocks.length > 0) flush();
+    if (events & EPOLLERR) return fail();
+    if (blocks.length === 0) return;
+    flush();
+    if (isOpen && blocks.length === 0) onDrain?.();
   });
   return {
     get pendingBytes() {

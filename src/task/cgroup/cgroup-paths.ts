@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { TermshimError } from '../../errors/errors.js';
-import { errnoOf, fileError } from '../../errors/file-error.js';
+import { ifPresent } from '../../errors/file-error.js';
 
 export type Cgroup = CgroupV1 | CgroupV2;
 
@@ -118,14 +118,16 @@ function locateV1(entries: readonly Membership[], mounts: readonly Mount[]): Cgr
   return directories.size > 0 ? { version: 1, directories } : undefined;
 }
 
+/** /proc/PID/cgroup; undefined if there is no such process. */
+export function readCgroupFile(pid: number | 'self'): string | undefined {
+  const read = (): string => readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  return ifPresent(`read the cgroup of the process ${pid}`, read, ['ENOENT', 'ESRCH']);
+}
+
 function readMembership(pid: number | 'self'): string {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== 'ENOENT' && errno !== 'ESRCH') throw fileError(error, `read the cgroup of the process ${pid}`);
-    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no process ${pid}`);
-  }
+  const text = readCgroupFile(pid);
+  if (text === undefined) throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no process ${pid}`);
+  return text;
 }
 
 interface Membership {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errnoOf, fileError } from '../../errors/file-error.js';
+import { errnoOf, fileError, ifPresent } from '../../errors/file-error.js';
 
 /**
  * Sends a signal by number to every process in the directories of a cgroup and below, except this program. Then thaws
@@ -11,7 +11,8 @@ import { errnoOf, fileError } from '../../errors/file-error.js';
 export function signalCgroup(directories: readonly string[], signal: number): void {
   const pids = new Set(directories.flatMap((directory) => pidsBelow(directory)));
   pids.delete(process.pid);
-  for (const pid of pids) unlessGone(`send the signal ${signal} to process ${pid}`, () => process.kill(pid, signal));
+  for (const pid of pids)
+    ifPresent(`send the signal ${signal} to process ${pid}`, () => process.kill(pid, signal), absences);
   thawCgroup(directories);
 }
 
@@ -20,7 +21,7 @@ export function thawCgroup(directories: readonly string[]): void {
   for (const directory of directories) {
     for (const [name, word] of thawing) {
       const path = join(directory, name);
-      if (existsSync(path)) unlessGone(`thaw the cgroup ${directory}`, () => writeFileSync(path, word));
+      if (existsSync(path)) ifPresent(`thaw the cgroup ${directory}`, () => writeFileSync(path, word), absences);
     }
   }
 }
@@ -45,13 +46,14 @@ export async function removeCgroup(directories: readonly string[]): Promise<void
 }
 
 function pidsBelow(directory: string): number[] {
-  const procs = readOrEmpty(() => readFileSync(join(directory, 'cgroup.procs'), 'utf8')) ?? '';
+  const procs =
+    ifPresent(`read ${directory}`, () => readFileSync(join(directory, 'cgroup.procs'), 'utf8'), absences) ?? '';
   const pids = procs.split('\n').map(Number);
   return [...pids.filter((pid) => pid > 0), ...below(directory).flatMap(pidsBelow)];
 }
 
 function below(directory: string): string[] {
-  const entries = readOrEmpty(() => readdirSync(directory, { withFileTypes: true })) ?? [];
+  const entries = ifPresent(`read ${directory}`, () => readdirSync(directory, { withFileTypes: true }), absences) ?? [];
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(directory, name));
 }
 
@@ -69,22 +71,5 @@ function tryRemove(directory: string, isLast: boolean): boolean {
   return true;
 }
 
-function unlessGone(attempted: string, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (!gone.has(errnoOf(error) ?? '')) throw fileError(error, attempted);
-  }
-}
-
 /** ENODEV: the cgroup was removed while its file was open. */
-const gone = new Set(['ENOENT', 'ESRCH', 'ENODEV']);
-
-function readOrEmpty<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (gone.has(errnoOf(error) ?? '')) return undefined;
-    throw fileError(error, 'read a cgroup');
-  }
-}
+const absences = ['ENOENT', 'ESRCH', 'ENODEV'];

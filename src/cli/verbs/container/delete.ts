@@ -3,14 +3,14 @@
  */
 import { constants } from 'node:os';
 import { Command } from 'commander';
-import type { DaemonConnection } from '../../../client/daemon-connection.js';
 import { Status } from '../../../ttrpc/gen/containerd/task-status.js';
 import { Code, RpcError } from '../../../ttrpc/status.js';
-import { type ProcessIds, connect, resolveIds } from '../../connect.js';
+import { connect, resolveIds } from '../../connect.js';
 import { exitWithError } from '../../output/exit.js';
 import { execOption } from '../../options/options.js';
 import { print } from '../../output/print.js';
 import { type ShimOption, shimOption } from '../../options/shim-option.js';
+import { type DaemonConnection, type ProcessIds } from '../../../client/connection.js';
 
 interface DeleteOptions extends ShimOption {
   force?: boolean;

@@ -3,7 +3,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
-import type { DaemonConnection } from '../../../client/daemon-connection.js';
 import { Code, RpcError } from '../../../ttrpc/status.js';
 import { connect, connectIfAny } from '../../connect.js';
 import { formatBytes, formatDuration, none, printable, table } from '../../output/format.js';
@@ -13,6 +12,7 @@ import { print } from '../../output/print.js';
 import { findContainer } from '../../resolve.js';
 import { type ShimOption, shimOption } from '../../options/shim-option.js';
 import { type Usage, usageOf } from '../../output/cgroup-usage.js';
+import { type DaemonConnection } from '../../../client/connection.js';
 
 export function command(): Command {
   return new Command()

@@ -8,6 +8,7 @@ import { connect, resolveIds } from '../../connect.js';
 import { execOption } from '../../options/options.js';
 import { detachKeysOption } from '../../options/session-options.js';
 import { type ShimOption, shimOption } from '../../options/shim-option.js';
+import { endSignals, onSignals } from '../../../async/signals.js';
 
 interface AttachOptions extends ShimOption {
   readOnly?: true;
@@ -57,19 +58,11 @@ async function attach(id: string, options: AttachOptions): Promise<void> {
   }
 }
 
-const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
-
 /** `came` resolves to the number of the first signal, which detaches. */
 function catchSignal(): { came: Promise<number>; stop(): void } {
-  let handle: (name: NodeJS.Signals) => void;
+  let stop = (): void => {};
   const came = new Promise<number>((resolve) => {
-    handle = (name) => resolve(constants.signals[name]);
-    for (const name of names) process.on(name, handle);
+    stop = onSignals(endSignals, (name) => resolve(constants.signals[name]));
   });
-  return {
-    came,
-    stop() {
-      for (const name of names) process.off(name, handle);
-    },
-  };
+  return { came, stop };
 }
