@@ -6,20 +6,20 @@ import { addon } from '../../src/native/addon.js';
 import { createFifo } from '../../src/os/fifo.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { type Reader, readFrom } from '../../test/helpers/copy/reader.js';
-import { type Stage, openStage } from '../../test/helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../test/helpers/e2e/testbed.js';
 import type { Report } from './report.js';
 
 /**
  * A place for one row, as the end-to-end tests have it: its own marks, and a proof that nothing of the row stays.
  * What the proof finds is noted. If the harness ends while the row plays, all that is there goes with it.
  */
-export async function onStage(report: Report, play: (stage: Stage) => Promise<void>): Promise<void> {
+export async function onStage(report: Report, play: (testbed: Testbed) => Promise<void>): Promise<void> {
   const undos: (() => unknown)[] = [];
-  const stage = openStage({ after: (undo) => void undos.push(undo) });
-  const sweep = (): void => stage.sweep();
+  const testbed = openTestbed({ after: (undo) => void undos.push(undo) });
+  const sweep = (): void => testbed.sweep();
   process.once('exit', sweep);
   try {
-    await play(stage);
+    await play(testbed);
   } finally {
     for (const undo of undos.toReversed()) {
       await Promise.resolve(undo()).catch((error: unknown) => report.note(messageOf(error)));

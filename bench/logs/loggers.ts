@@ -7,7 +7,7 @@ import { defaultSpec, writeBundle } from '../../src/runtime/spec/default-spec.js
 import { clientOf, connectTtrpc } from '../../src/ttrpc/client.js';
 import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { runToEnd } from '../../test/helpers/base/command.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
 import { shimPath } from '../../test/helpers/shim/shim.js';
 import { builtProgram, until } from '../harness/child.js';
 import type { Closable, Peer } from '../harness/rounds.js';
@@ -31,30 +31,30 @@ export interface LineProgram {
   begin(): Promise<void>;
 }
 
-export function lineProgram(stage: Stage, bytes: number): LineProgram {
-  const name = `go-${stage.newId()}`;
-  const fifo = join(stage.rootfs, name);
-  copyFileSync(builtProgram('program'), join(stage.rootfs, 'bin/program'));
+export function lineProgram(testbed: Testbed, bytes: number): LineProgram {
+  const name = `go-${testbed.newId()}`;
+  const fifo = join(testbed.rootfs, name);
+  copyFileSync(builtProgram('program'), join(testbed.rootfs, 'bin/program'));
   createFifo(fifo);
   return { args: ['/bin/program', 'lines', `/${name}`, String(bytes)], begin: () => writeFile(fifo, '') };
 }
 
 /** Our shim with a log: in the daemon, or by the log driver. `uriOf` says where stdout goes for a log at the path. */
-export function shimLogger(name: string, stage: Stage, uriOf: (log: string) => string): Peer<Logger> {
+export function shimLogger(name: string, testbed: Testbed, uriOf: (log: string) => string): Peer<Logger> {
   return {
     name,
     mostConsoles: 1,
     start(placement) {
-      const part = playContainerd(stage, { placement });
+      const part = playContainerd(testbed, { placement });
       return Promise.resolve({
         async open({ args }) {
-          const id = stage.newId();
+          const id = testbed.newId();
           const bundle = await part.makeBundle(id, args, false);
           const log = `${bundle}.log`;
           const connection = await connectTtrpc((await part.callStart(shimPath, id, bundle)).socket);
-          stage.after(() => connection.close());
+          testbed.after(() => connection.close());
           const task = clientOf(TaskDefinition, connection);
-          stage.after(() => task.shutdown({ id }).catch(() => {}));
+          testbed.after(() => task.shutdown({ id }).catch(() => {}));
           await task.create({ id, bundle, stdout: uriOf(log) });
           await task.start({ id });
           const { shimPid } = await task.connect({ id });
@@ -87,17 +87,17 @@ function driversOf(pid: number): number[] {
 }
 
 /** The real conmon with real runc, and its log in the format `k8s-file`. */
-export function conmonLogger(name: string, stage: Stage): Peer<Logger> {
+export function conmonLogger(name: string, testbed: Testbed): Peer<Logger> {
   return {
     name,
     mostConsoles: 1,
     start: ({ prefix }) =>
       Promise.resolve({
         async open({ args }) {
-          const id = stage.newId();
-          const bundle = stage.path(id);
-          await writeBundle(bundle, defaultSpec({ rootfs: stage.rootfs, args, terminal: false, rootless: false }));
-          await runToEnd([...prefix, 'conmon', ...conmonArguments(id, bundle)], { env: stage.env });
+          const id = testbed.newId();
+          const bundle = testbed.path(id);
+          await writeBundle(bundle, defaultSpec({ rootfs: testbed.rootfs, args, terminal: false, rootless: false }));
+          await runToEnd([...prefix, 'conmon', ...conmonArguments(id, bundle)], { env: testbed.env });
           await until(() => existsSync(join(bundle, 'pid')), 'container of conmon');
           await runToEnd(['runc', 'start', id]);
           const conmon = Number(readFileSync(join(bundle, 'conmon'), 'utf8'));

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { missing } from '../../test/helpers/base/requirement.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
 import { anywhere, until } from '../harness/child.js';
 import { cpuSeconds } from '../harness/process-figures.js';
 import { type Bench, type Peer, type Section, playRounds } from '../harness/rounds.js';
@@ -18,25 +18,26 @@ export function logSection(): Section {
     'cri in the daemon': (log: string) => `cri://${log}`,
     'termshim-log-driver': (log: string) => `binary://${driver}?log-path=${log}`,
   };
-  const peersOn = (stage: Stage): Peer<Logger>[] => [
-    conmonLogger(conmon, stage),
-    ...Object.entries(loggers).map(([name, uriOf]) => shimLogger(name, stage, uriOf)),
+  const peersOn = (testbed: Testbed): Peer<Logger>[] => [
+    conmonLogger(conmon, testbed),
+    ...Object.entries(loggers).map(([name, uriOf]) => shimLogger(name, testbed, uriOf)),
   ];
   return {
     limit: conmon,
     peers: [conmon, ...Object.keys(loggers)].map((name) => ({ name })),
     obstacle: missing('root', 'busybox', 'runc', 'conmon') || undefined,
     rows: {
-      'log:flood': (run) => onStage(run.report, (stage) => measureLogFlood({ ...run, peers: peersOn(stage) }, stage)),
+      'log:flood': (run) =>
+        onStage(run.report, (testbed) => measureLogFlood({ ...run, peers: peersOn(testbed) }, testbed)),
     },
   };
 }
 
 /** How fast lines get from a container's stdout into its log, and how much CPU time the logging program uses. */
-export async function measureLogFlood(bench: Bench<Logger>, stage: Stage): Promise<void> {
+export async function measureLogFlood(bench: Bench<Logger>, testbed: Testbed): Promise<void> {
   const bytes = bench.isQuick ? 10_000_000 : 200_000_000;
   await playRounds(bench, anywhere, bench.isQuick ? 1 : 9, async (logger, add) => {
-    const program = lineProgram(stage, bytes);
+    const program = lineProgram(testbed, bytes);
     const { log, pids, remove } = await logger.open(program);
     const loggers = pids();
     const cpuBefore = cpuSeconds(loggers);

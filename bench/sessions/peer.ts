@@ -12,7 +12,7 @@ import type { Scope } from '../../test/helpers/base/leak-free.js';
 import { waitFor } from '../../test/helpers/base/wait-for.js';
 import { type Reader, readFrom } from '../../test/helpers/copy/reader.js';
 import { writeAll } from '../../test/helpers/copy/write-all.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
 import { ptyRuntimeProgram } from '../../test/helpers/runtime/fake-runtime.js';
 import { termshimCommand } from '../../test/helpers/runtime/run-command.js';
 import { attachClient } from '../../test/helpers/sessions/session-client.js';
@@ -29,12 +29,12 @@ export interface RunningSession extends RunningPeer {
   prompt(): Promise<void>;
 }
 
-export function sessionPeer(stage: Stage, way: Way): Peer<RunningSession> {
+export function sessionPeer(testbed: Testbed, way: Way): Peer<RunningSession> {
   return {
     name: way.name,
     mostConsoles: 100,
     async start(placement) {
-      const daemon = await startUserDaemon(stage, way, placement);
+      const daemon = await startUserDaemon(testbed, way, placement);
       const { id, ends } = await daemon.run('echo ready; exec cat');
       const place = { id, stdin: ends.stdin, stdout: ends.stdout, sessions: daemon.sessions };
       const shownBytes = async () => (await daemon.sessions.inspect({ id })).session?.stdoutBytes ?? 0n;
@@ -42,11 +42,11 @@ export function sessionPeer(stage: Stage, way: Way): Peer<RunningSession> {
       return {
         placement,
         pids: () => [daemon.pid],
-        open: (call) => openConsole(daemon, stage.newId(), call),
+        open: (call) => openConsole(daemon, testbed.newId(), call),
         async openIdle(count) {
           for (let i = 0; i < count; i++) (await daemon.run('echo idle; exec cat')).ends.output.resume();
         },
-        visit: () => visit(stage, way, place),
+        visit: () => visit(testbed, way, place),
         command: [...daemon.environment, ...commandOf(way, place)],
         async prompt() {
           // What a session has shown is shown again.
@@ -150,10 +150,10 @@ export interface BenchSession {
 const size = { columns: 80, rows: 24 };
 const runtime = { runtimeName: 'pty', runtimeCommand: [ptyRuntimeProgram] };
 
-export async function startUserDaemon(stage: Stage, way: Way, placement: Placement): Promise<UserDaemon> {
-  const directory = stage.path(way.name.replaceAll(' ', '-'));
+export async function startUserDaemon(testbed: Testbed, way: Way, placement: Placement): Promise<UserDaemon> {
+  const directory = testbed.path(way.name.replaceAll(' ', '-'));
   mkdirSync(directory, { mode: 0o700, recursive: true });
-  const environment = ['env', `XDG_RUNTIME_DIR=${directory}`, `TERMSHIM_TEST=${stage.env['TERMSHIM_TEST']}`];
+  const environment = ['env', `XDG_RUNTIME_DIR=${directory}`, `TERMSHIM_TEST=${testbed.env['TERMSHIM_TEST']}`];
   const daemon = await startReady([...placement.prefix, ...environment, ...termshimCommand('daemon')]);
   const connection = await connectTtrpc(join(directory, 'termshim/daemon.sock'));
   const task = clientOf(TaskDefinition, connection);
@@ -165,7 +165,7 @@ export async function startUserDaemon(stage: Stage, way: Way, placement: Placeme
     sessions,
     directory,
     async run(script, { isFollowed = false } = {}) {
-      const id = stage.newId();
+      const id = testbed.newId();
       const ends = makeEnds(directory, id);
       ends.output.pause();
       const session: BenchSession = {

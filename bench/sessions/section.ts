@@ -1,7 +1,7 @@
 /** A terminal of the daemon of a user: a client of its session, beside FIFOs as containerd gives them. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
-import { startAtTerminal } from '../../test/helpers/sessions/at-terminal.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
+import { startOnPty } from '../../test/helpers/sessions/pty-command.js';
 import { measureCrowd, measureEcho, measureFlood } from '../consoles/rows.js';
 import { anywhere } from '../harness/child.js';
 import { type Add, type Bench, type Run, type Section, playRounds } from '../harness/rounds.js';
@@ -10,9 +10,11 @@ import { type RunningSession, sessionPeer, ways } from './peer.js';
 
 export function sessionSection(): Section {
   const row =
-    (measure: (bench: Bench<RunningSession>, stage: Stage) => Promise<void>) =>
+    (measure: (bench: Bench<RunningSession>, testbed: Testbed) => Promise<void>) =>
     (run: Run): Promise<void> =>
-      onStage(run.report, (stage) => measure({ ...run, peers: ways.map((way) => sessionPeer(stage, way)) }, stage));
+      onStage(run.report, (testbed) =>
+        measure({ ...run, peers: ways.map((way) => sessionPeer(testbed, way)) }, testbed),
+      );
   return {
     limit: ways[0].name,
     peers: ways,
@@ -29,11 +31,11 @@ export function sessionSection(): Section {
  * How long until somebody who comes to a terminal sees something, and their first key has come back: from the call of a
  * program that is there, and from the execution of a command, which is a start of Node.
  */
-export async function measureAttach(bench: Bench<RunningSession>, stage: Stage): Promise<void> {
+export async function measureAttach(bench: Bench<RunningSession>, testbed: Testbed): Promise<void> {
   let keys = 0;
   await playRounds(bench, anywhere, bench.isQuick ? 1 : 25, async (peer, add) => {
     await comeAsProgram(peer, add, `${++keys} by a program.`);
-    await comeAsHuman(peer, add, `${keys} by a human.`, stage);
+    await comeAsHuman(peer, add, `${keys} by a human.`, testbed);
   });
 }
 
@@ -48,21 +50,21 @@ async function comeAsProgram(peer: RunningSession, add: Add, key: string): Promi
   await visitor.output.hasBytes(1);
   add('attach: first byte', 'ms', elapsed());
   await visitor.type(`${key}\n`);
-  await visitor.output.sees(key);
+  await visitor.output.expect(key);
   add('attach: a key is back', 'ms', elapsed());
   visitor.leave();
 }
 
-async function comeAsHuman(peer: RunningSession, add: Add, key: string, stage: Stage): Promise<void> {
+async function comeAsHuman(peer: RunningSession, add: Add, key: string, testbed: Testbed): Promise<void> {
   await peer.prompt();
   await delay(pauseMs);
   const elapsed = stopwatch();
-  const terminal = startAtTerminal(stage, peer.command);
+  const terminal = startOnPty(testbed, peer.command);
   try {
     await terminal.screen.hasBytes(1);
     add('`termshim attach`: first byte', 'ms', elapsed());
     terminal.type(`${key}\r`);
-    await terminal.screen.sees(key);
+    await terminal.screen.expect(key);
     add('`termshim attach`: a key is back', 'ms', elapsed());
   } finally {
     terminal.close();

@@ -13,8 +13,8 @@ import { TaskDefinition } from '../../src/ttrpc/gen/containerd/task.js';
 import { serveTtrpc } from '../../src/ttrpc/server.js';
 import { service as ttrpcService } from '../../src/ttrpc/service.js';
 import { runToEnd } from '../../test/helpers/base/command.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
-import { containerdTraces } from '../../test/helpers/shim/containerd-traces.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
+import { containerdLeftovers } from '../../test/helpers/shim/containerd-leftovers.js';
 import type { Placement } from '../harness/rounds.js';
 import { type Ends, type Times, makeEnds, stopwatch } from '../harness/stage.js';
 
@@ -36,12 +36,12 @@ export async function runContainer(
   shim: string,
   args: readonly string[],
 ): Promise<ShimContainer> {
-  const { stage } = part;
-  const id = stage.newId();
+  const { testbed } = part;
+  const id = testbed.newId();
   const bundle = await part.makeBundle(id, args);
   const openEnds = (name: string): Ends => {
     const opened = makeEnds(bundle, name);
-    stage.after(() => opened.close());
+    testbed.after(() => opened.close());
     return opened;
   };
   const ends = openEnds('init');
@@ -50,7 +50,7 @@ export async function runContainer(
   const { socket, service } = await part.callStart(shim, id, bundle);
   const isAnnounced = elapsed();
   const connection = await connectTtrpc(socket);
-  stage.after(() => connection.close());
+  testbed.after(() => connection.close());
   const task = clientOf(TaskDefinition, connection, service);
   await task.create({ id, bundle, terminal: true, stdin: ends.stdin, stdout: ends.stdout });
   const isCreated = elapsed();
@@ -91,7 +91,7 @@ export async function runContainer(
 
 /** containerd's part, played by the harness: what a shim needs of it, and how it starts one. */
 export interface ContainerdPart {
-  readonly stage: Stage;
+  readonly testbed: Testbed;
   readonly namespace: string;
   /** Makes a container's bundle, with somebody who reads its log, as containerd does until the container is gone. */
   makeBundle(id: string, args: readonly string[], terminal?: boolean): Promise<string>;
@@ -107,31 +107,31 @@ export interface PartOptions {
   env?: NodeJS.ProcessEnv;
 }
 
-/** It hears the shims' events until the stage ends. */
-export function playContainerd(stage: Stage, options: PartOptions): ContainerdPart {
-  const address = stage.path(`${stage.newId()}.sock`);
+/** It hears the shims' events until the testbed ends. */
+export function playContainerd(testbed: Testbed, options: PartOptions): ContainerdPart {
+  const address = testbed.path(`${testbed.newId()}.sock`);
   const listener = new OwnedFd(check(addon.socket_listen(`${address}.ttrpc`, 0o600), 'bind', 'listen'), 'events');
   const server = serveTtrpc(listener, [ttrpcService(EventsDefinition, { forward: () => ({}) })]);
-  stage.after(() => server.destroy());
+  testbed.after(() => server.destroy());
   const ours = { TERMSHIM_GROUP: undefined, TERMSHIM_NODE: process.execPath };
-  const env = { ...stage.env, ...ours, ...options.env, TTRPC_ADDRESS: `${address}.ttrpc`, GOMAXPROCS: '2' };
-  return inNamespace(stage, address, { ...options, env });
+  const env = { ...testbed.env, ...ours, ...options.env, TTRPC_ADDRESS: `${address}.ttrpc`, GOMAXPROCS: '2' };
+  return inNamespace(testbed, address, { ...options, env });
 }
 
-function inNamespace(stage: Stage, address: string, options: PartOptions): ContainerdPart {
+function inNamespace(testbed: Testbed, address: string, options: PartOptions): ContainerdPart {
   const { placement, env } = options;
-  const namespace = stage.newId();
-  stage.lookFor(containerdTraces({ stage, namespace, address, state: stage.directory, left: [] }));
+  const namespace = testbed.newId();
+  testbed.lookFor(containerdLeftovers({ testbed, namespace, address, state: testbed.directory, left: [] }));
   return {
-    stage,
+    testbed,
     namespace,
     async makeBundle(id, args, terminal = true) {
-      const bundle = stage.path(id);
-      await writeBundle(bundle, defaultSpec({ rootfs: stage.rootfs, args, terminal, rootless: false }));
+      const bundle = testbed.path(id);
+      await writeBundle(bundle, defaultSpec({ rootfs: testbed.rootfs, args, terminal, rootless: false }));
       const log = join(bundle, 'log');
       createFifo(log);
       const reader = OwnedFd.open(log, constants.O_RDWR | constants.O_NONBLOCK, log);
-      stage.after(() => reader.close());
+      testbed.after(() => reader.close());
       return bundle;
     },
     async callStart(shim, id, bundle) {
@@ -140,7 +140,7 @@ function inNamespace(stage: Stage, address: string, options: PartOptions): Conta
       if (stderr !== '') throw new Error(`${shim} start: ${stderr}`);
       return placeOf(Buffer.from(stdout), shim);
     },
-    anew: () => inNamespace(stage, address, options),
+    anew: () => inNamespace(testbed, address, options),
   };
 }
 

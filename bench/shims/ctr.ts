@@ -2,8 +2,8 @@
  * The whole way of a container, as a user has it: `ctr run --rm`, with a terminal and without, under a containerd of its
  * own.
  */
-import type { Stage } from '../../test/helpers/e2e/stage.js';
-import { runAtTerminal, startAtTerminal } from '../../test/helpers/sessions/at-terminal.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
+import { runOnPty, startOnPty } from '../../test/helpers/sessions/pty-command.js';
 import { runToEnd } from '../../test/helpers/base/command.js';
 import { type Containerd, startContainerd } from '../../test/helpers/shim/containerd.js';
 import { runOf } from '../../test/helpers/shim/ctr.js';
@@ -23,9 +23,9 @@ interface CtrPeer extends Closable {
   leave(): Promise<void>;
 }
 
-export async function measureCtr({ report, isQuick }: Run, stage: Stage): Promise<void> {
-  const containerd = await startContainerd(stage);
-  const peers = listShims().map((shim) => ctrPeer(stage, containerd, shim));
+export async function measureCtr({ report, isQuick }: Run, testbed: Testbed): Promise<void> {
+  const containerd = await startContainerd(testbed);
+  const peers = listShims().map((shim) => ctrPeer(testbed, containerd, shim));
   await playRounds({ peers, report, isQuick }, anywhere, isQuick ? 1 : 15, async (peer, add) => {
     await peer.run('first', add);
     await peer.stay();
@@ -35,10 +35,10 @@ export async function measureCtr({ report, isQuick }: Run, stage: Stage): Promis
   });
 }
 
-function ctrPeer(stage: Stage, containerd: Containerd, { name, runtime }: Shim): Peer<CtrPeer> {
+function ctrPeer(testbed: Testbed, containerd: Containerd, { name, runtime }: Shim): Peer<CtrPeer> {
   const commandOf = (id: string, flags: string[], script: string): string[] =>
-    containerd.command(...runOf(stage, { shim: runtime, id, flags, script }));
-  const resident = stage.newId();
+    containerd.command(...runOf(testbed, { shim: runtime, id, flags, script }));
+  const resident = testbed.newId();
   return {
     name,
     mostConsoles: 1,
@@ -46,13 +46,15 @@ function ctrPeer(stage: Stage, containerd: Containerd, { name, runtime }: Shim):
       Promise.resolve({
         async runShort(what, add) {
           const elapsed = stopwatch();
-          const { status, stderr } = await runToEnd(commandOf(stage.newId(), ['--rm'], 'exit 0'), { env: stage.env });
+          const { status, stderr } = await runToEnd(commandOf(testbed.newId(), ['--rm'], 'exit 0'), {
+            env: testbed.env,
+          });
           if (status !== 0) throw new Error(stderr);
           add(`ctr run --rm, ${what} container: from the beginning to the end`, 'ms', elapsed());
         },
         async run(what, add) {
           const elapsed = stopwatch();
-          const terminal = startAtTerminal(stage, commandOf(stage.newId(), ['--rm', '-t'], 'exec sh'));
+          const terminal = startOnPty(testbed, commandOf(testbed.newId(), ['--rm', '-t'], 'exec sh'));
           try {
             await terminal.screen.hasBytes(1);
             add(`ctr run -t, ${what} container: prompt`, 'ms', elapsed());
@@ -65,7 +67,7 @@ function ctrPeer(stage: Stage, containerd: Containerd, { name, runtime }: Shim):
           }
         },
         async stay() {
-          await runAtTerminal(stage, commandOf(resident, ['-d', '-t'], 'exec sleep 1000'));
+          await runOnPty(testbed, commandOf(resident, ['-d', '-t'], 'exec sleep 1000'));
         },
         async leave() {
           await containerd.ask('tasks', 'rm', '--force', resident);

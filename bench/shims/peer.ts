@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../../test/helpers/base/wait-for.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
 import { shimPath } from '../../test/helpers/shim/shim.js';
 import { runcShimPath } from '../../test/helpers/shim/shims.js';
 import { builtProgram } from '../harness/child.js';
@@ -17,20 +17,20 @@ export interface RunningShim extends RunningPeer {
 }
 
 /** `env` is more for the environment of the shim. */
-export function shimPeer({ name, path }: Shim, stage: Stage, env: NodeJS.ProcessEnv = {}): Peer<RunningShim> {
-  copyFileSync(builtProgram('program'), join(stage.rootfs, 'bin/program'));
+export function shimPeer({ name, path }: Shim, testbed: Testbed, env: NodeJS.ProcessEnv = {}): Peer<RunningShim> {
+  copyFileSync(builtProgram('program'), join(testbed.rootfs, 'bin/program'));
   return {
     name,
     mostConsoles: 100,
     async start(placement) {
-      const namespace = shimNamespace(playContainerd(stage, { placement, env }), path);
+      const namespace = shimNamespace(playContainerd(testbed, { placement, env }), path);
       const first = await runIdle(namespace);
       return {
         placement,
         namespace,
         first,
         pids: namespace.pids,
-        open: (call) => openConsole(stage, first, call),
+        open: (call) => openConsole(testbed, first, call),
         async openIdle(count) {
           for (let i = 0; i < count; i++) await runIdle(namespace);
         },
@@ -44,16 +44,16 @@ export function shimPeer({ name, path }: Shim, stage: Stage, env: NodeJS.Process
 async function runIdle(namespace: ShimNamespace): Promise<ShimContainer> {
   const container = await namespace.run(['/bin/sh', '-c', 'echo idle; exec cat']);
   container.ends.type('typed\n');
-  await container.ends.output.sees('typed\r\ntyped\r\n');
+  await container.ends.output.expect('typed\r\ntyped\r\n');
   return container;
 }
 
 /** Runs bench/c/program.c on the tty. Its `ready` goes to a file, where it is no part of the output. */
-async function openConsole(stage: Stage, container: ShimContainer, [mode, ...amounts]: ProgramCall) {
-  const sign = stage.newId();
+async function openConsole(testbed: Testbed, container: ShimContainer, [mode, ...amounts]: ProgramCall) {
+  const sign = testbed.newId();
   const command = `exec /bin/program ${mode} /dev/tty ${amounts.join(' ')} >/${sign}`;
   const exec = await container.exec(['/bin/sh', '-c', command], (ends) => ends.output.pause());
-  const path = join(stage.rootfs, sign);
+  const path = join(testbed.rootfs, sign);
   await waitFor(() => existsSync(path) && statSync(path).size > 0, 'the program in the container');
   return { stdinPath: exec.ends.stdin, stdoutPath: exec.ends.stdout, end: () => exec.remove() };
 }

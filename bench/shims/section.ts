@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { missing } from '../../test/helpers/base/requirement.js';
-import type { Stage } from '../../test/helpers/e2e/stage.js';
+import type { Testbed } from '../../test/helpers/e2e/testbed.js';
 import { measureEcho, measureFlood } from '../consoles/rows.js';
 import { anywhere, onOneCpu } from '../harness/child.js';
 import { pssKib, rssKib } from '../harness/process-figures.js';
@@ -18,11 +18,11 @@ const oneCpu = ' of `exec -t`, one CPU';
 export function shimSection(): Section {
   const shims = listShims();
   const row =
-    (measure: (bench: Bench<RunningShim>) => Promise<void>, envFor?: (stage: Stage) => NodeJS.ProcessEnv) =>
+    (measure: (bench: Bench<RunningShim>) => Promise<void>, envFor?: (testbed: Testbed) => NodeJS.ProcessEnv) =>
     (run: Run): Promise<void> =>
-      onStage(run.report, async (stage) => {
-        const env = envFor?.(stage);
-        await measure({ ...run, peers: shims.map((shim) => shimPeer(shim, stage, env)) });
+      onStage(run.report, async (testbed) => {
+        const env = envFor?.(testbed);
+        await measure({ ...run, peers: shims.map((shim) => shimPeer(shim, testbed, env)) });
       });
   return {
     limit: shims[0].name,
@@ -36,14 +36,14 @@ export function shimSection(): Section {
       'shim:flood': row((bench) => measureFlood(bench, anywhere, inExec)),
       'shim:flood-one-cpu': row((bench) => onOneCpu((placement) => measureFlood(bench, placement, oneCpu))),
       'shim:memory': row(measureShimMemory, nodeOfItsOwn),
-      'shim:ctr': (run) => onStage(run.report, (stage) => measureCtr(run, stage)),
+      'shim:ctr': (run) => onStage(run.report, (testbed) => measureCtr(run, testbed)),
     },
   };
 }
 
 /** The harness is Node too. What a daemon shared with it would count only half, so it gets a copy. */
-function nodeOfItsOwn(stage: Stage): NodeJS.ProcessEnv {
-  const node = stage.path('node');
+function nodeOfItsOwn(testbed: Testbed): NodeJS.ProcessEnv {
+  const node = testbed.path('node');
   copyFileSync(process.execPath, node);
   return { TERMSHIM_NODE: node };
 }

@@ -22,7 +22,7 @@ import { Code, RpcError } from '../../src/ttrpc/status.js';
 import {
   type FakeDaemonOptions,
   endedSession,
-  placeWithoutDaemon,
+  environmentWithoutDaemon,
   serveFakeDaemon,
   session,
 } from '../helpers/e2e/fake-daemon.js';
@@ -119,7 +119,7 @@ describe('ps', () => {
   });
 
   test('ps without a daemon shows an empty list', async (t) => {
-    const { env } = placeWithoutDaemon(t);
+    const { env } = environmentWithoutDaemon(t);
     const shown = await termshim(['ps'], { env });
     assert.match(shown.stdout, /^ID .*COMMAND\n$/);
     assert.deepEqual({ ...shown, stdout: '' }, silence);
@@ -484,7 +484,7 @@ describe('what goes wrong is one line, with status 1', () => {
 
   for (const args of [...verbs, ['events']]) {
     test(`${args[0]} fails if there is no daemon`, async (t) => {
-      const { env } = placeWithoutDaemon(t);
+      const { env } = environmentWithoutDaemon(t);
       fails(await termshim(args, { env }), /no daemon runs.*termshim run.*ERR_NO_DAEMON/);
     });
   }
@@ -529,7 +529,7 @@ describe('what goes wrong is one line, with status 1', () => {
   });
 
   test('a command fails if it may not open the socket', { skip: missing('root') }, async (t) => {
-    const { env } = placeWithoutDaemon(t);
+    const { env } = environmentWithoutDaemon(t);
     const place = join(env['XDG_RUNTIME_DIR'] as string, 'termshim');
     mkdirSync(place, { mode: 0o700 });
     chownSync(place, 65_534, 65_534);

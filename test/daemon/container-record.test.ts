@@ -11,12 +11,12 @@ import { type TestContext, test } from 'node:test';
 import { FifoReader } from '../../src/os/fifo.js';
 import { Code, RpcError } from '../../src/ttrpc/status.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
-import { makeGate } from '../helpers/base/gate.js';
+import { makeLatch } from '../helpers/base/latch.js';
 import { missing } from '../helpers/base/requirement.js';
 import { type ShimDaemon, startShimDaemon } from '../helpers/shim/shim-daemon.js';
 import { assertKilledNow, callDelete } from '../helpers/shim/shim-delete.js';
 import { shimEnvironment } from '../helpers/shim/shim.js';
-import { openStage, type Stage } from '../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../helpers/e2e/testbed.js';
 import { waitFor } from '../helpers/base/wait-for.js';
 
 const skip = missing('root');
@@ -30,17 +30,17 @@ interface Bundle {
   delete(withNode: boolean): ReturnType<typeof callDelete>;
 }
 
-async function setUp(t: TestContext): Promise<{ stage: Stage; daemon: ShimDaemon }> {
-  const stage = openStage(t);
-  return { stage, daemon: await startShimDaemon(stage) };
+async function setUp(t: TestContext): Promise<{ testbed: Testbed; daemon: ShimDaemon }> {
+  const testbed = openTestbed(t);
+  return { testbed, daemon: await startShimDaemon(testbed) };
 }
 
 /** Of a container that was announced, and whose output is read. */
-async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntimeProgram): Promise<Bundle> {
-  const id = stage.newId();
+async function openBundle(testbed: Testbed, daemon: ShimDaemon, runtime = ptyRuntimeProgram): Promise<Bundle> {
+  const id = testbed.newId();
   const path = await daemon.makeBundle(id, ['/bin/sh', '-c', 'exec sleep 1000']);
   const reader = FifoReader.open(join(path, 'out'));
-  stage.after(() => reader.close());
+  testbed.after(() => reader.close());
   await daemon.announce(id, path);
   const words = [
     '-namespace',
@@ -60,7 +60,7 @@ async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntime
     hasRecord: () => existsSync(join(path, 'termshim.json')),
     create: (more = {}) => daemon.task.create({ ...daemon.request(id, path, runtime), ...more }),
     delete(withNode) {
-      const env = { ...stage.env, TERMSHIM_NODE: withNode ? shimEnvironment['TERMSHIM_NODE'] : '/nonexistent' };
+      const env = { ...testbed.env, TERMSHIM_NODE: withNode ? shimEnvironment['TERMSHIM_NODE'] : '/nonexistent' };
       return callDelete([...words, 'delete'], env);
     },
   };
@@ -68,16 +68,16 @@ async function openBundle(stage: Stage, daemon: ShimDaemon, runtime = ptyRuntime
 
 /** A script for `delete`: that of the daemon fails. */
 /** Plainly and by force. */
-function onlyTheFirstFails(stage: Stage): string {
-  const mark = stage.path('mark');
+function onlyTheFirstFails(testbed: Testbed): string {
+  const mark = testbed.path('mark');
   return `[ -e ${mark} ] || { case " $* " in *" --force "*) touch ${mark};; esac; exit 1; }`;
 }
 
 const isCode = (code: Code) => (error: unknown) => error instanceof RpcError && error.code === code;
 
 test('a record exists from Create to Delete, and `delete` needs no Node afterwards', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const bundle = await openBundle(stage, daemon);
+  const { testbed, daemon } = await setUp(t);
+  const bundle = await openBundle(testbed, daemon);
   assert.equal(bundle.hasRecord(), false);
   const { pid } = await bundle.create();
   assert.equal(bundle.hasRecord(), true);
@@ -93,17 +93,17 @@ test('a record exists from Create to Delete, and `delete` needs no Node afterwar
 });
 
 test('an announcement without a container is taken back without Node', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const bundle = await openBundle(stage, daemon);
+  const { testbed, daemon } = await setUp(t);
+  const bundle = await openBundle(testbed, daemon);
   const answer = await bundle.delete(false);
   assertKilledNow(answer);
   assert.equal(answer.response.pid, 0);
 });
 
 test('a Create that fails and is undone leaves no record', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const refusing = fakeRuntime(stage, { create: 'exit 1' });
-  const bundle = await openBundle(stage, daemon, refusing);
+  const { testbed, daemon } = await setUp(t);
+  const refusing = fakeRuntime(testbed, { create: 'exit 1' });
+  const bundle = await openBundle(testbed, daemon, refusing);
   await assert.rejects(bundle.create());
   assert.equal(bundle.hasRecord(), false);
   const rootfs = [{ type: 'nonesuch', source: 'none', target: '', options: [] }];
@@ -113,20 +113,20 @@ test('a Create that fails and is undone leaves no record', { skip }, async (t) =
 });
 
 test('a Create that fails and cannot be undone leaves a record', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const runtime = fakeRuntime(stage, { create: 'kill -s SEGV $$', delete: onlyTheFirstFails(stage) });
-  const bundle = await openBundle(stage, daemon, runtime);
+  const { testbed, daemon } = await setUp(t);
+  const runtime = fakeRuntime(testbed, { create: 'kill -s SEGV $$', delete: onlyTheFirstFails(testbed) });
+  const bundle = await openBundle(testbed, daemon, runtime);
   await assert.rejects(bundle.create());
   assert.equal(bundle.hasRecord(), true);
   assertKilledNow(await bundle.delete(true));
 });
 
 test('a `delete` during Create ends it, and leaves nothing behind', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const gate = makeGate(t);
-  const creating = stage.path('creating');
-  const runtime = fakeRuntime(stage, { create: `touch ${creating}; ${gate.wait}` });
-  const bundle = await openBundle(stage, daemon, runtime);
+  const { testbed, daemon } = await setUp(t);
+  const latch = makeLatch(t);
+  const creating = testbed.path('creating');
+  const runtime = fakeRuntime(testbed, { create: `touch ${creating}; ${latch.wait}` });
+  const bundle = await openBundle(testbed, daemon, runtime);
   const refused = assert.rejects(bundle.create(), isCode(Code.Aborted));
   await waitFor(() => existsSync(creating), 'create to be under way');
   assert.equal(bundle.hasRecord(), true);
@@ -137,11 +137,11 @@ test('a `delete` during Create ends it, and leaves nothing behind', { skip }, as
 });
 
 test('a `delete` leaves what it cannot undo to the next `delete`', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const gate = makeGate(t);
-  const creating = stage.path('creating');
-  const scripts = { create: `touch ${creating}; ${gate.wait}`, delete: onlyTheFirstFails(stage) };
-  const bundle = await openBundle(stage, daemon, fakeRuntime(stage, scripts));
+  const { testbed, daemon } = await setUp(t);
+  const latch = makeLatch(t);
+  const creating = testbed.path('creating');
+  const scripts = { create: `touch ${creating}; ${latch.wait}`, delete: onlyTheFirstFails(testbed) };
+  const bundle = await openBundle(testbed, daemon, fakeRuntime(testbed, scripts));
   const refused = assert.rejects(bundle.create(), isCode(Code.Aborted));
   await waitFor(() => existsSync(creating), 'create to be under way');
   await daemon.forget(bundle.id);
@@ -151,8 +151,8 @@ test('a `delete` leaves what it cannot undo to the next `delete`', { skip }, asy
 });
 
 test('Forget removes a container and its record, and does so once', { skip }, async (t) => {
-  const { stage, daemon } = await setUp(t);
-  const [bundle, other] = [await openBundle(stage, daemon), await openBundle(stage, daemon)];
+  const { testbed, daemon } = await setUp(t);
+  const [bundle, other] = [await openBundle(testbed, daemon), await openBundle(testbed, daemon)];
   const { pid } = await bundle.create();
   await other.create();
   const answers = await Promise.all([daemon.forget(bundle.id), daemon.forget(bundle.id)]);

@@ -95,7 +95,7 @@ for (const terminal of [true, false]) {
       assert.deepEqual([state.status, state.pid], [Status.CREATED, 0]);
       const { pid } = await task.start({ id });
       assert.ok(pid > 0);
-      await stdio.output.sees('in');
+      await stdio.output.expect('in');
       assert.equal((await within(task.wait({ id }), 'the exit')).exitStatus, 3);
       const bundle = realpathSync(requested.bundle ?? '');
       const words = server.told();

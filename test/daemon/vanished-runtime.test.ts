@@ -21,7 +21,7 @@ import { makeBundle } from '../helpers/runtime/bundle.js';
 import { missing } from '../helpers/base/requirement.js';
 import { shimCaller } from '../helpers/shim/shim.js';
 import { assertKilledNow, callDelete } from '../helpers/shim/shim-delete.js';
-import { openStage, type Stage } from '../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../helpers/e2e/testbed.js';
 import { serveTasks, type TaskServer } from '../helpers/shim/task-server.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 
@@ -32,7 +32,7 @@ interface Lost {
   pid: number;
   bundle: string;
   server: TaskServer;
-  stage: Stage;
+  testbed: Testbed;
   cgroup: string[];
   loseRuntime: () => void;
   assertNothingLeft: () => void;
@@ -46,19 +46,19 @@ interface Kind {
 
 /** A container that runs, of a runtime that can be lost. */
 async function start(t: TestContext, { ownPids, args = ['sleep', '1000'] }: Kind): Promise<Lost> {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const server = await serveTasks(t);
-  const id = stage.newId();
-  const bundle = makeBundle(stage, { args, terminal: false });
+  const id = testbed.newId();
+  const bundle = makeBundle(testbed, { args, terminal: false });
   const config = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as {
     linux: { namespaces: { type: string }[] };
   };
   if (!ownPids) config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== 'pid');
   writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
   mkdirSync(join(bundle, 'rootfs'));
-  const link = stage.path('runtime-of-a-test');
+  const link = testbed.path('runtime-of-a-test');
   symlinkSync(findProgram('runc', process.env['PATH'] ?? '') ?? '', link);
-  const root = stage.path('root');
+  const root = testbed.path('root');
   const options = packAny(Options, { binaryName: link, root });
   const rootfs = [message(Mount, { type: 'tmpfs', source: 'tmpfs' })];
   const { pid } = await server.task.create({ id, bundle, options, rootfs });
@@ -73,7 +73,7 @@ async function start(t: TestContext, { ownPids, args = ['sleep', '1000'] }: Kind
     pid,
     bundle,
     server,
-    stage,
+    testbed,
     cgroup,
     loseRuntime: () => rmSync(link),
     assertNothingLeft() {
@@ -145,12 +145,12 @@ test('a paused container is ended without its runtime', { skip }, async (t) => {
 
 test('an operation that needs the runtime fails while it is gone, and works when it is back', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
-  const { id, server, stage } = lost;
+  const { id, server, testbed } = lost;
   lost.loseRuntime();
   const refused = { message: /cannot run the runtime .*runtime-of-a-test: no such file or directory \(ENOENT\)/ };
   await assert.rejects(server.task.pids({ id }), refused);
   await assert.rejects(server.task.pause({ id }), refused);
-  symlinkSync(findProgram('runc', process.env['PATH'] ?? '') ?? '', stage.path('runtime-of-a-test'));
+  symlinkSync(findProgram('runc', process.env['PATH'] ?? '') ?? '', testbed.path('runtime-of-a-test'));
   assert.equal((await server.task.pids({ id })).processes.length, 1);
   await server.task.kill({ id, signal: 9, all: true });
   await within(server.task.wait({ id }), 'the exit');
@@ -177,17 +177,17 @@ test('`delete` without a daemon and without the runtime removes everything, with
 
 test('the next daemon of a user ends what a killed one has left, without the runtime', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
-  const { id, pid, bundle, stage, cgroup } = lost;
+  const { id, pid, bundle, testbed, cgroup } = lost;
   const before = process.env['XDG_RUNTIME_DIR'];
-  process.env['XDG_RUNTIME_DIR'] = stage.path('runtime');
+  process.env['XDG_RUNTIME_DIR'] = testbed.path('runtime');
   t.after(() => {
     if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
     else process.env['XDG_RUNTIME_DIR'] = before;
   });
-  const directory = join(stage.path('runtime'), 'termshim', 'of-1-killed', 'container-abc');
+  const directory = join(testbed.path('runtime'), 'termshim', 'of-1-killed', 'container-abc');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, 'init.pid'), String(pid));
-  const runtime = [stage.path('runtime-of-a-test')];
+  const runtime = [testbed.path('runtime-of-a-test')];
   lost.loseRuntime();
   writeUserDaemonRecord(directory, { id, bundle, name: runtime[0], runtime, cgroup });
   const [swept, faults]: [string[], Error[]] = [[], []];

@@ -13,7 +13,7 @@ import type { LogStream } from '../../src/log/encoder.js';
 import type { LogSettings } from '../../src/log/options.js';
 import { type ReadLogOptions, readLog } from '../../src/log/read/read-log.js';
 import { leakTest } from '../helpers/base/leak-free.js';
-import { logOptions, openTestLog } from '../helpers/log/opened-log.js';
+import { logOptions, openTestLog } from '../helpers/log/test-log.js';
 import { within } from '../helpers/base/wait-for.js';
 
 const numRuns = Number(process.env['RUNS'] ?? 20);

@@ -12,7 +12,7 @@ import { Console, type Size } from '../../src/os/console.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
-import { makeGate } from '../helpers/base/gate.js';
+import { makeLatch } from '../helpers/base/latch.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { type Reader, readFrom } from '../helpers/copy/reader.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
@@ -111,12 +111,12 @@ describe('what the process notices', () => {
     const console = openConsole(scope, { columns: 80, rows: 24 });
     const script = "trap 'echo winch; stty size' WINCH; stty size; echo ready; while :; do read line && echo got; done";
     const { shown } = startOn(scope, console, script);
-    await shown.sees('24 80\r\nready');
+    await shown.expect('24 80\r\nready');
     console.resize({ columns: 100, rows: 30 });
-    await shown.sees('winch\r\n30 100');
+    await shown.expect('winch\r\n30 100');
     console.resize({ columns: 100, rows: 30 });
     type(console, '\n');
-    await shown.sees('got');
+    await shown.expect('got');
     assert.equal(shown.text().match(/winch/g)?.length, 1);
   });
 
@@ -135,7 +135,7 @@ describe('what the process notices', () => {
       console,
       `trap 'exit 7' HUP; echo ready; cd ${directory}; sleep 60 & wait`,
     );
-    await shown.sees('ready');
+    await shown.expect('ready');
     shown.close();
     console.close();
     console.close();
@@ -146,25 +146,25 @@ describe('what the process notices', () => {
 describe('unreadInputBytes', () => {
   leakTest('what was typed until it is read', async (scope) => {
     const console = openConsole(scope);
-    const gate = makeGate(scope);
-    const script = `stty -echo; echo ready; ${gate.wait}; read line; echo "got $line"; sleep 60`;
+    const latch = makeLatch(scope);
+    const script = `stty -echo; echo ready; ${latch.wait}; read line; echo "got $line"; sleep 60`;
     const { shown } = startOn(scope, console, script);
-    await shown.sees('ready');
+    await shown.expect('ready');
     assert.equal(console.unreadInputBytes, 0);
     type(console, 'hello\n');
     assert.equal(console.unreadInputBytes, 6);
-    gate.open();
-    await shown.sees('got hello');
+    latch.open();
+    await shown.expect('got hello');
     assert.equal(console.unreadInputBytes, 0);
   });
 
   leakTest('asking does not end the copy of an output, nor make the tty ours', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'echo ready; exec cat');
-    await shown.sees('ready');
+    await shown.expect('ready');
     for (let i = 0; i < 10; i++) assert.equal(console.unreadInputBytes, 0);
     type(console, 'x\n');
-    await shown.sees('x\r\nx\r\n');
+    await shown.expect('x\r\nx\r\n');
     assert.equal(shown.hasEnded, false);
     assert.equal(leader.hasExited, false);
   });
@@ -174,7 +174,7 @@ describe('endOfFile', () => {
   leakTest('on an empty line: one VEOF ends cat', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'echo ready; cat');
-    await shown.sees('ready');
+    await shown.expect('ready');
     assert.deepEqual([...console.endOfFile(true)], [4]);
     type(console, console.endOfFile(true));
     assert.equal(await within(leader.exited, 'the end of cat'), 0);
@@ -183,7 +183,7 @@ describe('endOfFile', () => {
   leakTest('after half a line: two, and the half line arrives', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'stty -echo; echo ready; cat');
-    await shown.sees('ready\r\n');
+    await shown.expect('ready\r\n');
     assert.deepEqual([...console.endOfFile(false)], [4, 4]);
     type(console, 'half');
     type(console, console.endOfFile(false));
@@ -194,17 +194,17 @@ describe('endOfFile', () => {
   leakTest('the process may have chosen another character', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, "stty eof '^X'; echo ready; read line");
-    await shown.sees('ready');
+    await shown.expect('ready');
     assert.deepEqual([...console.endOfFile(true)], [0x18]);
   });
 
   leakTest('in raw mode it is a key like any other: one, whatever the line', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; head -c 1 | od -An -tx1');
-    await shown.sees('ready');
+    await shown.expect('ready');
     assert.deepEqual([...console.endOfFile(false)], [4]);
     type(console, console.endOfFile(false));
-    await shown.sees('04');
+    await shown.expect('04');
   });
 });
 

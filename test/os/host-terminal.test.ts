@@ -15,9 +15,9 @@ import { Console } from '../../src/os/console.js';
 import { fdFlags } from '../helpers/base/descriptors.js';
 import { fifoPair } from '../helpers/copy/fifo-pair.js';
 import { fixturePath } from '../helpers/base/fixture.js';
-import { sitAt } from '../helpers/sessions/human.js';
+import { openTerminal } from '../helpers/sessions/terminal.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
-import { openStage } from '../helpers/e2e/stage.js';
+import { openTestbed } from '../helpers/e2e/testbed.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
@@ -155,14 +155,14 @@ describe('hostSize', () => {
   });
 
   test('each new size is reported until the watch is stopped', async (scope) => {
-    const human = sitAt(openStage(scope), [process.execPath, fixturePath('host-size'), 'watch']);
-    const said = await human.sees(/pid \d+\./);
+    const terminal = openTerminal(openTestbed(scope), [process.execPath, fixturePath('host-size'), 'watch']);
+    const said = await terminal.expect(/pid \d+\./);
     assert.match(said, /\{"columns":80,"rows":24\}/);
-    human.resize({ columns: 100, rows: 30 });
-    await human.sees('{"columns":100,"rows":30}');
-    human.resize({ columns: 120, rows: 40 });
-    await human.sees('{"columns":120,"rows":40}');
+    terminal.resize({ columns: 100, rows: 30 });
+    await terminal.expect('{"columns":100,"rows":30}');
+    terminal.resize({ columns: 120, rows: 40 });
+    await terminal.expect('{"columns":120,"rows":40}');
     process.kill(Number(/pid (\d+)\./.exec(said)?.[1]), 'SIGTERM');
-    await human.sees('0 listeners left');
+    await terminal.expect('0 listeners left');
   });
 });

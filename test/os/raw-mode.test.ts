@@ -10,11 +10,11 @@ import { type TestContext, describe, test } from 'node:test';
 import { addon } from '../../src/native/addon.js';
 import { Console } from '../../src/os/console.js';
 import { fixturePath, runFixture } from '../helpers/base/fixture.js';
-import { type Human, shellLine, sitAtShell } from '../helpers/sessions/human.js';
+import { type Terminal, shellLine, openShell } from '../helpers/sessions/terminal.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { processState } from '../helpers/base/process-state.js';
 import { readFrom } from '../helpers/copy/reader.js';
-import { openStage } from '../helpers/e2e/stage.js';
+import { openTestbed } from '../helpers/e2e/testbed.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { startOnTty } from '../helpers/copy/tty-process.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
@@ -23,13 +23,13 @@ const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
 
 describe('raw mode, at a shell', () => {
   test('is entered, and restored on demand; once is enough', async (scope) => {
-    const { human, pid, modes } = await sitAtRawProgram(scope, 'restores');
+    const { terminal, pid, modes } = await sitAtRawProgram(scope, 'restores');
     assert.equal(modes(), 'raw');
     process.kill(pid, 'SIGUSR2');
-    await human.sees('restored');
+    await terminal.expect('restored');
     assert.equal(modes(), 'cooked');
     process.kill(pid, 'SIGTERM');
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
   });
 
   const endings: readonly (readonly [string, NodeJS.Signals, string, number])[] = [
@@ -39,29 +39,29 @@ describe('raw mode, at a shell', () => {
   ];
   for (const [what, signal, scene, status] of endings) {
     test(`the program ends ${what}: the shell has its terminal as it was`, async (scope) => {
-      const { human, pid, modes } = await sitAtRawProgram(scope, scene);
+      const { terminal, pid, modes } = await sitAtRawProgram(scope, scene);
       assert.equal(modes(), 'raw');
       process.kill(pid, signal);
-      await human.sees('[ready]$ ');
+      await terminal.expect('[ready]$ ');
       assert.equal(modes(), 'cooked');
-      const shown = await human.asks('echo status $?');
+      const shown = await terminal.run('echo status $?');
       assert.match(shown, status === 7 ? /status [17]/ : new RegExp(`status ${status}`));
     });
   }
 
   test('a stop gives the terminal back for its duration; fg takes it again', async (scope) => {
-    const { human, pid, modes } = await sitAtRawProgram(scope, 'restores');
+    const { terminal, pid, modes } = await sitAtRawProgram(scope, 'restores');
     for (let round = 0; round < 2; round++) {
       process.kill(pid, 'SIGTSTP');
-      await human.sees('[ready]$ ');
+      await terminal.expect('[ready]$ ');
       assert.equal(processState(pid), 'T');
       assert.equal(modes(), 'cooked');
-      assert.match(await human.asks('echo here'), /here/);
-      human.type('fg\r');
+      assert.match(await terminal.run('echo here'), /here/);
+      terminal.type('fg\r');
       await waitFor(() => modes() === 'raw', 'raw mode again');
     }
     process.kill(pid, 'SIGTERM');
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
     assert.equal(modes(), 'cooked');
   });
 
@@ -77,7 +77,7 @@ describe('raw mode, at a shell', () => {
         const program = [process.execPath, fixturePath('os/raw-mode'), 'hangs up', logPath];
         const { exited, pid } = startOnTty(scope, console.name, `exec ${shellLine(program)}`);
         const shown = readFrom(console.fd);
-        await shown.sees(`raw in ${pid}.`);
+        await shown.expect(`raw in ${pid}.`);
         if (isStopped) {
           process.kill(pid, 'SIGTSTP');
           await waitFor(() => processState(pid) === 'T', 'the stop');
@@ -98,14 +98,14 @@ describe('raw mode, at a shell', () => {
 async function sitAtRawProgram(
   scope: TestContext,
   scene: string,
-): Promise<{ human: Human; pid: number; modes(): 'raw' | 'cooked' }> {
-  const human = await sitAtShell(openStage(scope));
-  const tty = (await human.asks('tty')).trim();
+): Promise<{ terminal: Terminal; pid: number; modes(): 'raw' | 'cooked' }> {
+  const terminal = await openShell(openTestbed(scope));
+  const tty = (await terminal.run('tty')).trim();
   const modes = (): 'raw' | 'cooked' => (isCanonical(tty) ? 'cooked' : 'raw');
   assert.equal(modes(), 'cooked');
-  human.type(`${shellLine([process.execPath, fixturePath('os/raw-mode'), scene])} 2>/dev/null\r`);
-  const said = await human.sees(/raw in \d+\./);
-  return { human, pid: Number(/raw in (\d+)\./.exec(said)?.[1]), modes };
+  terminal.type(`${shellLine([process.execPath, fixturePath('os/raw-mode'), scene])} 2>/dev/null\r`);
+  const said = await terminal.expect(/raw in \d+\./);
+  return { terminal, pid: Number(/raw in (\d+)\./.exec(said)?.[1]), modes };
 }
 
 function isCanonical(tty: string): boolean {

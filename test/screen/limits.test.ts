@@ -10,14 +10,19 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { maxStringLength } from '../../src/screen/limits.js';
-import { createEmulated, createUnbounded, type Emulated, openScreen } from '../helpers/sessions/emulated.js';
+import {
+  createEmulatedTerminal,
+  createUnbounded,
+  type EmulatedTerminal,
+  openScreen,
+} from '../helpers/sessions/emulated-terminal.js';
 import { linkStream, terminalStream } from '../helpers/sessions/terminal-stream.js';
 
 const size = { columns: 20, rows: 6 };
 const numRuns = Number(process.env['RUNS'] ?? 100);
 
 async function compare(bytes: Uint8Array, cuts: readonly number[]): Promise<void> {
-  const [settleWithin, unbounded] = await Promise.all([createEmulated(size), createUnbounded(size)]);
+  const [settleWithin, unbounded] = await Promise.all([createEmulatedTerminal(size), createUnbounded(size)]);
   try {
     unbounded.feed(bytes);
     feedInPieces(settleWithin, bytes, cuts);
@@ -28,7 +33,7 @@ async function compare(bytes: Uint8Array, cuts: readonly number[]): Promise<void
   }
 }
 
-function feedInPieces(terminal: Emulated, bytes: Uint8Array, cuts: readonly number[]): void {
+function feedInPieces(terminal: EmulatedTerminal, bytes: Uint8Array, cuts: readonly number[]): void {
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length];
   for (const [index, place] of places.slice(1).entries()) terminal.feed(bytes.subarray(places[index], place));
 }
@@ -121,7 +126,7 @@ const harmful: Record<string, string> = {
 
 test('no control sequence takes long on the largest screen, in any form and cut anywhere', async () => {
   const large = { columns: 1000, rows: 500 };
-  const terminal = await createEmulated(large);
+  const terminal = await createEmulatedTerminal(large);
   try {
     for (const [name, bytes] of Object.entries(harmful)) {
       for (const at of [[], [1], [2, 5], [4, 9, 11]]) {
@@ -152,7 +157,7 @@ const strings: Record<string, [start: string, end: string]> = {
 
 for (const [name, [start, end]] of Object.entries(strings)) {
   test(`a string of 10 MB is ignored, and what follows works as ever: ${name}`, async () => {
-    const [long, none] = await Promise.all([createEmulated(size), createEmulated(size)]);
+    const [long, none] = await Promise.all([createEmulatedTerminal(size), createEmulatedTerminal(size)]);
     try {
       long.feed(Buffer.from(start));
       for (let piece = 0; piece < 160; piece++) long.feed(Buffer.alloc(65_536, 'x'));
@@ -169,7 +174,7 @@ for (const [name, [start, end]] of Object.entries(strings)) {
 }
 
 test('a title is kept up to the bound, and an address beyond the bound ends the hyperlink before it', async () => {
-  const terminal = await createEmulated(size);
+  const terminal = await createEmulatedTerminal(size);
   try {
     terminal.feed(Buffer.from(`\x1b]2;${'x'.repeat(maxStringLength - 2)}\x07`));
     assert.ok(terminal.describe().some((line) => line.includes('x'.repeat(maxStringLength - 2))));

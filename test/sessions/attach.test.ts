@@ -35,12 +35,12 @@ leakTest('every client may type, and what each typed and saw is counted', async 
   const one = await session.attach({ label: 'one' });
   const two = await session.attach({ label: 'two', columns: 100, rows: 30 });
   const looker = await session.attach({ label: 'looker', isReadOnly: true, columns: 0, rows: 0 });
-  await one.output.sees('ready');
+  await one.output.expect('ready');
   await one.type('a\n');
   await two.type('bc\n');
   for (const { output } of [one, two, looker]) {
-    await output.sees('got a');
-    await output.sees('got bc');
+    await output.expect('got a');
+    await output.expect('got bc');
   }
   const { session: described, clients } = await session.sessions.inspect({ id: session.id });
   assert.equal(described?.stdinBytes, 5n);
@@ -62,7 +62,7 @@ leakTest('a client that comes later is shown what has been', async (scope) => {
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the output');
   const late = await session.attach();
-  assert.equal(await late.output.sees('been\r\n'), 'what has been\r\n');
+  assert.equal(await late.output.expect('been\r\n'), 'what has been\r\n');
   const blind = await session.attach({ replay: false });
   await session.sessions.detach({ id: session.id, client: blind.number });
   assert.equal((await blind.output.all()).toString(), '');
@@ -84,7 +84,7 @@ leakTest('a client that detaches gets no more, and is no client any more', async
   await silent.output.all();
   await waitFor(async () => (await session.describe()).clients === 1, 'one client');
   await two.type('x\n');
-  await two.output.sees('got x');
+  await two.output.expect('got x');
   await assert.rejects(session.sessions.detach({ id: session.id, client: one.number }), {
     code: Code.NotFound,
     message: 'the container c has no client 1',
@@ -116,7 +116,7 @@ leakTest('a stalled client does not stop a flood, and a client that reads gets a
   killed.leave();
   // Only then is there anything to look for: each look reads it all.
   await waitFor(() => reading.output.byteCount > 2_688_000, 'nearly all of it', 30_000);
-  await reading.output.sees(`\n${lines}\nend\n`);
+  await reading.output.expect(`\n${lines}\nend\n`);
   const all = reading.output.text();
   const numbers = all.slice(all.indexOf('1\n2\n3\n')).split('\n');
   assert.deepEqual([numbers.length, numbers[lines - 1], numbers[lines]], [lines + 2, String(lines), 'end']);
@@ -128,7 +128,7 @@ leakTest('a stalled client does not stop a flood, and a client that reads gets a
   assert.ok((clients[1]?.behindBytes ?? 0n) > 1_000_000n, `${clients[1]?.behindBytes} bytes behind`);
 
   stalled.output.resume();
-  const seen = await stalled.output.sees('\nend\n');
+  const seen = await stalled.output.expect('\nend\n');
   // eslint-disable-next-line no-control-regex
   const notice = /\r\n\[termshim: 2\.\d MB of output skipped\]\r\n(\d+\n)+end\n$/;
   assert.match(seen.slice(-20_000), notice);
@@ -155,11 +155,11 @@ leakTest('clients come and go, and leave no descriptor behind', async (scope) =>
   const session = await newSession(scope, 'while :; do echo some output; sleep 0.02; done');
   await session.start();
   const stays = await session.attach();
-  await stays.output.sees('output');
+  await stays.output.expect('output');
   const before = openDescriptors().length;
   for (let round = 0; round < 20; round++) {
     const client = await session.attach({ isReadOnly: round % 3 === 0 });
-    await client.output.sees('output');
+    await client.output.expect('output');
     if (round % 2 === 0) await session.sessions.detach({ id: session.id, client: client.number });
     client.leave();
   }
@@ -271,10 +271,10 @@ leakTest('a container of containerd has its FIFO, and clients beside it', async 
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the output');
   const client = await session.attach();
   await client.type('x\n');
-  const seen = await client.output.sees('got x');
+  const seen = await client.output.expect('got x');
   assert.doesNotMatch(seen, /before/, 'nobody had asked for it to be kept');
   await client.type('y\n');
-  await client.output.sees('got y');
+  await client.output.expect('got y');
   const second = await session.attach();
-  await second.output.sees('got y');
+  await second.output.expect('got y');
 });

@@ -13,7 +13,7 @@ import { OwnedFd } from '../../src/os/owned-fd.js';
 import type { Work } from '../../src/screen/thread/messages.js';
 import { type OpenLink, openLinks } from '../../src/screen/thread/thread.js';
 import { Code } from '../../src/ttrpc/status.js';
-import { readCast } from '../helpers/sessions/cast.js';
+import { readAsciicast } from '../helpers/sessions/asciicast.js';
 import { leakTest, type Scope } from '../helpers/base/leak-free.js';
 import { newSession, type TestSession } from '../helpers/sessions/session.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
@@ -68,7 +68,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
       assert.equal(await clientsOf(session), 0);
       assert.deepEqual(await session.story(), ['create', 'start']);
       const next = await session.attach();
-      await next.output.sees('ready');
+      await next.output.expect('ready');
     },
   );
 }
@@ -154,7 +154,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
     const client = await session.attach();
     await client.type('line\n');
     await within(session.task.wait({ id }), 'the exit');
-    assert.match(readCast(next).all('o'), /ready[^]*got line/);
+    assert.match(readAsciicast(next).all('o'), /ready[^]*got line/);
     const recorded = (await session.story()).filter((it) => it.startsWith('record'));
     assert.deepEqual(recorded, ['record', 'record-ended', 'record', 'record-ended']);
     await session.shim.forget({ id: 'another' });

@@ -10,7 +10,7 @@ import { reopenLogs } from '../../src/sessions/reopen-logs.js';
 import type { OutputTarget, LogTarget } from '../../src/stdio/log-target/output-target.js';
 import type { ProcessStdio } from '../../src/task/io/process-io.js';
 import { openDescriptors } from '../helpers/base/descriptors.js';
-import { makeGate } from '../helpers/base/gate.js';
+import { makeLatch } from '../helpers/base/latch.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { newSession } from '../helpers/sessions/session.js';
 import { newContainer, newStdio } from '../helpers/runtime/task.js';
@@ -88,10 +88,10 @@ for (const [name, targetAt] of Object.entries(targets)) {
 
 leakTest('a log that cannot be opened anew goes on in the old file, and the error says why', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
-  const gate = makeGate(scope);
+  const latch = makeLatch(scope);
   const { container } = await newContainer(
     scope,
-    `echo one; ${gate.wait}; echo two`,
+    `echo one; ${latch.wait}; echo two`,
     stdioOf('pipes', logAt(path, 'cri')),
   );
   await container.start('');
@@ -99,7 +99,7 @@ leakTest('a log that cannot be opened anew goes on in the old file, and the erro
   renameSync(path, `${path}.1`);
   mkdirSync(path);
   await assert.rejects(reopenLogs(container), { code: 'ERR_LOG_FAILED', message: /\/log/ });
-  gate.open();
+  latch.open();
   await within(container.init.exited, 'the exit');
   assert.equal(textOf(`${path}.1`), 'one\ntwo\n');
 });

@@ -21,7 +21,7 @@ leakTest('the window of a client that attaches before the start is set from the 
   const session = await newSession(scope, tellsSizes);
   const client = await session.attach({ columns: 132, rows: 43 });
   await session.start();
-  assert.equal(await client.output.sees('\r\n'), '43 132\r\n');
+  assert.equal(await client.output.expect('\r\n'), '43 132\r\n');
 });
 
 leakTest('the size follows the client that typed last, and stays when the last one leaves', async (scope) => {
@@ -69,7 +69,7 @@ leakTest('a size policy holds until another is set, or its client has left', asy
   assert.equal(await sizeOf(session), '132x43');
   assert.equal(await set('1'), '100x20');
   await two.type('x');
-  await two.output.sees('x');
+  await two.output.expect('x');
   assert.equal(await sizeOf(session), '100x20');
   await assert.rejects(set('7'), { code: Code.NotFound, message: 'the container c has no client 7' });
   await assert.rejects(set('tiny'), { code: Code.InvalidArgument, message: /"tiny", and not latest, smallest/ });
@@ -83,7 +83,7 @@ leakTest('a program redraws for a new client, because the size changes by a row 
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
   const client = await session.attach();
-  assert.equal(await client.output.sees('23 80\r\n24 80\r\n'), '24 80\r\n23 80\r\n24 80\r\n');
+  assert.equal(await client.output.expect('23 80\r\n24 80\r\n'), '24 80\r\n23 80\r\n24 80\r\n');
   assert.deepEqual(await session.story(), ['create', 'start', 'attach 1']);
 });
 
@@ -92,9 +92,9 @@ leakTest('an attach that changes the size makes the program redraw once', async 
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
   const first = await session.attach({ columns: 100 });
-  await first.output.sees('24 100\r\n');
+  await first.output.expect('24 100\r\n');
   const second = await session.attach({ columns: 90 });
-  assert.equal(await second.output.sees('24 90\r\n'), '24 80\r\n24 100\r\n24 90\r\n');
+  assert.equal(await second.output.expect('24 90\r\n'), '24 80\r\n24 100\r\n24 90\r\n');
 });
 
 leakTest('a size that is set during a redraw stays', async (scope) => {
@@ -102,15 +102,15 @@ leakTest('a size that is set during a redraw stays', async (scope) => {
   await session.start();
   const { id, sessions, task } = session;
   const first = await session.attach({ columns: 100 });
-  await first.output.sees('24 100\r\n');
+  await first.output.expect('24 100\r\n');
   const blind = await session.attach({ columns: 100 });
-  await blind.output.sees('23 100\r\n');
+  await blind.output.expect('23 100\r\n');
   await sessions.resize({ id, client: blind.number, columns: 70, rows: 20 });
-  await blind.output.sees('20 70\r\n');
+  await blind.output.expect('20 70\r\n');
   await session.attach({ columns: 70, rows: 20 });
-  await blind.output.sees('19 70\r\n');
+  await blind.output.expect('19 70\r\n');
   await task.resizePty({ id, width: 60, height: 10 });
-  await blind.output.sees('10 60\r\n');
+  await blind.output.expect('10 60\r\n');
   await new Promise((resolve) => setTimeout(resolve, 150));
   assert.equal(await sizeOf(session), '60x10');
 });
@@ -124,16 +124,16 @@ leakTest('a client sees the kept screen first', async (scope) => {
   });
   await session.start();
   const one = await session.attach();
-  await one.output.sees('ready');
+  await one.output.expect('ready');
   await one.type('a\n');
-  await one.output.sees('got a\r\n');
+  await one.output.expect('got a\r\n');
   const two = await session.attach({ columns: 100 });
-  await two.output.sees('got a');
+  await two.output.expect('got a');
   assert.ok(two.output.text().startsWith(painted));
   assert.equal((await session.describe()).screen, true);
   await two.type('b\n');
-  await one.output.sees('got b\r\n');
-  await two.output.sees('got b\r\n');
+  await one.output.expect('got b\r\n');
+  await two.output.expect('got b\r\n');
   assert.equal(two.output.text().match(/ready/g)?.length, 1);
   await session.task.kill({ id: session.id, signal: 9 });
   await session.task.wait({ id: session.id });
@@ -148,14 +148,14 @@ leakTest('a client that was skipped is told so in the scrolled part, and then sh
   });
   await session.start();
   const [stalled, other] = [await session.attach(), await session.attach()];
-  await stalled.output.sees(painted);
+  await stalled.output.expect(painted);
   stalled.output.pause();
   await other.type('\n');
-  await other.output.sees('100000\nend\n');
+  await other.output.expect('100000\nend\n');
   stalled.output.resume();
-  const seen = await stalled.output.sees(`\r\n${'\n'.repeat(24)}${painted}`);
+  const seen = await stalled.output.expect(`\r\n${'\n'.repeat(24)}${painted}`);
   assert.match(seen, /\r\n\[termshim: \d+ KB of output skipped\]\r\n\n{24}/);
-  await stalled.output.sees('end');
+  await stalled.output.expect('end');
 });
 
 leakTest('a session that has lost its screen keeps its terminal, and every client gets a notice', async (scope) => {
@@ -169,7 +169,7 @@ leakTest('a session that has lost its screen keeps its terminal, and every clien
   await session.start();
   await waitFor(() => session.faults.length > 0, 'the fault');
   const client = await session.attach();
-  await client.output.sees('[termshim: the screen is not kept any more: no emulator]\r\nhello');
+  await client.output.expect('[termshim: the screen is not kept any more: no emulator]\r\nhello');
   assert.deepEqual(
     session.faults.map(({ message }) => message),
     ['the screen of the container c is not kept any more: no emulator'],

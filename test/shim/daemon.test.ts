@@ -23,35 +23,35 @@ import { ShimDefinition } from '../../src/ttrpc/gen/termshim/shim.js';
 import { packAny } from '../../src/ttrpc/message.js';
 import { Code } from '../../src/ttrpc/status.js';
 import { ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';
-import { openStage, type Stage } from '../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../helpers/e2e/testbed.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const idleMs = 400;
 
 interface Daemon {
-  stage: Stage;
+  testbed: Testbed;
   socket: string;
   ended: Promise<unknown>;
   hasEnded(): boolean;
 }
 
 function startDaemon(t: TestContext, args: readonly string[]): Daemon {
-  const stage = openStage(t);
-  const socket = stage.path('daemon.sock');
+  const testbed = openTestbed(t);
+  const socket = testbed.path('daemon.sock');
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
   const child = spawn(process.execPath, [daemonScript, '--namespace', 'test', '--socket', socket, ...args], {
-    env: stage.env,
+    env: testbed.env,
     stdio: ['ignore', 'ignore', 'inherit', listener.fd],
   });
   listener.close();
-  stage.after(() => child.kill('SIGKILL'));
+  testbed.after(() => child.kill('SIGKILL'));
   const ended = once(child, 'exit');
-  return { stage, socket, ended, hasEnded: () => child.exitCode !== null };
+  return { testbed, socket, ended, hasEnded: () => child.exitCode !== null };
 }
 
-async function connect({ socket, stage }: Daemon) {
+async function connect({ socket, testbed }: Daemon) {
   const connection = await connectTtrpc(socket);
-  stage.after(() => connection.close());
+  testbed.after(() => connection.close());
   const [task, sessions, shim] = [
     clientOf(TaskDefinition, connection),
     clientOf(SessionsDefinition, connection),
@@ -61,11 +61,11 @@ async function connect({ socket, stage }: Daemon) {
 }
 
 /** A container that waits for a signal. */
-async function createContainer({ stage }: Daemon, { task }: Awaited<ReturnType<typeof connect>>): Promise<string> {
-  const id = stage.newId();
-  const bundle = stage.path(id);
+async function createContainer({ testbed }: Daemon, { task }: Awaited<ReturnType<typeof connect>>): Promise<string> {
+  const id = testbed.newId();
+  const bundle = testbed.path(id);
   await writeBundle(bundle, hostSpec({ args: ['sleep', '100'], size: { columns: 80, rows: 24 } }));
-  const options = packAny(Options, { binaryName: ptyRuntimeProgram, root: stage.path('root') });
+  const options = packAny(Options, { binaryName: ptyRuntimeProgram, root: testbed.path('root') });
   await task.create({ id, bundle, terminal: true, options });
   return id;
 }

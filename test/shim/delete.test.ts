@@ -20,7 +20,7 @@ import { missing } from '../helpers/base/requirement.js';
 import { type ShimCaller, shimCaller } from '../helpers/shim/shim.js';
 import { type DeleteAnswer, assertKilledNow, callDelete as callDeleteWith } from '../helpers/shim/shim-delete.js';
 import { serveRaw, serveShim } from '../helpers/shim/shim-server.js';
-import { type Stage, openStage } from '../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../helpers/e2e/testbed.js';
 import { waitFor } from '../helpers/base/wait-for.js';
 
 const skip = missing('root', 'runc', 'busybox');
@@ -38,10 +38,10 @@ interface LostContainer {
 }
 
 /** A container that runs in `root`, as a daemon that was killed leaves it. */
-async function loseContainer(stage: Stage, root = stage.path('runc')): Promise<LostContainer> {
-  const { id, bundle } = prepareContainer('runc', stage, { args: ['sleep', '1000'], terminal: false });
+async function loseContainer(testbed: Testbed, root = testbed.path('runc')): Promise<LostContainer> {
+  const { id, bundle } = prepareContainer('runc', testbed, { args: ['sleep', '1000'], terminal: false });
   const globals = [...runc, '--root', root];
-  stage.after(() => runToEnd([...globals, 'delete', '--force', id]));
+  testbed.after(() => runToEnd([...globals, 'delete', '--force', id]));
   const pidFile = join(bundle, 'init.pid');
   const stdio = ['ignore', 'inherit', 'inherit'] as const;
   const create = [...globals, 'create', '--bundle', bundle, '--pid-file', pidFile, id];
@@ -52,12 +52,12 @@ async function loseContainer(stage: Stage, root = stage.path('runc')): Promise<L
   return { id, bundle, pid, record };
 }
 
-function mountRootfs(stage: Stage, bundle: string): string {
+function mountRootfs(testbed: Testbed, bundle: string): string {
   const rootfs = join(bundle, 'rootfs');
   mkdirSync(rootfs);
   for (let i = 0; i < 2; i++) spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', rootfs]);
   assert.ok(isMounted(rootfs));
-  stage.after(() => spawnSync('umount', ['-l', rootfs]));
+  testbed.after(() => spawnSync('umount', ['-l', rootfs]));
   return rootfs;
 }
 
@@ -82,12 +82,12 @@ function leaveAddress(t: TestContext, shim: ShimCaller, bundle: string): string 
 }
 
 test('delete without a daemon removes container, processes, mounts and socket', { skip }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
-  const container = await loseContainer(stage);
+  const container = await loseContainer(testbed);
   const { id, bundle, pid, record } = container;
   writeContainerRecord(bundle, record);
-  const rootfs = mountRootfs(stage, bundle);
+  const rootfs = mountRootfs(testbed, bundle);
   const socket = leaveAddress(t, shim, bundle);
   const answer = await callDelete(shim, id, bundle);
   assertKilledNow(answer);
@@ -98,12 +98,12 @@ test('delete without a daemon removes container, processes, mounts and socket', 
 });
 
 test('delete leaves mounts that the daemon did not make', { skip }, async (t) => {
-  const stage = openStage(t);
-  const bundle = makeBundle(stage, { args: ['true'], terminal: false });
-  const record = { runtime: runc, root: stage.path('runc'), systemdCgroup: false, mounted: false };
+  const testbed = openTestbed(t);
+  const bundle = makeBundle(testbed, { args: ['true'], terminal: false });
+  const record = { runtime: runc, root: testbed.path('runc'), systemdCgroup: false, mounted: false };
   writeContainerRecord(bundle, record);
-  const rootfs = mountRootfs(stage, bundle);
-  await callDelete(shimCaller(t), stage.newId(), bundle);
+  const rootfs = mountRootfs(testbed, bundle);
+  await callDelete(shimCaller(t), testbed.newId(), bundle);
   assert.ok(isMounted(rootfs));
   spawnSync('umount', ['-l', rootfs]);
   spawnSync('umount', ['-l', rootfs]);
@@ -112,11 +112,11 @@ test('delete leaves mounts that the daemon did not make', { skip }, async (t) =>
 test('delete takes runc for a container of another shim, with the root of containerd-shim-runc-v2', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
   const root = `/run/containerd/runc/${shim.namespace}`;
   t.after(() => rmSync(root, { recursive: true, force: true }));
-  const container = await loseContainer(stage, root);
+  const container = await loseContainer(testbed, root);
   writeFileSync(join(container.bundle, 'address'), toAddress(`${socketDirectory}/${'0'.repeat(64)}`));
   const answer = await callDelete(shim, container.id, container.bundle);
   assertKilledNow(answer);
@@ -125,11 +125,11 @@ test('delete takes runc for a container of another shim, with the root of contai
 });
 
 test('delete of a container that never existed is no error', { skip }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
   t.after(() => rmSync(`/run/containerd/runc/${shim.namespace}`, { recursive: true, force: true }));
-  for (const bundle of [makeBundle(stage, { args: ['true'], terminal: false }), stage.path('none')]) {
-    const answer = await callDelete(shim, stage.newId(), bundle);
+  for (const bundle of [makeBundle(testbed, { args: ['true'], terminal: false }), testbed.path('none')]) {
+    const answer = await callDelete(shim, testbed.newId(), bundle);
     assertKilledNow(answer);
     assert.deepEqual({ pid: answer.response.pid, warnings: answer.warnings }, { pid: 0, warnings: [] });
   }
@@ -170,9 +170,9 @@ test('delete leaves the socket of a daemon that does not know the container', { 
 });
 
 test('delete gives a daemon that hangs two seconds, and leaves its socket', { skip }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
-  const container = await loseContainer(stage);
+  const container = await loseContainer(testbed);
   writeContainerRecord(container.bundle, container.record);
   await serveRaw(t, shim.socketOf(), () => {});
   writeFileSync(join(container.bundle, 'address'), toAddress(shim.socketOf()));
@@ -188,15 +188,15 @@ test('delete gives a daemon that hangs two seconds, and leaves its socket', { sk
 });
 
 test('delete warns of what the runtime cannot do, and does the rest', { skip }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
-  const container = await loseContainer(stage);
+  const container = await loseContainer(testbed);
   const { id, bundle, pid } = container;
   writeContainerRecord(bundle, {
     ...container.record,
     runtime: [fixture('runtimes/runtime-that-fails-with-json-log')],
   });
-  const rootfs = mountRootfs(stage, bundle);
+  const rootfs = mountRootfs(testbed, bundle);
   const answer = await callDelete(shim, id, bundle);
   assertKilledNow(answer);
   const reason = 'runtime-that-fails-with-json-log delete failed: no such kernel';

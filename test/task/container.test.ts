@@ -18,7 +18,7 @@ leakTest('a container is created, started, ended and deleted', async (scope) => 
   assert.equal(await container.start(''), container.init.pid);
   const exit = await within(container.init.exited, 'the exit');
   assert.equal(exit.status, 7);
-  assert.match(await output.sees('80'), /^24 80\r\n$/);
+  assert.match(await output.expect('80'), /^24 80\r\n$/);
   assert.equal(container.init.state, 'stopped');
   assert.deepEqual(await container.delete(''), exit);
   assert.equal(container.init.state, 'deleted');
@@ -31,7 +31,7 @@ leakTest('all output of a process has been passed on before its exit is reported
   const { container } = await newContainer(scope, script, stdio);
   await container.start('');
   await within(container.init.exited, 'the exit');
-  await output.sees('line 1999\r\n');
+  await output.expect('line 1999\r\n');
 });
 
 leakTest('a command in the wrong state names both states, and changes nothing', async (scope) => {
@@ -92,7 +92,7 @@ leakTest('an exec process is added, started, ended and deleted, and its id is fr
   assert.throws(() => container.addExec('e', {}, other.stdio), { code: 'ERR_ID_IN_USE' });
   const pid = await container.start('e');
   assert.equal((await within(container.process('e').exited, 'the exit')).status, 4);
-  await other.output.sees('done');
+  await other.output.expect('done');
   assert.equal(container.process('e').pid, pid);
   await container.delete('e');
   assert.throws(() => container.process('e'), { code: 'ERR_PROCESS_NOT_FOUND' });
@@ -124,7 +124,7 @@ leakTest('the size that was asked for before there was a terminal is right from 
   container.addExec('e', shellProcess('stty size'), other.stdio);
   container.process('e').resize({ columns: 123, rows: 45 });
   await container.start('e');
-  assert.match(await other.output.sees('123'), /^45 123/);
+  assert.match(await other.output.expect('123'), /^45 123/);
 });
 
 leakTest('the exit of the init is the last, though an exec process would live on', async (scope) => {
@@ -160,7 +160,7 @@ leakTest('the exit is reported at once without a reader, and one who comes back 
   client.leave();
   await container.start('');
   assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
-  await client.comeBack().sees('last words');
+  await client.comeBack().expect('last words');
 });
 
 leakTest('the exit is reported and delete does not wait if the FIFO is full and nobody reads', async (scope) => {
@@ -179,11 +179,11 @@ leakTest('stdin ends with closeStdin and the last writer, not with the first tha
   await container.start('');
   const first = await client.openInput();
   await writeAll(first.fd, Buffer.from('one\r'));
-  await client.output.sees('one\r\none\r\n');
+  await client.output.expect('one\r\none\r\n');
   first.close();
   const second = await client.openInput();
   await writeAll(second.fd, Buffer.from('two\r'));
-  await client.output.sees('two\r\ntwo\r\n');
+  await client.output.expect('two\r\ntwo\r\n');
   container.init.closeStdin();
   second.close();
   assert.equal((await within(container.init.exited, 'the end by SIGHUP')).status, 129);
@@ -195,12 +195,12 @@ leakTest('without a terminal stdout and stderr stay apart, and stdin ends after 
   await container.start('');
   const input = await client.openInput();
   await writeAll(input.fd, Buffer.from('typed\n'));
-  await client.output.sees('typed\n');
+  await client.output.expect('typed\n');
   container.init.closeStdin();
   input.close();
   assert.equal((await within(container.init.exited, 'the exit')).status, 0);
-  assert.equal(await client.output.sees('end\n'), 'typed\nend\n');
-  assert.equal(await client.errors.sees('\n'), 'wrong\n');
+  assert.equal(await client.output.expect('end\n'), 'typed\nend\n');
+  assert.equal(await client.errors.expect('\n'), 'wrong\n');
 });
 
 leakTest('a runtime that fails to create leaves nothing', async (scope) => {

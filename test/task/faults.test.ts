@@ -97,7 +97,7 @@ leakTest('stdout and stderr may be one FIFO', async (scope) => {
   const { container } = await newContainer(scope, script, oneOutput(stdio));
   await container.start('');
   await within(container.init.exited, 'the exit');
-  assert.equal(await output.sees('end\n'), `${'out\nerr\n'.repeat(9)}end\n`);
+  assert.equal(await output.expect('end\n'), `${'out\nerr\n'.repeat(9)}end\n`);
 });
 
 leakTest('one FIFO for both that nobody reads keeps neither the exit back nor the output', async (scope) => {
@@ -106,7 +106,7 @@ leakTest('one FIFO for both that nobody reads keeps neither the exit back nor th
   client.leave();
   await container.start('');
   assert.equal((await within(container.init.exited, 'the exit', 3000)).status, 5);
-  await client.comeBack().sees('last words');
+  await client.comeBack().expect('last words');
 
   const other = newStdio(scope, 'pipes');
   const full = await newContainer(scope, 'yes & exec yes >&2', oneOutput(other.stdio));

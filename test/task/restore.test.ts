@@ -45,7 +45,7 @@ for (const kind of ['terminal', 'pipes'] as const) {
     assert.equal(container.init.state, 'created');
     assert.ok((await container.start('')) > 0);
     assert.equal((await within(container.init.exited, 'the exit')).status, 7);
-    await output.sees('restored');
+    await output.expect('restored');
     const told = readFileSync(join(images, 'arguments'), 'utf8').split('\n');
     assert.deepEqual(
       told.slice(told.indexOf('restore'), told.indexOf('--detach') + 1),

@@ -14,11 +14,11 @@ import { addon } from '../../src/native/addon.js';
 import { FifoReader, FifoWriter, createFifo } from '../../src/os/fifo.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';
 import { fixturePath } from '../helpers/base/fixture.js';
-import { type Human, shellLine, sitAtShell } from '../helpers/sessions/human.js';
+import { type Terminal, shellLine, openShell } from '../helpers/sessions/terminal.js';
 import { type Scope, leakTest } from '../helpers/base/leak-free.js';
 import { pattern } from '../helpers/copy/pattern.js';
 import { type Reader, readFrom } from '../helpers/copy/reader.js';
-import { openStage } from '../helpers/e2e/stage.js';
+import { openTestbed } from '../helpers/e2e/testbed.js';
 import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 import { writeAll } from '../helpers/copy/write-all.js';
@@ -66,7 +66,7 @@ function lastLine(file: string): string {
 
 describe('a human at a shell', () => {
   interface Seat {
-    human: Human;
+    terminal: Terminal;
     session: Session;
     isRaw(): boolean;
     report(): Report;
@@ -74,59 +74,59 @@ describe('a human at a shell', () => {
 
   /** @param keys that detach; none are watched for without */
   async function sit(scope: TestContext, keys: readonly string[] = []): Promise<Seat> {
-    const stage = openStage(scope);
-    const session = openSession(scope, stage.directory);
-    const human = await sitAtShell(stage);
-    const tty = (await human.asks('tty')).trim();
+    const testbed = openTestbed(scope);
+    const session = openSession(scope, testbed.directory);
+    const terminal = await openShell(testbed);
+    const tty = (await terminal.run('tty')).trim();
     const isRaw = (): boolean => {
       using fd = OwnedFd.open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK, tty);
       return addon.tty_end_of_file(fd.fd) < 256;
     };
     const program = [process.execPath, fixturePath('attach-to-fifos'), ...session.paths, ...keys];
-    human.type(`${shellLine(program)} 2>${stage.path('report')}\r`);
+    terminal.type(`${shellLine(program)} 2>${testbed.path('report')}\r`);
     await session.show('welcome');
-    await human.sees('welcome');
-    const report = (): Report => JSON.parse(lastLine(stage.path('report'))) as Report;
-    return { human, session, isRaw, report };
+    await terminal.expect('welcome');
+    const report = (): Report => JSON.parse(lastLine(testbed.path('report'))) as Report;
+    return { terminal, session, isRaw, report };
   }
 
   test('every key goes in as it is, all output comes out as it is, the terminal comes back', async (scope) => {
-    const { human, session, isRaw } = await sit(scope);
+    const { terminal, session, isRaw } = await sit(scope);
     assert.equal(isRaw(), true);
-    human.type('ls\r\x03\x04\x1a\x1b[A\x7f');
-    await session.typed.sees('\x1b[A\x7f');
+    terminal.type('ls\r\x03\x04\x1a\x1b[A\x7f');
+    await session.typed.expect('\x1b[A\x7f');
     assert.equal(session.typed.text(), 'ls\r\x03\x04\x1a\x1b[A\x7f');
     await session.show('a\r\nb\x1b[31mc');
-    await human.sees('a\r\nb\x1b[31mc');
+    await terminal.expect('a\r\nb\x1b[31mc');
     session.end();
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
     assert.equal(isRaw(), false);
-    assert.match(await human.asks('echo status $?'), /status 0/);
+    assert.match(await terminal.run('echo status $?'), /status 0/);
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
   test('the program is ended by SIGTERM: the terminal comes back', async (scope) => {
-    const { human, isRaw } = await sit(scope);
+    const { terminal, isRaw } = await sit(scope);
     assert.equal(isRaw(), true);
     process.kill(await attachedPid(), 'SIGTERM');
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
     assert.equal(isRaw(), false);
   });
 
   test('close: the terminal comes back while the session lives on', async (scope) => {
-    const { human, session, isRaw } = await sit(scope);
+    const { terminal, session, isRaw } = await sit(scope);
     process.kill(await attachedPid(), 'SIGUSR2');
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
     assert.equal(isRaw(), false);
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
   test('the keys leave, and what was typed before them is delivered', async (scope) => {
-    const { human, session, isRaw, report } = await sit(scope, ['ctrl-p,ctrl-q']);
-    human.type('abc\x10d\x10');
-    await session.typed.sees('abc\x10d');
-    human.type('\x11lost');
-    await human.sees('[ready]$ ');
+    const { terminal, session, isRaw, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    terminal.type('abc\x10d\x10');
+    await session.typed.expect('abc\x10d');
+    terminal.type('\x11lost');
+    await terminal.expect('[ready]$ ');
     assert.equal(isRaw(), false);
     assert.equal(session.typed.text(), 'abc\x10d');
     assert.deepEqual(report(), { end: 'detached', leak: 'none' });
@@ -134,38 +134,38 @@ describe('a human at a shell', () => {
   });
 
   test('the keys leave a session that takes nothing', async (scope) => {
-    const { human, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    const { terminal, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
     session.typed.pause();
     // More than the FIFO and the terminal hold.
-    for (let count = 0; count < 50; count++) human.type('x'.repeat(4000));
-    human.type('\x10\x11');
-    await human.sees('[ready]$ ');
+    for (let count = 0; count < 50; count++) terminal.type('x'.repeat(4000));
+    terminal.type('\x10\x11');
+    await terminal.expect('[ready]$ ');
     assert.deepEqual(report(), { end: 'detached', leak: 'none' });
   });
 
   test('a session that reads a little at a time gets a paste whole, and in order', async (scope) => {
-    const { human, session } = await sit(scope, ['ctrl-p,ctrl-q']);
+    const { terminal, session } = await sit(scope, ['ctrl-p,ctrl-q']);
     const paste = pattern(300_000, 3)
       .toString('latin1')
       .replaceAll(/[^ -~]/g, '.');
     session.typed.pause();
-    human.type(paste);
+    terminal.type(paste);
     const resuming = setInterval(() => session.typed.resume(), 50);
     scope.after(() => clearInterval(resuming));
     await session.typed.hasBytes(paste.length);
     assert.ok(session.typed.text() === paste);
     session.end();
-    await human.sees('[ready]$ ');
+    await terminal.expect('[ready]$ ');
   });
 
   test('a session that closes its stdin can still be left by the keys', async (scope) => {
-    const { human, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
+    const { terminal, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
     session.refuseInput();
-    human.type('abc');
+    terminal.type('abc');
     await session.show('still here');
-    await human.sees('still here');
-    human.type('\x10\x11');
-    await human.sees('[ready]$ ');
+    await terminal.expect('still here');
+    terminal.type('\x10\x11');
+    await terminal.expect('[ready]$ ');
     assert.deepEqual(report(), { end: 'detached', leak: 'none' });
   });
 
@@ -276,7 +276,7 @@ describe('without a terminal', () => {
     const { child, report } = start(session, ['pipe', 'pipe']);
     const shown = text(child.stdout as NodeJS.ReadableStream);
     child.stdin?.on('error', () => {}).write('first');
-    await session.typed.sees('first');
+    await session.typed.expect('first');
     session.refuseInput();
     child.stdin?.write('second');
     await session.show('output');
@@ -295,7 +295,7 @@ describe('without a terminal', () => {
       const session = openSession(scope, temporaryDirectory(scope));
       const { child, report } = start(session, ['pipe', 'pipe'], true, ['ctrl-p']);
       child.stdin?.end(typed);
-      assert.equal(await session.typed.sees(shown), shown);
+      assert.equal(await session.typed.expect(shown), shown);
       await session.show('output');
       assert.equal(session.typed.hasEnded, false);
       session.end();

@@ -22,7 +22,7 @@ import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { SayDefinition, connect } from '../helpers/shim/ttrpc.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 
-interface Stage {
+interface Testbed {
   readonly connection: TtrpcConnection;
   readonly say: (id: string, options?: Parameters<TtrpcConnection['call']>[3]) => Promise<string>;
   /** The server's end. */
@@ -34,7 +34,7 @@ interface Stage {
 }
 
 /** A client of ours, connected to a server that does nothing by itself. */
-async function stage(scope: Scope): Promise<Stage> {
+async function testbed(scope: Scope): Promise<Testbed> {
   const path = join(temporaryDirectory(scope), 'socket');
   const server = createServer().listen(path);
   await once(server, 'listening');
@@ -69,7 +69,7 @@ function responseFrame(streamId: number, bundle: string, status?: Response['stat
 
 describe('on the wire', () => {
   leakTest('a request is what ttrpc says', async (scope) => {
-    const { say, bytes, answer } = await stage(scope);
+    const { say, bytes, answer } = await testbed(scope);
     const saying = say('hi', { timeoutMs: 1500, metadata: [['k', 'v']] });
     const payload = [
       '0a0a 746573742e576f726473', // service: test.Words
@@ -87,7 +87,7 @@ describe('on the wire', () => {
   });
 
   leakTest('ids are odd and grow; without a deadline there is no timeout', async (scope) => {
-    const { say, bytes, requests, answer } = await stage(scope);
+    const { say, bytes, requests, answer } = await testbed(scope);
     const saying = ['a', 'b', 'c'].map((id) => say(id));
     await waitFor(() => requests().length === 3, 'the requests');
     const ids: number[] = [];
@@ -104,7 +104,7 @@ describe('on the wire', () => {
 
 describe('an answer', () => {
   leakTest('with a status is an RpcError, unless the status is OK', async (scope) => {
-    const { say, socket } = await stage(scope);
+    const { say, socket } = await testbed(scope);
     const saying = [say('a'), say('b')];
     saying[0]?.catch(() => {});
     socket.write(encodeFrame(responseFrame(1, '', { code: 5, message: 'no task: not found', details: [] })));
@@ -115,7 +115,7 @@ describe('an answer', () => {
   });
 
   leakTest('that nobody asked for, and frames of streams, are passed over', async (scope) => {
-    const { say, socket, answer } = await stage(scope);
+    const { say, socket, answer } = await testbed(scope);
     const saying = say('a');
     for (const id of [2, 3, 99]) answer(id, 'nobody');
     socket.write(encodeFrame({ ...responseFrame(1, 'data'), type: 3 }));
@@ -126,7 +126,7 @@ describe('an answer', () => {
   });
 
   leakTest('longer than 4 MiB fails that call alone', async (scope) => {
-    const { say, socket, answer } = await stage(scope);
+    const { say, socket, answer } = await testbed(scope);
     const [long, next] = [say('a'), say('b')];
     long.catch(() => {});
     socket.write(encodeFrame({ streamId: 1, type: FrameType.response, payload: Buffer.alloc(maxPayloadBytes + 1) }));
@@ -136,7 +136,7 @@ describe('an answer', () => {
   });
 
   leakTest('that is no Response, or no response of the method, is Internal', async (scope) => {
-    const { say, socket } = await stage(scope);
+    const { say, socket } = await testbed(scope);
     const saying = [say('a'), say('b')];
     const broken = Buffer.from([0x0a]);
     const response = Response.encode({ status: undefined, payload: broken }).finish();
@@ -150,7 +150,7 @@ describe('an answer', () => {
 
 describe('a call ends', () => {
   leakTest('when its deadline passes, though the server is silent; a late answer is for nobody', async (scope) => {
-    const { say, answer } = await stage(scope);
+    const { say, answer } = await testbed(scope);
     await assert.rejects(say('a', { timeoutMs: 20 }), { code: Code.DeadlineExceeded, message: /within 0\.02 s/ });
     const next = say('b');
     answer(1, 'late');
@@ -159,7 +159,7 @@ describe('a call ends', () => {
   });
 
   leakTest('with the reason of its signal; one that was aborted before sends nothing', async (scope) => {
-    const { say, requests, answer } = await stage(scope);
+    const { say, requests, answer } = await testbed(scope);
     const controller = new AbortController();
     const saying = say('a', { signal: controller.signal });
     await waitFor(() => requests().length === 1, 'the request');
@@ -178,7 +178,7 @@ describe('a call ends', () => {
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
     scope.after(() => process.off('warning', onWarning));
-    const { say } = await stage(scope);
+    const { say } = await testbed(scope);
     const controller = new AbortController();
     const saying = Array.from({ length: 20 }, () => say('a', { signal: controller.signal }));
     controller.abort(new Error('enough'));
@@ -188,7 +188,7 @@ describe('a call ends', () => {
   });
 
   leakTest('at once if the request is longer than 4 MiB', async (scope) => {
-    const { say, bytes, answer } = await stage(scope);
+    const { say, bytes, answer } = await testbed(scope);
     await assert.rejects(say('x'.repeat(maxPayloadBytes)), { code: Code.ResourceExhausted });
     const next = say('b');
     answer(1, 'fine');
@@ -203,7 +203,7 @@ describe('a call ends', () => {
   ];
   for (const [what, act, words] of goodbyes) {
     leakTest(`when the server ${what}`, async (scope) => {
-      const { connection, say, socket } = await stage(scope);
+      const { connection, say, socket } = await testbed(scope);
       const saying = [say('a'), say('b')];
       act(socket);
       for (const it of await within(Promise.allSettled(saying), 'the end of the calls')) {
@@ -217,7 +217,7 @@ describe('a call ends', () => {
   }
 
   leakTest('when the connection is closed here, once or twice', async (scope) => {
-    const { connection, say } = await stage(scope);
+    const { connection, say } = await testbed(scope);
     const saying = say('a');
     connection.close();
     connection.close();

@@ -12,7 +12,7 @@ import { verbs } from '../../../src/cli/verbs.js';
 import {
   type FakeDaemonOptions,
   endedSession,
-  placeWithoutDaemon,
+  environmentWithoutDaemon,
   serveFakeDaemon,
   session,
 } from '../../helpers/e2e/fake-daemon.js';
@@ -129,7 +129,7 @@ describe('complete offers nothing and prints nothing', () => {
   const ask = ['completion', 'bash', '--', 'kill', ''];
 
   test('if there is no daemon, and starts none', async (t) => {
-    const { env } = placeWithoutDaemon(t);
+    const { env } = environmentWithoutDaemon(t);
     assert.deepEqual(await termshim(ask, { env }), nothing);
     assert.ok(!existsSync(join(env['XDG_RUNTIME_DIR'] as string, 'termshim')));
   });

@@ -17,7 +17,7 @@ import { useRuntimeDirectory } from '../../helpers/copy/dialer.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
 import { startFixture } from '../../helpers/base/fixture.js';
 
-interface Stage {
+interface Testbed {
   /** The runtime directory. */
   base: string;
   /** The private directory of a process that lives. */
@@ -30,7 +30,7 @@ interface Stage {
 }
 
 /** A process with a private directory of that kind, and a runtime that answers as told. */
-async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promise<Stage> {
+async function open(t: TestContext, prefix: string, deleting = 'exit 0'): Promise<Testbed> {
   const top = useRuntimeDirectory(t);
   const owner = startFixture('os/owner-of-a-directory', [prefix]);
   t.after(() => owner.kill('SIGKILL'));

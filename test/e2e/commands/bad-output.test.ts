@@ -2,15 +2,15 @@
  * Commands whose stdout is not as it ought to be: nobody reads it any more, as after `| head -1`, its disk is full, or its
  * terminal has no size. What could break: a stack trace in place of a line, a status that says it went well, a command that
  * waits for a reader who has left, a process that nobody asked for any longer. Each command of the table is run in each
- * situation, against a daemon with a container; what it leaves is seen by its `ps`, and by the stage.
+ * situation, against a daemon with a container; what it leaves is seen by its `ps`, and by the testbed.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
-import { startAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { startOnPty } from '../../helpers/sessions/pty-command.js';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { runCommand, runtimeCommand, termshimCommand as termshim } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { within } from '../../helpers/base/wait-for.js';
 
 /** The status where nobody reads. What a command prints may be all its work: then it ends as by SIGPIPE. */
@@ -52,29 +52,29 @@ const table: readonly [line: string, whenLeft: number | 'serves'][] = [
 ];
 
 /** A container that has printed something and goes on, and one that has ended. */
-async function openPlace(t: TestContext): Promise<Stage> {
-  const stage = openStage(t);
+async function openPlace(t: TestContext): Promise<Testbed> {
+  const testbed = openTestbed(t);
   const run = (id: string, script: string) => {
-    const flags = ['-dt', '--log', `json-file://${stage.path(id)}.log`];
-    return runToEnd(runCommand('pty', stage, { flags, id, command: ['sh', '-c', script] }), { env: stage.env });
+    const flags = ['-dt', '--log', `json-file://${testbed.path(id)}.log`];
+    return runToEnd(runCommand('pty', testbed, { flags, id, command: ['sh', '-c', script] }), { env: testbed.env });
   };
-  stage.after(async () => {
-    const { stdout } = await runToEnd(termshim('ps', '--format', 'json'), { env: stage.env });
+  testbed.after(async () => {
+    const { stdout } = await runToEnd(termshim('ps', '--format', 'json'), { env: testbed.env });
     const ids = new Set((JSON.parse(stdout) as { id: string }[]).map(({ id }) => id));
-    await runToEnd(termshim('delete', '--force', ...ids), { env: stage.env });
+    await runToEnd(termshim('delete', '--force', ...ids), { env: testbed.env });
   });
   await run(box, 'echo here; exec sleep 1000');
   await run(ended, 'exit 3');
-  await runToEnd(termshim('wait', ended), { env: stage.env });
-  return stage;
+  await runToEnd(termshim('wait', ended), { env: testbed.env });
+  return testbed;
 }
 
 /** Runs it with its stdout as the shell's `script` makes it. */
-function runWith({ env }: Stage, script: string, command: readonly string[]): Promise<CommandResult> {
+function runWith({ env }: Testbed, script: string, command: readonly string[]): Promise<CommandResult> {
   return runToEnd(['bash', '-c', script, 'bash', ...command], { env });
 }
 
-async function running({ env }: Stage): Promise<string[]> {
+async function running({ env }: Testbed): Promise<string[]> {
   const { stdout } = await runToEnd(termshim('ps', '--format', 'json'), { env });
   const all = JSON.parse(stdout) as { execId: string; state: string; command: string[] }[];
   return all.filter(({ state }) => state === 'running').map(({ command }) => command.join(' '));
@@ -82,35 +82,35 @@ async function running({ env }: Stage): Promise<string[]> {
 
 describe('stdout', { skip: missing('bash') }, () => {
   test('stdout on a full disk is one line on stderr and status 1', async (t) => {
-    const stage = await openPlace(t);
+    const testbed = await openPlace(t);
     for (const [line] of table) {
-      const outcome = await runWith(stage, '"$@" >/dev/full', termshim(...line.split(' ')));
+      const outcome = await runWith(testbed, '"$@" >/dev/full', termshim(...line.split(' ')));
       assert.match(outcome.stderr, /^termshim: [^\n]*no space left on device \(ENOSPC\) \[ERR_SYSTEM\]\n$/, line);
       assert.deepEqual([outcome.stdout, outcome.status], ['', 1], line);
     }
-    const version = await runWith(stage, '"$@" >/dev/full', runtimeCommand('pty', ['--version']));
+    const version = await runWith(testbed, '"$@" >/dev/full', runtimeCommand('pty', ['--version']));
     assert.deepEqual(version, {
       stdout: '',
       stderr: 'cannot write to stdout: no space left on device (ENOSPC)\n',
       status: 1,
     });
-    assert.deepEqual(await running(stage), ['sh -c echo here; exec sleep 1000']);
+    assert.deepEqual(await running(testbed), ['sh -c echo here; exec sleep 1000']);
   });
 
   test('a missing reader of stdout ends a command silently', async (t) => {
-    const stage = await openPlace(t);
+    const testbed = await openPlace(t);
     for (const [line, status] of table) {
       if (status === 'serves') continue;
       const left = 'exec 3> >(exit); wait $!; exec "$@" >&3';
-      const outcome = await runWith(stage, left, termshim(...line.split(' ')));
+      const outcome = await runWith(testbed, left, termshim(...line.split(' ')));
       assert.deepEqual(outcome, { stdout: '', stderr: '', status }, line);
     }
-    assert.deepEqual(await running(stage), ['sh -c echo here; exec sleep 1000']);
+    assert.deepEqual(await running(testbed), ['sh -c echo here; exec sleep 1000']);
   });
 
   test('stdout on a full disk ends a daemon in the foreground', async (t) => {
-    const stage = openStage(t);
-    const { stderr, status } = await runWith(stage, '"$@" >/dev/full', termshim('daemon'));
+    const testbed = openTestbed(t);
+    const { stderr, status } = await runWith(testbed, '"$@" >/dev/full', termshim('daemon'));
     assert.match(stderr, /^termshim: [^\n]*ENOSPC\) \[ERR_SYSTEM\]\n$/);
     assert.equal(status, 1);
   });
@@ -126,11 +126,11 @@ describe('a terminal without a size', () => {
   ];
   for (const [line, shows] of lines) {
     test(line, async (t) => {
-      const stage = await openPlace(t);
+      const testbed = await openPlace(t);
       const command = ['sh', '-c', 'stty rows 0 cols 0; "$@"; echo "status $?"', 'sh', ...termshim(...line.split(' '))];
-      const terminal = startAtTerminal(stage, command);
-      stage.after(() => terminal.close());
-      await terminal.screen.sees(shows);
+      const terminal = startOnPty(testbed, command);
+      testbed.after(() => terminal.close());
+      await terminal.screen.expect(shows);
       if (line.startsWith('attach')) terminal.type('\x10\x11');
       if (line.endsWith('--watch')) terminal.type('q');
       await within(terminal.ended, 'the end of the command');

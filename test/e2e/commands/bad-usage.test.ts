@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verbs } from '../../../src/cli/verbs.js';
 import { runToEnd } from '../../helpers/base/command.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 
 /** Command lines that make no sense, with a word that the message must have. */
@@ -82,10 +82,10 @@ const usageErrors: [args: string[], words: RegExp][] = [
 ];
 
 test('a wrong command line is refused with status 2', { concurrency: 2 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   for (const [args, words] of usageErrors) {
     await t.test(`termshim ${args.join(' ')}`, async () => {
-      const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+      const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
       assert.match(stderr, /^error: [^\n]*\n$/);
       assert.match(stderr, words);
       assert.deepEqual({ stdout, status }, { stdout: '', status: 2 });
@@ -94,15 +94,15 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
 });
 
 test('a mistyped word is answered with a suggestion in a second line', async (t) => {
-  const stage = openStage(t);
-  const { stderr } = await runToEnd([termshimProgram, 'atach'], { env: stage.env });
+  const testbed = openTestbed(t);
+  const { stderr } = await runToEnd([termshimProgram, 'atach'], { env: testbed.env });
   assert.equal(stderr, "error: unknown command 'atach'\n(Did you mean attach?)\n");
 });
 
 test('--help and --version exit with 0', async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   for (const args of [['--help'], ['--version'], ...Array.from(verbs.keys(), (verb) => [verb, '--help'])]) {
-    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
     assert.ok(stdout.length > 0);
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   }

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { serveFakeDaemon, session } from '../../helpers/e2e/fake-daemon.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { type Tmux, startTmux } from '../../helpers/sessions/tmux.js';
 
@@ -46,40 +46,40 @@ const lines: readonly (readonly [what: string, typed: string, shown: RegExp])[] 
 
 for (const [name, shell] of Object.entries(shells)) {
   test(name, { skip: missing('tmux', name as keyof typeof shells) }, async (t) => {
-    const { tmux, stage } = await startShell(t, shell);
+    const { tmux, testbed } = await startShell(t, shell);
     for (const [what, typed, shown] of lines) {
       await t.test(what, async () => {
-        await tmux.presses('-l', typed);
-        await tmux.presses('Tab', 'Tab');
-        await tmux.shows(shown);
+        await tmux.press('-l', typed);
+        await tmux.press('Tab', 'Tab');
+        await tmux.expect(shown);
         await clear(tmux);
       });
     }
-    assert.ok(!existsSync(stage.path('home/evaluated')));
+    assert.ok(!existsSync(testbed.path('home/evaluated')));
   });
 }
 
 /** In a directory with `bundle-1` and `bundle.txt`, with the script loaded twice. */
-async function startShell(t: TestContext, { start, load }: ShellCase): Promise<{ tmux: Tmux; stage: Stage }> {
-  const stage = openStage(t);
+async function startShell(t: TestContext, { start, load }: ShellCase): Promise<{ tmux: Tmux; testbed: Testbed }> {
+  const testbed = openTestbed(t);
   const { env } = serveFakeDaemon(t, { list: [session('web'), session('worker-7')] });
-  for (const path of ['bin', 'home', 'home/bundle-1']) mkdirSync(stage.path(path));
-  writeFileSync(stage.path('home/bundle.txt'), '');
-  symlinkSync(termshimProgram, stage.path('bin/termshim'));
-  const [PATH, HOME] = [`${stage.path('bin')}:${process.env['PATH']}`, stage.path('home')];
+  for (const path of ['bin', 'home', 'home/bundle-1']) mkdirSync(testbed.path(path));
+  writeFileSync(testbed.path('home/bundle.txt'), '');
+  symlinkSync(termshimProgram, testbed.path('bin/termshim'));
+  const [PATH, HOME] = [`${testbed.path('bin')}:${process.env['PATH']}`, testbed.path('home')];
   const { XDG_RUNTIME_DIR } = env;
-  const tmux = await startTmux({ ...stage, env: { ...stage.env, XDG_RUNTIME_DIR, PATH, HOME } });
+  const tmux = await startTmux({ ...testbed, env: { ...testbed.env, XDG_RUNTIME_DIR, PATH, HOME } });
   for (const line of [`cd; exec env ${start}`, load, load]) {
-    await tmux.types(line);
-    await tmux.shows(/\[here\]$/);
+    await tmux.type(line);
+    await tmux.expect(/\[here\]$/);
   }
   await clear(tmux);
-  return { tmux, stage };
+  return { tmux, testbed };
 }
 
 /** Drops the line, and empties the screen. A ^C would be lost while the shell asks what it could complete. */
 async function clear(tmux: Tmux): Promise<void> {
-  await tmux.presses('C-u');
-  await tmux.types('clear');
-  await tmux.shows(/^\[here\]$/);
+  await tmux.press('C-u');
+  await tmux.type('clear');
+  await tmux.expect(/^\[here\]$/);
 }

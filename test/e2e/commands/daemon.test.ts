@@ -1,7 +1,7 @@
 /**
  * The daemon of a user: found or started by the commands, or in the foreground. What could break: two commands start two of
  * them, a dead one's socket is in the way, one that cannot begin says nothing, one that was asked to end takes containers
- * with it, or never ends. Real commands in a runtime directory of their own; the stage stops what runs, and proves that
+ * with it, or never ends. Real commands in a runtime directory of their own; the testbed stops what runs, and proves that
  * nothing stays.
  */
 import assert from 'node:assert/strict';
@@ -27,26 +27,26 @@ import { packageRoot } from '../../../src/package-root.js';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { fakeRuntime } from '../../helpers/runtime/fake-runtime.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { runCommand, termshimCommand } from '../../helpers/runtime/run-command.js';
-import { type LivingProcess } from '../../helpers/e2e/traces.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type LivingProcess } from '../../helpers/e2e/leftovers.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
-const pty = (stage: Stage, ...command: string[]) => runCommand('pty', stage, { command });
+const pty = (testbed: Testbed, ...command: string[]) => runCommand('pty', testbed, { command });
 
-function directoryOf(stage: Stage): string {
-  return `${stage.env['XDG_RUNTIME_DIR']}/termshim`;
+function directoryOf(testbed: Testbed): string {
+  return `${testbed.env['XDG_RUNTIME_DIR']}/termshim`;
 }
 
 /** Those that a command has started. */
-function daemons(stage: Stage): LivingProcess[] {
-  return stage.processes().filter(({ commandLine }) => commandLine.includes('--namespace termshim'));
+function daemons(testbed: Testbed): LivingProcess[] {
+  return testbed.processes().filter(({ commandLine }) => commandLine.includes('--namespace termshim'));
 }
 
-function stop(stage: Stage) {
-  return runToEnd(termshimCommand('daemon', '--stop'), { env: stage.env });
+function stop(testbed: Testbed) {
+  return runToEnd(termshimCommand('daemon', '--stop'), { env: testbed.env });
 }
 
 interface Foreground {
@@ -56,10 +56,14 @@ interface Foreground {
   outcome: ReturnType<typeof outcomeOf>;
 }
 
-async function startForeground(stage: Stage, command: readonly string[], stdio: number[] = []): Promise<Foreground> {
+async function startForeground(
+  testbed: Testbed,
+  command: readonly string[],
+  stdio: number[] = [],
+): Promise<Foreground> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { env: stage.env, stdio: ['ignore', 'pipe', 'pipe', ...stdio] });
-  stage.after(() => child.kill('SIGKILL'));
+  const child = spawn(program, args, { env: testbed.env, stdio: ['ignore', 'pipe', 'pipe', ...stdio] });
+  testbed.after(() => child.kill('SIGKILL'));
   const outcome = outcomeOf(child);
   let text = '';
   child.stdout?.on('data', (data: Buffer) => (text += data.toString()));
@@ -68,73 +72,75 @@ async function startForeground(stage: Stage, command: readonly string[], stdio: 
 }
 
 test('several runs at the same time start one daemon, in a directory for the user alone', async (t) => {
-  const stage = openStage(t);
-  const runs = Array.from({ length: 6 }, (_, index) => runToEnd(pty(stage, 'echo', `${index}`), { env: stage.env }));
+  const testbed = openTestbed(t);
+  const runs = Array.from({ length: 6 }, (_, index) =>
+    runToEnd(pty(testbed, 'echo', `${index}`), { env: testbed.env }),
+  );
   const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout);
   assert.deepEqual(outputs, ['0\n', '1\n', '2\n', '3\n', '4\n', '5\n']);
-  assert.equal(daemons(stage).length, 1);
-  assert.equal(lstatSync(directoryOf(stage)).mode & 0o777, 0o700);
-  assert.equal(lstatSync(`${directoryOf(stage)}/daemon.sock`).mode & 0o777, 0o600);
-  assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
-  await waitFor(() => stage.traces().length === 0, 'nothing to be left');
+  assert.equal(daemons(testbed).length, 1);
+  assert.equal(lstatSync(directoryOf(testbed)).mode & 0o777, 0o700);
+  assert.equal(lstatSync(`${directoryOf(testbed)}/daemon.sock`).mode & 0o777, 0o600);
+  assert.deepEqual(await stop(testbed), { stdout: '', stderr: '', status: 0 });
+  await waitFor(() => testbed.leftovers().length === 0, 'nothing to be left');
 });
 
 test('a daemon that was killed is replaced', async (t) => {
-  const stage = openStage(t);
-  await runToEnd(pty(stage, 'true'), { env: stage.env });
-  const [first] = daemons(stage);
+  const testbed = openTestbed(t);
+  await runToEnd(pty(testbed, 'true'), { env: testbed.env });
+  const [first] = daemons(testbed);
   process.kill(first?.pid ?? 0, 'SIGKILL');
-  await waitFor(() => daemons(stage).length === 0, 'the daemon to be gone');
-  const none = await stop(stage);
+  await waitFor(() => daemons(testbed).length === 0, 'the daemon to be gone');
+  const none = await stop(testbed);
   assert.match(none.stderr, /^termshim: no daemon runs[^\n]* \[ERR_NO_DAEMON\]\n$/);
   assert.equal(none.status, 1);
-  assert.equal((await runToEnd(pty(stage, 'echo', 'again'), { env: stage.env })).stdout, 'again\n');
+  assert.equal((await runToEnd(pty(testbed, 'echo', 'again'), { env: testbed.env })).stdout, 'again\n');
 });
 
 test('a daemon that has a container does not stop', async (t) => {
-  const stage = openStage(t);
-  const id = stage.newId();
-  const command = runCommand('pty', stage, { flags: ['-d'], id, command: ['sleep', '1000'] });
-  await runToEnd(command, { env: stage.env });
-  const { stderr, status } = await stop(stage);
+  const testbed = openTestbed(t);
+  const id = testbed.newId();
+  const command = runCommand('pty', testbed, { flags: ['-d'], id, command: ['sleep', '1000'] });
+  await runToEnd(command, { env: testbed.env });
+  const { stderr, status } = await stop(testbed);
   assert.match(stderr, /^termshim: the daemon has a container[^\n]* \[ERR_DAEMON_BUSY\]\n$/);
   assert.equal(status, 1);
-  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
-  assert.equal((await stop(stage)).status, 0);
+  await runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env });
+  assert.equal((await stop(testbed)).status, 0);
 });
 
 test('a daemon that cannot begin says why', async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   // Another copy of the package, whose daemon ends at once.
   for (const part of ['bin/termshim', 'dist/bundle', 'prebuilds', 'package.json']) {
-    cpSync(join(packageRoot, part), stage.path(part), { recursive: true });
+    cpSync(join(packageRoot, part), testbed.path(part), { recursive: true });
   }
-  writeFileSync(stage.path('dist/bundle/shim/daemon.cjs'), "console.error('the moon is full'); process.exit(7);");
-  const [, ...words] = pty(stage, 'true');
-  const { stdout, stderr, status } = await runToEnd([stage.path('bin/termshim'), ...words], { env: stage.env });
+  writeFileSync(testbed.path('dist/bundle/shim/daemon.cjs'), "console.error('the moon is full'); process.exit(7);");
+  const [, ...words] = pty(testbed, 'true');
+  const { stdout, stderr, status } = await runToEnd([testbed.path('bin/termshim'), ...words], { env: testbed.env });
   assert.equal(stderr, 'termshim: the daemon could not begin: the moon is full [ERR_DAEMON_FAILED]\n');
   assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
-  assert.equal(existsSync(`${directoryOf(stage)}/daemon.sock`), false);
-  stage.letDaemonComplain();
+  assert.equal(existsSync(`${directoryOf(testbed)}/daemon.sock`), false);
+  testbed.letDaemonComplain();
 });
 
 test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
-  const stage = openStage(t);
-  const env = { ...stage.env, TERMSHIM_IDLE_EXIT: '200ms' };
-  await runToEnd(pty(stage, 'sleep', '0.5'), { env });
-  await waitFor(() => stage.traces().length === 0, 'the daemon to end');
-  const bad = await runToEnd(pty(stage, 'true'), { env: { ...env, TERMSHIM_IDLE_EXIT: 'soon' } });
+  const testbed = openTestbed(t);
+  const env = { ...testbed.env, TERMSHIM_IDLE_EXIT: '200ms' };
+  await runToEnd(pty(testbed, 'sleep', '0.5'), { env });
+  await waitFor(() => testbed.leftovers().length === 0, 'the daemon to end');
+  const bad = await runToEnd(pty(testbed, 'true'), { env: { ...env, TERMSHIM_IDLE_EXIT: 'soon' } });
   assert.match(bad.stderr, /^termshim: TERMSHIM_IDLE_EXIT is "soon"[^\n]* \[ERR_DAEMON_FAILED\]\n$/);
 });
 
 test('a daemon in the foreground is the only one, and a signal ends it', async (t) => {
-  const stage = openStage(t);
-  const { child, said, outcome } = await startForeground(stage, termshimCommand('daemon'));
-  assert.equal(said.socket, `${directoryOf(stage)}/daemon.sock`);
-  const second = await runToEnd(termshimCommand('daemon'), { env: stage.env });
+  const testbed = openTestbed(t);
+  const { child, said, outcome } = await startForeground(testbed, termshimCommand('daemon'));
+  assert.equal(said.socket, `${directoryOf(testbed)}/daemon.sock`);
+  const second = await runToEnd(termshimCommand('daemon'), { env: testbed.env });
   assert.match(second.stderr, /^termshim: [^\n]*already[^\n]* \[ERR_SOCKET_IN_USE\]\n$/);
-  assert.equal((await runToEnd(pty(stage, 'echo', 'here'), { env: stage.env })).stdout, 'here\n');
-  assert.deepEqual(daemons(stage), []);
+  assert.equal((await runToEnd(pty(testbed, 'echo', 'here'), { env: testbed.env })).stdout, 'here\n');
+  assert.deepEqual(daemons(testbed), []);
   child.kill('SIGTERM');
   const { stderr, status } = await within(outcome, 'the daemon to end');
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
@@ -142,38 +148,38 @@ test('a daemon in the foreground is the only one, and a signal ends it', async (
 });
 
 test('a daemon in the foreground with a container warns at the first signal, and ends both at the second', async (t) => {
-  const stage = openStage(t);
-  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
+  const testbed = openTestbed(t);
+  const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
   let warned = false;
   child.stderr?.once('data', () => (warned = true));
-  const command = runCommand('pty', stage, { flags: ['-d'], command: ['sleep', '1000'] });
-  await runToEnd(command, { env: stage.env });
+  const command = runCommand('pty', testbed, { flags: ['-d'], command: ['sleep', '1000'] });
+  await runToEnd(command, { env: testbed.env });
   child.kill('SIGINT');
   await waitFor(() => warned, 'a warning');
   child.kill('SIGINT');
   const { stderr, status } = await within(outcome, 'the daemon to end');
   assert.match(stderr, /^termshim: a container is left[^\n]*\n$/);
   assert.equal(status, 0);
-  assert.ok(stage.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
+  assert.ok(testbed.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
 });
 
 test('a daemon in the foreground serves and ends even if nobody reads its output', async (t) => {
-  const stage = openStage(t);
-  const path = stage.path('stderr');
+  const testbed = openTestbed(t);
+  const path = testbed.path('stderr');
   createFifo(path);
   const reader = OwnedFd.open(path, constants.O_RDWR | constants.O_NONBLOCK, 'the reader');
-  stage.after(() => reader.close());
+  testbed.after(() => reader.close());
   // As a shell opens it, without O_NONBLOCK.
   const redirected = ['sh', '-c', `exec "$@" 2> ${path}`, 'sh', ...termshimCommand('daemon')];
-  const { child, outcome } = await startForeground(stage, redirected);
+  const { child, outcome } = await startForeground(testbed, redirected);
   while (addon.fd_write(reader.fd, Buffer.alloc(4096, 'x')) > 0);
   const serves = async (what: string): Promise<void> => {
-    const { status } = await within(runToEnd(termshimCommand('ps'), { env: stage.env }), what);
+    const { status } = await within(runToEnd(termshimCommand('ps'), { env: testbed.env }), what);
     assert.equal(status, 0);
   };
   child.kill('SIGUSR1');
   await serves('an answer after a line of the log');
-  await runToEnd(runCommand('pty', stage, { flags: ['-d'], command: ['sleep', '1000'] }), { env: stage.env });
+  await runToEnd(runCommand('pty', testbed, { flags: ['-d'], command: ['sleep', '1000'] }), { env: testbed.env });
   child.kill('SIGTERM');
   await serves('an answer after the warning');
   child.kill('SIGTERM');
@@ -181,119 +187,119 @@ test('a daemon in the foreground serves and ends even if nobody reads its output
 });
 
 test('a daemon in the foreground that is asked to end does so with its last container', async (t) => {
-  const stage = openStage(t);
-  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
-  const id = stage.newId();
-  await runToEnd(runCommand('pty', stage, { flags: ['-d'], id, command: ['sleep', '1000'] }), { env: stage.env });
+  const testbed = openTestbed(t);
+  const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
+  const id = testbed.newId();
+  await runToEnd(runCommand('pty', testbed, { flags: ['-d'], id, command: ['sleep', '1000'] }), { env: testbed.env });
   child.kill('SIGTERM');
-  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  await runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env });
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
 test('a daemon in the foreground ends after the time of --idle-exit', async (t) => {
-  const stage = openStage(t);
-  const { outcome } = await startForeground(stage, termshimCommand('daemon', '--idle-exit', '300ms'));
-  await runToEnd(pty(stage, 'sleep', '0.6'), { env: stage.env });
+  const testbed = openTestbed(t);
+  const { outcome } = await startForeground(testbed, termshimCommand('daemon', '--idle-exit', '300ms'));
+  await runToEnd(pty(testbed, 'sleep', '0.6'), { env: testbed.env });
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
 test('a container that was given up does not keep the daemon alive', async (t) => {
-  const stage = openStage(t);
-  const began = stage.path('began');
-  const runtime = fakeRuntime(stage, { create: `touch ${began}; sleep 0.5` });
+  const testbed = openTestbed(t);
+  const began = testbed.path('began');
+  const runtime = fakeRuntime(testbed, { create: `touch ${began}; sleep 0.5` });
   const command = termshimCommand(
     'run',
     '-t',
     '--runtime',
     runtime,
     '--name',
-    stage.newId(),
+    testbed.newId(),
     '--bundle',
-    makeBundle(stage, { args: ['true'], terminal: true, isHost: true }),
+    makeBundle(testbed, { args: ['true'], terminal: true, isHost: true }),
   );
-  const child = spawn(command[0] ?? '', command.slice(1), { env: stage.env, stdio: 'ignore' });
+  const child = spawn(command[0] ?? '', command.slice(1), { env: testbed.env, stdio: 'ignore' });
   await waitFor(() => existsSync(began), 'the runtime to be called');
   child.kill('SIGINT');
   await within(outcomeOf(child), 'the end of the run');
-  assert.deepEqual(await stop(stage), { stdout: '', stderr: '', status: 0 });
+  assert.deepEqual(await stop(testbed), { stdout: '', stderr: '', status: 0 });
 });
 
 test('a socket of systemd is used, and stays after the end', async (t) => {
-  const stage = openStage(t);
-  mkdirSync(directoryOf(stage), { mode: 0o700 });
-  const socket = `${directoryOf(stage)}/daemon.sock`;
+  const testbed = openTestbed(t);
+  mkdirSync(directoryOf(testbed), { mode: 0o700 });
+  const socket = `${directoryOf(testbed)}/daemon.sock`;
   const listener = new OwnedFd(check(addon.socket_listen(socket, 0o600), 'bind', 'listen'), socket);
-  stage.after(() => listener.close());
+  testbed.after(() => listener.close());
   // As systemd does: the variables are for the program that it executes.
   const command = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh', ...termshimCommand('daemon')];
-  const { said, outcome } = await startForeground(stage, command, [listener.fd]);
+  const { said, outcome } = await startForeground(testbed, command, [listener.fd]);
   assert.equal(said.socket, socket);
-  assert.equal((await runToEnd(pty(stage, 'echo', 'here'), { env: stage.env })).stdout, 'here\n');
-  assert.equal((await stop(stage)).status, 0);
+  assert.equal((await runToEnd(pty(testbed, 'echo', 'here'), { env: testbed.env })).stdout, 'here\n');
+  assert.equal((await stop(testbed)).status, 0);
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
   assert.ok(existsSync(socket));
   rmSync(socket);
 });
 
 test('the daemon closes a runtime directory that others may enter', async (t) => {
-  const stage = openStage(t);
-  mkdirSync(directoryOf(stage));
-  chmodSync(directoryOf(stage), 0o755);
-  assert.equal((await runToEnd(pty(stage, 'true'), { env: stage.env })).status, 0);
-  assert.equal(lstatSync(directoryOf(stage)).mode & 0o777, 0o700);
+  const testbed = openTestbed(t);
+  mkdirSync(directoryOf(testbed));
+  chmodSync(directoryOf(testbed), 0o755);
+  assert.equal((await runToEnd(pty(testbed, 'true'), { env: testbed.env })).status, 0);
+  assert.equal(lstatSync(directoryOf(testbed)).mode & 0o777, 0o700);
 });
 
 test('the daemon refuses a runtime directory of another user', { skip: missing('root') }, async (t) => {
-  const stage = openStage(t);
-  mkdirSync(directoryOf(stage), { mode: 0o700 });
-  chownSync(directoryOf(stage), 65_534, 65_534);
-  for (const command of [pty(stage, 'true'), termshimCommand('ps'), termshimCommand('daemon')]) {
-    const { stderr, status } = await runToEnd(command, { env: stage.env });
+  const testbed = openTestbed(t);
+  mkdirSync(directoryOf(testbed), { mode: 0o700 });
+  chownSync(directoryOf(testbed), 65_534, 65_534);
+  for (const command of [pty(testbed, 'true'), termshimCommand('ps'), termshimCommand('daemon')]) {
+    const { stderr, status } = await runToEnd(command, { env: testbed.env });
     assert.match(stderr, /^termshim: [^\n]*is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]\n$/);
     assert.equal(status, 1);
   }
 });
 
 test('a daemon in the foreground keeps screens', async (t) => {
-  const stage = openStage(t);
-  const { child, outcome } = await startForeground(stage, termshimCommand('daemon'));
-  const id = stage.newId();
+  const testbed = openTestbed(t);
+  const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
+  const id = testbed.newId();
   const flags = ['-dt', '--screen'];
-  await runToEnd(runCommand('pty', stage, { flags, id, command: ['sh', '-c', 'echo drawn; exec sleep 1000'] }), {
-    env: stage.env,
+  await runToEnd(runCommand('pty', testbed, { flags, id, command: ['sh', '-c', 'echo drawn; exec sleep 1000'] }), {
+    env: testbed.env,
   });
-  const human = sitAt(stage, termshimCommand('attach', id));
+  const terminal = openTerminal(testbed, termshimCommand('attach', id));
   // A screen is shown on a cleared one, on which recent output is not.
-  await human.sees(/\[2J.*drawn/);
-  await runToEnd(termshimCommand('delete', '-f', id), { env: stage.env });
+  await terminal.expect(/\[2J.*drawn/);
+  await runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env });
   child.kill('SIGTERM');
   const { stderr, status } = await within(outcome, 'the daemon to end');
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
 test('another user cannot use the daemon, and gets one of their own', { skip: missing('root') }, async (t) => {
-  const stage = openStage(t);
-  await runToEnd(pty(stage, 'true'), { env: stage.env });
-  for (const path of [stage.directory, `${stage.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
-  const place = stage.path('tmp');
+  const testbed = openTestbed(t);
+  await runToEnd(pty(testbed, 'true'), { env: testbed.env });
+  for (const path of [testbed.directory, `${testbed.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
+  const place = testbed.path('tmp');
   mkdirSync(place);
   chownSync(place, 65_534, 65_534);
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
   const asNobody = (command: readonly string[]) =>
-    runToEnd([...nobody, ...command], { env: { ...stage.env, TMPDIR: place }, cwd: place });
+    runToEnd([...nobody, ...command], { env: { ...testbed.env, TMPDIR: place }, cwd: place });
   const { stderr, status } = await asNobody(termshimCommand('attach', 'any'));
   assert.match(stderr, /^termshim: [^\n]* \[ERR_NO_DAEMON\]\n$/);
   assert.equal(status, 1);
-  assert.deepEqual(await asNobody(pty(stage, 'id', '-u')), { stdout: '65534\n', stderr: '', status: 0 });
+  assert.deepEqual(await asNobody(pty(testbed, 'id', '-u')), { stdout: '65534\n', stderr: '', status: 0 });
   assert.deepEqual(await asNobody(termshimCommand('daemon', '--stop')), { stdout: '', stderr: '', status: 0 });
 });
 
 test('a path that is too long for a socket is an error that says so', async (t) => {
-  const stage = openStage(t);
-  const place = stage.path('x'.repeat(100));
+  const testbed = openTestbed(t);
+  const place = testbed.path('x'.repeat(100));
   mkdirSync(place, { mode: 0o700 });
-  const env = { ...stage.env, XDG_RUNTIME_DIR: place };
-  const { stderr, status } = await runToEnd(pty(stage, 'true'), { env });
+  const env = { ...testbed.env, XDG_RUNTIME_DIR: place };
+  const { stderr, status } = await runToEnd(pty(testbed, 'true'), { env });
   assert.match(stderr, /^termshim: [^\n]*at most 107[^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
   assert.equal(status, 1);
 });

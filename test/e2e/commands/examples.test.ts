@@ -20,7 +20,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { startOnTty } from '../../helpers/copy/tty-process.js';
 import { installPackage, typeCheck } from '../../helpers/package/installed-package.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 
 const directory = installPackage({ after });
 cpSync(join(packageRoot, 'examples'), directory, { recursive: true });
@@ -34,39 +34,46 @@ test('each example compiles with the types of the package, and the README leads 
 });
 
 test('copy-console.mjs copies a console, and attach.mjs attaches to it and detaches', async (t) => {
-  const stage = openStage(t);
-  const [socket, stdin, stdout] = ['c.sock', 'in', 'out'].map((name) => stage.path(name)) as [string, string, string];
+  const testbed = openTestbed(t);
+  const [socket, stdin, stdout] = ['c.sock', 'in', 'out'].map((name) => testbed.path(name)) as [string, string, string];
   createFifo(stdin);
   createFifo(stdout);
   const copying = spawn('node', [join(directory, 'copy-console.mjs'), socket, stdin, stdout], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: stage.env,
+    env: testbed.env,
   });
-  stage.after(() => copying.kill('SIGKILL'));
+  testbed.after(() => copying.kill('SIGKILL'));
   const outcome = outcomeOf(copying);
   await waitFor(() => existsSync(socket) || undefined, 'the socket');
-  const id = stage.newId();
-  const runtime = ociRuntime({ ...findRuntime('pty'), root: stage.path('root') });
+  const id = testbed.newId();
+  const runtime = ociRuntime({ ...findRuntime('pty'), root: testbed.path('root') });
   const script = 'stty -echo; echo ready; read -r line; echo "you typed $line"; read -r line';
-  const bundle = stage.path('bundle');
+  const bundle = testbed.path('bundle');
   await writeBundle(bundle, {
     ociVersion: '1.0.2',
     process: { terminal: true, args: ['/bin/sh', '-c', script], cwd: '/' },
   });
   await runtime.create(id, { bundle, consoleSocket: socket });
-  stage.after(() => runtime.delete(id, { force: true }));
+  testbed.after(() => runtime.delete(id, { force: true }));
   await runtime.start(id);
 
-  const human = Console.open({ columns: 80, rows: 24 });
-  stage.after(() => human.close());
-  const screen = readFrom(human.fd);
-  stage.after(() => screen.close());
-  const attached = startOnTty(t, human.name, 'exec node "$1" "$2" "$3"', join(directory, 'attach.mjs'), stdin, stdout);
-  await screen.sees('ready');
-  writeSync(human.fd, 'hello\r');
-  await screen.sees('you typed hello');
-  writeSync(human.fd, '\x10\x11');
-  await screen.sees('detached');
+  const terminal = Console.open({ columns: 80, rows: 24 });
+  testbed.after(() => terminal.close());
+  const screen = readFrom(terminal.fd);
+  testbed.after(() => screen.close());
+  const attached = startOnTty(
+    t,
+    terminal.name,
+    'exec node "$1" "$2" "$3"',
+    join(directory, 'attach.mjs'),
+    stdin,
+    stdout,
+  );
+  await screen.expect('ready');
+  writeSync(terminal.fd, 'hello\r');
+  await screen.expect('you typed hello');
+  writeSync(terminal.fd, '\x10\x11');
+  await screen.expect('detached');
   assert.equal(await within(attached.exited, 'the end of attach.mjs'), 0);
 
   await runtime.kill(id, 'SIGKILL');
@@ -79,21 +86,21 @@ test('copy-console.mjs copies a console, and attach.mjs attaches to it and detac
 test('run-container.mjs runs a command in a container, with its terminal and its status', {
   skip: missing('root', 'busybox', 'runc'),
 }, async (t) => {
-  const stage = openStage(t);
-  const command = [stage.rootfs, '/bin/sh', '-c', 'tty; stty size; id -u; exit 3'];
+  const testbed = openTestbed(t);
+  const command = [testbed.rootfs, '/bin/sh', '-c', 'tty; stty size; id -u; exit 3'];
   const { status, stdout, stderr } = await runToEnd(['node', join(directory, 'run-container.mjs'), ...command], {
-    env: stage.env,
+    env: testbed.env,
     timeoutMs: 60_000,
   });
   assert.deepEqual({ status, stdout, stderr }, { status: 3, stdout: '/dev/pts/0\r\n24 80\r\n0\r\n', stderr: '' });
 });
 
 test('write-log.mjs writes what a command prints to a log, and prints the log', async (t) => {
-  const stage = openStage(t);
-  const path = stage.path('app.log');
+  const testbed = openTestbed(t);
+  const path = testbed.path('app.log');
   const { status, stdout, stderr } = await runToEnd(
     ['node', join(directory, 'write-log.mjs'), path, 'sh', '-c', 'echo one; echo two >&2'],
-    { env: stage.env },
+    { env: testbed.env },
   );
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;

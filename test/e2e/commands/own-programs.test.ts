@@ -15,7 +15,7 @@ import { runToEnd } from '../../helpers/base/command.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../../helpers/runtime/fake-runtime.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { startShimDaemon } from '../../helpers/shim/shim-daemon.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -53,77 +53,77 @@ async function storm(pid: number): Promise<void> {
   assert.ok(hearsSignal(pid));
 }
 
-function start(stage: Stage, command: readonly string[], env = stage.env): ChildProcess {
+function start(testbed: Testbed, command: readonly string[], env = testbed.env): ChildProcess {
   const [program = '', ...args] = command;
   const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
-  stage.after(async () => {
+  testbed.after(async () => {
     child.kill('SIGTERM');
     await waitFor(() => child.exitCode !== null || child.signalCode !== null, `the end of ${program}`);
   });
   return child;
 }
 
-const programs: readonly [name: string, begin: (stage: Stage) => Promise<number | undefined>][] = [
-  ['termshim daemon', async (stage) => start(stage, [termshimProgram, 'daemon']).pid],
-  ['a command', async (stage) => start(stage, [termshimProgram, 'recvtty', stage.path('sock')]).pid],
-  ['the log driver', async (stage) => start(stage, [logDriverProgram, 'log-path', stage.path('log')]).pid],
+const programs: readonly [name: string, begin: (testbed: Testbed) => Promise<number | undefined>][] = [
+  ['termshim daemon', async (testbed) => start(testbed, [termshimProgram, 'daemon']).pid],
+  ['a command', async (testbed) => start(testbed, [termshimProgram, 'recvtty', testbed.path('sock')]).pid],
+  ['the log driver', async (testbed) => start(testbed, [logDriverProgram, 'log-path', testbed.path('log')]).pid],
   [
     'the pty runtime',
-    async (stage) => {
-      const call = (...args: string[]) => [ptyRuntimeProgram, '--root', stage.path('root'), ...args];
+    async (testbed) => {
+      const call = (...args: string[]) => [ptyRuntimeProgram, '--root', testbed.path('root'), ...args];
       const process = { args: ['sleep', '1000'], cwd: '/', env: ['PATH=/usr/bin:/bin'] };
-      writeFileSync(stage.path('config.json'), JSON.stringify({ ociVersion: '1.0.2', process }));
-      for (const words of [['create', '-b', stage.directory], ['start']]) {
+      writeFileSync(testbed.path('config.json'), JSON.stringify({ ociVersion: '1.0.2', process }));
+      for (const words of [['create', '-b', testbed.directory], ['start']]) {
         const child = spawn(call(...words, 'c')[0] ?? '', call(...words, 'c').slice(1), {
-          env: stage.env,
+          env: testbed.env,
           stdio: 'ignore',
         });
         await waitFor(() => child.exitCode === 0, `the end of ${words[0]}`);
       }
-      stage.after(() => runToEnd(call('delete', '-f', 'c'), { env: stage.env }));
-      return start(stage, call('exec', 'c', 'sleep', '1000')).pid;
+      testbed.after(() => runToEnd(call('delete', '-f', 'c'), { env: testbed.env }));
+      return start(testbed, call('exec', 'c', 'sleep', '1000')).pid;
     },
   ],
   [
     'the daemon that a command starts',
-    async (stage) => {
-      const id = stage.newId();
-      start(stage, [termshimProgram, 'run', '-d', '--name', id, '--', 'sleep', '1000']);
-      stage.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: stage.env }));
+    async (testbed) => {
+      const id = testbed.newId();
+      start(testbed, [termshimProgram, 'run', '-d', '--name', id, '--', 'sleep', '1000']);
+      testbed.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: testbed.env }));
       const isDaemon = (it: { commandLine: string }): boolean => it.commandLine.includes('--namespace termshim');
-      return waitFor(() => stage.processes().find(isDaemon)?.pid, 'the daemon');
+      return waitFor(() => testbed.processes().find(isDaemon)?.pid, 'the daemon');
     },
   ],
 ];
 
 for (const [name, begin] of programs) {
   test(`${name} opens no debugger at SIGUSR1, from its first moment on`, async (t) => {
-    const stage = openStage(t);
-    stage.letDaemonComplain();
-    await storm((await begin(stage)) ?? 0);
+    const testbed = openTestbed(t);
+    testbed.letDaemonComplain();
+    await storm((await begin(testbed)) ?? 0);
   });
 }
 
 test('the daemon of containerd writes a report to the log at SIGUSR1, and opens no debugger', {
   skip: missing('root'),
 }, async (t) => {
-  const stage = openStage(t);
-  const { pid, task, makeBundle, announce, request } = await startShimDaemon(stage);
-  const id = stage.newId();
+  const testbed = openTestbed(t);
+  const { pid, task, makeBundle, announce, request } = await startShimDaemon(testbed);
+  const id = testbed.newId();
   const bundle = await makeBundle(id, ['sleep', '1000']);
   await announce(id, bundle);
   writeFileSync(join(bundle, 'log'), '');
   await task.create({ ...request(id, bundle), stdout: '' });
-  stage.after(() => task.delete({ id }));
+  testbed.after(() => task.delete({ id }));
   await storm(pid);
   const log = await waitFor(() => /^.*container=.*$/m.exec(readFileSync(join(bundle, 'log'), 'utf8'))?.[0], 'a report');
   assert.match(log, new RegExp(`level=info msg="report: container" container=${id} state=created pid=\\d+ execs=0`));
 });
 
 test('the daemon of a user writes its report to its own log at SIGUSR1', async (t) => {
-  const { stage, daemon } = await withDaemon(t, {});
+  const { testbed, daemon } = await withDaemon(t, {});
   process.kill(daemon, 'SIGUSR1');
-  const log = join(stage.env['XDG_RUNTIME_DIR'] ?? '', 'termshim/daemon.log');
+  const log = join(testbed.env['XDG_RUNTIME_DIR'] ?? '', 'termshim/daemon.log');
   const lines = await waitFor(() => {
     const text = readFileSync(log, 'utf8');
     return text.includes('report: container') ? text : undefined;
@@ -134,22 +134,22 @@ test('the daemon of a user writes its report to its own log at SIGUSR1', async (
 
 /** With a container, created by a runtime that writes down its environment. */
 async function withDaemon(t: TestContext, env: NodeJS.ProcessEnv) {
-  const stage = openStage(t);
-  stage.letDaemonComplain();
-  const record = stage.path('environment');
-  const runtime = fakeRuntime(stage, { create: `env >'${record}'` });
-  const id = stage.newId();
-  const bundle = makeHostBundle(stage, { args: ['sleep', '1000'], terminal: false, isHost: true });
+  const testbed = openTestbed(t);
+  testbed.letDaemonComplain();
+  const record = testbed.path('environment');
+  const runtime = fakeRuntime(testbed, { create: `env >'${record}'` });
+  const id = testbed.newId();
+  const bundle = makeHostBundle(testbed, { args: ['sleep', '1000'], terminal: false, isHost: true });
   const words = ['run', '-d', '--name', id, '--runtime', runtime, '--bundle', bundle];
-  const run = await runToEnd([termshimProgram, ...words], { env: { ...stage.env, ...env, SECRET: '1' } });
+  const run = await runToEnd([termshimProgram, ...words], { env: { ...testbed.env, ...env, SECRET: '1' } });
   assert.deepEqual(run, { stdout: `${id}\n`, stderr: '', status: 0 });
-  stage.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: stage.env }));
-  const daemon = stage.processes().find((it) => it.commandLine.includes('--namespace termshim'))?.pid ?? 0;
-  return { stage, daemon, environment: () => readFileSync(record, 'utf8').split('\n') };
+  testbed.after(() => runToEnd([termshimProgram, 'delete', '-f', id], { env: testbed.env }));
+  const daemon = testbed.processes().find((it) => it.commandLine.includes('--namespace termshim'))?.pid ?? 0;
+  return { testbed, daemon, environment: () => readFileSync(record, 'utf8').split('\n') };
 }
 
 test('NODE_OPTIONS and the like reach runtimes, and none of our programs', async (t) => {
-  const loaded = openStage(t);
+  const loaded = openTestbed(t);
   const preload = loaded.path('preload.cjs');
   writeFileSync(preload, `require('fs').appendFileSync('${loaded.path('who')}', process.argv.join(' ') + '\\n')`);
   const given = {
@@ -163,7 +163,7 @@ test('NODE_OPTIONS and the like reach runtimes, and none of our programs', async
     LD_LIBRARY_PATH: loaded.directory,
     OPENSSL_CONF: '/nonexistent',
   };
-  const { stage, daemon, environment } = await withDaemon(t, {
+  const { testbed, daemon, environment } = await withDaemon(t, {
     ...given,
     TERMSHIM_ADDON: '/nonexistent',
     TERMSHIM_KEPT_LD_AUDIT: '/nonexistent.so',
@@ -182,5 +182,5 @@ test('NODE_OPTIONS and the like reach runtimes, and none of our programs', async
     seen.filter((entry) => /TERMSHIM_(KEPT|ADDON)|LD_AUDIT/.test(entry)),
     [],
   );
-  for (const name of ['PATH', 'HOME']) assert.ok(seen.includes(`${name}=${stage.env[name]}`), name);
+  for (const name of ['PATH', 'HOME']) assert.ok(seen.includes(`${name}=${testbed.env[name]}`), name);
 });

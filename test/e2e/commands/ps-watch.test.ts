@@ -12,7 +12,7 @@ import { runToEnd } from '../../helpers/base/command.js';
 import { type FakeDaemonOptions, serveFakeDaemon, session } from '../../helpers/e2e/fake-daemon.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { startTermshim, termshimProgram } from '../../helpers/e2e/termshim.js';
 import { type Tmux, startTmux } from '../../helpers/sessions/tmux.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
@@ -21,7 +21,7 @@ const line = `${termshimProgram} ps --watch`;
 
 interface Watching {
   tmux: Tmux;
-  stage: Stage;
+  testbed: Testbed;
   pid: number;
   /** Fails unless the terminal is as it was, with `status` for the last command. */
   restored(status: number): Promise<void>;
@@ -29,43 +29,43 @@ interface Watching {
 
 /** Starts it below a line of text, and waits until it shows the container. */
 async function watch(t: TestContext, options: FakeDaemonOptions = { list: [session('web')] }): Promise<Watching> {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const { env } = serveFakeDaemon(t, options);
-  const tmux = await startTmux({ ...stage, env: { ...stage.env, XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] } });
-  await tmux.types('echo "here I was"');
-  await tmux.shows(/^here I was$/m);
-  await tmux.types(`cd ${stage.directory}; stty -g > before; ${line}; echo status $?; stty -g > after`);
-  await tmux.shows(/^web .* running/m);
+  const tmux = await startTmux({ ...testbed, env: { ...testbed.env, XDG_RUNTIME_DIR: env['XDG_RUNTIME_DIR'] } });
+  await tmux.type('echo "here I was"');
+  await tmux.expect(/^here I was$/m);
+  await tmux.type(`cd ${testbed.directory}; stty -g > before; ${line}; echo status $?; stty -g > after`);
+  await tmux.expect(/^web .* running/m);
   const pid = await waitFor(
-    () => stage.processes().find((it) => it.commandLine.endsWith('ps --watch'))?.pid,
+    () => testbed.processes().find((it) => it.commandLine.endsWith('ps --watch'))?.pid,
     'the process',
   );
   const restored = async (status: number): Promise<void> => {
-    const screen = await tmux.shows(new RegExp(`^status ${status}$`, 'm'));
+    const screen = await tmux.expect(new RegExp(`^status ${status}$`, 'm'));
     assert.match(screen, /here I was/);
     assert.ok(!/^ID /m.test(screen), screen);
-    await tmux.types('cmp before after && echo the same modes');
-    await tmux.shows(/^the same modes$/m);
-    assert.equal(await cursorIsShown(stage), '1\n');
+    await tmux.type('cmp before after && echo the same modes');
+    await tmux.expect(/^the same modes$/m);
+    assert.equal(await cursorIsShown(testbed), '1\n');
   };
-  return { tmux, stage, pid, restored };
+  return { tmux, testbed, pid, restored };
 }
 
-async function cursorIsShown(stage: Stage): Promise<string> {
-  const ask = ['tmux', '-S', stage.path('tmux'), 'display-message', '-p', '#{cursor_flag}'];
-  return (await runToEnd(ask, { env: stage.env })).stdout;
+async function cursorIsShown(testbed: Testbed): Promise<string> {
+  const ask = ['tmux', '-S', testbed.path('tmux'), 'display-message', '-p', '#{cursor_flag}'];
+  return (await runToEnd(ask, { env: testbed.env })).stdout;
 }
 
 describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
   test('ends at q', async (t) => {
     const { tmux, restored } = await watch(t);
-    await tmux.presses('q');
+    await tmux.press('q');
     await restored(0);
   });
 
   test('ends at ^C, which is no failure', async (t) => {
     const { tmux, restored } = await watch(t);
-    await tmux.presses('C-c');
+    await tmux.press('C-c');
     await restored(0);
   });
 
@@ -96,23 +96,23 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
     const list = [session('web')];
     const { tmux, restored } = await watch(t, { sessions: { list: () => ({ sessions: list }) } });
     for (let i = 0; i < 20; i++) list.push(session(`worker-${i}`));
-    await tmux.shows(/^worker-19 /m);
+    await tmux.expect(/^worker-19 /m);
     await tmux.resize(60, 10);
-    const screen = await tmux.shows(/^13 more$/m);
+    const screen = await tmux.expect(/^13 more$/m);
     assert.ok(screen.split('\n').length <= 10, screen);
-    await tmux.presses('q');
+    await tmux.press('q');
     await restored(0);
   });
 
   test('restores the terminal while it is stopped', async (t) => {
     const { tmux, restored } = await watch(t);
-    await tmux.presses('C-z');
-    await tmux.shows(/here I was[^]*Stopped/);
-    await tmux.types('fg');
-    await tmux.shows(/^web .* running/m);
-    await tmux.presses('q');
-    await tmux.shows(/here I was[^]*\[ready\]\$$/);
-    await tmux.types('stty -g > after; echo status 0');
+    await tmux.press('C-z');
+    await tmux.expect(/here I was[^]*Stopped/);
+    await tmux.type('fg');
+    await tmux.expect(/^web .* running/m);
+    await tmux.press('q');
+    await tmux.expect(/here I was[^]*\[ready\]\$$/);
+    await tmux.type('stty -g > after; echo status 0');
     await restored(0);
   });
 });
@@ -129,7 +129,7 @@ test('treats a terminal of 0x0 as one of 80x24', async (t) => {
     console.close();
   });
   closeSync(tty);
-  await screen.sees('8 more');
+  await screen.expect('8 more');
   writeSync(console.fd, 'q');
   assert.deepEqual(await once(child, 'exit'), [0, null]);
   assert.ok(screen.text().includes('web-21 ') && !screen.text().includes('web-22 '));

@@ -16,7 +16,7 @@ import {
   runtimeNames,
   termshimCommand,
 } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { startTermshim } from '../../helpers/e2e/termshim.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -35,7 +35,7 @@ interface Told {
 }
 
 interface Place {
-  stage: Stage;
+  testbed: Testbed;
   /** Runs a verb to its end. */
   ask(...args: string[]): Promise<CommandResult>;
   /** Runs a verb that must succeed in silence. */
@@ -48,14 +48,14 @@ interface Place {
 }
 
 function openPlace(t: TestContext): Place {
-  const stage = openStage(t);
-  const ask: Place['ask'] = (...args) => runToEnd(termshimCommand(...args), { env: stage.env });
+  const testbed = openTestbed(t);
+  const ask: Place['ask'] = (...args) => runToEnd(termshimCommand(...args), { env: testbed.env });
   const ps = async (): Promise<Told[]> => JSON.parse((await ask('ps', '--format', 'json')).stdout) as Told[];
-  stage.after(async () => {
+  testbed.after(async () => {
     for (const { id, execId } of await ps()) if (execId === '') await ask('delete', '-f', id);
   });
   return {
-    stage,
+    testbed,
     ask,
     ps,
     async does(...args) {
@@ -72,11 +72,11 @@ function openPlace(t: TestContext): Place {
   };
 }
 
-async function runDetached({ stage }: Place, runtime: RuntimeName, flags: string, script: string): Promise<string> {
-  const id = stage.newId();
+async function runDetached({ testbed }: Place, runtime: RuntimeName, flags: string, script: string): Promise<string> {
+  const id = testbed.newId();
   const command = ['sh', '-c', script];
-  const { stdout, stderr, status } = await runToEnd(runCommand(runtime, stage, { flags: [flags], id, command }), {
-    env: stage.env,
+  const { stdout, stderr, status } = await runToEnd(runCommand(runtime, testbed, { flags: [flags], id, command }), {
+    env: testbed.env,
   });
   assert.deepEqual({ stdout, stderr, status }, { stdout: `${id}\n`, stderr: '', status: 0 });
   return id;
@@ -89,12 +89,12 @@ async function sizeAtTty(pid: number): Promise<string> {
 for (const runtime of runtimeNames) {
   test(`${runtime}: every verb works through the life of a container`, { skip: missingFor(runtime) }, async (t) => {
     const place = openPlace(t);
-    const { ask, does, fails, is, stage } = place;
+    const { ask, does, fails, is, testbed } = place;
     const id = await runDetached(place, runtime, '-dt', 'trap "exit 7" USR1; echo here; while :; do sleep 0.1; done');
-    const following = startTermshim(['events', '--since', '0', '--format', 'json'], { env: stage.env });
+    const following = startTermshim(['events', '--since', '0', '--format', 'json'], { env: testbed.env });
     let followed = '';
     following.stdout?.on('data', (data: Buffer) => (followed += data.toString()));
-    stage.after(() => following.kill('SIGKILL'));
+    testbed.after(() => following.kill('SIGKILL'));
 
     const { pid, ...told } = await is(id, 'running');
     assert.ok(existsSync(`/proc/${pid}`));
@@ -175,8 +175,8 @@ describe('the verbs on runc', { skip: missingFor('runc') }, () => {
   test('--exec names a process of exec', async (t) => {
     const place = openPlace(t);
     const id = await runDetached(place, 'runc', '-dt', 'exec sleep 1000');
-    const starter = startTermshim(['exec', '-t', id, 'sleep', '1000'], { env: place.stage.env });
-    place.stage.after(() => starter.kill('SIGKILL'));
+    const starter = startTermshim(['exec', '-t', id, 'sleep', '1000'], { env: place.testbed.env });
+    place.testbed.after(() => starter.kill('SIGKILL'));
     const findExec = async (): Promise<Told | undefined> =>
       (await place.ps()).find((it) => it.execId !== '' && it.state === 'running');
     const exec = await waitFor(findExec, 'the process');

@@ -12,7 +12,7 @@ import { runToEnd } from '../../helpers/base/command.js';
 import { type Connection, connectTo } from '../../helpers/copy/console-offer.js';
 import { startContainer } from '../../helpers/runtime/container.js';
 import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 
 /** What a dialer does, and how the line about it ends. */
@@ -30,10 +30,10 @@ const wrongDialers: [what: string, act: (dialer: Connection) => void, ending: Re
 
 for (const [what, act, ending] of wrongDialers) {
   test(`copy refuses a dialer that ${what}`, async (t) => {
-    const stage = openStage(t);
-    const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
-    startClient(stage, copy);
-    act(connectTo(stage, copy.consoleSocket));
+    const testbed = openTestbed(t);
+    const copy = await startCopy(testbed, ['--connect-timeout', '300ms']);
+    startClient(testbed, copy);
+    act(connectTo(testbed, copy.consoleSocket));
     const { status, stderr } = await copy.end();
     assert.match(stderr, /^termshim: no console came|^termshim: the descriptor/);
     assert.match(stderr, new RegExp(`${ending.source}\\n$`));
@@ -43,72 +43,84 @@ for (const [what, act, ending] of wrongDialers) {
 }
 
 test('a silent dialer does not delay the console of another', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage);
-  const client = startClient(stage, copy);
-  connectTo(stage, copy.consoleSocket);
-  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed);
+  const client = startClient(testbed, copy);
+  connectTo(testbed, copy.consoleSocket);
+  await startContainer('pty', testbed, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
   assert.equal(await client.end(), 'hello\r\n');
 });
 
 test('copy ends with an error if nobody dials', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--connect-timeout', '300ms']);
-  startClient(stage, copy);
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--connect-timeout', '300ms']);
+  startClient(testbed, copy);
   const { status, stderr } = await copy.end();
   assert.match(stderr, /^termshim: no console came to \/.*\/pty\.sock within 0\.3 s \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
 });
 
 test('copy ends with an error if nobody opens stdout, and hangs up the console', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--connect-timeout', '1s']);
-  const hup = stage.path('hup');
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--connect-timeout', '1s']);
+  const hup = testbed.path('hup');
   const args = ['sh', '-c', 'trap "echo >$0; exit" HUP; while :; do sleep 0.02; done', hup];
-  await startContainer('pty', stage, { args, consoleSocket: copy.consoleSocket });
+  await startContainer('pty', testbed, { args, consoleSocket: copy.consoleSocket });
   const { status, stderr } = await copy.end();
   assert.match(stderr, /^termshim: nobody opened .* for reading within 1 s \[ERR_FIFO_TIMEOUT\]\n$/);
   assert.equal(status, 1);
 });
 
 test('copy goes on without stdin if nobody opens it', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage);
-  const output = runToEnd(['cat', copy.stdout], { env: stage.env });
-  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed);
+  const output = runToEnd(['cat', copy.stdout], { env: testbed.env });
+  await startContainer('pty', testbed, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
   assert.equal((await output).stdout, 'hello\r\n');
   assert.equal((await copy.end()).status, 0);
 });
 
 /** What stands in the place of a FIFO or of the socket. */
-const wrongPaths: [what: string, args: (stage: Stage) => string[], ending: RegExp][] = [
-  ['a stdin that is a file', (stage) => copyArgs(stage, { stdin: file(stage) }), /is not a FIFO \[ERR_FIFO_INVALID\]/],
+const wrongPaths: [what: string, args: (testbed: Testbed) => string[], ending: RegExp][] = [
   [
-    'a stdout that is a file',
-    (stage) => copyArgs(stage, { stdout: file(stage) }),
+    'a stdin that is a file',
+    (testbed) => copyArgs(testbed, { stdin: file(testbed) }),
     /is not a FIFO \[ERR_FIFO_INVALID\]/,
   ],
-  ['a stdin that is missing', (stage) => copyArgs(stage, { stdin: '/nowhere' }), /\/nowhere \[ERR_FIFO_INVALID\]/],
-  ['a stdout that is missing', (stage) => copyArgs(stage, { stdout: '/nowhere' }), /\/nowhere \[ERR_FIFO_INVALID\]/],
+  [
+    'a stdout that is a file',
+    (testbed) => copyArgs(testbed, { stdout: file(testbed) }),
+    /is not a FIFO \[ERR_FIFO_INVALID\]/,
+  ],
+  ['a stdin that is missing', (testbed) => copyArgs(testbed, { stdin: '/nowhere' }), /\/nowhere \[ERR_FIFO_INVALID\]/],
+  [
+    'a stdout that is missing',
+    (testbed) => copyArgs(testbed, { stdout: '/nowhere' }),
+    /\/nowhere \[ERR_FIFO_INVALID\]/,
+  ],
   [
     'a socket path of 108 bytes',
-    (stage) => [...copyArgs(stage), '--console-socket', `/tmp/${'s'.repeat(103)}`],
+    (testbed) => [...copyArgs(testbed), '--console-socket', `/tmp/${'s'.repeat(103)}`],
     /108 bytes.* \[ERR_SOCKET_PATH_TOO_LONG\]/,
   ],
   [
     'a socket path that is a file',
-    (stage) => [...copyArgs(stage), '--console-socket', file(stage)],
+    (testbed) => [...copyArgs(testbed), '--console-socket', file(testbed)],
     /exists already.* \[ERR_SOCKET_IN_USE\]/,
   ],
   [
     'a socket in a directory that does not exist',
-    (stage) => [...copyArgs(stage), '--console-socket', stage.path('nowhere/s')],
+    (testbed) => [...copyArgs(testbed), '--console-socket', testbed.path('nowhere/s')],
     /nowhere\/s: no such file or directory.* \[ERR_SYSTEM\]/,
   ],
-  ['a pid that nobody has', (stage) => [...copyArgs(stage), '--pid', '4194303'], /4194303 \[ERR_PROCESS_NOT_FOUND\]/],
+  [
+    'a pid that nobody has',
+    (testbed) => [...copyArgs(testbed), '--pid', '4194303'],
+    /4194303 \[ERR_PROCESS_NOT_FOUND\]/,
+  ],
   [
     'a pid file in a directory that does not exist',
-    (stage) => [...copyArgs(stage), '--pid-file', stage.path('nowhere/p')],
+    (testbed) => [...copyArgs(testbed), '--pid-file', testbed.path('nowhere/p')],
     /nowhere\/p.* \[(ERR_SYSTEM|ENOENT)\]/,
   ],
   [
@@ -120,9 +132,9 @@ const wrongPaths: [what: string, args: (stage: Stage) => string[], ending: RegEx
 
 for (const [what, args, ending] of wrongPaths) {
   test(`copy refuses ${what}`, async (t) => {
-    const stage = openStage(t);
-    const { stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
-      env: stage.env,
+    const testbed = openTestbed(t);
+    const { stderr, status } = await runToEnd([termshimProgram, ...args(testbed)], {
+      env: testbed.env,
       timeoutMs: 3000,
     });
     assert.match(stderr, new RegExp(`^termshim: [^\\n]*${ending.source}\\n$`));
@@ -131,36 +143,36 @@ for (const [what, args, ending] of wrongPaths) {
 }
 
 test('copy takes a socket path of at most 107 bytes', async (t) => {
-  const stage = openStage(t);
-  const path = stage.path('s'.repeat(107 - stage.directory.length - 1));
+  const testbed = openTestbed(t);
+  const path = testbed.path('s'.repeat(107 - testbed.directory.length - 1));
   assert.equal(Buffer.byteLength(path), 107);
-  const copy = await startCopy(stage, ['--console-socket', path]);
-  const client = startClient(stage, copy);
-  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: path });
+  const copy = await startCopy(testbed, ['--console-socket', path]);
+  const client = startClient(testbed, copy);
+  await startContainer('pty', testbed, { args: ['echo', 'hello'], consoleSocket: path });
   assert.equal(await client.end(), 'hello\r\n');
 });
 
 test('copy refuses a temporary directory whose path is too long for a socket', async (t) => {
-  const stage = openStage(t);
-  const place = stage.path('d'.repeat(100));
+  const testbed = openTestbed(t);
+  const place = testbed.path('d'.repeat(100));
   spawnSync('mkdir', [place]);
-  const env = { ...stage.env, XDG_RUNTIME_DIR: place };
-  const { stderr, status } = await runToEnd([termshimProgram, ...copyArgs(stage)], { env });
+  const env = { ...testbed.env, XDG_RUNTIME_DIR: place };
+  const { stderr, status } = await runToEnd([termshimProgram, ...copyArgs(testbed)], { env });
   assert.match(stderr, /^termshim: .* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
   assert.equal(status, 1);
   assert.deepEqual(spawnSync('find', [place, '-name', 'pty*']).stdout.toString(), '');
 });
 
 test('copy does not replace the socket of another copy', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--console-socket', stage.path('s')]);
-  const args = [...copyArgs(stage), '--console-socket', copy.consoleSocket];
-  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--console-socket', testbed.path('s')]);
+  const args = [...copyArgs(testbed), '--console-socket', copy.consoleSocket];
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
   assert.match(stderr, /^termshim: .* \[ERR_SOCKET_IN_USE\]\n$/);
   assert.equal(status, 1);
   assert.equal(existsSync(copy.consoleSocket), true);
-  const client = startClient(stage, copy);
-  await startContainer('pty', stage, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
+  const client = startClient(testbed, copy);
+  await startContainer('pty', testbed, { args: ['echo', 'hello'], consoleSocket: copy.consoleSocket });
   assert.equal(await client.end(), 'hello\r\n');
 });
 
@@ -190,13 +202,13 @@ function sendFile(dialer: Connection, path: string): void {
 }
 
 /** The command line with two FIFOs, or what stands in their place. */
-function copyArgs(stage: Stage, paths: { stdin?: string; stdout?: string } = {}): string[] {
-  const { stdin = stage.path('in'), stdout = stage.path('out') } = paths;
-  spawnSync('mkfifo', [stage.path('in'), stage.path('out')]);
+function copyArgs(testbed: Testbed, paths: { stdin?: string; stdout?: string } = {}): string[] {
+  const { stdin = testbed.path('in'), stdout = testbed.path('out') } = paths;
+  spawnSync('mkfifo', [testbed.path('in'), testbed.path('out')]);
   return ['copy', '--stdin', stdin, '--stdout', stdout];
 }
 
-function file(stage: Stage): string {
-  writeFileSync(stage.path('file'), '');
-  return stage.path('file');
+function file(testbed: Testbed): string {
+  writeFileSync(testbed.path('file'), '');
+  return testbed.path('file');
 }

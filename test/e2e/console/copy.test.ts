@@ -14,7 +14,7 @@ import { callRuntime, prepareContainer, startContainer } from '../../helpers/run
 import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { startOnTty } from '../../helpers/copy/tty-process.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -22,12 +22,12 @@ for (const runtime of runtimeNames) {
   test(`${runtime}: copy carries a session from the first byte to the last line`, {
     skip: missingFor(runtime),
   }, async (t) => {
-    const stage = openStage(t);
-    const copy = await startCopy(stage);
-    const client = startClient(stage, copy);
+    const testbed = openTestbed(t);
+    const copy = await startCopy(testbed);
+    const client = startClient(testbed, copy);
     const args = ['sh', '-c', 'stty -echo; echo ready; read line; echo "got $line"'];
-    await startContainer(runtime, stage, { args, consoleSocket: copy.consoleSocket });
-    await client.sees('ready\r\n');
+    await startContainer(runtime, testbed, { args, consoleSocket: copy.consoleSocket });
+    await client.expect('ready\r\n');
     assert.equal(existsSync(copy.consoleSocket), false, 'the socket is of no use once the console has come');
     client.type('a line\n');
     assert.equal(await client.end(), 'ready\r\ngot a line\r\n');
@@ -40,21 +40,21 @@ for (const runtime of runtimeNames) {
 
   if (runtime === 'pty') continue;
   test(`${runtime}: copy takes the console of run --detach`, { skip: missingFor(runtime) }, async (t) => {
-    const stage = openStage(t);
-    const copy = await startCopy(stage);
-    const client = startClient(stage, copy);
-    const { id, bundle } = prepareContainer(runtime, stage, { args: ['sh', '-c', 'tty; echo bye'], terminal: true });
+    const testbed = openTestbed(t);
+    const copy = await startCopy(testbed);
+    const client = startClient(testbed, copy);
+    const { id, bundle } = prepareContainer(runtime, testbed, { args: ['sh', '-c', 'tty; echo bye'], terminal: true });
     const run = ['run', '--detach', '--bundle', bundle, '--console-socket', copy.consoleSocket, id];
-    await callRuntime(runtime, stage, run);
+    await callRuntime(runtime, testbed, run);
     assert.match(await client.end(), /^\/dev\/(pts\/0|console)\r\nbye\r\n$/);
     assert.equal((await copy.end()).status, 0);
   });
 }
 
 test('copy listens at the path it is given, for this user only', async (t) => {
-  const stage = openStage(t);
-  const path = stage.path('my.sock');
-  const copy = await startCopy(stage, ['--console-socket', path]);
+  const testbed = openTestbed(t);
+  const path = testbed.path('my.sock');
+  const copy = await startCopy(testbed, ['--console-socket', path]);
   assert.equal(copy.consoleSocket, path);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   copy.signal('SIGTERM');
@@ -63,9 +63,9 @@ test('copy listens at the path it is given, for this user only', async (t) => {
 });
 
 test('copy listens below /run/termshim without $XDG_RUNTIME_DIR', { skip: missing('root') }, async (t) => {
-  const stage = openStage(t);
-  const { XDG_RUNTIME_DIR: _, ...env } = stage.env;
-  const copy = await startCopy(stage, [], env);
+  const testbed = openTestbed(t);
+  const { XDG_RUNTIME_DIR: _, ...env } = testbed.env;
+  const copy = await startCopy(testbed, [], env);
   assert.match(copy.consoleSocket, /^\/run\/termshim\/of-\d+-\w+\/pty-\w+\/pty\.sock$/);
   assert.equal(statSync(dirname(copy.consoleSocket)).mode & 0o777, 0o700);
   copy.signal('SIGTERM');
@@ -74,17 +74,17 @@ test('copy listens below /run/termshim without $XDG_RUNTIME_DIR', { skip: missin
 });
 
 test('--pid-file exists when copy says that it listens', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--pid-file', stage.path('pid')]);
-  assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${copy.pid}\n`);
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--pid-file', testbed.path('pid')]);
+  assert.equal(readFileSync(testbed.path('pid'), 'utf8'), `${copy.pid}\n`);
   copy.signal('SIGTERM');
   await copy.end();
 });
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`${signal} ends a copy that waits, and removes its socket`, async (t) => {
-    const stage = openStage(t);
-    const copy = await startCopy(stage);
+    const testbed = openTestbed(t);
+    const copy = await startCopy(testbed);
     copy.signal(signal);
     const { status, stderr, result } = await copy.end();
     assert.deepEqual({ status, stderr, reason: result.reason }, { status: 0, stderr: '', reason: 'shutdown' });
@@ -92,27 +92,27 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   });
 
   test(`${signal} ends a running copy and hangs up the terminal`, async (t) => {
-    const stage = openStage(t);
-    const copy = await startCopy(stage);
-    const client = startClient(stage, copy);
+    const testbed = openTestbed(t);
+    const copy = await startCopy(testbed);
+    const client = startClient(testbed, copy);
     const script = 'trap "echo hung up >$0; exit" HUP; echo ready; while :; do sleep 0.02; done';
-    const args = ['sh', '-c', script, stage.path('hup')];
-    await startContainer('pty', stage, { args, consoleSocket: copy.consoleSocket });
-    await client.sees('ready\r\n');
+    const args = ['sh', '-c', script, testbed.path('hup')];
+    await startContainer('pty', testbed, { args, consoleSocket: copy.consoleSocket });
+    await client.expect('ready\r\n');
     copy.signal(signal);
     const { status, result } = await copy.end();
     assert.equal(status, 0);
     assert.equal(result.reason, 'shutdown');
     assert.equal(result.stdoutBytes, 7);
-    await waitFor(() => existsSync(stage.path('hup')), 'the process to get SIGHUP');
+    await waitFor(() => existsSync(testbed.path('hup')), 'the process to get SIGHUP');
   });
 }
 
 test('a dialer that sends no console ends the copy, and removes its socket', async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage);
-  startClient(stage, copy);
-  connectTo(stage, copy.consoleSocket).send('no console');
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed);
+  startClient(testbed, copy);
+  connectTo(testbed, copy.consoleSocket).send('no console');
   const { status, stderr } = await copy.end();
   assert.equal(status, 1);
   assert.match(stderr, /^termshim: .* \[ERR_CONSOLE_MESSAGE\]\n$/);
@@ -120,18 +120,18 @@ test('a dialer that sends no console ends the copy, and removes its socket', asy
 });
 
 test('--pid ends the copy with the process even if another process holds the terminal', async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const console = Console.open({ columns: 80, rows: 24 });
   // It writes only once it is told to, by its own terminal. The other one outlives the hang-up.
   const script = 'stty -echo; read go; (trap "" HUP; exec sleep 1000) & echo "the last words"';
-  const leader = startOnTty(stage, console.name, script);
-  const copy = await startCopy(stage, ['--pid', String(leader.pid)]);
-  const client = startClient(stage, copy);
-  const dialer = connectTo(stage, copy.consoleSocket);
+  const leader = startOnTty(testbed, console.name, script);
+  const copy = await startCopy(testbed, ['--pid', String(leader.pid)]);
+  const client = startClient(testbed, copy);
+  const dialer = connectTo(testbed, copy.consoleSocket);
   dialer.send(console.name, console.fd);
   console.close();
   client.type('go\n');
-  await client.sees('the last words\r\n');
+  await client.expect('the last words\r\n');
   const { status, result } = await copy.end();
   assert.equal(status, 0);
   assert.equal(result.reason, 'exit');

@@ -18,10 +18,10 @@ import { fifoSink } from '../../../src/stdio/copy/sink.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { callRuntime, prepareContainer } from '../../helpers/runtime/container.js';
 import { startCopy } from '../../helpers/e2e/copy-command.js';
-import { shellLine } from '../../helpers/sessions/human.js';
+import { shellLine } from '../../helpers/sessions/terminal.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { missingFor, runCommand, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { within } from '../../helpers/base/wait-for.js';
 
 /** 20,000 bytes, of which no two stretches are alike, and what a terminal makes of them. */
@@ -34,23 +34,23 @@ assert.equal(output.length, 20_000);
 test('500 processes on terminals, each with its own copy, lose none of their last output', {
   timeout: 120_000,
 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   becomeSubreaper();
-  writeFileSync(stage.path('output'), output);
+  writeFileSync(testbed.path('output'), output);
   for (let done = 0; done < 500; done += 25) {
     const numbers = Array.from({ length: 25 }, (_, index) => done + index);
-    const copies = await Promise.all(numbers.map((number) => copyOf(stage, number)));
+    const copies = await Promise.all(numbers.map((number) => copyOf(testbed, number)));
     for (const [index, copy] of copies.entries())
       assert.ok(copy === shown, `run ${done + index}: ${copy.length} bytes`);
   }
 });
 
 /** A process that writes and exits, the copy of its console, and what a reader of the FIFO has got at its end. */
-async function copyOf(stage: Stage, number: number): Promise<string> {
+async function copyOf(testbed: Testbed, number: number): Promise<string> {
   const console = Console.open({ columns: 80, rows: 24 });
-  const { pid, go } = await startOrphan(console.name, stage.path('output'));
+  const { pid, go } = await startOrphan(console.name, testbed.path('output'));
   const leader = watchProcess(pid);
-  const path = stage.path(`fifo${number}`);
+  const path = testbed.path(`fifo${number}`);
   createFifo(path);
   const reader = FifoReader.open(path);
   const received = readFrom(reader.fd);
@@ -73,21 +73,21 @@ async function startOrphan(tty: string, file: string): Promise<{ pid: number; go
   const waiting = 'read go <&3; exec 3<&- <"$0" >"$0" 2>&1; exec cat "$1"';
   const launcher = 'setsid sh -c "$2" "$0" "$1" & echo $!';
   const child = spawn('sh', ['-c', launcher, tty, file, waiting], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
-  const [, stdout, , gate] = child.stdio as unknown as [null, Readable, null, Writable];
+  const [, stdout, , latch] = child.stdio as unknown as [null, Readable, null, Writable];
   const [[data]] = (await Promise.all([once(stdout, 'data'), once(child, 'exit')])) as [[Buffer], unknown];
   stdout.destroy();
-  return { pid: Number(data.toString()), go: () => void gate.end('\n') };
+  return { pid: Number(data.toString()), go: () => void latch.end('\n') };
 }
 
 for (const runtime of runtimeNames) {
   test(`${runtime}: 25 runs of the whole command lose none of their last output`, {
     skip: missingFor(runtime),
   }, async (t) => {
-    const stage = openStage(t);
-    const file = placeOutput(stage, runtime);
+    const testbed = openTestbed(t);
+    const file = placeOutput(testbed, runtime);
     for (let number = 0; number < 25; number++) {
-      const command = runCommand(runtime, stage, { flags: ['-t'], command: ['cat', file] });
-      const { stdout, status } = await runToEnd(command, { env: stage.env });
+      const command = runCommand(runtime, testbed, { flags: ['-t'], command: ['cat', file] });
+      const { stdout, status } = await runToEnd(command, { env: testbed.env });
       assert.ok(stdout === shown, `run ${number}: ${stdout.length} bytes`);
       assert.equal(status, 0);
     }
@@ -97,13 +97,13 @@ for (const runtime of runtimeNames) {
 test('runc: 20 sessions through termshim copy lose none of their last output', {
   skip: missingFor('runc'),
 }, async (t) => {
-  const stage = openStage(t);
-  const file = placeOutput(stage, 'runc');
+  const testbed = openTestbed(t);
+  const file = placeOutput(testbed, 'runc');
   for (let number = 0; number < 20; number++) {
-    const copy = await startCopy(stage);
-    const received = runToEnd(['cat', copy.stdout], { env: stage.env });
-    const { id, bundle } = prepareContainer('runc', stage, { args: ['cat', file], terminal: true });
-    await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', copy.consoleSocket, id]);
+    const copy = await startCopy(testbed);
+    const received = runToEnd(['cat', copy.stdout], { env: testbed.env });
+    const { id, bundle } = prepareContainer('runc', testbed, { args: ['cat', file], terminal: true });
+    await callRuntime('runc', testbed, ['run', '-d', '--bundle', bundle, '--console-socket', copy.consoleSocket, id]);
     const { stdout } = await received;
     assert.ok(stdout === shown, `session ${number}: ${stdout.length} bytes`);
     const { result } = await copy.end();
@@ -112,12 +112,12 @@ test('runc: 20 sessions through termshim copy lose none of their last output', {
 });
 
 test('a reader that rests for longer than any deadline gets everything', { timeout: 60_000 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   // How much is under way when the process ends depends on the moment, so there are several sizes.
   const counts = Array.from({ length: 8 }, (_, index) => 20_000 + 2500 * index);
   const runs = counts.map(async (count) => {
-    const command = shellLine(runCommand('pty', stage, { flags: ['-t'], command: ['seq', '1', String(count)] }));
-    const { stdout } = await runToEnd(['sh', '-c', `${command} | { sleep 13; cat; }`], { env: stage.env });
+    const command = shellLine(runCommand('pty', testbed, { flags: ['-t'], command: ['seq', '1', String(count)] }));
+    const { stdout } = await runToEnd(['sh', '-c', `${command} | { sleep 13; cat; }`], { env: testbed.env });
     const expected = Array.from({ length: count }, (_, index) => `${index + 1}\r\n`).join('');
     return stdout === expected ? [] : [`${stdout.length} of ${expected.length} bytes`];
   });
@@ -125,8 +125,8 @@ test('a reader that rests for longer than any deadline gets everything', { timeo
 });
 
 /** Returns the path of the file as the process sees it. */
-function placeOutput(stage: Stage, runtime: string): string {
+function placeOutput(testbed: Testbed, runtime: string): string {
   const isHost = runtime === 'pty';
-  writeFileSync(isHost ? stage.path('output') : `${stage.rootfs}/tmp/output`, output);
-  return isHost ? stage.path('output') : '/tmp/output';
+  writeFileSync(isHost ? testbed.path('output') : `${testbed.rootfs}/tmp/output`, output);
+  return isHost ? testbed.path('output') : '/tmp/output';
 }

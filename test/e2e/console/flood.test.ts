@@ -12,7 +12,7 @@ import { connectTo, offerConsole } from '../../helpers/copy/console-offer.js';
 import { startContainer } from '../../helpers/runtime/container.js';
 import { startClient, startCopy } from '../../helpers/e2e/copy-command.js';
 import { missingFor } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 /** Numbers of eight digits, nine bytes with the line end: 256 MiB and 2 bytes. */
@@ -20,12 +20,12 @@ const flood = ['seq', '10000001', '39826162'];
 const floodBytes = 9 * 29_826_162;
 
 test('256 MB arrive as they were written', { timeout: 90_000 }, async (t) => {
-  const stage = openStage(t);
-  const expected = await sumOf(stage, flood.join(' '));
-  const copy = await startCopy(stage);
-  const received = sumOf(stage, `cat '${copy.stdout}'`);
+  const testbed = openTestbed(t);
+  const expected = await sumOf(testbed, flood.join(' '));
+  const copy = await startCopy(testbed);
+  const received = sumOf(testbed, `cat '${copy.stdout}'`);
   const began = performance.now();
-  offerConsole(stage, connectTo(stage, copy.consoleSocket), `stty raw; exec ${flood.join(' ')}`);
+  offerConsole(testbed, connectTo(testbed, copy.consoleSocket), `stty raw; exec ${flood.join(' ')}`);
   assert.equal(await received, expected);
   const seconds = (performance.now() - began) / 1000;
   t.diagnostic(`256 MB in ${seconds.toFixed(1)} s`);
@@ -35,60 +35,60 @@ test('256 MB arrive as they were written', { timeout: 90_000 }, async (t) => {
 });
 
 test('runc: 32 MB arrive at a reader that stops again and again', { skip: missingFor('runc') }, async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage);
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed);
   // dd reads blocks that do not fit those of a pipe, and rests after each megabyte.
   const slow = `exec 3<'${copy.stdout}'; while dd bs=10007 count=100 iflag=fullblock status=none <&3 | tee -a part |
     wc -c | grep -qv '^0$'; do sleep 0.005; done; cat part`;
-  const received = sumOf(stage, `(${slow})`);
+  const received = sumOf(testbed, `(${slow})`);
   const args = ['sh', '-c', 'stty raw; exec seq 1000001 5000000'];
-  await startContainer('runc', stage, { args, consoleSocket: copy.consoleSocket });
-  assert.equal(await received, await sumOf(stage, 'seq 1000001 5000000'));
+  await startContainer('runc', testbed, { args, consoleSocket: copy.consoleSocket });
+  assert.equal(await received, await sumOf(testbed, 'seq 1000001 5000000'));
   assert.equal((await copy.end()).result.stdoutBytes, 8 * 4_000_000);
 });
 
 test('a paste of 1 MB arrives at a program that reads a little at a time', { timeout: 60_000 }, async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
-  const client = startClient(stage, copy);
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--stdin-eof', 'ignore']);
+  const client = startClient(testbed, copy);
   const paste = randomBytes(1024 * 1024);
   const reader =
     'i=0; while [ $i -lt 128 ]; do dd bs=8192 count=1 iflag=fullblock status=none; sleep 0.005; i=$((i+1)); done';
   const process = offerConsole(
-    stage,
-    connectTo(stage, copy.consoleSocket),
+    testbed,
+    connectTo(testbed, copy.consoleSocket),
     `stty raw -echo; echo ready; (${reader}) >"$1"; echo done`,
-    stage.path('got'),
+    testbed.path('got'),
   );
-  await client.sees('ready');
+  await client.expect('ready');
   client.type(paste);
-  await client.sees('done', 30_000);
+  await client.expect('done', 30_000);
   assert.equal(await within(process.exited, 'the program to end'), 0);
-  assert.ok(readFileSync(stage.path('got')).equals(paste));
+  assert.ok(readFileSync(testbed.path('got')).equals(paste));
   const { result } = await copy.end();
   assert.equal(result.stdinBytes, paste.length);
 });
 
 test('a flood and a paste at the same time both arrive whole', { timeout: 60_000 }, async (t) => {
-  const stage = openStage(t);
-  const copy = await startCopy(stage, ['--stdin-eof', 'ignore']);
+  const testbed = openTestbed(t);
+  const copy = await startCopy(testbed, ['--stdin-eof', 'ignore']);
   const paste = randomBytes(512 * 1024);
-  const received = sumOf(stage, `cat '${copy.stdout}'`);
+  const received = sumOf(testbed, `cat '${copy.stdout}'`);
   // A terminal that is not raw yet would take some of the paste for ^C.
   const script = 'stty raw -echo; : >"$1.raw"; seq 1000001 5000000 & head -c 524288 | sha256sum >"$1"; wait';
-  const process = offerConsole(stage, connectTo(stage, copy.consoleSocket), script, stage.path('sum'));
-  await waitFor(() => existsSync(stage.path('sum.raw')), 'the terminal to be raw');
-  const typing = runToEnd(['sh', '-c', `cat >'${copy.stdin}'`], { env: stage.env, input: paste, timeoutMs: 30_000 });
-  assert.equal(await received, await sumOf(stage, 'seq 1000001 5000000'));
+  const process = offerConsole(testbed, connectTo(testbed, copy.consoleSocket), script, testbed.path('sum'));
+  await waitFor(() => existsSync(testbed.path('sum.raw')), 'the terminal to be raw');
+  const typing = runToEnd(['sh', '-c', `cat >'${copy.stdin}'`], { env: testbed.env, input: paste, timeoutMs: 30_000 });
+  assert.equal(await received, await sumOf(testbed, 'seq 1000001 5000000'));
   await typing;
   assert.equal(await within(process.exited, 'the program to end'), 0);
   const sum = createHash('sha256').update(paste).digest('hex');
-  assert.equal(readFileSync(stage.path('sum'), 'utf8').split(' ')[0], sum);
+  assert.equal(readFileSync(testbed.path('sum'), 'utf8').split(' ')[0], sum);
   await copy.end();
 });
 
 /** The sum of what a shell command prints. */
-async function sumOf(stage: Stage, command: string): Promise<string> {
-  const options = { env: stage.env, cwd: stage.directory, timeoutMs: 60_000 };
+async function sumOf(testbed: Testbed, command: string): Promise<string> {
+  const options = { env: testbed.env, cwd: testbed.directory, timeoutMs: 60_000 };
   return (await runToEnd(['sh', '-c', `${command} | sha256sum`], options)).stdout;
 }

@@ -12,7 +12,7 @@ import { type CommandResult, outcomeOf, runToEnd } from '../../helpers/base/comm
 import { type Connection, connectTo, offerConsole } from '../../helpers/copy/console-offer.js';
 import { callRuntime, prepareContainer, startContainer } from '../../helpers/runtime/container.js';
 import { missingFor, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import type { GroupLeader } from '../../helpers/copy/process-group.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
@@ -23,15 +23,15 @@ interface RunningRecvtty {
   /** What it printed on stdout so far. */
   readonly shown: string;
   type(text: string): void;
-  sees(text: string): Promise<void>;
+  expect(text: string): Promise<void>;
   end(): Promise<CommandResult>;
 }
 
 /** Settles when it listens. It is killed at the end of the test. */
-async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise<RunningRecvtty> {
-  const socket = stage.path('console.sock');
-  const child = spawn(termshimProgram, ['recvtty', ...args, socket], { env: stage.env });
-  stage.after(() => child.kill('SIGKILL'));
+async function startRecvtty(testbed: Testbed, args: readonly string[] = []): Promise<RunningRecvtty> {
+  const socket = testbed.path('console.sock');
+  const child = spawn(termshimProgram, ['recvtty', ...args, socket], { env: testbed.env });
+  testbed.after(() => child.kill('SIGKILL'));
   let shown = '';
   child.stdout.on('data', (data: Buffer) => {
     shown += data.toString('latin1');
@@ -46,7 +46,7 @@ async function startRecvtty(stage: Stage, args: readonly string[] = []): Promise
       return shown;
     },
     type: (text) => void child.stdin.write(text),
-    async sees(text) {
+    async expect(text) {
       await waitFor(() => shown.includes(text), JSON.stringify(text)).catch((error: Error) => {
         throw new Error(`${error.message}; it printed ${JSON.stringify(shown)}`);
       });
@@ -69,10 +69,10 @@ for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
 
   test(`${runtime}: recvtty in single mode copies one console, with LF for CR LF`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const recvtty = await startRecvtty(stage);
-    await startContainer(runtime, stage, { args: session, consoleSocket: recvtty.socket });
-    await recvtty.sees('ready\n');
+    const testbed = openTestbed(t);
+    const recvtty = await startRecvtty(testbed);
+    await startContainer(runtime, testbed, { args: session, consoleSocket: recvtty.socket });
+    await recvtty.expect('ready\n');
     assert.equal(existsSync(recvtty.socket), false, 'another instance can listen at the same place now');
     recvtty.type('a line\n');
     const { stdout, stderr, status } = await recvtty.end();
@@ -80,13 +80,16 @@ for (const runtime of runtimeNames) {
   });
 
   test(`${runtime}: recvtty in null mode reads several consoles at once until it is killed`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const recvtty = await startRecvtty(stage, ['--mode', 'null']);
-    const done = runtime === 'pty' ? stage.path('done') : '/tmp/done';
-    const seen = runtime === 'pty' ? done : `${stage.rootfs}${done}`;
+    const testbed = openTestbed(t);
+    const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
+    const done = runtime === 'pty' ? testbed.path('done') : '/tmp/done';
+    const seen = runtime === 'pty' ? done : `${testbed.rootfs}${done}`;
     const script = 'seq 1 100000; trap "" HUP; echo >"$0-$1"; exec sleep 1000';
     for (const number of ['1', '2', '3']) {
-      await startContainer(runtime, stage, { args: ['sh', '-c', script, done, number], consoleSocket: recvtty.socket });
+      await startContainer(runtime, testbed, {
+        args: ['sh', '-c', script, done, number],
+        consoleSocket: recvtty.socket,
+      });
     }
     await waitFor(() => ['1', '2', '3'].every((it) => existsSync(`${seen}-${it}`)), 'all output to be read');
     recvtty.child.kill('SIGTERM');
@@ -97,53 +100,53 @@ for (const runtime of runtimeNames) {
 }
 
 test('recvtty in single mode works with run --detach and -m', { skip: missingFor('runc') }, async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['-m', 'single']);
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['-m', 'single']);
   const args = ['sh', '-c', 'stty -echo; read go; echo "went $go"; exit 0'];
-  const { id, bundle } = prepareContainer('runc', stage, { args, terminal: true });
+  const { id, bundle } = prepareContainer('runc', testbed, { args, terminal: true });
   recvtty.type('far\n');
-  await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', recvtty.socket, id]);
-  await recvtty.sees('went far\n');
+  await callRuntime('runc', testbed, ['run', '-d', '--bundle', bundle, '--console-socket', recvtty.socket, id]);
+  await recvtty.expect('went far\n');
   assert.equal((await recvtty.end()).status, 0);
 });
 
 test('recvtty in single mode goes on after the end of stdin', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage);
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed);
   recvtty.child.stdin?.end('a line\n');
-  await startContainer('pty', stage, { args: session, consoleSocket: recvtty.socket });
+  await startContainer('pty', testbed, { args: session, consoleSocket: recvtty.socket });
   const { stdout, status } = await recvtty.end();
   assert.match(stdout, /got a line\n$/);
   assert.equal(status, 0);
 });
 
 test('recvtty --no-stdin types nothing', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['--no-stdin']);
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['--no-stdin']);
   recvtty.type('you should not read this\n');
   const args = ['sh', '-c', 'stty -icanon -echo min 0 time 3; cat; echo end'];
-  await startContainer('pty', stage, { args, consoleSocket: recvtty.socket });
+  await startContainer('pty', testbed, { args, consoleSocket: recvtty.socket });
   const { stdout, status } = await recvtty.end();
   assert.deepEqual({ stdout, status }, { stdout: 'end\n', status: 0 });
 });
 
 test('recvtty writes --pid-file before any console comes', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['--pid-file', stage.path('pid')]);
-  assert.equal(readFileSync(stage.path('pid'), 'utf8'), `${recvtty.child.pid}\n`);
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['--pid-file', testbed.path('pid')]);
+  assert.equal(readFileSync(testbed.path('pid'), 'utf8'), `${recvtty.child.pid}\n`);
 });
 
 test("recvtty works as runc's own tests use it", { skip: missingFor('runc') }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const script = `
     dir=$0; mkdir "$dir"
     ("$1" recvtty --pid-file "$dir/pid" --mode null "$dir/sock" &) &`;
-  const directory = stage.path('tty');
+  const directory = testbed.path('tty');
   const start = ['bash', '-c', script, directory, termshimProgram];
-  assert.equal((await runToEnd(start, { env: stage.env, stdio: 'ignore' })).status, 0);
+  assert.equal((await runToEnd(start, { env: testbed.env, stdio: 'ignore' })).status, 0);
   await waitFor(() => isListening(`${directory}/sock`), 'termshim recvtty to listen');
-  const { id, bundle } = prepareContainer('runc', stage, { args: ['sh'], terminal: true });
-  await callRuntime('runc', stage, ['run', '-d', '--bundle', bundle, '--console-socket', `${directory}/sock`, id]);
+  const { id, bundle } = prepareContainer('runc', testbed, { args: ['sh'], terminal: true });
+  await callRuntime('runc', testbed, ['run', '-d', '--bundle', bundle, '--console-socket', `${directory}/sock`, id]);
   assert.match((await runToEnd(['runc', 'state', id])).stdout, /"status": "running"/);
   assert.equal((await runToEnd(['runc', 'exec', id, 'echo', 'hello'])).stdout, 'hello\n');
   process.kill(Number(readFileSync(`${directory}/pid`, 'utf8')), 'SIGKILL');
@@ -151,32 +154,32 @@ test("recvtty works as runc's own tests use it", { skip: missingFor('runc') }, a
 });
 
 test('recvtty in null mode goes on after dialers that send no console', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
-  connectTo(stage, recvtty.socket).close();
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
+  connectTo(testbed, recvtty.socket).close();
   for (const send of wrongMessages) {
-    const dialer = connectTo(stage, recvtty.socket);
+    const dialer = connectTo(testbed, recvtty.socket);
     send(dialer);
     await waitFor(() => dialer.isRefused(), 'the dialer to be turned away');
   }
-  await isRead(offerConsole(stage, connectTo(stage, recvtty.socket), flood));
+  await isRead(offerConsole(testbed, connectTo(testbed, recvtty.socket), flood));
   assert.equal(recvtty.child.exitCode, null);
 });
 
 test('recvtty in null mode takes consoles from dialers that are connected at the same time', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
-  const dialers = [1, 2, 3].map(() => connectTo(stage, recvtty.socket));
-  for (const dialer of dialers) await isRead(offerConsole(stage, dialer, flood));
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
+  const dialers = [1, 2, 3].map(() => connectTo(testbed, recvtty.socket));
+  for (const dialer of dialers) await isRead(offerConsole(testbed, dialer, flood));
 });
 
 test('recvtty in null mode keeps a console unharmed beside a dialer that sends none', async (t) => {
-  const stage = openStage(t);
-  const recvtty = await startRecvtty(stage, ['--mode', 'null']);
-  const [good, bad] = [connectTo(stage, recvtty.socket), connectTo(stage, recvtty.socket)];
+  const testbed = openTestbed(t);
+  const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
+  const [good, bad] = [connectTo(testbed, recvtty.socket), connectTo(testbed, recvtty.socket)];
   bad.send('no console');
   await waitFor(() => bad.isRefused(), 'the dialer to be turned away');
-  await isRead(offerConsole(stage, good, flood));
+  await isRead(offerConsole(testbed, good, flood));
 });
 
 /** Can only come to its end if somebody reads. */

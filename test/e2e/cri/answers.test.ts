@@ -12,7 +12,7 @@ import { type Handler, containerdVersion, rootOfNamed } from '../../helpers/cri/
 import { startKubelet } from '../../helpers/cri/kubelet.js';
 import { byStream, openCriScript } from '../../helpers/cri/script.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import type { Transcript } from '../../helpers/shim/transcript.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -27,19 +27,19 @@ test('a pod has the same life with either shim, and with a daemon for each pod',
 
 if (containerdVersion >= 1.007) {
   test('a runtime of our name gets the options of the configuration', { skip }, async (t) => {
-    const stage = openStage(t);
-    const { run, runPod, exec, transcript } = openCriScript(stage, await startKubelet(stage), 'named');
+    const testbed = openTestbed(t);
+    const { run, runPod, exec, transcript } = openCriScript(testbed, await startKubelet(testbed), 'named');
     const id = await run(await runPod(), 'named', 'exec sleep 1000');
     await exec('exec', id, 'echo works');
     assert.equal(transcript.get('exec')?.[0], 'works');
-    assert.ok(existsSync(join(rootOfNamed(stage), 'k8s.io', id)));
+    assert.ok(existsSync(join(rootOfNamed(testbed), 'k8s.io', id)));
   });
 }
 
 async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {}): Promise<Transcript> {
-  const stage = openStage(t);
-  const kubelet = await startKubelet(stage, env);
-  const script = openCriScript(stage, kubelet, handler);
+  const testbed = openTestbed(t);
+  const kubelet = await startKubelet(testbed, env);
+  const script = openCriScript(testbed, kubelet, handler);
   const { call, create, ended, exec, log, note, run, runPod, transcript } = script;
 
   const pod = await runPod();

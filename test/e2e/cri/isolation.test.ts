@@ -13,7 +13,7 @@ import { type Handler, containerdVersion } from '../../helpers/cri/configuration
 import { type Kubelet, startKubelet } from '../../helpers/cri/kubelet.js';
 import { type CriScript, openCriScript } from '../../helpers/cri/script.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import type { Transcript } from '../../helpers/shim/transcript.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -26,15 +26,15 @@ test('memory, pids, users and mounts are the same with either shim', { skip }, a
 });
 
 async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {}): Promise<Transcript> {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   // The users of a pod have to come as far as their root filesystem.
-  chmodSync(stage.directory, 0o711);
-  const kubelet = await startKubelet(stage, env);
-  const script = openCriScript(stage, kubelet, handler);
+  chmodSync(testbed.directory, 0o711);
+  const kubelet = await startKubelet(testbed, env);
+  const script = openCriScript(testbed, kubelet, handler);
   await noteFeatures(kubelet, script, handler);
   await endsByMemory(script);
   await sharesPids(script);
-  await mountsReadOnly(stage, script);
+  await mountsReadOnly(testbed, script);
   await hasOwnUsers(script);
   return script.transcript;
 }
@@ -78,11 +78,11 @@ async function sharesPids({ call, ended, exec, note, run, runPod }: CriScript): 
 
 const listSleepers = 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -o "sleep [17]0*[1-9]*" | sort -u';
 
-async function mountsReadOnly(stage: Stage, { exec, run, runPod }: CriScript): Promise<void> {
-  const source = stage.path('source');
+async function mountsReadOnly(testbed: Testbed, { exec, run, runPod }: CriScript): Promise<void> {
+  const source = testbed.path('source');
   mkdirSync(`${source}/below`, { recursive: true });
   spawnSync('mount', ['-t', 'tmpfs', 'none', `${source}/below`]);
-  stage.after(() => spawnSync('umount', [`${source}/below`]));
+  testbed.after(() => spawnSync('umount', [`${source}/below`]));
   const pod = await runPod();
   const tryIn = async (name: string, options: object): Promise<string> => {
     const mounts = [{ hostPath: source, containerPath: '/mnt', readonly: true, ...options }];

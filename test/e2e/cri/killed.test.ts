@@ -10,9 +10,9 @@ import type { Handler } from '../../helpers/cri/configuration.js';
 import { startKubelet } from '../../helpers/cri/kubelet.js';
 import { openCriScript } from '../../helpers/cri/script.js';
 import type { Containerd } from '../../helpers/shim/containerd.js';
-import { findSockets } from '../../helpers/shim/containerd-traces.js';
+import { findSockets } from '../../helpers/shim/containerd-leftovers.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import type { Transcript } from '../../helpers/shim/transcript.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -28,9 +28,9 @@ test('a pod survives containerd, and is told of as ended when its shim is killed
 const talking = 'echo ready; trap "echo bye; exit 4" TERM; while read line; do echo "got $line"; done';
 
 async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {}): Promise<Transcript> {
-  const stage = openStage(t);
-  const kubelet = await startKubelet(stage, env);
-  const script = openCriScript(stage, kubelet, handler);
+  const testbed = openTestbed(t);
+  const kubelet = await startKubelet(testbed, env);
+  const script = openCriScript(testbed, kubelet, handler);
   const { call, ended, exec, log, note, open, run, runPod, transcript } = script;
   const pod = await runPod();
 
@@ -49,7 +49,7 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   await exec('exec after a restart', talker, 'echo hello; exit 2');
   const attached = await open(talker, { tty: true });
   attached.type('again\n');
-  note('attach after a restart', await attached.sees('got again\r\n'));
+  note('attach after a restart', await attached.expect('got again\r\n'));
   await log('the log after a restart', 'talker', 'got again');
   await call('stop after a restart', 'StopContainer', { containerId: talker, timeout: 10 });
   await ended('the end after a restart', talker);
@@ -73,7 +73,7 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   await waitFor(() => !bundles.some((path) => existsSync(path)), 'the bundles of those that ended to go', 30_000);
   // Nobody removes the socket of containerd-shim-runc-v2 if it was killed.
   if (handler === 'runc')
-    for (const path of findSockets({ ...kubelet.containerd, stage: { ids: [pod.id] } })) rmSync(path);
+    for (const path of findSockets({ ...kubelet.containerd, testbed: { ids: [pod.id] } })) rmSync(path);
   await call('stop of the pod', 'StopPodSandbox', { podSandboxId: pod.id });
   await call('removal of the pod', 'RemovePodSandbox', { podSandboxId: pod.id });
   const next = await run(await runPod(), 'next', 'exec sleep 1000');

@@ -12,7 +12,7 @@ import { startKubelet } from '../../helpers/cri/kubelet.js';
 import { openCriScript } from '../../helpers/cri/script.js';
 import type { Streams } from '../../helpers/cri/streams.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import type { Transcript } from '../../helpers/shim/transcript.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -30,9 +30,9 @@ const answering = `stty -echo; echo ready; while read line; do
   case $line in size) stty size;; bye) echo farewell; exit 9;; *) echo "got $line";; esac; done`;
 
 async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {}): Promise<Transcript> {
-  const stage = openStage(t);
-  const kubelet = await startKubelet(stage, env);
-  const script = openCriScript(stage, kubelet, handler);
+  const testbed = openTestbed(t);
+  const kubelet = await startKubelet(testbed, env);
+  const script = openCriScript(testbed, kubelet, handler);
   const { ended, log, note, open, run, transcript } = script;
   const pod = await script.runPod();
 
@@ -40,19 +40,19 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   await log('what was said before the attach', 'shell', 'ready');
   const first = await open(shell, { tty: true });
   first.type('hello\n');
-  note('attach', await first.sees('got hello\r\n'));
+  note('attach', await first.expect('got hello\r\n'));
   await setsSize(first, handler, 100, 33);
   const second = await open(shell, { tty: true });
   second.type('again\n');
-  note('a second attach', await second.sees('got again\r\n'));
-  assert.match(await first.sees('got again\r\n'), /got hello/);
+  note('a second attach', await second.expect('got again\r\n'));
+  assert.match(await first.expect('got again\r\n'), /got hello/);
   await setsSize(second, handler, 71, 17);
   await second.leave();
   first.type('still\n');
-  await first.sees('got still\r\n');
+  await first.expect('got still\r\n');
 
   const atTerminal = await open(shell, { cmd: ['sh', '-c', `tty; ${answering}`], tty: true });
-  note('exec at a terminal', await atTerminal.sees('ready\r\n'));
+  note('exec at a terminal', await atTerminal.expect('ready\r\n'));
   await setsSize(atTerminal, handler, 132, 43);
   atTerminal.type('bye\n');
   note('its end', `${await atTerminal.ended()} ${atTerminal.stdout.slice(-12)}`);
@@ -72,14 +72,14 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   note('exec that a signal ends', await signalled.ended());
 
   const left = await open(shell, { cmd: ['sh', '-c', 'echo here; exec cat'] });
-  await left.sees('here');
+  await left.expect('here');
   await left.leave();
   const isThere = async (): Promise<boolean> => / cat$/m.test(await script.exec('processes', shell, 'ps'));
   await waitFor(async () => !(await isThere()), 'the end of a process that reads from a client that has left');
   transcript.delete('processes');
 
   first.type('bye\n');
-  note('the end of the attach', `${await first.ended()} ${(await first.sees('farewell\r\n')).slice(-30)}`);
+  note('the end of the attach', `${await first.ended()} ${(await first.expect('farewell\r\n')).slice(-30)}`);
   await ended('the end of the container', shell);
   await log('the log of a terminal', 'shell', 'farewell');
   // How often a size was asked for is a matter of time.
@@ -92,7 +92,7 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   const once = await run(pod, 'once', 'cat; echo end; exit 3', { stdin: true, stdinOnce: true });
   const attached = await open(once, {});
   attached.type('one\n');
-  await attached.sees('one\n');
+  await attached.expect('one\n');
   await attached.leave();
   await ended('the end of stdin ends a container whose stdin is open once', once);
   await log('its log', 'once', 'end');
@@ -102,14 +102,14 @@ async function play(t: TestContext, handler: Handler, env: NodeJS.ProcessEnv = {
   for (const word of ['one\n', 'two\n']) {
     const client = await open(kept, {});
     client.type(word);
-    note(`attach to say ${word.trim()}`, await client.sees(word));
+    note(`attach to say ${word.trim()}`, await client.expect(word));
     await client.leave();
   }
   note('a container whose stdin stays open', (await script.status(kept)).state);
 
   const both = await run(pod, 'both', 'while sleep 0.05; do echo out; echo err >&2; done');
   const watching = await open(both, { stdin: false });
-  await watching.sees('out\nout\n');
+  await watching.expect('out\nout\n');
   await waitFor(() => watching.stderr.includes('err\nerr\n'), 'stderr');
   await script.call('stop of what is watched', 'StopContainer', { containerId: both, timeout: 0 });
   note('the end of what is watched', await watching.ended());

@@ -8,19 +8,19 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { openExternalShimStage } from '../../helpers/shim/external-shim.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openExternalShimTestbed } from '../../helpers/shim/external-shim.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
 import { shimPath } from '../../helpers/shim/shim.js';
 import { runcShimPath } from '../../helpers/shim/shims.js';
-import type { Stage } from '../../helpers/e2e/stage.js';
+import type { Testbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 interface BadShim {
   name: string;
   /** Its path, or its name in PATH. */
-  shim: (stage: Stage) => string;
+  shim: (testbed: Testbed) => string;
   words: RegExp;
 }
 
@@ -34,8 +34,8 @@ const badShims: BadShim[] = [
   { name: 'a directory', shim: () => '/usr/bin', words: /\/usr\/bin is no program .* \[ERR_RUNTIME_NOT_FOUND\]/ },
   {
     name: 'a file that may not be executed',
-    shim(stage) {
-      const path = writeProgram(stage, 'shim', 'exit 0');
+    shim(testbed) {
+      const path = writeProgram(testbed, 'shim', 'exit 0');
       chmodSync(path, 0o600);
       return path;
     },
@@ -54,27 +54,28 @@ const badShims: BadShim[] = [
   },
   {
     name: 'a program that fails with words',
-    shim: (stage) => writeProgram(stage, 'shim', 'printf "no\\nluck\\n" >&2; exit 3'),
+    shim: (testbed) => writeProgram(testbed, 'shim', 'printf "no\\nluck\\n" >&2; exit 3'),
     words: /shim start failed: no luck \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'a program that does not stop talking',
-    shim: (stage) => writeProgram(stage, 'shim', 'exec yes'),
+    shim: (testbed) => writeProgram(testbed, 'shim', 'exec yes'),
     words: /shim start failed: it was killed by SIGKILL \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'an address where nobody listens',
-    shim: (stage) => writeProgram(stage, 'shim', 'echo unix:///run/nobody.sock'),
+    shim: (testbed) => writeProgram(testbed, 'shim', 'echo unix:///run/nobody.sock'),
     words: /the shim of \S+ does not answer.* \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'another protocol',
-    shim: (stage) => writeProgram(stage, 'shim', `echo '{"version":3,"address":"unix:///x.sock","protocol":"grpc"}'`),
+    shim: (testbed) =>
+      writeProgram(testbed, 'shim', `echo '{"version":3,"address":"unix:///x.sock","protocol":"grpc"}'`),
     words: /"unix:\/\/\/x.sock" by grpc, and not at a unix socket by ttrpc \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'a program that hangs, and what it has started',
-    shim: (stage) => writeProgram(stage, 'shim', 'sleep 1000 & sleep 1000'),
+    shim: (testbed) => writeProgram(testbed, 'shim', 'sleep 1000 & sleep 1000'),
     words: /shim start failed: no answer within 10 s \[ERR_SHIM_FAILED\]/,
   },
 ];
@@ -82,22 +83,22 @@ const badShims: BadShim[] = [
 describe('no shim', { skip: missing('busybox') }, () => {
   for (const { name, shim, words } of badShims) {
     test(name, async (t) => {
-      const { stage, ask } = openExternalShimStage(t, '');
-      const run = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
-      const { stdout, stderr, status } = await ask('--shim', shim(stage), ...run);
+      const { testbed, ask } = openExternalShimTestbed(t, '');
+      const run = ['run', '-t', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'sh'];
+      const { stdout, stderr, status } = await ask('--shim', shim(testbed), ...run);
       assert.match(stderr, /^termshim: [^\n]* \[ERR_\w+\]\n$/);
       assert.match(stderr, words);
       assert.deepEqual([stdout, status], ['', 1]);
-      assert.deepEqual(stage.traces(), []);
+      assert.deepEqual(testbed.leftovers(), []);
     });
   }
 
   test('a runtime directory whose path is too long for a socket is refused', async (t) => {
-    const { stage, ask } = openExternalShimStage(t, 'true');
-    const directory = `${stage.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
+    const { testbed, ask } = openExternalShimTestbed(t, 'true');
+    const directory = `${testbed.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
     mkdirSync(directory, { mode: 0o700 });
-    stage.env['XDG_RUNTIME_DIR'] = directory;
-    const { stderr, status } = await ask('run', '--rootfs', stage.rootfs, '--', 'true');
+    testbed.env['XDG_RUNTIME_DIR'] = directory;
+    const { stderr, status } = await ask('run', '--rootfs', testbed.rootfs, '--', 'true');
     assert.match(stderr, /^termshim: the events socket's path has \d+ bytes, [^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
     assert.equal(status, 1);
     assert.deepEqual(readdirSync(`${directory}/termshim`), []);
@@ -105,15 +106,15 @@ describe('no shim', { skip: missing('busybox') }, () => {
   });
 
   test('^C ends a run while the shim is starting', async (t) => {
-    const { stage } = openExternalShimStage(t, '');
-    const began = stage.path('began');
-    const shim = writeProgram(stage, 'shim', `touch ${began}; sleep 1000`);
-    const run = ['--shim', shim, 'run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
-    const human = sitAt(stage, termshimCommand(...run));
+    const { testbed } = openExternalShimTestbed(t, '');
+    const began = testbed.path('began');
+    const shim = writeProgram(testbed, 'shim', `touch ${began}; sleep 1000`);
+    const run = ['--shim', shim, 'run', '-it', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'sh'];
+    const terminal = openTerminal(testbed, termshimCommand(...run));
     await waitFor(() => existsSync(began), 'the shim to be called');
-    human.type('\x03');
-    assert.equal(await within(human.exited, 'the end of the run'), 130);
-    assert.deepEqual(stage.traces(), []);
+    terminal.type('\x03');
+    assert.equal(await within(terminal.exited, 'the end of the run'), 130);
+    assert.deepEqual(testbed.leftovers(), []);
   });
 });
 
@@ -122,16 +123,27 @@ test('^C at any moment of a start ends the run and leaves nothing behind', {
 }, async (t) => {
   for (let ms = 40; ms <= 240; ms += 20) {
     await t.test(`${ms} ms after its beginning`, async (each) => {
-      const { stage } = openExternalShimStage(each, runcShimPath);
-      const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 7'];
-      const human = sitAt(stage, termshimCommand(...run));
-      setTimeout(() => human.type('\x03'), ms);
+      const { testbed } = openExternalShimTestbed(each, runcShimPath);
+      const run = [
+        'run',
+        '-it',
+        '--name',
+        testbed.newId(),
+        '--rootfs',
+        testbed.rootfs,
+        '--',
+        'sh',
+        '-c',
+        'cat; exit 7',
+      ];
+      const terminal = openTerminal(testbed, termshimCommand(...run));
+      setTimeout(() => terminal.type('\x03'), ms);
       // 130 by ours, or by the process's own end; a start that was quicker is ended by ^D.
-      setTimeout(() => human.type('\x04'), ms + 500);
-      const status = await within(human.exited, 'the end of the run');
+      setTimeout(() => terminal.type('\x04'), ms + 500);
+      const status = await within(terminal.exited, 'the end of the run');
       assert.ok([130, 7].includes(status), `status ${status}`);
-      await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
-      assert.deepEqual(stage.traces(), []);
+      await waitFor(() => testbed.leftovers().length === 0, 'nothing to be left').catch(() => {});
+      assert.deepEqual(testbed.leftovers(), []);
     });
   }
 });
@@ -139,47 +151,47 @@ test('^C at any moment of a start ends the run and leaves nothing behind', {
 for (const shim of [runcShimPath, shimPath]) {
   const name = `^C while a runtime hangs, ${basename(shim)}`;
   test(name, { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
-    const { stage } = openExternalShimStage(t, shim);
-    const began = stage.path('began');
+    const { testbed } = openExternalShimTestbed(t, shim);
+    const began = testbed.path('began');
     const script = `case " $* " in *" create "*) touch ${began}; exec sleep 1000;; esac; exec runc "$@"`;
-    const runtime = ['--runtime', writeProgram(stage, 'runtime', script)];
-    const run = ['run', '-t', ...runtime, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh'];
-    const human = sitAt(stage, termshimCommand(...run));
+    const runtime = ['--runtime', writeProgram(testbed, 'runtime', script)];
+    const run = ['run', '-t', ...runtime, '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'sh'];
+    const terminal = openTerminal(testbed, termshimCommand(...run));
     await waitFor(() => existsSync(began), 'the runtime to be called');
-    human.type('\x03');
-    assert.equal(await within(human.exited, 'the end of the run', 15_000), 130);
+    terminal.type('\x03');
+    assert.equal(await within(terminal.exited, 'the end of the run', 15_000), 130);
     // containerd-shim-runc-v2 leaves its console socket if it is ended then.
-    const place = stage.env['XDG_RUNTIME_DIR'] ?? '';
+    const place = testbed.env['XDG_RUNTIME_DIR'] ?? '';
     for (const left of readdirSync(place)) if (/^pty\d+$/.test(left)) rmSync(join(place, left), { recursive: true });
-    await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
-    assert.deepEqual(stage.traces(), []);
+    await waitFor(() => testbed.leftovers().length === 0, 'nothing to be left').catch(() => {});
+    assert.deepEqual(testbed.leftovers(), []);
   });
 }
 
 test('a verb that an external shim cannot serve fails with one line', {
   skip: missing('root', 'busybox', 'runc', 'containerd'),
 }, async (t) => {
-  const { stage, ask } = openExternalShimStage(t, runcShimPath);
-  const rootfs = ['--rootfs', stage.rootfs];
-  const id = stage.newId();
+  const { testbed, ask } = openExternalShimTestbed(t, runcShimPath);
+  const rootfs = ['--rootfs', testbed.rootfs];
+  const id = testbed.newId();
   assert.equal((await ask('run', '-dt', '--name', id, ...rootfs, '--', 'cat')).stderr, '');
   const cannot: [args: string[], words: RegExp, status?: number][] = [
     [['events'], /^termshim: \S+ cannot tell of events to whoever comes later \[ERR_UNSUPPORTED\]\n$/],
     [['resize', id, '--policy', 'latest'], /cannot choose among windows, .* \[ERR_UNSUPPORTED\]\n$/],
     [
-      ['run', '-dt', '--size', 'smallest', '--name', stage.newId(), ...rootfs],
+      ['run', '-dt', '--size', 'smallest', '--name', testbed.newId(), ...rootfs],
       /choose among windows.* \[ERR_UNSUPPORTED\]\n$/,
     ],
-    [['run', '-dt', '--screen', '--name', stage.newId(), ...rootfs], /keeps no screen: .* \[ERR_UNSUPPORTED\]\n$/],
+    [['run', '-dt', '--screen', '--name', testbed.newId(), ...rootfs], /keeps no screen: .* \[ERR_UNSUPPORTED\]\n$/],
     [
-      ['run', '-dt', '--log', 'json-file', '--name', stage.newId(), ...rootfs],
+      ['run', '-dt', '--log', 'json-file', '--name', testbed.newId(), ...rootfs],
       /writes no log .* \[ERR_UNSUPPORTED\]\n$/,
     ],
     [
-      ['run', '-t', '--record', stage.path('cast'), '--name', stage.newId(), ...rootfs],
+      ['run', '-t', '--record', testbed.path('cast'), '--name', testbed.newId(), ...rootfs],
       /^termshim: \S+ cannot record; .* \[ERR_UNSUPPORTED\]\n$/,
     ],
-    [['run', '-dt', '--name', stage.newId()], /^error: --shim needs --bundle or --rootfs\n/, 2],
+    [['run', '-dt', '--name', testbed.newId()], /^error: --shim needs --bundle or --rootfs\n/, 2],
     [['run', '--runtime', 'pty', '--bundle', '/'], /^error: the pty runtime makes no containers/, 2],
     [['--shim', runcShimPath, 'web'], /^error: web takes no --shim\n/, 2],
     [['--shim', runcShimPath, 'daemon', '--stop'], /^error: daemon takes no --shim\n/, 2],
@@ -192,5 +204,5 @@ test('a verb that an external shim cannot serve fails with one line', {
     assert.equal(status, expected, args.join(' '));
   }
   assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
-  assert.deepEqual(stage.traces(), []);
+  assert.deepEqual(testbed.leftovers(), []);
 });

@@ -8,8 +8,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
-import { type ExternalShimStage, openExternalShimStage } from '../../helpers/shim/external-shim.js';
-import { type Human, prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
+import { type ExternalShimTestbed, openExternalShimTestbed } from '../../helpers/shim/external-shim.js';
+import { type Terminal, prompt, shellLine, openTerminal, openShell } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
 import { shimPath } from '../../helpers/shim/shim.js';
@@ -25,59 +25,59 @@ const watching = ['sh', '-c', 'stty size; trap "stty size" WINCH; while :; do sl
 for (const shim of [runcShimPath, shimPath]) {
   describe(shim.slice(shim.lastIndexOf('/') + 1), { skip }, () => {
     test('a terminal in an external shim has its size, its input, exec and the exit status', async (t) => {
-      const { stage, ask } = openExternalShimStage(t, '');
-      const bundle = makeBundle(stage, { args: shell, terminal: true });
-      const id = stage.newId();
+      const { testbed, ask } = openExternalShimTestbed(t, '');
+      const bundle = makeBundle(testbed, { args: shell, terminal: true });
+      const id = testbed.newId();
       // As the issue has it, before the verb.
       const run = termshimCommand('--shim', shim, 'run', '-it', '--name', id, '--bundle', bundle);
-      const human = sitAt(stage, run, { columns: 100, rows: 30 });
-      assert.match(await human.sees(prompt), /^30 100\r\n/);
-      assert.equal(await human.asks('tty'), '/dev/pts/0\n');
-      human.resize({ columns: 132, rows: 50 });
-      await waitFor(async () => (await human.asks('stty size')) === '50 132\n', 'the new size');
+      const terminal = openTerminal(testbed, run, { columns: 100, rows: 30 });
+      assert.match(await terminal.expect(prompt), /^30 100\r\n/);
+      assert.equal(await terminal.run('tty'), '/dev/pts/0\n');
+      terminal.resize({ columns: 132, rows: 50 });
+      await waitFor(async () => (await terminal.run('stty size')) === '50 132\n', 'the new size');
 
-      const guest = sitAt(stage, termshimCommand('exec', '--shim', shim, '-it', id, '--', ...shell), {
+      const guest = openTerminal(testbed, termshimCommand('exec', '--shim', shim, '-it', id, '--', ...shell), {
         columns: 70,
         rows: 10,
       });
-      assert.match(await guest.sees(prompt), /^10 70\r\n/);
-      assert.equal(await guest.asks('tty'), '/dev/pts/1\n');
+      assert.match(await guest.expect(prompt), /^10 70\r\n/);
+      assert.equal(await guest.run('tty'), '/dev/pts/1\n');
       guest.resize({ columns: 60, rows: 15 });
-      await waitFor(async () => (await guest.asks('stty size')) === '15 60\n', 'the new size of exec');
-      assert.equal(await human.asks('stty size'), '50 132\n');
+      await waitFor(async () => (await guest.run('stty size')) === '15 60\n', 'the new size of exec');
+      assert.equal(await terminal.run('stty size'), '50 132\n');
       guest.type('exit 4\r');
       assert.equal(await within(guest.exited, 'the end of the exec'), 4);
 
       const resized = await ask('--shim', shim, 'resize', id, '90x20');
       assert.deepEqual(resized, { stdout: '', stderr: '', status: 0 });
-      assert.equal(await human.asks('stty size'), '20 90\n');
-      human.type('exit 3\r');
-      assert.equal(await within(human.exited, 'the end of the run'), 3);
-      await isGone({ stage, ask });
+      assert.equal(await terminal.run('stty size'), '20 90\n');
+      terminal.type('exit 3\r');
+      assert.equal(await within(terminal.exited, 'the end of the run'), 3);
+      await isGone({ testbed, ask });
     });
 
     test('the process in an external shim sees the size and ^C', async (t) => {
-      const { stage } = openExternalShimStage(t, shim);
-      const bundle = makeBundle(stage, { args: watching, terminal: true });
-      const run = termshimCommand('run', '-it', '--name', stage.newId(), '--bundle', bundle);
-      const human = sitAt(stage, run, { columns: 90, rows: 20 });
-      await human.sees('20 90\r\n');
-      human.resize({ columns: 91, rows: 21 });
-      await human.sees('21 91\r\n');
-      human.type('\x03');
-      assert.equal(await within(human.exited, 'the end of the run'), 130);
+      const { testbed } = openExternalShimTestbed(t, shim);
+      const bundle = makeBundle(testbed, { args: watching, terminal: true });
+      const run = termshimCommand('run', '-it', '--name', testbed.newId(), '--bundle', bundle);
+      const terminal = openTerminal(testbed, run, { columns: 90, rows: 20 });
+      await terminal.expect('20 90\r\n');
+      terminal.resize({ columns: 91, rows: 21 });
+      await terminal.expect('21 91\r\n');
+      terminal.type('\x03');
+      assert.equal(await within(terminal.exited, 'the end of the run'), 130);
     });
 
     test('a process without a terminal in an external shim has two outputs, the end of input and an exit status', async (t) => {
-      const { stage, ask } = openExternalShimStage(t, shim);
+      const { testbed, ask } = openExternalShimTestbed(t, shim);
       const script = 'cat; echo err >&2; exit 4';
       const all = { stdout: 'through a pipe', stderr: 'err\n', status: 4 };
       const pipe = (...args: string[]) =>
-        runToEnd(termshimCommand(...args), { env: stage.env, input: 'through a pipe' });
-      const rootfs = ['--rootfs', stage.rootfs];
-      assert.deepEqual(await pipe('run', '-i', '--name', stage.newId(), ...rootfs, '--', 'sh', '-c', script), all);
+        runToEnd(termshimCommand(...args), { env: testbed.env, input: 'through a pipe' });
+      const rootfs = ['--rootfs', testbed.rootfs];
+      assert.deepEqual(await pipe('run', '-i', '--name', testbed.newId(), ...rootfs, '--', 'sh', '-c', script), all);
 
-      const id = stage.newId();
+      const id = testbed.newId();
       assert.equal((await ask('run', '-d', '--name', id, ...rootfs, '--', 'sleep', '1000')).stdout, `${id}\n`);
       assert.deepEqual(await pipe('exec', '-i', id, '--', 'sh', '-c', script), all);
       assert.deepEqual(await ask('exec', id, 'echo', '--', 'two words'), {
@@ -89,43 +89,54 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('a script at a terminal of an external shim ends by ^D', async (t) => {
-      const { stage } = openExternalShimStage(t, shim);
-      const words = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'sh', '-c', 'cat; exit 5'];
-      const { stdout, status } = await runToEnd(termshimCommand(...words), { env: stage.env, input: 'one\ntwo' });
+      const { testbed } = openExternalShimTestbed(t, shim);
+      const words = [
+        'run',
+        '-it',
+        '--name',
+        testbed.newId(),
+        '--rootfs',
+        testbed.rootfs,
+        '--',
+        'sh',
+        '-c',
+        'cat; exit 5',
+      ];
+      const { stdout, status } = await runToEnd(termshimCommand(...words), { env: testbed.env, input: 'one\ntwo' });
       assert.match(stdout, /one\r\n/);
       assert.equal(status, 5);
     });
 
     test('a process in an external shim ends if the reader of its output leaves early', async (t) => {
-      const { stage } = openExternalShimStage(t, shim);
-      const human = await sitAtShell(stage);
+      const { testbed } = openExternalShimTestbed(t, shim);
+      const terminal = await openShell(testbed);
       for (const flags of [[], ['-t']]) {
-        const words = ['run', ...flags, '--name', stage.newId(), '--rootfs', stage.rootfs, '--', 'yes'];
+        const words = ['run', ...flags, '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'yes'];
         const line = `${shellLine(termshimCommand(...words))} | head -n 1`;
-        assert.match(await human.asks(line), /^y\r*\n$/);
+        assert.match(await terminal.run(line), /^y\r*\n$/);
       }
     });
 
     test('a container in an external shim goes on after a detach or kill -9, and attach returns to it', async (t) => {
-      const external = openExternalShimStage(t, shim);
-      const { stage, ask } = external;
-      const id = stage.newId();
-      const run = ['run', '-it', '--name', id, '--rootfs', stage.rootfs, '--', ...shell];
-      const first = sitAt(stage, termshimCommand(...run));
-      await first.sees(prompt);
+      const external = openExternalShimTestbed(t, shim);
+      const { testbed, ask } = external;
+      const id = testbed.newId();
+      const run = ['run', '-it', '--name', id, '--rootfs', testbed.rootfs, '--', ...shell];
+      const first = openTerminal(testbed, termshimCommand(...run));
+      await first.expect(prompt);
       first.type('\x10\x11');
       assert.equal(await within(first.exited, 'the end of the run'), 0);
 
-      const second = sitAt(stage, termshimCommand('attach', id), { columns: 81, rows: 25 });
+      const second = openTerminal(testbed, termshimCommand('attach', id), { columns: 81, rows: 25 });
       await answers(second, 'stty size', '25 81');
       const refused = await ask('attach', id);
       assert.match(refused.stderr, /^termshim: somebody is attached to \S+, and [^\n]* \[ERR_UNSUPPORTED\]\n$/);
       assert.equal(refused.status, 1);
-      const attached = stage.processes().find((it) => / attach /.test(it.commandLine));
+      const attached = testbed.processes().find((it) => / attach /.test(it.commandLine));
       process.kill(attached?.pid ?? 0, 'SIGKILL');
       assert.equal(await within(second.exited, 'the end of the attach'), 128 + 9);
 
-      const third = sitAt(stage, termshimCommand('attach', id), { columns: 82, rows: 26 });
+      const third = openTerminal(testbed, termshimCommand('attach', id), { columns: 82, rows: 26 });
       await answers(third, 'stty size', '26 82');
       third.type('exit 6\r');
       assert.equal(await within(third.exited, 'the end of the container'), 6);
@@ -137,14 +148,17 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('an exec process in an external shim can be left, found again and ended', async (t) => {
-      const external = openExternalShimStage(t, shim);
-      const { stage, ask } = external;
+      const external = openExternalShimTestbed(t, shim);
+      const { testbed, ask } = external;
       const id = await start(external, ['sleep', '1000']);
       const execId = (await ask('exec', '-dt', id, ...shell)).stdout.trim();
-      const human = sitAt(stage, termshimCommand('attach', '--exec', execId, id), { columns: 71, rows: 11 });
-      await answers(human, 'stty size', '11 71');
-      human.type('exit 2\r');
-      assert.equal(await within(human.exited, 'the end of the exec'), 2);
+      const terminal = openTerminal(testbed, termshimCommand('attach', '--exec', execId, id), {
+        columns: 71,
+        rows: 11,
+      });
+      await answers(terminal, 'stty size', '11 71');
+      terminal.type('exit 2\r');
+      assert.equal(await within(terminal.exited, 'the end of the exec'), 2);
       assert.equal((await ask('wait', '--exec', execId, id)).stdout, '2\n');
       assert.equal((await ask('delete', '--exec', execId, id)).stdout, `${execId}\n`);
       assert.equal((await list(external)).length, 1);
@@ -152,7 +166,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('pause, resume, stats, kill, wait and delete work on an external shim', async (t) => {
-      const external = openExternalShimStage(t, shim);
+      const external = openExternalShimTestbed(t, shim);
       const { ask } = external;
       const id = await start(external, ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.02; done']);
       assert.equal((await state(external, id))?.['state'], 'running');
@@ -174,7 +188,7 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('two containers in external shims do not end each other', async (t) => {
-      const external = openExternalShimStage(t, shim);
+      const external = openExternalShimTestbed(t, shim);
       const [first, second] = [await start(external, ['sleep', '1000']), await start(external, ['sleep', '1000'])];
       assert.equal((await external.ask('delete', '-f', first)).status, 0);
       assert.equal((await external.ask('exec', second, 'echo', 'alive')).stdout, 'alive\n');
@@ -183,11 +197,11 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('each verb fails with one line after a kill of the external shim, and delete -f cleans up', async (t) => {
-      const external = openExternalShimStage(t, shim);
-      const { stage, ask } = external;
+      const external = openExternalShimTestbed(t, shim);
+      const { testbed, ask } = external;
       const id = await start(external, ['sleep', '1000']);
-      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
-      await waitFor(() => daemonsOf(stage).length === 0, 'the end of the shim');
+      for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
+      await waitFor(() => daemonsOf(testbed).length === 0, 'the end of the shim');
       assert.equal((await state(external, id))?.['state'], 'unknown');
       for (const verb of [['kill'], ['exec', '-t'], ['attach'], ['pause'], ['stats'], ['wait'], ['delete']]) {
         const args = verb[0] === 'exec' ? [...verb, id, 'sh'] : [...verb, id];
@@ -200,24 +214,24 @@ for (const shim of [runcShimPath, shimPath]) {
     });
 
     test('each verb fails in time if the external shim hangs', async (t) => {
-      const external = openExternalShimStage(t, shim);
-      const { stage, ask } = external;
+      const external = openExternalShimTestbed(t, shim);
+      const { testbed, ask } = external;
       const id = await start(external, ['sleep', '1000']);
-      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGSTOP');
+      for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGSTOP');
       assert.equal((await state(external, id))?.['state'], 'unknown');
       assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
       await isGone(external);
     });
 
     test('attach ends and restores the terminal if the external shim is killed', async (t) => {
-      const external = openExternalShimStage(t, shim);
-      const { stage } = external;
-      const run = ['run', '-it', '--name', stage.newId(), '--rootfs', stage.rootfs, '--', ...shell];
-      const human = sitAt(stage, termshimCommand(...run));
-      await human.sees(prompt);
-      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
-      await human.sees(/termshim: [^\n]*\[ERR_SHIM_FAILED\]\r\n/);
-      assert.equal(await within(human.exited, 'the end of the run'), 1);
+      const external = openExternalShimTestbed(t, shim);
+      const { testbed } = external;
+      const run = ['run', '-it', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', ...shell];
+      const terminal = openTerminal(testbed, termshimCommand(...run));
+      await terminal.expect(prompt);
+      for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
+      await terminal.expect(/termshim: [^\n]*\[ERR_SHIM_FAILED\]\r\n/);
+      assert.equal(await within(terminal.exited, 'the end of the run'), 1);
       await isGone(external);
     });
   });
@@ -229,32 +243,32 @@ interface Told {
   [fact: string]: unknown;
 }
 
-async function list({ ask }: ExternalShimStage): Promise<Told[]> {
+async function list({ ask }: ExternalShimTestbed): Promise<Told[]> {
   const { stdout, stderr } = await ask('ps', '--format', 'json');
   assert.equal(stderr, '');
   return JSON.parse(stdout) as Told[];
 }
 
-async function state(external: ExternalShimStage, id: string): Promise<Told | undefined> {
+async function state(external: ExternalShimTestbed, id: string): Promise<Told | undefined> {
   return (await list(external)).find((it) => it.id === id && it.execId === '');
 }
 
 /** Starts a container with a terminal that nobody sits at. */
-async function start({ stage, ask }: ExternalShimStage, command: readonly string[]): Promise<string> {
-  const id = stage.newId();
-  const started = await ask('run', '-dt', '--name', id, '--rootfs', stage.rootfs, '--', ...command);
+async function start({ testbed, ask }: ExternalShimTestbed, command: readonly string[]): Promise<string> {
+  const id = testbed.newId();
+  const started = await ask('run', '-dt', '--name', id, '--rootfs', testbed.rootfs, '--', ...command);
   assert.deepEqual(started, { stdout: `${id}\n`, stderr: '', status: 0 });
   return id;
 }
 
 /** The prompt came long ago, to somebody else. */
-async function answers(human: Human, line: string, answer: string): Promise<void> {
-  human.type(`${line}\r`);
-  await human.sees(`${answer}\r\n`);
+async function answers(terminal: Terminal, line: string, answer: string): Promise<void> {
+  terminal.type(`${line}\r`);
+  await terminal.expect(`${answer}\r\n`);
 }
 
 /** At once, not only when the test has ended: a shim goes with its last container. */
-async function isGone({ stage }: Pick<ExternalShimStage, 'stage'> & { ask?: unknown }): Promise<void> {
-  await waitFor(() => stage.traces().length === 0, 'nothing to be left').catch(() => {});
-  assert.deepEqual(stage.traces(), []);
+async function isGone({ testbed }: Pick<ExternalShimTestbed, 'testbed'> & { ask?: unknown }): Promise<void> {
+  await waitFor(() => testbed.leftovers().length === 0, 'nothing to be left').catch(() => {});
+  assert.deepEqual(testbed.leftovers(), []);
 }

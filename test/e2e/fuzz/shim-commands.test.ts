@@ -13,13 +13,13 @@ import { Any } from '../../../src/ttrpc/gen/google/protobuf/any.js';
 import { runToEnd, type CommandResult } from '../../helpers/base/command.js';
 import { fuzz, fuzzSeconds, mangled } from '../../helpers/base/fuzz.js';
 import { shimCaller, shimEnvironment, shimPath } from '../../helpers/shim/shim.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 test('no bundle, stdin or argument crashes the shim, and none makes it leave something behind', {
   timeout: 120_000 + fuzzSeconds * 1000,
 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const shim = shimCaller(t);
   let count = 0;
   const attack = async ({ verb, files, stdin, args, group }: Attack): Promise<void> => {
@@ -29,7 +29,7 @@ test('no bundle, stdin or argument crashes the shim, and none makes it leave som
       if (bytes === 'directory') mkdirSync(join(bundle, name));
       else writeFileSync(join(bundle, name), bytes);
     }
-    const env = { ...shimEnvironment, ...stage.env, TERMSHIM_GROUP: group };
+    const env = { ...shimEnvironment, ...testbed.env, TERMSHIM_GROUP: group };
     const run = (words: readonly string[], input?: Uint8Array): Promise<CommandResult> =>
       runToEnd([shimPath, ...words], { cwd: bundle, env, ...(input === undefined ? {} : { input }) });
     const place = shim.argumentsFor(id);
@@ -43,10 +43,10 @@ test('no bundle, stdin or argument crashes the shim, and none makes it leave som
     const { status: deleted } = await run([...place, '-bundle', bundle, 'delete']);
     assert.equal(deleted, 0, said);
     await waitFor(() => shim.daemons().length === 0, `no daemon after ${said}`);
-    assert.deepEqual(stage.processes(), [], said);
+    assert.deepEqual(testbed.processes(), [], said);
     rmSync(bundle, { recursive: true });
   };
-  const attempts = await fuzz(attacks(stage.directory), attack);
+  const attempts = await fuzz(attacks(testbed.directory), attack);
   await waitFor(() => !existsSync(shim.socketOf()), 'no socket');
   t.diagnostic(`${attempts} attacks in ${fuzzSeconds} s`);
 });

@@ -17,21 +17,21 @@ import { Request } from '../../../src/ttrpc/gen/ttrpc.js';
 import { message } from '../../../src/ttrpc/message.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { fuzz, fuzzSeconds, mangled, sendPieces } from '../../helpers/base/fuzz.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshim } from '../../helpers/e2e/termshim.js';
 import { connectToDaemon } from '../../helpers/e2e/user-daemon.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 test('no frames end the daemon or make it leak', { timeout: 120_000 + fuzzSeconds * 1000 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   // It tells of those that do not speak ttrpc.
-  stage.letDaemonComplain();
+  testbed.letDaemonComplain();
   const run = ['run', '-d', '-t', '--name', 'box', '--', 'sleep', '1000'];
-  assert.equal((await termshim(run, { env: stage.env })).status, 0);
-  stage.after(() => termshim(['delete', '--force', 'box'], { env: stage.env }));
-  const { task } = await connectToDaemon(stage);
+  assert.equal((await termshim(run, { env: testbed.env })).status, 0);
+  testbed.after(() => termshim(['delete', '--force', 'box'], { env: testbed.env }));
+  const { task } = await connectToDaemon(testbed);
   const { shimPid: pid } = await task.connect({ id: 'box' });
-  const socketPath = `${stage.env['XDG_RUNTIME_DIR']}/termshim/daemon.sock`;
+  const socketPath = `${testbed.env['XDG_RUNTIME_DIR']}/termshim/daemon.sock`;
   const attack = async ({ pieces, ending }: Attack): Promise<void> => {
     const socket = createConnection(socketPath);
     const closed = await sendPieces(socket, pieces);
@@ -46,7 +46,7 @@ test('no frames end the daemon or make it leak', { timeout: 120_000 + fuzzSecond
   await waitFor(() => openDescriptors(pid).length <= before, 'every descriptor to be closed', 20_000);
   const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   assert.ok(kilobytes < 250_000, `the daemon has ${kilobytes} kB`);
-  const log = readFileSync(`${stage.env['XDG_RUNTIME_DIR']}/termshim/daemon.log`, 'utf8');
+  const log = readFileSync(`${testbed.env['XDG_RUNTIME_DIR']}/termshim/daemon.log`, 'utf8');
   assert.doesNotMatch(log, /uncaught/);
   t.diagnostic(`${count} attacks in ${fuzzSeconds} s, ${kilobytes} kB`);
 });

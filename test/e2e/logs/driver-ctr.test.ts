@@ -10,11 +10,11 @@ import { startContainerd } from '../../helpers/shim/containerd.js';
 import { hasStatus, isGone, runOf } from '../../helpers/shim/ctr.js';
 import { startDocker } from '../../helpers/shim/docker.js';
 import { logFiles, outputOf, parseLog, readAllLogs } from '../../helpers/log/log-entries.js';
-import { logDriverPath, openOutput, startDriver } from '../../helpers/log/started-driver.js';
+import { logDriverPath, openOutput, startDriver } from '../../helpers/log/driver-program.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath } from '../../helpers/shim/shim.js';
 import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -22,17 +22,17 @@ const skip = missing('root', 'busybox', 'runc', 'containerd');
 test('the log driver keeps every line of ctr run --log-uri under either shim, up to the deletion of the task', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
   const script = 'seq 20000; echo err >&2; printf "\\377 <q> no end"';
   const logs = [];
   for (const shim of [runcShimPath, shimPath]) {
-    const path = stage.path(`logs/${logs.length}.log`);
+    const path = testbed.path(`logs/${logs.length}.log`);
     const uri = `binary://${logDriverPath}?log-path=${path}&max-size=10m&max-file=3`;
     // Three times, for the order of the arguments.
     for (let times = 0; times < 3; times++) {
-      const id = stage.newId();
-      await containerd.ask(...runOf(stage, { shim, id, flags: ['-d', '--log-uri', uri], script }));
+      const id = testbed.newId();
+      await containerd.ask(...runOf(testbed, { shim, id, flags: ['-d', '--log-uri', uri], script }));
       await hasStatus(containerd, id, 'STOPPED');
       await containerd.ask('tasks', 'rm', id);
       await containerd.ask('containers', 'rm', id);
@@ -61,15 +61,15 @@ const writers = [
 
 for (const [writer, shim, scheme, separator] of writers) {
   test(`of a million lines written by ${writer} the newest are kept whole, in order and once`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const containerd = await startContainerd(stage);
-    const [path, id, million] = [stage.path('c.log'), stage.newId(), 1_000_000];
+    const testbed = openTestbed(t);
+    const containerd = await startContainerd(testbed);
+    const [path, id, million] = [testbed.path('c.log'), testbed.newId(), 1_000_000];
     const flags = ['-d', '--log-uri', `${scheme}${path}${separator}max-size=1m&max-file=5`];
-    await containerd.ask(...runOf(stage, { shim, id, flags, script: countTo(million) }));
+    await containerd.ask(...runOf(testbed, { shim, id, flags, script: countTo(million) }));
     if (shim === shimPath) {
       // It does not end our daemon, and nothing is lost.
       await waitFor(() => logFiles(path).length > 1, 'the first file to be full');
-      for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGTERM');
+      for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGTERM');
     }
     await hasStatus(containerd, id, 'STOPPED', 60_000);
     await containerd.ask('tasks', 'rm', id);
@@ -85,13 +85,13 @@ for (const [writer, shim, scheme, separator] of writers) {
 }
 
 test('after a kill of the daemon at most the last entry is cut, and all before it are kept', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const [path, id] = [stage.path('c.log'), stage.newId()];
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const [path, id] = [testbed.path('c.log'), testbed.newId()];
   const flags = ['-d', '--log-uri', `json-file://${path}`];
-  await containerd.ask(...runOf(stage, { shim: shimPath, id, flags, script: countTo(100_000_000) }));
+  await containerd.ask(...runOf(testbed, { shim: shimPath, id, flags, script: countTo(100_000_000) }));
   await waitFor(() => statSync(path).size > 5_000_000, 'some megabytes');
-  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
   await isGone(containerd, id);
   await containerd.ask('containers', 'rm', id);
   const left = readFileSync(path);
@@ -106,12 +106,12 @@ test('after a kill of the daemon at most the last entry is cut, and all before i
 test("docker logs reads what the driver wrote in the place of Docker's own log", {
   skip: skip || missing('docker'),
 }, async (t) => {
-  const stage = openStage(t);
-  const { ask, docker, image } = await startDocker(stage, shimPath);
+  const testbed = openTestbed(t);
+  const { ask, docker, image } = await startDocker(testbed, shimPath);
   const rotation = ['--log-opt', 'max-size=80k', '--log-opt', 'max-file=4'];
   await ask('run', ...rotation, '--name', 'box', image, 'echo');
   const path = await ask('inspect', '--format', '{{.LogPath}}', 'box');
-  const ours = stage.path('ours.log');
+  const ours = testbed.path('ours.log');
   const output = openOutput(t);
   const options = ['log-path', ours, 'max-size', '80k', 'max-file', '4', 'compress', 'true'];
   const driver = startDriver(t, output, options);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { runToEnd } from '../../helpers/base/command.js';
 import { logFiles, outputOf, parseLog, readAllLogs, readLog } from '../../helpers/log/log-entries.js';
-import { logDriverPath, openOutput, startDriver } from '../../helpers/log/started-driver.js';
+import { logDriverPath, openOutput, startDriver } from '../../helpers/log/driver-program.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor } from '../../helpers/base/wait-for.js';

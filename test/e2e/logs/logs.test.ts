@@ -11,10 +11,10 @@ import { startDocker } from '../../helpers/shim/docker.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { shimPath } from '../../helpers/shim/shim.js';
-import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../../helpers/e2e/testbed.js';
 
-function termshim(stage: Stage, ...args: string[]): Promise<CommandResult> {
-  return runToEnd(termshimCommand(...args), { env: stage.env, timeoutMs: 60_000 });
+function termshim(testbed: Testbed, ...args: string[]): Promise<CommandResult> {
+  return runToEnd(termshimCommand(...args), { env: testbed.env, timeoutMs: 60_000 });
 }
 
 /** In steps, so that there is something to follow. */
@@ -32,42 +32,48 @@ for (const runtime of runtimeNames) {
     `${runtime}: logs --follow shows a log through its rotations to the end of the container`,
     options,
     async (t) => {
-      const stage = openStage(t);
-      const [id, path] = [stage.newId(), stage.path('web.log')];
+      const testbed = openTestbed(t);
+      const [id, path] = [testbed.newId(), testbed.path('web.log')];
       const flags = ['-d', '--log', `json-file://${path}?max-size=500k&max-file=100&compress=true`];
       const command = ['sh', '-c', `${counting}; echo wrong >&2; printf "no line end"; exit 3`];
-      assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
+      assert.equal(
+        (await runToEnd(runCommand(runtime, testbed, { id, flags, command }), { env: testbed.env })).status,
+        0,
+      );
       const shown = { stdout: `${numbers(1)}no line end`, stderr: 'wrong\n', status: 0 };
-      assert.deepEqual(await termshim(stage, 'logs', '--follow', id), shown);
+      assert.deepEqual(await termshim(testbed, 'logs', '--follow', id), shown);
       assert.ok(
-        readdirSync(stage.directory).filter((name) => name.startsWith('web.log.')).length > 10,
+        readdirSync(testbed.directory).filter((name) => name.startsWith('web.log.')).length > 10,
         'never rotated',
       );
-      assert.deepEqual(await termshim(stage, 'logs', id), shown);
+      assert.deepEqual(await termshim(testbed, 'logs', id), shown);
       const last = { ...shown, stdout: '99999\n100000\nno line end' };
-      assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', id), last);
-      assert.equal((await termshim(stage, 'delete', id)).status, 0);
-      assert.deepEqual(await termshim(stage, 'logs', '--tail', '4', path), last);
+      assert.deepEqual(await termshim(testbed, 'logs', '--tail', '4', id), last);
+      assert.equal((await termshim(testbed, 'delete', id)).status, 0);
+      assert.deepEqual(await termshim(testbed, 'logs', '--tail', '4', path), last);
     },
   );
 
   test(`${runtime}: the log of a terminal has what the terminal showed`, options, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
-    const flags = ['-dt', '--log', `cri://${stage.path('tty.log')}`];
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
+    const flags = ['-dt', '--log', `cri://${testbed.path('tty.log')}`];
     const command = ['sh', '-c', 'printf "\\033[1mbold\\n"; echo to stderr >&2; sleep 0.2; echo end'];
-    assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env: stage.env })).status, 0);
-    const { stdout, stderr, status } = await termshim(stage, 'logs', '-f', id);
+    assert.equal(
+      (await runToEnd(runCommand(runtime, testbed, { id, flags, command }), { env: testbed.env })).status,
+      0,
+    );
+    const { stdout, stderr, status } = await termshim(testbed, 'logs', '-f', id);
     assert.deepEqual([stdout, stderr, status], ['\x1b[1mbold\r\nto stderr\r\nend\r\n', '', 0]);
-    assert.equal((await termshim(stage, 'delete', id)).status, 0);
+    assert.equal((await termshim(testbed, 'delete', id)).status, 0);
   });
 }
 
 const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
 
 test('logs shows a log of Docker as Docker does', { skip, timeout: 120_000 }, async (t) => {
-  const stage = openStage(t);
-  const { ask, docker, image } = await startDocker(stage, shimPath);
+  const testbed = openTestbed(t);
+  const { ask, docker, image } = await startDocker(testbed, shimPath);
   const options = ['max-size=200k', 'max-file=100', 'compress=true'].flatMap((it) => ['--log-opt', it]);
   const long = 'head -c 100000 /dev/zero | tr "\\0" x; echo; echo wrong >&2';
   await ask('run', '-d', '--name', 'box', ...options, image, 'sh', '-c', `${counting}; ${long}`);
@@ -75,7 +81,7 @@ test('logs shows a log of Docker as Docker does', { skip, timeout: 120_000 }, as
   assert.equal(await ask('wait', 'box'), '0');
   const expected = await docker(['logs', 'box']);
   assert.equal(expected.stdout, `${numbers(1)}${'x'.repeat(100_000)}\n`);
-  assert.deepEqual(await termshim(stage, 'logs', path), expected);
-  assert.equal((await termshim(stage, 'logs', '--tail', '3', path)).stdout, `100000\n${'x'.repeat(100_000)}\n`);
+  assert.deepEqual(await termshim(testbed, 'logs', path), expected);
+  assert.equal((await termshim(testbed, 'logs', '--tail', '3', path)).stdout, `100000\n${'x'.repeat(100_000)}\n`);
   await ask('rm', 'box');
 });

@@ -2,7 +2,7 @@
  * `termshim run --log`, on real runtimes. What could break: the log lacks what a terminal, a pipeline or nobody was shown,
  * or has it in another order; the last output comes after the exit; a log that cannot be is found out when the container
  * runs; a driver that misbehaves takes the container with it, or stays behind. The daemon of each stage is the real one, and
- * the stage proves that no process of a driver is left.
+ * the testbed proves that no process of a driver is left.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { packageRoot } from '../../../src/package-root.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { tmpfs } from '../../helpers/base/mounts.js';
 import { outputOf, readGrowingLog, readLog } from '../../helpers/log/log-entries.js';
 import {
@@ -23,15 +23,15 @@ import {
   runtimeNames,
   termshimCommand,
 } from '../../helpers/runtime/run-command.js';
-import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../../helpers/e2e/testbed.js';
 import { connectToDaemon } from '../../helpers/e2e/user-daemon.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const driverPath = join(packageRoot, 'bin/termshim-log-driver');
 
 /** Its status, when it has ended; it is removed then. */
-async function endOf(stage: Stage, id: string): Promise<number> {
-  const { task } = await connectToDaemon(stage);
+async function endOf(testbed: Testbed, id: string): Promise<number> {
+  const { task } = await connectToDaemon(testbed);
   const { exitStatus } = await within(task.wait({ id }), 'the exit', 20_000);
   await task.delete({ id });
   return exitStatus;
@@ -39,37 +39,42 @@ async function endOf(stage: Stage, id: string): Promise<number> {
 
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
-  const start = (stage: Stage, id: string, flags: readonly string[], script: string) =>
-    runToEnd(runCommand(runtime, stage, { id, flags, command: ['sh', '-c', script] }), { env: stage.env });
+  const start = (testbed: Testbed, id: string, flags: readonly string[], script: string) =>
+    runToEnd(runCommand(runtime, testbed, { id, flags, command: ['sh', '-c', script] }), { env: testbed.env });
 
   test(`${runtime}: run -d writes both streams to the log before the exit event, and logs shows them`, {
     skip,
   }, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
-    const state = stage.path('state');
-    const env = { ...stage.env, XDG_STATE_HOME: state };
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
+    const state = testbed.path('state');
+    const env = { ...testbed.env, XDG_STATE_HOME: state };
     const command = ['sh', '-c', 'seq 20000; echo wrong >&2; exit 3'];
     const flags = ['-d', '--log', 'json-file'];
-    assert.equal((await runToEnd(runCommand(runtime, stage, { id, flags, command }), { env })).status, 0);
-    const { stdout } = await runToEnd(termshimCommand('inspect', id, '--format', 'json'), { env: stage.env });
+    assert.equal((await runToEnd(runCommand(runtime, testbed, { id, flags, command }), { env })).status, 0);
+    const { stdout } = await runToEnd(termshimCommand('inspect', id, '--format', 'json'), { env: testbed.env });
     const path = (JSON.parse(stdout) as { session: { log: string } }).session.log;
     assert.equal(dirname(path), join(state, 'termshim'));
     assert.match(basename(path), new RegExp(`^${id}-\\d{8}T\\d{6}Z\\.log$`));
-    assert.equal(await endOf(stage, id), 3);
+    assert.equal(await endOf(testbed, id), 3);
     const entries = readLog('json-file', path);
     const numbers = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join('');
     assert.equal(outputOf(entries, 'stdout').toString(), numbers);
     assert.equal(outputOf(entries, 'stderr').toString(), 'wrong\n');
-    const shown = await runToEnd(termshimCommand('logs', path), { env: stage.env });
+    const shown = await runToEnd(termshimCommand('logs', path), { env: testbed.env });
     assert.deepEqual([shown.stdout, shown.stderr], [numbers, 'wrong\n']);
   });
 
   test(`${runtime}: run in a pipeline writes the same to its reader and to the log`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const path = stage.path('log');
+    const testbed = openTestbed(t);
+    const path = testbed.path('log');
     const flags = ['--log', `cri://${path}`];
-    const { stdout, stderr, status } = await start(stage, stage.newId(), flags, 'seq 20000; echo wrong >&2; exit 3');
+    const { stdout, stderr, status } = await start(
+      testbed,
+      testbed.newId(),
+      flags,
+      'seq 20000; echo wrong >&2; exit 3',
+    );
     assert.deepEqual([stdout.length, stderr, status], [108_894, 'wrong\n', 3]);
     const entries = readLog('cri', path);
     assert.equal(outputOf(entries, 'stdout').toString(), stdout);
@@ -77,20 +82,20 @@ for (const runtime of runtimeNames) {
   });
 
   test(`${runtime}: run -it logs what the user sees, leaves and comes back to`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
-    const path = stage.path('log');
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
+    const path = testbed.path('log');
     const script = 'stty -echo; echo up; while read -r line; do echo "got $line"; [ "$line" = bye ] && exit 4; done';
     const flags = ['-it', '--log', `json-file://${path}`];
-    const human = sitAt(stage, runCommand(runtime, stage, { id, flags, command: ['sh', '-c', script] }));
-    await human.sees('up\r\n');
-    human.type('one\r');
-    await human.sees('got one\r\n');
-    human.type('\x10\x11');
-    assert.equal(await within(human.exited, 'the client to leave'), 0);
-    const again = sitAt(stage, termshimCommand('attach', id));
+    const terminal = openTerminal(testbed, runCommand(runtime, testbed, { id, flags, command: ['sh', '-c', script] }));
+    await terminal.expect('up\r\n');
+    terminal.type('one\r');
+    await terminal.expect('got one\r\n');
+    terminal.type('\x10\x11');
+    assert.equal(await within(terminal.exited, 'the client to leave'), 0);
+    const again = openTerminal(testbed, termshimCommand('attach', id));
     again.type('bye\r');
-    await again.sees('got bye\r\n');
+    await again.expect('got bye\r\n');
     assert.equal(await within(again.exited, 'the end'), 4);
     await waitFor(() => outputOf(readGrowingLog('json-file', path), 'stdout').includes('bye'), 'the log');
     assert.equal(outputOf(readLog('json-file', path), 'stdout').toString(), 'up\r\ngot one\r\ngot bye\r\n');
@@ -98,34 +103,34 @@ for (const runtime of runtimeNames) {
 }
 
 const skip = missingFor('runc');
-const run = (stage: Stage, id: string, flags: readonly string[], script: string) =>
-  runToEnd(runCommand('runc', stage, { id, flags, command: ['sh', '-c', script] }), { env: stage.env });
+const run = (testbed: Testbed, id: string, flags: readonly string[], script: string) =>
+  runToEnd(runCommand('runc', testbed, { id, flags, command: ['sh', '-c', script] }), { env: testbed.env });
 
 test('a file is the container’s own descriptor, without a terminal', { skip }, async (t) => {
-  const stage = openStage(t);
-  const id = stage.newId();
-  const path = stage.path('new/file');
-  await run(stage, id, ['-d', '--log', `file://${path}`], 'echo out; echo err >&2; exec sleep 1000');
+  const testbed = openTestbed(t);
+  const id = testbed.newId();
+  const path = testbed.path('new/file');
+  await run(testbed, id, ['-d', '--log', `file://${path}`], 'echo out; echo err >&2; exec sleep 1000');
   await waitFor(() => readFileSync(path, 'utf8') === 'out\nerr\n', 'the output');
-  const { task } = await connectToDaemon(stage);
+  const { task } = await connectToDaemon(testbed);
   const { pid } = await task.state({ id });
   assert.deepEqual(openDescriptors(pid).slice(1, 3), [`1 -> ${path}`, `2 -> ${path}`]);
   assert.equal(statSync(path).mode & 0o777, 0o644);
   await task.kill({ id, signal: 9 });
-  assert.equal(await endOf(stage, id), 137);
+  assert.equal(await endOf(testbed, id), 137);
 });
 
 const driver = (program: string, settings = ''): string[] => ['-d', '--log', `binary://${program}${settings}`];
 
 test('a driver gets all output, and the end of the output', { skip }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   for (const tty of [[], ['-t']]) {
-    const id = stage.newId();
-    const path = stage.path(`log${tty.length}`);
+    const id = testbed.newId();
+    const path = testbed.path(`log${tty.length}`);
     const flags = [...tty, ...driver(driverPath, `?log-path=${path}&max-size=10m&max-file=3`)];
-    const { stderr, status } = await run(stage, id, flags, 'seq 20000; exit 3');
+    const { stderr, status } = await run(testbed, id, flags, 'seq 20000; exit 3');
     assert.deepEqual([stderr, status], ['', 0]);
-    assert.equal(await endOf(stage, id), 3);
+    assert.equal(await endOf(testbed, id), 3);
     const text = outputOf(readLog('json-file', path), 'stdout').toString();
     assert.equal(text.replaceAll('\r', '').length, 108_894);
   }
@@ -138,8 +143,13 @@ const failures = [
 
 for (const [name, script, message] of failures) {
   test(`run fails with the reason, and makes no container, if a driver ${name}`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const { stderr, status } = await run(stage, stage.newId(), driver(writeProgram(stage, 'driver', script)), 'true');
+    const testbed = openTestbed(t);
+    const { stderr, status } = await run(
+      testbed,
+      testbed.newId(),
+      driver(writeProgram(testbed, 'driver', script)),
+      'true',
+    );
     assert.match(stderr, message);
     assert.equal(status, 1);
   });
@@ -148,76 +158,81 @@ for (const [name, script, message] of failures) {
 test('a container comes to its end if its driver dies in a flood, whether that is restarted or not', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  stage.letDaemonComplain();
-  const script = `exec 5>&-; head -c 300000 <&3 >>'${stage.path('out')}'; exit 1`;
+  const testbed = openTestbed(t);
+  testbed.letDaemonComplain();
+  const script = `exec 5>&-; head -c 300000 <&3 >>'${testbed.path('out')}'; exit 1`;
   const flood = writeProgram(
-    stage,
+    testbed,
     'driver',
-    `[ -e '${stage.path('out')}' ] && exec cat <&3 >/dev/null 5>&-; ${script}`,
+    `[ -e '${testbed.path('out')}' ] && exec cat <&3 >/dev/null 5>&-; ${script}`,
   );
-  const log = stage.path('xdg/termshim/daemon.log');
+  const log = testbed.path('xdg/termshim/daemon.log');
   for (const [setting, words] of [
     ['', 'another is started'],
     ['#on-exit=discard', 'from now on the output is discarded'],
   ] as const) {
-    const id = stage.newId();
-    const path = writeProgram(stage, 'dying', script);
-    await run(stage, id, driver(setting === '' ? flood : path, setting), 'yes | head -c 3000000; exit 5');
-    assert.equal(await endOf(stage, id), 5);
+    const id = testbed.newId();
+    const path = writeProgram(testbed, 'dying', script);
+    await run(testbed, id, driver(setting === '' ? flood : path, setting), 'yes | head -c 3000000; exit 5');
+    assert.equal(await endOf(testbed, id), 5);
     assert.ok(readFileSync(log, 'utf8').includes(words), readFileSync(log, 'utf8'));
   }
 });
 
 test('a container waits for a driver that reads a byte a second, and can be ended', { skip }, async (t) => {
-  const stage = openStage(t);
-  stage.letDaemonComplain();
-  const slow = writeProgram(stage, 'slow', 'exec 5>&-; while :; do head -c 1 <&3 >/dev/null || exit; sleep 1; done');
-  const id = stage.newId();
-  await run(stage, id, ['-t', ...driver(slow)], 'exec yes');
-  const { task, sessions } = await connectToDaemon(stage);
+  const testbed = openTestbed(t);
+  testbed.letDaemonComplain();
+  const slow = writeProgram(testbed, 'slow', 'exec 5>&-; while :; do head -c 1 <&3 >/dev/null || exit; sleep 1; done');
+  const id = testbed.newId();
+  await run(testbed, id, ['-t', ...driver(slow)], 'exec yes');
+  const { task, sessions } = await connectToDaemon(testbed);
   await waitFor(
     async () => (await sessions.inspect({ id })).session?.waitingSince !== undefined,
     'the console to be seen to wait',
   );
   await task.kill({ id, signal: 9 });
-  assert.equal(await endOf(stage, id), 137);
+  assert.equal(await endOf(testbed, id), 137);
 });
 
 /** A disk of its own. */
-async function mountDisk(stage: Stage, option: string): Promise<string> {
-  const place = stage.path('disk');
+async function mountDisk(testbed: Testbed, option: string): Promise<string> {
+  const place = testbed.path('disk');
   mkdirSync(place);
   await mountAll([tmpfs(option)], place);
-  stage.after(() => unmountAll(place));
+  testbed.after(() => unmountAll(place));
   return place;
 }
 
 test('run makes no container if its log is in a read-only directory', { skip }, async (t) => {
-  const stage = openStage(t);
-  const place = await mountDisk(stage, 'ro');
+  const testbed = openTestbed(t);
+  const place = await mountDisk(testbed, 'ro');
   for (const scheme of ['json-file', 'cri', 'file']) {
-    const { stderr, status } = await run(stage, stage.newId(), ['-d', '--log', `${scheme}://${place}/new/log`], 'true');
+    const { stderr, status } = await run(
+      testbed,
+      testbed.newId(),
+      ['-d', '--log', `${scheme}://${place}/new/log`],
+      'true',
+    );
     assert.match(stderr, /read-only file system \(EROFS\) \[ERR_LOG_FAILED\]/);
     assert.equal(status, 1);
   }
 });
 
 test('a container goes on if the disk of its log is full, and the loss is reported', { skip }, async (t) => {
-  const stage = openStage(t);
-  stage.letDaemonComplain();
-  const place = await mountDisk(stage, 'size=100k');
+  const testbed = openTestbed(t);
+  testbed.letDaemonComplain();
+  const place = await mountDisk(testbed, 'size=100k');
   for (const scheme of ['json-file', 'cri', 'file']) {
     for (const tty of [[], ['-t']]) {
-      const id = stage.newId();
+      const id = testbed.newId();
       const directory = join(place, id);
       mkdirSync(directory);
-      await run(stage, id, ['-d', ...tty, '--log', `${scheme}://${directory}/log`], 'seq 100000; exit 6');
-      assert.equal(await endOf(stage, id), 6);
+      await run(testbed, id, ['-d', ...tty, '--log', `${scheme}://${directory}/log`], 'seq 100000; exit 6');
+      assert.equal(await endOf(testbed, id), 6);
       assert.ok(statSync(join(directory, 'log')).size <= 100 * 1024);
     }
   }
-  const log = readFileSync(stage.path('xdg/termshim/daemon.log'), 'utf8');
+  const log = readFileSync(testbed.path('xdg/termshim/daemon.log'), 'utf8');
   assert.match(log, /no space left on device/);
 });
 
@@ -240,15 +255,15 @@ function numbersIn(log: string): number[] {
 test('of a million lines in files of 1 MB the newest are all there after a SIGTERM to the daemon', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const id = stage.newId();
-  const log = stage.path('log');
-  await run(stage, id, ['-d', '--log', `json-file://${log}?max-size=1m&max-file=5`], million);
-  const { task } = await connectToDaemon(stage);
+  const testbed = openTestbed(t);
+  const id = testbed.newId();
+  const log = testbed.path('log');
+  await run(testbed, id, ['-d', '--log', `json-file://${log}?max-size=1m&max-file=5`], million);
+  const { task } = await connectToDaemon(testbed);
   const { shimPid } = await task.connect({ id });
   await waitFor(() => existsSync(`${log}.4`), 'the fifth file', 20_000);
   process.kill(shimPid, 'SIGTERM');
-  assert.equal(await endOf(stage, id), 0);
+  assert.equal(await endOf(testbed, id), 0);
   const numbers = numbersIn(log);
   assert.equal(numbers.at(-1), 1_000_000);
   assert.deepEqual(
@@ -259,23 +274,23 @@ test('of a million lines in files of 1 MB the newest are all there after a SIGTE
 });
 
 test('after a kill of the daemon the log has at most one line that is cut, at its end', { skip }, async (t) => {
-  const stage = openStage(t);
-  stage.letDaemonComplain();
-  const id = stage.newId();
-  const log = stage.path('log');
-  await run(stage, id, ['-d', '--log', `json-file://${log}`], million);
-  const { task } = await connectToDaemon(stage);
+  const testbed = openTestbed(t);
+  testbed.letDaemonComplain();
+  const id = testbed.newId();
+  const log = testbed.path('log');
+  await run(testbed, id, ['-d', '--log', `json-file://${log}`], million);
+  const { task } = await connectToDaemon(testbed);
   const { shimPid } = await task.connect({ id });
   await waitFor(() => existsSync(log) && statSync(log).size > 5_000_000, 'the log to grow', 20_000);
   process.kill(shimPid, 'SIGKILL');
   // Its pipe has broken.
   await waitFor(
-    () => !stage.processes().some(({ commandLine }) => commandLine.includes('awk')),
+    () => !testbed.processes().some(({ commandLine }) => commandLine.includes('awk')),
     'the container to end',
   );
-  await runToEnd(runtimeCommand('runc', ['delete', '--force', id]), { env: stage.env });
+  await runToEnd(runtimeCommand('runc', ['delete', '--force', id]), { env: testbed.env });
   // As it was when the daemon was killed.
-  rmSync(stage.path('xdg/termshim'), { recursive: true });
+  rmSync(testbed.path('xdg/termshim'), { recursive: true });
   const lines = outputOf(readGrowingLog('json-file', log), 'stdout').toString().trimEnd().split('\n');
   assert.deepEqual(
     lines.map((line) => Number.parseInt(line, 10)),

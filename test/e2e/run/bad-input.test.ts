@@ -1,7 +1,7 @@
 /**
  * What users get wrong on the command line, in files and with containers. What could break: a stack trace or silence in
  * place of one line that names the thing and ends with its code, the wrong exit status, a hang, something left behind.
- * Each case runs the command with the wrong input; its stage proves that nothing stays.
+ * Each case runs the command with the wrong input; its testbed proves that nothing stays.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -11,13 +11,13 @@ import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
 import { missingFor, runCommand, runtimeCommand, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 interface BadInput {
   name: string;
-  args: (stage: Stage) => string[];
+  args: (testbed: Testbed) => string[];
   code: string;
   /** What the line must name. */
   words: RegExp;
@@ -26,85 +26,85 @@ interface BadInput {
 const badInputs: BadInput[] = [
   {
     name: 'a bundle that does not exist',
-    args: (stage) => ['run', '-t', '--bundle', stage.path('nowhere')],
+    args: (testbed) => ['run', '-t', '--bundle', testbed.path('nowhere')],
     code: 'ERR_BUNDLE_INVALID',
     words: /nowhere.*does not exist/,
   },
   {
     name: 'a bundle that is a file',
-    args: (stage) => ['run', '-t', '--bundle', fileWith(stage, 'file', '')],
+    args: (testbed) => ['run', '-t', '--bundle', fileWith(testbed, 'file', '')],
     code: 'ERR_BUNDLE_INVALID',
     words: /file.*not a directory/,
   },
   {
     name: 'a bundle without config.json',
-    args: (stage) => ['run', '-t', '--bundle', stage.directory],
+    args: (testbed) => ['run', '-t', '--bundle', testbed.directory],
     code: 'ERR_BUNDLE_INVALID',
     words: /config\.json.*does not exist/,
   },
   {
     name: 'a bundle whose config.json is not JSON',
-    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '{"ociVersion": "1.0.2",\n"process": }')],
+    args: (testbed) => ['run', '-t', '--bundle', bundleWith(testbed, '{"ociVersion": "1.0.2",\n"process": }')],
     code: 'ERR_BUNDLE_INVALID',
     words: /config\.json:2:\d+: not JSON/,
   },
   {
     name: 'a bundle whose config.json is empty',
-    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '')],
+    args: (testbed) => ['run', '-t', '--bundle', bundleWith(testbed, '')],
     code: 'ERR_BUNDLE_INVALID',
     words: /config\.json:1:1: not JSON/,
   },
   {
     name: 'a bundle without a process',
-    args: (stage) => ['run', '-t', '--bundle', bundleWith(stage, '{"ociVersion": "1.0.2"}')],
+    args: (testbed) => ['run', '-t', '--bundle', bundleWith(testbed, '{"ociVersion": "1.0.2"}')],
     code: 'ERR_BUNDLE_INVALID',
     words: /config\.json: process is missing/,
   },
   {
     name: 'a bundle without a terminal, with -t',
-    args: (stage) => ['run', '-t', '--bundle', makeBundle(stage, { args: ['sh'], terminal: false, isHost: true })],
+    args: (testbed) => ['run', '-t', '--bundle', makeBundle(testbed, { args: ['sh'], terminal: false, isHost: true })],
     code: 'ERR_BUNDLE_INVALID',
     words: /process\.terminal is not true/,
   },
   {
     name: 'a bundle with a terminal, without -t',
-    args: (stage) => ['run', '--bundle', makeBundle(stage, { args: ['sh'], terminal: true, isHost: true })],
+    args: (testbed) => ['run', '--bundle', makeBundle(testbed, { args: ['sh'], terminal: true, isHost: true })],
     code: 'ERR_BUNDLE_INVALID',
     words: /process\.terminal is true/,
   },
   {
     name: 'a runtime that nobody knows',
-    args: (stage) => ['run', '-t', '--runtime', 'ranc', '--bundle', hostBundle(stage)],
+    args: (testbed) => ['run', '-t', '--runtime', 'ranc', '--bundle', hostBundle(testbed)],
     code: 'ERR_RUNTIME_NOT_FOUND',
     words: /"ranc".*runc, crun, pty/,
   },
   {
     name: 'a runtime whose path leads nowhere',
-    args: (stage) => ['run', '-t', '--runtime', stage.path('nothing'), '--bundle', hostBundle(stage)],
+    args: (testbed) => ['run', '-t', '--runtime', testbed.path('nothing'), '--bundle', hostBundle(testbed)],
     code: 'ERR_RUNTIME_NOT_FOUND',
     words: /nothing/,
   },
   {
     name: 'a runtime that is no program',
-    args: (stage) => ['run', '-t', '--runtime', fileWith(stage, 'text', 'hello'), '--bundle', hostBundle(stage)],
+    args: (testbed) => ['run', '-t', '--runtime', fileWith(testbed, 'text', 'hello'), '--bundle', hostBundle(testbed)],
     code: 'ERR_RUNTIME_NOT_FOUND',
     words: /text/,
   },
   {
     name: 'a runtime that fails',
-    args: (stage) => runWith(stage, 'echo "the moon is full" >&2; exit 3'),
+    args: (testbed) => runWith(testbed, 'echo "the moon is full" >&2; exit 3'),
     code: 'ERR_RUNTIME_FAILED',
     words: /the moon is full/,
   },
   {
     name: 'a runtime that fails without a word',
-    args: (stage) => runWith(stage, 'exit 3'),
+    args: (testbed) => runWith(testbed, 'exit 3'),
     code: 'ERR_RUNTIME_FAILED',
     words: /exit status 3/,
   },
   {
     name: 'a runtime that dies',
-    args: (stage) => runWith(stage, 'case "$*" in *create*) kill -SEGV $$;; esac'),
+    args: (testbed) => runWith(testbed, 'case "$*" in *create*) kill -SEGV $$;; esac'),
     code: 'ERR_RUNTIME_(FAILED|DIED)',
     words: /SIGSEGV/,
   },
@@ -136,9 +136,9 @@ const badInputs: BadInput[] = [
 
 for (const { name, args, code, words } of badInputs) {
   test(`run refuses ${name}`, async (t) => {
-    const stage = openStage(t);
-    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args(stage)], {
-      env: stage.env,
+    const testbed = openTestbed(t);
+    const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args(testbed)], {
+      env: testbed.env,
       timeoutMs: 5000,
     });
     assert.match(stderr, new RegExp(`^termshim: [^\\n]* \\[${code}\\]\\n$`));
@@ -148,9 +148,9 @@ for (const { name, args, code, words } of badInputs) {
 }
 
 test('run refuses a rootfs that does not exist', { skip: missingFor('runc') }, async (t) => {
-  const stage = openStage(t);
-  const args = ['run', '-t', '--name', stage.newId(), '--rootfs', stage.path('nowhere'), '--', 'sh'];
-  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  const testbed = openTestbed(t);
+  const args = ['run', '-t', '--name', testbed.newId(), '--rootfs', testbed.path('nowhere'), '--', 'sh'];
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
   assert.match(stderr, /^termshim: [^\n]*nowhere[^\n]* \[ERR_\w+\]\n$/);
   assert.equal(status, 1);
 });
@@ -159,11 +159,11 @@ for (const runtime of runtimeNames) {
   test(`${runtime}: run refuses an id in use, and the other container lives on`, {
     skip: missingFor(runtime),
   }, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
     const script = 'echo up; read line; echo "got $line"; exit 5';
-    const first = runCommand(runtime, stage, { flags: ['-it'], id, command: ['sh', '-c', script] });
-    const child = spawn(first[0] as string, first.slice(1), { env: stage.env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const first = runCommand(runtime, testbed, { flags: ['-it'], id, command: ['sh', '-c', script] });
+    const child = spawn(first[0] as string, first.slice(1), { env: testbed.env, stdio: ['pipe', 'pipe', 'pipe'] });
     const outcome = outcomeOf(child);
     let shown = '';
     child.stdout.on('data', (data: Buffer) => {
@@ -171,12 +171,12 @@ for (const runtime of runtimeNames) {
     });
     await waitFor(() => shown.includes('up'), 'the first container to run');
     for (const flags of [['-t'], []]) {
-      const second = runCommand(runtime, stage, { flags, id, command: ['echo', 'hello'] });
-      const { stdout, stderr, status } = await runToEnd(second, { env: stage.env });
+      const second = runCommand(runtime, testbed, { flags, id, command: ['echo', 'hello'] });
+      const { stdout, stderr, status } = await runToEnd(second, { env: testbed.env });
       assert.match(stderr, /^termshim: there is a container .* already \[ERR_ID_IN_USE\]\n$/);
       assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
     }
-    const { stdout: state } = await runToEnd(runtimeCommand(runtime, ['state', id]), { env: stage.env });
+    const { stdout: state } = await runToEnd(runtimeCommand(runtime, ['state', id]), { env: testbed.env });
     assert.match(state, /"status": "running"/);
     child.stdin.end('a line\n');
     const { stdout, status } = await within(outcome, 'the end of the first container');
@@ -186,32 +186,32 @@ for (const runtime of runtimeNames) {
 }
 
 test('run waits for a runtime that exits with 0 but sends no console, and names it', async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const began = performance.now();
-  const args = runWith(stage, 'exit 0');
-  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: stage.env });
+  const args = runWith(testbed, 'exit 0');
+  const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
   assert.match(stderr, /^termshim: no console came[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
   assert.ok(performance.now() - began < 12_000);
 });
 
-function fileWith(stage: Stage, name: string, content: string): string {
-  writeFileSync(stage.path(name), content);
-  return stage.path(name);
+function fileWith(testbed: Testbed, name: string, content: string): string {
+  writeFileSync(testbed.path(name), content);
+  return testbed.path(name);
 }
 
-function bundleWith(stage: Stage, config: string): string {
-  mkdirSync(stage.path('bundle'));
-  fileWith(stage, 'bundle/config.json', config);
-  return stage.path('bundle');
+function bundleWith(testbed: Testbed, config: string): string {
+  mkdirSync(testbed.path('bundle'));
+  fileWith(testbed, 'bundle/config.json', config);
+  return testbed.path('bundle');
 }
 
-function hostBundle(stage: Stage): string {
-  return makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
+function hostBundle(testbed: Testbed): string {
+  return makeBundle(testbed, { args: ['true'], terminal: true, isHost: true });
 }
 
 /** The command line of a run on a runtime that is this script. */
-function runWith(stage: Stage, script: string): string[] {
-  const runtime = writeProgram(stage, 'runtime', script);
-  return ['run', '-t', '--runtime', runtime, '--bundle', hostBundle(stage)];
+function runWith(testbed: Testbed, script: string): string[] {
+  const runtime = writeProgram(testbed, 'runtime', script);
+  return ['run', '-t', '--runtime', runtime, '--bundle', hostBundle(testbed)];
 }

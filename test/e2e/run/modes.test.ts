@@ -9,27 +9,27 @@ import { test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { type Human, prompt, shellLine, sitAtShell } from '../../helpers/sessions/human.js';
+import { type Terminal, prompt, shellLine, openShell } from '../../helpers/sessions/terminal.js';
 import { missingFor, runCommand, runtimeNames } from '../../helpers/runtime/run-command.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 /** Starts the run, ends it with `work`, and answers with what the terminal showed and the status of the run. */
 async function endAsBegun(
-  stage: Stage,
+  testbed: Testbed,
   command: readonly string[],
-  work: (human: Human) => unknown,
+  work: (terminal: Terminal) => unknown,
 ): Promise<{ shown: string; status: number }> {
-  const human = await sitAtShell(stage);
+  const terminal = await openShell(testbed);
   // Modes that a reset to defaults would not bring back.
-  await human.asks('stty -ixon intr ^P susp ^Y');
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(command));
-  await work(human);
-  const shown = await human.sees(prompt);
-  const status = Number(await human.asks('echo $?'));
-  assert.equal(await human.asks('stty -a'), before);
+  await terminal.run('stty -ixon intr ^P susp ^Y');
+  const before = await terminal.run('stty -a');
+  await terminal.enter(shellLine(command));
+  await work(terminal);
+  const shown = await terminal.expect(prompt);
+  const status = Number(await terminal.run('echo $?'));
+  assert.equal(await terminal.run('stty -a'), before);
   return { shown, status };
 }
 
@@ -38,20 +38,20 @@ const loop = 'echo up; while :; do sleep 0.02; done';
 
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
-  const run = (stage: Stage, ...command: string[]) => runCommand(runtime, stage, { flags: ['-it'], command });
+  const run = (testbed: Testbed, ...command: string[]) => runCommand(runtime, testbed, { flags: ['-it'], command });
 
   test(`${runtime}: the terminal is restored after a normal exit`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', 'stty raw; exit 6'), () => {});
+    const testbed = openTestbed(t);
+    const { status } = await endAsBegun(testbed, run(testbed, 'sh', '-c', 'stty raw; exit 6'), () => {});
     assert.equal(status, 6);
   });
 
   test(`${runtime}: the terminal is restored after the process was killed`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', loop), async (human) => {
-      await human.sees('up\r\n');
+    const testbed = openTestbed(t);
+    const { status } = await endAsBegun(testbed, run(testbed, 'sh', '-c', loop), async (terminal) => {
+      await terminal.expect('up\r\n');
       process.kill(
-        pidOf(stage, (line) => line === `sh -c ${loop}`),
+        pidOf(testbed, (line) => line === `sh -c ${loop}`),
         'SIGKILL',
       );
     });
@@ -59,43 +59,49 @@ for (const runtime of runtimeNames) {
   });
 
   test(`${runtime}: the terminal is restored after SIGTERM to termshim, three times`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const { status } = await endAsBegun(stage, run(stage, 'sh', '-c', `trap "" TERM; ${loop}`), async (human) => {
-      await human.sees('up\r\n');
-      const pid = pidOf(stage, (line) => line.includes('cli/main.cjs run'));
-      for (let count = 0; count < 3; count++) await terminate(pid);
-    });
+    const testbed = openTestbed(t);
+    const { status } = await endAsBegun(
+      testbed,
+      run(testbed, 'sh', '-c', `trap "" TERM; ${loop}`),
+      async (terminal) => {
+        await terminal.expect('up\r\n');
+        const pid = pidOf(testbed, (line) => line.includes('cli/main.cjs run'));
+        for (let count = 0; count < 3; count++) await terminate(pid);
+      },
+    );
     assert.equal(status, 137);
   });
 
   test(`${runtime}: the terminal is restored after a command that does not exist`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const { status } = await endAsBegun(stage, run(stage, 'no-such-command'), () => {});
+    const testbed = openTestbed(t);
+    const { status } = await endAsBegun(testbed, run(testbed, 'no-such-command'), () => {});
     assert.equal(status, 1);
   });
 }
 
 test('runc: a stop restores the terminal, and fg makes it raw again', { skip: missingFor('runc') }, async (t) => {
-  const stage = openStage(t);
-  const human = await sitAtShell(stage);
-  const before = await human.asks('stty -a');
-  await human.enters(shellLine(runCommand('runc', stage, { flags: ['-it'], command: ['env', 'PS1=inside$ ', 'sh'] })));
-  await human.sees('inside$ ');
+  const testbed = openTestbed(t);
+  const terminal = await openShell(testbed);
+  const before = await terminal.run('stty -a');
+  await terminal.enter(
+    shellLine(runCommand('runc', testbed, { flags: ['-it'], command: ['env', 'PS1=inside$ ', 'sh'] })),
+  );
+  await terminal.expect('inside$ ');
   for (const word of ['first', 'second']) {
     process.kill(
-      pidOf(stage, (line) => line.includes('cli/main.cjs run')),
+      pidOf(testbed, (line) => line.includes('cli/main.cjs run')),
       'SIGTSTP',
     );
-    await human.sees(prompt);
-    assert.equal(await human.asks('stty -a'), before);
-    human.type('fg\r');
-    await human.sees('bin/termshim');
-    human.type(`\recho "the" ${word}\r`);
-    await human.sees(`the ${word}\r\n`);
+    await terminal.expect(prompt);
+    assert.equal(await terminal.run('stty -a'), before);
+    terminal.type('fg\r');
+    await terminal.expect('bin/termshim');
+    terminal.type(`\recho "the" ${word}\r`);
+    await terminal.expect(`the ${word}\r\n`);
   }
-  human.type('exit\r');
-  await human.sees(prompt);
-  assert.equal(await human.asks('stty -a'), before);
+  terminal.type('exit\r');
+  await terminal.expect(prompt);
+  assert.equal(await terminal.run('stty -a'), before);
 });
 
 const cannot = 'echo "not today" >&2; exit 1';
@@ -109,21 +115,21 @@ const failures: [what: string, scripts: Record<string, string>, words: RegExp][]
 
 for (const [what, scripts, words] of failures) {
   test(`the terminal is restored after ${what}`, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
-    if ('delete' in scripts) stage.letDaemonComplain();
-    const bundle = makeBundle(stage, { args: ['sh', '-c', 'exit 0'], terminal: true, isHost: true });
-    const runtime = fakeRuntime(stage, scripts);
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
+    if ('delete' in scripts) testbed.letDaemonComplain();
+    const bundle = makeBundle(testbed, { args: ['sh', '-c', 'exit 0'], terminal: true, isHost: true });
+    const runtime = fakeRuntime(testbed, scripts);
     const command = [termshimProgram, 'run', '-it', '--name', id, '--runtime', runtime];
-    stage.after(() => runToEnd([ptyRuntimeProgram, 'delete', '--force', id], { env: stage.env }));
-    const { shown, status } = await endAsBegun(stage, [...command, '--bundle', bundle], () => {});
+    testbed.after(() => runToEnd([ptyRuntimeProgram, 'delete', '--force', id], { env: testbed.env }));
+    const { shown, status } = await endAsBegun(testbed, [...command, '--bundle', bundle], () => {});
     assert.match(shown, words);
     assert.equal(status, 1);
   });
 }
 
-function pidOf(stage: Stage, isWanted: (commandLine: string) => boolean): number {
-  const found = stage.processes().find(({ commandLine }) => isWanted(commandLine));
+function pidOf(testbed: Testbed, isWanted: (commandLine: string) => boolean): number {
+  const found = testbed.processes().find(({ commandLine }) => isWanted(commandLine));
   assert.ok(found !== undefined, 'the process is not there');
   return found.pid;
 }

@@ -17,7 +17,7 @@ import { type TestContext, test } from 'node:test';
 import { type DefaultSpecOptions, defaultSpec, writeBundle } from '../../../src/runtime/spec/default-spec.js';
 import { type OciRuntime, ociRuntime } from '../../../src/runtime/oci-runtime.js';
 import { cgroupFile } from '../../helpers/runtime/cgroup.js';
-import { containersIn } from '../../helpers/runtime/crun.js';
+import { containersIn } from '../../helpers/runtime/crun-command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { makeRootfs } from '../../helpers/runtime/rootfs.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
@@ -29,7 +29,7 @@ const isHybrid = existsSync('/sys/fs/cgroup/unified');
 const commands = { runc: ['runc'], crun: isHybrid ? hidesUnified : ['crun'] };
 const names = ['runc', 'crun'] as const;
 
-interface Stage {
+interface Testbed {
   directory: string;
   runtime: OciRuntime;
   bundle: string;
@@ -43,7 +43,7 @@ async function setUp(
   t: TestContext,
   name: (typeof names)[number],
   options: Partial<DefaultSpecOptions>,
-): Promise<Stage> {
+): Promise<Testbed> {
   adoptOrphans();
   const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
   const stateRoot = join(directory, 'state');

@@ -11,18 +11,18 @@ import { test } from 'node:test';
 import { missing } from '../../helpers/base/requirement.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 import { reap } from '../../runtime/orphans.js';
-import { createInTerminal, failed, readPid, setUp, statusOf } from '../../runtime/pty/stage.js';
+import { createInTerminal, failed, readPid, setUp, statusOf } from '../../runtime/pty/testbed.js';
 
 test('a container with a terminal is created, started, killed and deleted', async (t) => {
   const args = ['sh', '-c', 'tty; stty size; read line; echo "<$line>"; exit 3'];
-  const stage = await setUp(t, { args, terminal: true, consoleSize: { width: 132, height: 43 } });
-  const { runtime, root } = stage;
-  const console = await createInTerminal(t, stage);
+  const testbed = await setUp(t, { args, terminal: true, consoleSize: { width: 132, height: 43 } });
+  const { runtime, root } = testbed;
+  const console = await createInTerminal(t, testbed);
   assert.match(console.label, /^\/dev\/pts\/\d+$/);
   assert.equal(console.size(), '132x43');
   assert.equal(statSync(join(root, 'c')).mode & 0o777, 0o700);
   const state = await runtime.state('c');
-  assert.deepEqual([state.id, state.status, state.pid, state.bundle], ['c', 'created', console.pid, stage.bundle]);
+  assert.deepEqual([state.id, state.status, state.pid, state.bundle], ['c', 'created', console.pid, testbed.bundle]);
   assert.equal(console.output(), '');
 
   await runtime.start('c');
@@ -40,12 +40,12 @@ test('a container with a terminal is created, started, killed and deleted', asyn
 });
 
 test('input that is typed before the start reaches the process and not the runtime', async (t) => {
-  const stage = await setUp(t, { args: ['sh', '-c', 'read line; echo "<$line>"'], terminal: true });
-  const console = await createInTerminal(t, stage);
+  const testbed = await setUp(t, { args: ['sh', '-c', 'read line; echo "<$line>"'], terminal: true });
+  const console = await createInTerminal(t, testbed);
   console.type('early\n');
   await console.waitForOutput('early\r\n');
   assert.equal(console.size(), '0x0');
-  await stage.runtime.start('c');
+  await testbed.runtime.start('c');
   await console.waitForOutput('<early>\r\n');
   assert.equal(await reap(console.pid), 0);
 });
@@ -56,13 +56,13 @@ test('the process has exactly the environment, arguments and directory of the bu
   const words = ['', 'a b', '$x', '--y', 'k=v'];
   const observer = { args: [process.execPath, '-e', script, '--', ...words], env, cwd: '/usr/bin' };
   for (const terminal of [false, true]) {
-    const stage = await setUp(t, { ...observer, terminal });
-    const { runtime, bundle, pidFile, out } = stage;
-    const console = terminal ? await createInTerminal(t, stage) : undefined;
+    const testbed = await setUp(t, { ...observer, terminal });
+    const { runtime, bundle, pidFile, out } = testbed;
+    const console = terminal ? await createInTerminal(t, testbed) : undefined;
     if (!terminal) await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
     await runtime.start('c');
     assert.equal(await reap(readPid(pidFile)), 0);
-    const [argv, environment, cwd] = JSON.parse(console?.output() ?? stage.output()) as [string[], object, string];
+    const [argv, environment, cwd] = JSON.parse(console?.output() ?? testbed.output()) as [string[], object, string];
     assert.deepEqual(argv, words);
     assert.deepEqual(environment, Object.fromEntries(env.map((entry) => entry.split(/=(.*)/s).slice(0, 2))));
     assert.equal(cwd, '/usr/bin');
@@ -126,18 +126,18 @@ test('kill takes signals by name and by number, for one process and for all', as
 });
 
 test('delete removes a container in every state', async (t) => {
-  const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
-  const { runtime, root } = stage;
-  const created = await createInTerminal(t, stage);
+  const testbed = await setUp(t, { args: ['sleep', '1000'], terminal: true });
+  const { runtime, root } = testbed;
+  const created = await createInTerminal(t, testbed);
   await runtime.delete('c');
   assert.equal(await reap(created.pid), 128 + 9);
 
-  const running = await createInTerminal(t, stage);
+  const running = await createInTerminal(t, testbed);
   await runtime.start('c');
   await runtime.delete('c', { force: true });
   assert.equal(await reap(running.pid), 128 + 9);
 
-  const creating = await createInTerminal(t, stage);
+  const creating = await createInTerminal(t, testbed);
   const record = join(root, 'c', 'state.json');
   writeFileSync(record, JSON.stringify({ ...(JSON.parse(readFileSync(record, 'utf8')) as object), isCreated: false }));
   assert.equal(await statusOf(runtime), 'creating', 'a create that was killed before its end');
@@ -157,9 +157,9 @@ test('delete removes a container in every state', async (t) => {
 
 test('the process runs as the user of the bundle', { skip: missing('root') }, async (t) => {
   const script = 'id -u; id -g; id -G; : >"$(tty)" && echo writable';
-  const stage = await setUp(t, { args: ['sh', '-c', script], terminal: true, user: { uid: 65534, gid: 65534 } });
-  const console = await createInTerminal(t, stage);
-  await stage.runtime.start('c');
+  const testbed = await setUp(t, { args: ['sh', '-c', script], terminal: true, user: { uid: 65534, gid: 65534 } });
+  const console = await createInTerminal(t, testbed);
+  await testbed.runtime.start('c');
   assert.equal(await reap(console.pid), 0);
   assert.equal(console.output(), '65534\r\n65534\r\n65534\r\nwritable\r\n');
 });

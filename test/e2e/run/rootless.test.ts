@@ -12,7 +12,7 @@ import { type TestContext, test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
@@ -28,21 +28,21 @@ interface Rootless {
 
 /** A container of the user that runs, with a namespace of pids of its own or the host's. */
 async function start(t: TestContext, { ownPids }: { ownPids: boolean }): Promise<Rootless> {
-  const stage = openStage(t);
-  chmodSync(stage.directory, 0o711);
-  const runtimeDirectory = stage.path('of-user');
+  const testbed = openTestbed(t);
+  chmodSync(testbed.directory, 0o711);
+  const runtimeDirectory = testbed.path('of-user');
   mkdirSync(runtimeDirectory, { mode: 0o700 });
   chownSync(runtimeDirectory, uid, uid);
-  const bundle = makeBundle(stage, { args: ['sleep', '1000'], terminal: false });
+  const bundle = makeBundle(testbed, { args: ['sleep', '1000'], terminal: false });
   writeRootlessConfig(join(bundle, 'config.json'), ownPids);
-  spawnSync('chown', ['-R', `${uid}:${uid}`, stage.rootfs, bundle]);
-  const env = { ...stage.env, XDG_RUNTIME_DIR: runtimeDirectory, HOME: '/' };
+  spawnSync('chown', ['-R', `${uid}:${uid}`, testbed.rootfs, bundle]);
+  const env = { ...testbed.env, XDG_RUNTIME_DIR: runtimeDirectory, HOME: '/' };
   const asUser = (command: string[]): Promise<CommandResult> =>
     runToEnd(['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...command], { env, cwd: '/' });
   const runc = (...args: string[]) => asUser(['runc', ...args]);
   const termshim = (...args: string[]) => asUser([termshimProgram, ...args]);
-  const id = stage.newId();
-  stage.after(async () => {
+  const id = testbed.newId();
+  testbed.after(async () => {
     await runc('kill', id, 'KILL');
     await termshim('delete', '--force', id);
     const stop = async (): Promise<boolean> => (await termshim('daemon', '--stop')).status === 0;

@@ -1,7 +1,7 @@
 /**
  * Signals to `termshim run`, at any moment of its life. What could break: a signal that comes while the container is
  * being made ends termshim and leaves the runtime, the container or files behind; the process ends with a termshim that was
- * killed, or its container stays when it has ended later. Real processes get real signals; the stage proves that nothing
+ * killed, or its container stays when it has ended later. Real processes get real signals; the testbed proves that nothing
  * stays.
  */
 import assert from 'node:assert/strict';
@@ -13,21 +13,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { outcomeOf } from '../../helpers/base/command.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { prompt, shellLine, sitAt, sitAtShell } from '../../helpers/sessions/human.js';
+import { prompt, shellLine, openTerminal, openShell } from '../../helpers/sessions/terminal.js';
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test(`${signal} ends a run while the runtime hangs, and nothing stays`, async (t) => {
-    const stage = openStage(t);
-    const hanging = stage.path('hanging');
+    const testbed = openTestbed(t);
+    const hanging = testbed.path('hanging');
     const script = `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`;
-    const runtime = writeProgram(stage, 'runtime', script);
-    const bundle = makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
+    const runtime = writeProgram(testbed, 'runtime', script);
+    const bundle = makeBundle(testbed, { args: ['true'], terminal: true, isHost: true });
     const command = ['run', '-t', '--runtime', runtime, '--bundle', bundle];
-    const child = spawn(termshimProgram, command, { env: stage.env });
+    const child = spawn(termshimProgram, command, { env: testbed.env });
     const outcome = outcomeOf(child);
     await waitFor(() => existsSync(hanging), 'the runtime to hang');
     child.kill(signal);
@@ -37,35 +37,35 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 test('^C returns the prompt while the runtime hangs', async (t) => {
-  const stage = openStage(t);
-  const hanging = stage.path('hanging');
-  const runtime = writeProgram(stage, 'runtime', `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`);
-  const bundle = makeBundle(stage, { args: ['true'], terminal: true, isHost: true });
-  const human = await sitAtShell(stage);
-  human.type(`${shellLine([termshimProgram, 'run', '-it', '--runtime', runtime, '--bundle', bundle])}\r`);
+  const testbed = openTestbed(t);
+  const hanging = testbed.path('hanging');
+  const runtime = writeProgram(testbed, 'runtime', `case "$*" in *create*) echo >${hanging}; exec sleep 1000;; esac`);
+  const bundle = makeBundle(testbed, { args: ['true'], terminal: true, isHost: true });
+  const terminal = await openShell(testbed);
+  terminal.type(`${shellLine([termshimProgram, 'run', '-it', '--runtime', runtime, '--bundle', bundle])}\r`);
   await waitFor(() => existsSync(hanging), 'the runtime to hang');
-  human.type('\x03');
-  await human.sees(prompt);
-  assert.equal(await human.asks('echo $?'), '130\n');
+  terminal.type('\x03');
+  await terminal.expect(prompt);
+  assert.equal(await terminal.run('echo $?'), '130\n');
 });
 
 test('signals end a run whose reader has stopped reading', async (t) => {
-  const stage = openStage(t);
-  const command = runCommand('pty', stage, { flags: ['-t'], command: ['yes'] });
-  const shell = spawn('sh', ['-c', `${shellLine(command)} | sleep 1000`], { env: stage.env, stdio: 'ignore' });
+  const testbed = openTestbed(t);
+  const command = runCommand('pty', testbed, { flags: ['-t'], command: ['yes'] });
+  const shell = spawn('sh', ['-c', `${shellLine(command)} | sleep 1000`], { env: testbed.env, stdio: 'ignore' });
   const exited = once(shell, 'exit');
-  const writer = await waitFor(() => stage.processes().find((it) => it.commandLine === 'yes')?.pid, 'yes to run');
+  const writer = await waitFor(() => testbed.processes().find((it) => it.commandLine === 'yes')?.pid, 'yes to run');
   const written = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${writer}/io`, 'utf8'))?.[1]);
   await waitFor(() => written() > 0, 'the first output');
   await settledCount(written, 'the output of yes');
-  const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'))?.pid ?? 0;
-  const hasEnded = () => stage.processes().every(({ pid }) => pid !== termshim);
+  const termshim = testbed.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'))?.pid ?? 0;
+  const hasEnded = () => testbed.processes().every(({ pid }) => pid !== termshim);
   for (let count = 0; count < 6 && !hasEnded(); count++) {
     process.kill(termshim, 'SIGTERM');
     await waitFor(hasEnded, 'termshim to end', 1000).catch(() => {});
   }
   const ended = hasEnded();
-  const reader = stage.processes().find(({ commandLine }) => commandLine === 'sleep 1000');
+  const reader = testbed.processes().find(({ commandLine }) => commandLine === 'sleep 1000');
   process.kill(reader?.pid ?? 0, 'SIGKILL');
   await exited;
   assert.ok(ended, 'six signals did not end termshim');
@@ -76,10 +76,10 @@ for (const [runtime, stepMs] of [
   ['pty', 25],
 ] as const) {
   test(`${runtime}: SIGTERM at any moment of a run leaves nothing behind`, { skip: missingFor(runtime) }, async (t) => {
-    const stage = openStage(t);
+    const testbed = openTestbed(t);
     for (let moment = 0; moment < 20; moment++) {
-      const [program = '', ...args] = runCommand(runtime, stage, { flags: ['-t'], command: ['sleep', '1000'] });
-      const child = spawn(program, args, { env: stage.env, stdio: 'ignore' });
+      const [program = '', ...args] = runCommand(runtime, testbed, { flags: ['-t'], command: ['sleep', '1000'] });
+      const child = spawn(program, args, { env: testbed.env, stdio: 'ignore' });
       const outcome = outcomeOf(child);
       const hasEnded = outcome.then(() => true);
       await delay(moment * stepMs);
@@ -87,26 +87,29 @@ for (const [runtime, stepMs] of [
       do child.kill('SIGTERM');
       while (!(await Promise.race([hasEnded, delay(50)])));
     }
-    await stage.stopDaemon();
-    await waitFor(() => stage.traces().length === 0, 'everything to be gone', 2000).catch(() => {});
-    assert.deepEqual(stage.traces(), []);
+    await testbed.stopDaemon();
+    await waitFor(() => testbed.leftovers().length === 0, 'everything to be gone', 2000).catch(() => {});
+    assert.deepEqual(testbed.leftovers(), []);
   });
 }
 
 for (const runtime of runtimeNames) {
   test(`${runtime}: the process does not notice kill -9 of termshim`, { skip: missingFor(runtime) }, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
     const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
-    const human = sitAt(stage, runCommand(runtime, stage, { flags: ['-it'], id, command: ['sh', '-c', script] }));
-    await human.sees('ready');
-    const termshim = stage.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
+    const terminal = openTerminal(
+      testbed,
+      runCommand(runtime, testbed, { flags: ['-it'], id, command: ['sh', '-c', script] }),
+    );
+    await terminal.expect('ready');
+    const termshim = testbed.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
     process.kill(termshim?.pid ?? 0, 'SIGKILL');
-    assert.equal(await within(human.exited, 'the end of the terminal'), 137);
-    const other = sitAt(stage, termshimCommand('attach', id));
-    await other.sees('ready');
+    assert.equal(await within(terminal.exited, 'the end of the terminal'), 137);
+    const other = openTerminal(testbed, termshimCommand('attach', id));
+    await other.expect('ready');
     other.type('this\r');
-    assert.doesNotMatch(await other.sees('got this\r\n'), /hung up/);
+    assert.doesNotMatch(await other.expect('got this\r\n'), /hung up/);
     assert.equal(await within(other.exited, 'the end of the process'), 6);
   });
 }

@@ -12,7 +12,7 @@ import { addon } from '../../../src/native/addon.js';
 import { type Reader, readFrom } from '../../helpers/copy/reader.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { type ShimDaemon, startShimDaemon } from '../../helpers/shim/shim-daemon.js';
-import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const sessionCount = 50;
@@ -23,14 +23,14 @@ const mostRounds = 12;
 const lineCount = 400;
 
 test('clients come and go in 50 sessions', { skip: missing('root'), timeout: 240_000 }, async (t) => {
-  const stage = openStage(t);
-  const daemon = await startShimDaemon(stage);
+  const testbed = openTestbed(t);
+  const daemon = await startShimDaemon(testbed);
   const ids: string[] = [];
-  for (let i = 0; i < sessionCount; i++) ids.push(await startCounting(stage, daemon));
-  const stays = await Promise.all(ids.map((id) => attach(stage, daemon, id, 'stays')));
+  for (let i = 0; i < sessionCount; i++) ids.push(await startCounting(testbed, daemon));
+  const stays = await Promise.all(ids.map((id) => attach(testbed, daemon, id, 'stays')));
   for (const client of stays) client.type('go\r');
-  await Promise.all(stays.map((client) => client.output.sees('1\r\n')));
-  const churnALot = () => Promise.all(Array.from({ length: cycles }, () => churn(stage, daemon, ids)));
+  await Promise.all(stays.map((client) => client.output.expect('1\r\n')));
+  const churnALot = () => Promise.all(Array.from({ length: cycles }, () => churn(testbed, daemon, ids)));
   await churnALot();
   const before = daemon.countDescriptors();
   const grown = [Number.POSITIVE_INFINITY];
@@ -46,7 +46,7 @@ test('clients come and go in 50 sessions', { skip: missing('root'), timeout: 240
   const expected = Array.from({ length: lineCount }, (_, i) => `${i + 1}\r\n`).join('');
   for (const client of stays) {
     client.type('end\r');
-    await client.output.sees('done\r\n');
+    await client.output.expect('done\r\n');
     assert.ok(
       client.output
         .text()
@@ -62,8 +62,8 @@ test('clients come and go in 50 sessions', { skip: missing('root'), timeout: 240
 });
 
 /** A shell that prints numbered lines, some each time it is asked, and ends when told to. */
-async function startCounting(stage: Stage, daemon: ShimDaemon): Promise<string> {
-  const id = stage.newId();
+async function startCounting(testbed: Testbed, daemon: ShimDaemon): Promise<string> {
+  const id = testbed.newId();
   const script =
     `stty -echo; read go; i=0; while [ $i -lt ${lineCount} ]; do i=$((i+1)); echo $i; ` +
     `[ $((i % 40)) -eq 0 ] && sleep 0.2; done; read end; echo done`;
@@ -83,8 +83,8 @@ interface Client {
 
 let count = 0;
 
-async function attach(stage: Stage, daemon: ShimDaemon, id: string, label: string): Promise<Client> {
-  const path = stage.path(`client-${count++}`);
+async function attach(testbed: Testbed, daemon: ShimDaemon, id: string, label: string): Promise<Client> {
+  const path = testbed.path(`client-${count++}`);
   for (const name of ['in', 'out']) createFifo(`${path}.${name}`);
   const reader = FifoReader.open(`${path}.out`);
   const output = readFrom(reader.fd);
@@ -104,9 +104,9 @@ async function attach(stage: Stage, daemon: ShimDaemon, id: string, label: strin
 }
 
 /** Two cycles in each session, half of them without a good-bye. */
-async function churn(stage: Stage, daemon: ShimDaemon, ids: readonly string[]): Promise<void> {
+async function churn(testbed: Testbed, daemon: ShimDaemon, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const guests = await Promise.all([1, 2].map((number) => attach(stage, daemon, id, `guest ${number}`)));
+    const guests = await Promise.all([1, 2].map((number) => attach(testbed, daemon, id, `guest ${number}`)));
     const [polite, rude] = guests as [Client, Client];
     rude.close();
     await polite.detach();

@@ -11,7 +11,7 @@ import { test, type TestContext } from 'node:test';
 import type { Session } from '../../../src/ttrpc/gen/termshim/sessions.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { attachClient, type SessionClient } from '../../helpers/sessions/session-client.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshim } from '../../helpers/e2e/termshim.js';
 import { connectToDaemon } from '../../helpers/e2e/user-daemon.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
@@ -55,25 +55,25 @@ interface Scene {
 }
 
 async function openScene(t: TestContext, script: string): Promise<Scene> {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   // Of the screens that are given up.
-  stage.letDaemonComplain();
+  testbed.letDaemonComplain();
   const run = async (name: string, ...command: string[]): Promise<string> => {
     const id = `${name}-${process.pid}`;
-    const how = ['run', '-dt', '--screen', '--name', id, '--runtime', 'runc', '--rootfs', stage.rootfs, '--'];
-    assert.deepEqual(await termshim([...how, ...command], { env: stage.env }), {
+    const how = ['run', '-dt', '--screen', '--name', id, '--runtime', 'runc', '--rootfs', testbed.rootfs, '--'];
+    assert.deepEqual(await termshim([...how, ...command], { env: testbed.env }), {
       stdout: `${id}\n`,
       stderr: '',
       status: 0,
     });
-    stage.after(() => termshim(['delete', '--force', id], { env: stage.env }));
+    testbed.after(() => termshim(['delete', '--force', id], { env: testbed.env }));
     return id;
   };
   const other = await run('other', 'cat');
-  const { sessions } = await connectToDaemon(stage);
+  const { sessions } = await connectToDaemon(testbed);
   const typist = await attachClient(t, sessions, { id: other });
   await typist.type('\x1b[31mhello\n');
-  await typist.output.sees('hello\r\n');
+  await typist.output.expect('hello\r\n');
   const id = await run(
     'harm',
     'sh',
@@ -83,32 +83,32 @@ async function openScene(t: TestContext, script: string): Promise<Scene> {
   let typed = 0;
   return {
     id,
-    isDone: () => existsSync(`${stage.rootfs}/tmp/done`),
+    isDone: () => existsSync(`${testbed.rootfs}/tmp/done`),
     look: (replay) => attachClient(t, sessions, { id, replay, columns: 0, rows: 0 }),
     async describe() {
       const found = (await sessions.list({})).sessions.find((it) => it.id === id);
       assert.ok(found !== undefined);
       return found;
     },
-    inspect: async () => (await termshim(['inspect', id], { env: stage.env })).stdout,
+    inspect: async () => (await termshim(['inspect', id], { env: testbed.env })).stdout,
     async typeUntil(isOver) {
       while (!(await isOver())) {
         const start = performance.now();
         const word = `word ${++typed}.`;
         await typist.type(`${word}\n`);
-        await typist.output.sees(`${word}\r\n`);
+        await typist.output.expect(`${word}\r\n`);
         const tookMs = performance.now() - start;
         assert.ok(tookMs < 1000, `an echo took ${tookMs} ms`);
       }
     },
     mostBytes() {
-      const daemon = stage.processes().find((it) => it.commandLine.includes('--namespace termshim'));
+      const daemon = testbed.processes().find((it) => it.commandLine.includes('--namespace termshim'));
       const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${daemon?.pid}/status`, 'utf8')) ?? [];
       return Number(kibibytes) * 1024;
     },
     async bystanderIsThere() {
       const later = await attachClient(t, sessions, { id: other, isReadOnly: true });
-      await later.output.sees(`word ${typed}.`);
+      await later.output.expect(`word ${typed}.`);
       assert.ok(later.output.text().startsWith(painted));
       later.leave();
     },
@@ -124,7 +124,7 @@ for (const [what, script] of Object.entries(harm)) {
     const scene = await openScene(t, script);
     const starter = await scene.look(false);
     await starter.type('go\n');
-    await starter.output.sees('go\r\n');
+    await starter.output.expect('go\r\n');
     starter.leave();
     await scene.typeUntil(scene.isDone);
     const later = await scene.look(true);
@@ -133,7 +133,7 @@ for (const [what, script] of Object.entries(harm)) {
     assert.equal(screen, screenFailure === '');
     assert.equal(later.output.text().includes('not kept any more'), !screen);
     await later.type('and it goes on\n');
-    await later.output.sees('and it goes on\r\n');
+    await later.output.expect('and it goes on\r\n');
     await scene.bystanderIsThere();
     assert.ok(scene.mostBytes() < mostBytes, `the daemon took ${scene.mostBytes()} bytes`);
   });

@@ -107,10 +107,10 @@ test('connections beyond the limit are refused, and are possible again when othe
 test('a client that reads no answer is disconnected after some seconds', {
   timeout: 60_000,
 }, async (t) => {
-  const { url, web, stage } = await serveWebPage(t);
+  const { url, web, testbed } = await serveWebPage(t);
   const requests = plain('/page.js', url).repeat(60);
   const open = await Promise.all(Array.from({ length: 256 }, () => dial(url)));
-  stage.after(() => open.forEach((it) => it.destroy()));
+  testbed.after(() => open.forEach((it) => it.destroy()));
   for (const it of open) it.pause().write(requests);
   const answers = (): Promise<boolean> =>
     statusOf(url, '/sessions').then(
@@ -125,10 +125,10 @@ test('a client that reads no answer is disconnected after some seconds', {
 test('the page cannot make the server keep more than a window of output, or crash it', {
   timeout: 60_000,
 }, async (t) => {
-  const { url, web, stage } = await serveWebPage(t, "while :; do printf '%01000d' 7; done");
+  const { url, web, testbed } = await serveWebPage(t, "while :; do printf '%01000d' 7; done");
   const secret = await pageSecret(url);
   const socket = new WebSocket(`ws://${url.host}/attach?id=box&columns=80&rows=24`, { origin: url.origin });
-  stage.after(() => socket.terminate());
+  testbed.after(() => socket.terminate());
   await once(socket, 'open');
   socket.send(secret);
   await within(once(socket, 'message'), 'that it is attached');

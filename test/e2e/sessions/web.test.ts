@@ -16,10 +16,10 @@ import { termshim } from '../../helpers/e2e/termshim.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { serveWebPage, statusOf, tokenOf } from '../../helpers/sessions/web.js';
 import { findProgram } from '../../../src/runtime/find-program.js';
-import type { Stage } from '../../helpers/e2e/stage.js';
+import type { Testbed } from '../../helpers/e2e/testbed.js';
 
 /** Closed after the test. */
-async function openBrowser(stage: Stage): Promise<Browser> {
+async function openBrowser(testbed: Testbed): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: findProgram('chromium', process.env['PATH'] ?? '') ?? '',
     args: [
@@ -33,7 +33,7 @@ async function openBrowser(stage: Stage): Promise<Browser> {
       '--disable-sync',
     ],
   });
-  stage.after(() => browser.close());
+  testbed.after(() => browser.close());
   return browser;
 }
 
@@ -41,7 +41,7 @@ const skip = missing('chromium');
 
 const screenOf = (page: Page): Promise<string> => page.locator('.xterm-rows').innerText();
 
-async function sees(page: Page, text: RegExp): Promise<void> {
+async function expect(page: Page, text: RegExp): Promise<void> {
   let screen = '';
   await waitFor(async () => text.test((screen = await screenOf(page))), `${text} on the page`).catch((error: Error) => {
     throw new Error(`${error.message}; it shows ${JSON.stringify(screen)}`);
@@ -49,8 +49,8 @@ async function sees(page: Page, text: RegExp): Promise<void> {
 }
 
 test('a user of the page chooses a session, types, resizes and reloads', { skip, timeout: 120_000 }, async (t) => {
-  const { stage, url } = await serveWebPage(t);
-  const browser = await openBrowser(stage);
+  const { testbed, url } = await serveWebPage(t);
+  const browser = await openBrowser(testbed);
   const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
   const foreign: string[] = [];
   page.on('request', (it) => {
@@ -60,32 +60,32 @@ test('a user of the page chooses a session, types, resizes and reloads', { skip,
   await page.getByRole('button', { name: /^box/ }).waitFor();
   assert.equal(page.url(), `${url.origin}/`, 'the token does not stay in the address');
   await page.getByRole('button', { name: /^box/ }).click();
-  await sees(page, /\$/);
+  await expect(page, /\$/);
   await page.keyboard.type('echo $((6 * 7)); stty size\n');
-  await sees(page, /42\s+\d+ \d+/);
+  await expect(page, /42\s+\d+ \d+/);
   const before = /(\d+) (\d+)\s+\$/.exec(await screenOf(page))?.[0];
   await page.setViewportSize({ width: 700, height: 400 });
   await page.keyboard.type('clear; stty size\n');
-  await sees(page, /^\s*(\d+) (\d+)\s+\$/);
+  await expect(page, /^\s*(\d+) (\d+)\s+\$/);
   assert.notEqual(/(\d+) (\d+)\s+\$/.exec(await screenOf(page))?.[0], before, 'the size follows the window');
   await page.reload();
-  await sees(page, /\d+ \d+\s+\$/);
+  await expect(page, /\d+ \d+\s+\$/);
   await page.keyboard.type('echo again $((50 + 5))\n');
-  await sees(page, /again 55/);
+  await expect(page, /again 55/);
   assert.deepEqual(foreign, [], 'requests to others');
 });
 
 test('the page can be used by keyboard alone, and in dark colours', { skip, timeout: 120_000 }, async (t) => {
-  const { stage, url } = await serveWebPage(t);
-  const browser = await openBrowser(stage);
+  const { testbed, url } = await serveWebPage(t);
+  const browser = await openBrowser(testbed);
   const page = await browser.newPage({ colorScheme: 'dark' });
   await page.goto(url.href);
   await page.getByRole('button', { name: /^box/ }).waitFor();
   await page.keyboard.press('F6');
   await page.keyboard.press('Enter');
-  await sees(page, /\$/);
+  await expect(page, /\$/);
   await page.keyboard.type('echo typed $((1 + 1))\n');
-  await sees(page, /typed 2/);
+  await expect(page, /typed 2/);
   await page.keyboard.press('F6');
   const focused = await page.evaluate('document.activeElement.textContent');
   assert.match(String(focused), /^box/);
@@ -121,13 +121,13 @@ for (const [what, first] of [
   ['bytes', Buffer.from('wrong')],
 ] as const) {
   test(`a WebSocket whose first message is ${what} is closed, and nothing is attached`, { skip }, async (t) => {
-    const { stage, url } = await serveWebPage(t);
+    const { testbed, url } = await serveWebPage(t);
     const socket = new WebSocket(`ws://${url.host}/attach?id=box`, { origin: url.origin });
     await once(socket, 'open');
     socket.send(first);
     const [code] = (await within(once(socket, 'close'), 'the end of the connection')) as [number];
     assert.equal(code, 1008);
-    const { stdout } = await termshim(['inspect', '--format', 'json', 'box'], { env: stage.env });
+    const { stdout } = await termshim(['inspect', '--format', 'json', 'box'], { env: testbed.env });
     assert.deepEqual((JSON.parse(stdout) as { clients: unknown[] }).clients, []);
   });
 }
@@ -136,23 +136,23 @@ test('a page of another port gets no secret and no session', {
   skip,
   timeout: 120_000,
 }, async (t) => {
-  const { stage, url } = await serveWebPage(t);
+  const { testbed, url } = await serveWebPage(t);
   const seen: string[] = [];
   const other = createServer((asked, response) => {
     seen.push(`${asked.method} ${asked.url} ${JSON.stringify(asked.headers)}`);
     response.setHeader('content-type', 'text/html').end('<p>other</p>');
   }).listen(0, '127.0.0.1');
-  stage.after(() => other.close());
+  testbed.after(() => other.close());
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  const browser = await openBrowser(stage);
+  const browser = await openBrowser(testbed);
   const context = await browser.newContext();
   const page = await context.newPage();
   const sent: string[] = [];
   page.on('request', (it) => sent.push(it.headers()['authorization'] ?? ''));
   await page.goto(url.href);
   await page.getByRole('button', { name: /^box/ }).click();
-  await sees(page, /\$/);
+  await expect(page, /\$/);
   const secret = sent.at(-1)?.slice('Bearer '.length) ?? '';
   assert.match(secret, /^[\w-]{43}$/);
   // By a link of the page itself, so with whatever a browser sends along.
@@ -174,5 +174,5 @@ test('a page of another port gets no secret and no session', {
   for (const line of seen) assert.ok(!line.includes(secret) && !line.includes(token) && !line.includes('cookie'), line);
   // Back on the page, the tab has it still.
   await page.goto(`${url.origin}/#box`);
-  await sees(page, /\$/);
+  await expect(page, /\$/);
 });

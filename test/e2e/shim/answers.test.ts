@@ -7,11 +7,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { startContainerd } from '../../helpers/shim/containerd.js';
 import { execOf, fifosIn, hasStatus, listenToEvents, runOf } from '../../helpers/shim/ctr.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath } from '../../helpers/shim/shim.js';
 import { runcShimPath } from '../../helpers/shim/shims.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { type Transcript, differencesOf, openScript } from '../../helpers/shim/transcript.js';
 import { within } from '../../helpers/base/wait-for.js';
 
@@ -88,39 +88,42 @@ test('the same script gets the same answers from both shims', { skip }, async (t
 });
 
 async function play(t: TestContext, shim: string): Promise<Transcript> {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const events = await listenToEvents(stage, containerd);
-  const [short, long, silent] = [stage.newId(), stage.newId(), stage.newId()] as const;
-  const script = openScript(stage, containerd, [short, long, silent]);
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const events = await listenToEvents(testbed, containerd);
+  const [short, long, silent] = [testbed.newId(), testbed.newId(), testbed.newId()] as const;
+  const script = openScript(testbed, containerd, [short, long, silent]);
   const { ctr, atTerminal } = script;
 
-  await ctr('run', ...runOf(stage, { shim, id: short, flags: ['--rm'], script: 'echo out; echo err >&2; exit 3' }));
-  await atTerminal('run -t', ...runOf(stage, { shim, id: short, flags: ['--rm', '-t'], script: 'tty; exit 4' }));
-  const lost = ['run', '--rm', ...fifosIn(stage), '--runtime', shim, '--rootfs', stage.rootfs, short, 'nonesuch'];
+  await ctr('run', ...runOf(testbed, { shim, id: short, flags: ['--rm'], script: 'echo out; echo err >&2; exit 3' }));
+  await atTerminal('run -t', ...runOf(testbed, { shim, id: short, flags: ['--rm', '-t'], script: 'tty; exit 4' }));
+  const lost = ['run', '--rm', ...fifosIn(testbed), '--runtime', shim, '--rootfs', testbed.rootfs, short, 'nonesuch'];
   await ctr('run of no program', ...lost);
 
   const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
-  await atTerminal('run -d -t', ...runOf(stage, { shim, id: long, flags: ['-d', '-t'], script: answering }));
+  await atTerminal('run -d -t', ...runOf(testbed, { shim, id: long, flags: ['-d', '-t'], script: answering }));
   await ctr('ls', 'tasks', 'ls');
   await ctr('ps', 'tasks', 'ps', long);
   await ctr('metrics', 'tasks', 'metrics', long);
-  const attached = sitAt(stage, containerd.command('tasks', 'attach', long));
+  const attached = openTerminal(testbed, containerd.command('tasks', 'attach', long));
   attached.type('hello\n');
-  script.note('attach', await attached.sees('got hello\r\r\n'));
+  script.note('attach', await attached.expect('got hello\r\r\n'));
 
-  await ctr('exec', ...execOf(stage, long, 'e1', 'echo out; echo err >&2; exit 6'));
-  const exec = sitAt(stage, containerd.command(...execOf(stage, long, 'e2', 'stty -echo; tty; read go; exit 5', '-t')));
-  script.note('exec -t', await exec.sees('/dev/pts/1\r\r\n'));
+  await ctr('exec', ...execOf(testbed, long, 'e1', 'echo out; echo err >&2; exit 6'));
+  const exec = openTerminal(
+    testbed,
+    containerd.command(...execOf(testbed, long, 'e2', 'stty -echo; tty; read go; exit 5', '-t')),
+  );
+  script.note('exec -t', await exec.expect('/dev/pts/1\r\r\n'));
   exec.type('go\n');
   script.note('the end of exec -t', `status ${await within(exec.exited, 'the end of the exec')}`);
-  await ctr('exec of no program', 'tasks', 'exec', ...fifosIn(stage), '--exec-id', 'e3', long, 'nonesuch');
-  await ctr('exec -d', ...execOf(stage, long, 'e4', 'exec sleep 1000', '-d'));
-  await ctr('exec with the id of another', ...execOf(stage, long, 'e4', 'exit', '-d'));
+  await ctr('exec of no program', 'tasks', 'exec', ...fifosIn(testbed), '--exec-id', 'e3', long, 'nonesuch');
+  await ctr('exec -d', ...execOf(testbed, long, 'e4', 'exec sleep 1000', '-d'));
+  await ctr('exec with the id of another', ...execOf(testbed, long, 'e4', 'exit', '-d'));
   await ctr('ps with an exec', 'tasks', 'ps', long);
   await ctr('rm of a running exec', 'tasks', 'rm', '--exec-id', 'e4', long);
   await ctr('kill of an exec', 'tasks', 'kill', '--signal', 'KILL', '--exec-id', 'e4', long);
-  await events.sees('/tasks/exit', { id: 'e4' });
+  await events.expect('/tasks/exit', { id: 'e4' });
   await ctr('kill of an exec that has ended', 'tasks', 'kill', '--exec-id', 'e4', long);
   await ctr('rm of an exec', 'tasks', 'rm', '--exec-id', 'e4', long);
   await ctr('kill of no exec', 'tasks', 'kill', '--exec-id', 'none', long);
@@ -128,17 +131,17 @@ async function play(t: TestContext, shim: string): Promise<Transcript> {
   await ctr('pause', 'tasks', 'pause', long);
   await ctr('ls of a paused one', 'tasks', 'ls');
   await ctr('pause of a paused one', 'tasks', 'pause', long);
-  await ctr('exec in a paused one', ...execOf(stage, long, 'e5', 'exit'));
+  await ctr('exec in a paused one', ...execOf(testbed, long, 'e5', 'exit'));
   await ctr('resume', 'tasks', 'resume', long);
   await ctr('resume of a running one', 'tasks', 'resume', long);
   await ctr('rm of a running one', 'tasks', 'rm', long);
   attached.type('bye\n');
-  script.note('the last line', await attached.sees('got bye\r\r\n'));
+  script.note('the last line', await attached.expect('got bye\r\r\n'));
   script.note('the end of the attach', `status ${await within(attached.exited, 'the end of the attach')}`);
   await ctr('ls of none', 'tasks', 'ls');
   await ctr('containers rm', 'containers', 'rm', long);
 
-  await ctr('run -d', ...runOf(stage, { shim, id: silent, flags: ['-d'], script: 'exec sleep 1000' }));
+  await ctr('run -d', ...runOf(testbed, { shim, id: silent, flags: ['-d'], script: 'exec sleep 1000' }));
   await ctr('kill', 'tasks', 'kill', '--signal', 'KILL', silent);
   await hasStatus(containerd, silent, 'STOPPED');
   await ctr('ls of a stopped one', 'tasks', 'ls');
@@ -146,7 +149,7 @@ async function play(t: TestContext, shim: string): Promise<Transcript> {
   await ctr('metrics of a stopped one', 'tasks', 'metrics', silent);
   await ctr('pause of a stopped one', 'tasks', 'pause', silent);
   await ctr('resume of a stopped one', 'tasks', 'resume', silent);
-  await ctr('exec in a stopped one', ...execOf(stage, silent, 'e6', 'exit'));
+  await ctr('exec in a stopped one', ...execOf(testbed, silent, 'e6', 'exit'));
   await ctr('kill of a stopped one', 'tasks', 'kill', silent);
   await ctr('start of a stopped one', 'tasks', 'start', silent);
   await ctr('rm of a stopped one', 'tasks', 'rm', silent);
@@ -155,7 +158,7 @@ async function play(t: TestContext, shim: string): Promise<Transcript> {
 
   for (const id of [short, long, silent]) {
     // containerd-shim-runc-v2 2.1 ends without telling the last event, now and then.
-    if (shim === shimPath) await events.sees('/tasks/delete', { container_id: id });
+    if (shim === shimPath) await events.expect('/tasks/delete', { container_id: id });
     const others = events.of(id).filter(({ topic }) => topic !== '/tasks/delete');
     script.note(`events of ${id.slice(-1)}`, describe(others));
   }

@@ -5,26 +5,26 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { runOnPty } from '../../helpers/sessions/pty-command.js';
 import { startContainerd } from '../../helpers/shim/containerd.js';
 import { execOf, runOf } from '../../helpers/shim/ctr.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';
-import { shellLine } from '../../helpers/sessions/human.js';
+import { shellLine } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
 import { daemonsOf } from '../../helpers/shim/shims.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 test('a container has its own descriptors alone', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const ids = Array.from({ length: 4 }, () => stage.newId());
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const ids = Array.from({ length: 4 }, () => testbed.newId());
   for (const [index, id] of ids.entries()) {
     const flags = index % 2 === 0 ? ['-d', '-t'] : ['-d'];
-    const run = runOf(stage, { shim, id, flags, script: 'exec sleep 1000' });
-    await runAtTerminal(stage, containerd.command(...run));
+    const run = runOf(testbed, { shim, id, flags, script: 'exec sleep 1000' });
+    await runOnPty(testbed, containerd.command(...run));
   }
   for (const [index, id] of ids.entries()) {
     const pid = Number(/\d+/.exec((await containerd.ask('tasks', 'ps', id)).split('\n')[1] ?? '')?.[0]);
@@ -35,9 +35,9 @@ test('a container has its own descriptors alone', { skip }, async (t) => {
       [0, 1, 2].map((fd) => `${fd} -> ${own}`),
     );
     // That of the directory is the fourth.
-    const listing = execOf(stage, id, 'list', 'exec ls /proc/self/fd');
+    const listing = execOf(testbed, id, 'list', 'exec ls /proc/self/fd');
     assert.equal(await containerd.ask(...listing), '0\n1\n2\n3\n');
-    const { shown } = await runAtTerminal(stage, containerd.command(...listing, '-t'));
+    const { shown } = await runOnPty(testbed, containerd.command(...listing, '-t'));
     assert.equal(shown.replaceAll(/\s+/g, ' '), '0 1 2 3 ');
   }
   await containerd.ask('tasks', 'rm', '--force', ...ids);
@@ -45,15 +45,15 @@ test('a container has its own descriptors alone', { skip }, async (t) => {
 });
 
 test('200 execs on a terminal leave no descriptor', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const id = stage.newId();
-  await containerd.ask(...runOf(stage, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const id = testbed.newId();
+  await containerd.ask(...runOf(testbed, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
   const execs = async (from: number, to: number): Promise<void> => {
-    const exec = shellLine(containerd.command(...execOf(stage, id, 'exec-N', 'tty', '-t')));
+    const exec = shellLine(containerd.command(...execOf(testbed, id, 'exec-N', 'tty', '-t')));
     const line = exec.replace('exec-N', `exec-'$i'`);
     const script = `i=${from}; while [ $i -lt ${to} ]; do echo "no $i"; ${line} || exit; i=$((i + 1)); done`;
-    const { shown, status } = await runAtTerminal(stage, ['sh', '-c', script], 240_000);
+    const { shown, status } = await runOnPty(testbed, ['sh', '-c', script], 240_000);
     const answers = shown
       .split('no ')
       .slice(1)
@@ -65,16 +65,16 @@ test('200 execs on a terminal leave no descriptor', { skip }, async (t) => {
     assert.deepEqual([answers.length, status], [to - from, 0]);
   };
   await execs(0, 2);
-  const before = descriptorsOf(stage);
+  const before = descriptorsOf(testbed);
   await execs(2, 202);
-  assert.deepEqual(descriptorsOf(stage), before);
+  assert.deepEqual(descriptorsOf(testbed), before);
   await containerd.ask('tasks', 'rm', '--force', id);
   await containerd.ask('containers', 'rm', id);
 });
 
 /** What the descriptors of the one daemon are, without the numbers. */
-function descriptorsOf(stage: Stage): string[] {
-  const daemons = daemonsOf(stage);
+function descriptorsOf(testbed: Testbed): string[] {
+  const daemons = daemonsOf(testbed);
   assert.equal(daemons.length, 1);
   return openDescriptors(daemons[0] as number)
     .map((it) => it.replace(/^\d+ -> /, '').replace(/\d+\]$/, 'N]'))

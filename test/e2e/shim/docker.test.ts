@@ -10,10 +10,10 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { cgroupFile } from '../../helpers/runtime/cgroup.js';
 import { startDocker } from '../../helpers/shim/docker.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
@@ -21,31 +21,31 @@ const skip = missing('root', 'busybox', 'runc', 'containerd', 'docker');
 const shell = ['env', 'PS1=inside$ ', 'sh'];
 
 test('docker run -it, exec -it, detach and attach work', { skip }, async (t) => {
-  const stage = openStage(t);
-  const { command, ask, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { command, ask, image } = await startDocker(testbed, shim);
   const size = { columns: 101, rows: 37 };
-  const run = sitAt(stage, command('run', '-it', '--name', 'box', image, ...shell), size);
-  await run.sees('inside$ ');
+  const run = openTerminal(testbed, command('run', '-it', '--name', 'box', image, ...shell), size);
+  await run.expect('inside$ ');
   run.type('tty; stty size\r');
-  await run.sees('/dev/pts/0\r\n37 101\r\n');
+  await run.expect('/dev/pts/0\r\n37 101\r\n');
   run.resize({ columns: 132, rows: 50 });
-  await run.sees('inside$ ');
+  await run.expect('inside$ ');
   run.type("sh -c 'while sleep 0.05; do stty size; done'\r");
-  await run.sees('50 132\r\n');
+  await run.expect('50 132\r\n');
   run.type('\x03');
-  await run.sees('inside$ ');
+  await run.expect('inside$ ');
 
-  const exec = sitAt(stage, command('exec', '-it', 'box', ...shell));
-  await exec.sees('inside$ ');
+  const exec = openTerminal(testbed, command('exec', '-it', 'box', ...shell));
+  await exec.expect('inside$ ');
   exec.type('tty; exit 5\r');
-  await exec.sees('/dev/pts/1\r\n');
+  await exec.expect('/dev/pts/1\r\n');
   assert.equal(await within(exec.exited, 'the end of the exec'), 5);
 
   run.type('\x10\x11');
   assert.equal(await within(run.exited, 'docker to detach'), 0);
-  const attach = sitAt(stage, command('attach', 'box'));
+  const attach = openTerminal(testbed, command('attach', 'box'));
   attach.type('echo back $((6 * 7))\r');
-  await attach.sees('back 42\r\n');
+  await attach.expect('back 42\r\n');
   attach.type('exit 7\r');
   assert.equal(await within(attach.exited, 'the end of the attach'), 7);
   assert.equal(await ask('inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'box'), 'exited 7');
@@ -53,8 +53,8 @@ test('docker run -it, exec -it, detach and attach work', { skip }, async (t) => 
 });
 
 test('docker run -d, logs, stop and start work', { skip }, async (t) => {
-  const stage = openStage(t);
-  const { ask, docker, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { ask, docker, image } = await startDocker(testbed, shim);
   const script = 'trap "echo stopped; exit 3" TERM; echo out; echo err >&2; while :; do sleep 0.02; done';
   await ask('run', '-d', '--name', 'plain', image, 'sh', '-c', script);
   await ask('run', '-d', '-t', '--name', 'tty', image, 'sh', '-c', script);
@@ -79,8 +79,8 @@ test('docker run -d, logs, stop and start work', { skip }, async (t) => {
 test('docker run without a terminal works in a pipeline, and reports statuses and commands that cannot run', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const { docker, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { docker, image } = await startDocker(testbed, shim);
   const run = ['run', '--rm', '-i', image];
   const piped = await docker([...run, 'sh', '-c', 'cat; echo err >&2; exit 3'], { input: 'in\n' });
   assert.deepEqual(piped, { stdout: 'in\n', stderr: 'err\n', status: 3 });
@@ -92,8 +92,8 @@ test('docker run without a terminal works in a pipeline, and reports statuses an
 });
 
 test('docker pause, top, stats, update and a memory limit work', { skip }, async (t) => {
-  const stage = openStage(t);
-  const { ask, docker, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { ask, docker, image } = await startDocker(testbed, shim);
   await ask('run', '-d', '--name', 'box', image, 'sh', '-c', 'sleep 1000 & exec sleep 1001');
   await ask('pause', 'box');
   assert.equal(await ask('inspect', '--format', '{{.State.Status}}', 'box'), 'paused');
@@ -116,21 +116,22 @@ test('docker pause, top, stats, update and a memory limit work', { skip }, async
 test('a health check whose timeout passes during its start leaves nothing behind, and the next one runs', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const { ask, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { ask, image } = await startDocker(testbed, shim);
   const check = ['--health-cmd', 'sleep 321', '--health-interval', '200ms', '--health-timeout', '20ms'];
   await ask('run', '-d', '--name', 'box', ...check, '--health-retries', '3', image, 'sleep', '1000');
   const health = '{{.State.Health.Status}}';
   const isUnhealthy = async () => (await ask('inspect', '--format', health, 'box')) === 'unhealthy';
   await waitFor(isUnhealthy, 'three checks to fail, one after the other', 60_000);
-  const probes = (): number => stage.processes().filter(({ commandLine }) => commandLine.includes('sleep 321')).length;
+  const probes = (): number =>
+    testbed.processes().filter(({ commandLine }) => commandLine.includes('sleep 321')).length;
   await waitFor(() => probes() <= 1, 'the probes to be gone', 10_000);
   await ask('rm', '--force', 'box');
 });
 
 test('health checks that are killed while their output is read do not block exec', { skip }, async (t) => {
-  const stage = openStage(t);
-  const { ask, command, docker, image } = await startDocker(stage, shim);
+  const testbed = openTestbed(t);
+  const { ask, command, docker, image } = await startDocker(testbed, shim);
   const check = ['--health-cmd', 'sleep 321 & sleep 322', '--health-interval', '1s', '--health-timeout', '1s'];
   await ask('run', '-d', '--name', 'box', ...check, '--health-retries', '2', image, 'sleep', '1000');
   const isFine = async (): Promise<void> => {
@@ -140,8 +141,8 @@ test('health checks that are killed while their output is read do not block exec
   const health = async () => JSON.parse(await ask('inspect', '--format', '{{json .State.Health}}', 'box')) as Health;
   await waitFor(async () => (await health()).Status === 'unhealthy', 'two checks to fail', 20_000);
   const [program = '', ...args] = command('exec', 'box', 'sleep', '323');
-  const client = spawn(program, args, { env: stage.env, stdio: 'ignore' });
-  const probes = (): string[] => stage.processes().map(({ commandLine }) => commandLine);
+  const client = spawn(program, args, { env: testbed.env, stdio: 'ignore' });
+  const probes = (): string[] => testbed.processes().map(({ commandLine }) => commandLine);
   await waitFor(() => probes().includes('sleep 323'), 'the exec to run');
   client.kill('SIGKILL');
   // Docker looks at the exits in a container one after the other, so what each costs adds up.

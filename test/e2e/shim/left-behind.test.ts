@@ -12,20 +12,20 @@ import { execOf, hasStatus, runOf } from '../../helpers/shim/ctr.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 const numbers = Array.from({ length: 20 }, (_, i) => `${i + 1}\n`).join('');
 const behind = 'exec > >(while read line; do echo $line; sleep 0.02; done); seq 1 20';
 
 test('termshim run prints what bash prints with a process substitution', async (t) => {
-  const stage = openStage(t);
-  const alone = await runToEnd(['bash', '-c', `bash -c '${behind}' | cat`], { env: stage.env });
+  const testbed = openTestbed(t);
+  const alone = await runToEnd(['bash', '-c', `bash -c '${behind}' | cat`], { env: testbed.env });
   assert.equal(alone.stdout, numbers);
   for (const flags of [[], ['-t']]) {
     const script = flags.length > 0 ? `trap "" HUP; stty -onlcr; ${behind}` : behind;
     const run = termshimCommand('run', ...flags, '--', 'bash', '-c', script);
-    assert.deepEqual(await runToEnd(run, { env: stage.env }), { stdout: numbers, stderr: '', status: 0 });
+    assert.deepEqual(await runToEnd(run, { env: testbed.env }), { stdout: numbers, stderr: '', status: 0 });
   }
 });
 
@@ -33,24 +33,24 @@ for (const runtime of runtimeNames) {
   test(`${runtime}: termshim exec shows later output, and returns the status of the process`, {
     skip: missingFor(runtime),
   }, async (t) => {
-    const stage = openStage(t);
-    const id = stage.newId();
-    const run = runCommand(runtime, stage, { flags: ['-d'], id, command: ['sleep', '1000'] });
-    await runToEnd(run, { env: stage.env });
-    stage.after(() => runToEnd(termshimCommand('delete', '-f', id), { env: stage.env }));
+    const testbed = openTestbed(t);
+    const id = testbed.newId();
+    const run = runCommand(runtime, testbed, { flags: ['-d'], id, command: ['sleep', '1000'] });
+    await runToEnd(run, { env: testbed.env });
+    testbed.after(() => runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env }));
     const script = 'trap "" HUP; (sleep 0.5; echo late; echo wrong >&2) & echo early; exit 3';
     const exec = (...flags: string[]) =>
-      runToEnd(termshimCommand('exec', ...flags, id, 'sh', '-c', script), { env: stage.env });
+      runToEnd(termshimCommand('exec', ...flags, id, 'sh', '-c', script), { env: testbed.env });
     assert.deepEqual(await exec(), { stdout: 'early\nlate\n', stderr: 'wrong\n', status: 3 });
     assert.deepEqual(await exec('-t'), { stdout: 'early\r\nlate\r\nwrong\r\n', stderr: '', status: 3 });
   });
 }
 
 test('a background process that writes for ever is cut off after 10 s', { timeout: 60_000 }, async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const begun = performance.now();
   const run = termshimCommand('run', '--', 'sh', '-c', 'while echo more; do sleep 1; done & exit 4');
-  const { stdout, status } = await runToEnd(run, { env: stage.env });
+  const { stdout, status } = await runToEnd(run, { env: testbed.env });
   const elapsedMs = performance.now() - begun;
   assert.equal(status, 4);
   assert.match(stdout, /^(more\n){8,12}$/);
@@ -58,14 +58,17 @@ test('a background process that writes for ever is cut off after 10 s', { timeou
 });
 
 test('a reader that leaves ends the processes as in a shell, the background ones too', async (t) => {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   for (const script of ['exec yes', 'yes & exit 0']) {
     const command = termshimCommand('run', '--', 'sh', '-c', script).map((word) => `'${word}'`);
     const begun = performance.now();
-    assert.equal((await runToEnd(['sh', '-c', `${command.join(' ')} | head -n 1`], { env: stage.env })).stdout, 'y\n');
+    assert.equal(
+      (await runToEnd(['sh', '-c', `${command.join(' ')} | head -n 1`], { env: testbed.env })).stdout,
+      'y\n',
+    );
     assert.ok(performance.now() - begun < 8000);
   }
-  await waitFor(() => stage.processes().every(({ commandLine }) => commandLine !== 'yes'), 'yes to end');
+  await waitFor(() => testbed.processes().every(({ commandLine }) => commandLine !== 'yes'), 'yes to end');
 });
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -74,13 +77,13 @@ test('ctr task exec shows later output; a process that writes for ever is read a
   skip,
   timeout: 90_000,
 }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const id = stage.newId();
-  const run = containerd.command(...runOf(stage, { shim, id, flags: ['-d'], script: 'sleep 1000' }));
-  await runToEnd(run, { env: stage.env });
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const id = testbed.newId();
+  const run = containerd.command(...runOf(testbed, { shim, id, flags: ['-d'], script: 'sleep 1000' }));
+  await runToEnd(run, { env: testbed.env });
   const exec = (execId: string, script: string, ...flags: string[]) =>
-    runToEnd(containerd.command(...execOf(stage, id, execId, script, ...flags)), { env: stage.env });
+    runToEnd(containerd.command(...execOf(testbed, id, execId, script, ...flags)), { env: testbed.env });
   assert.deepEqual(await exec('one', '(sleep 1; echo late) & echo early; exit 5'), {
     stdout: 'early\nlate\n',
     stderr: '',
@@ -94,10 +97,10 @@ test('ctr task exec shows later output; a process that writes for ever is read a
   const elapsedMs = performance.now() - begun;
   assert.ok(elapsedMs > 9500 && elapsedMs < 20_000, `${elapsedMs} ms`);
   assert.match(stdout, /^0\n1\n2\n/);
-  const beat = (): number => Number(readFileSync(`${stage.rootfs}/beat`, 'utf8'));
+  const beat = (): number => Number(readFileSync(`${testbed.rootfs}/beat`, 'utf8'));
   const before = beat();
   await waitFor(() => beat() > before + 5, 'it to write on, though nobody reads');
-  await runToEnd(containerd.command('tasks', 'kill', '-s', 'KILL', id), { env: stage.env });
+  await runToEnd(containerd.command('tasks', 'kill', '-s', 'KILL', id), { env: testbed.env });
   await hasStatus(containerd, id, 'STOPPED');
   await containerd.ask('tasks', 'rm', id);
   await containerd.ask('containers', 'rm', id);

@@ -4,38 +4,38 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { runOnPty } from '../../helpers/sessions/pty-command.js';
 import { startContainerd } from '../../helpers/shim/containerd.js';
 import { execOf, runOf } from '../../helpers/shim/ctr.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
 import { daemonsOf } from '../../helpers/shim/shims.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 
 /** 20 at once wait for each other where the machine has two processors, and other work. */
 const timeoutMs = 90_000;
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 test('20 containers are created, used and removed at once', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const ids = Array.from({ length: 20 }, () => stage.newId());
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const ids = Array.from({ length: 20 }, () => testbed.newId());
   const script = 'exec sleep 1000';
   const acquireBoth = async (work: (id: string, index: number) => Promise<unknown>): Promise<void> => {
     const began = performance.now();
     await Promise.all(ids.map(work));
     t.diagnostic(`${(performance.now() - began).toFixed()} ms`);
   };
-  const root = stage.rootfs;
+  const root = testbed.rootfs;
   assert.notEqual(root, '');
   await acquireBoth(async (id, index) => {
-    const run = runOf(stage, { shim, id, flags: index % 2 === 0 ? ['-d', '-t'] : ['-d'], script });
-    assert.deepEqual(await runAtTerminal(stage, containerd.command(...run), timeoutMs), { shown: '', status: 0 });
+    const run = runOf(testbed, { shim, id, flags: index % 2 === 0 ? ['-d', '-t'] : ['-d'], script });
+    assert.deepEqual(await runOnPty(testbed, containerd.command(...run), timeoutMs), { shown: '', status: 0 });
   });
-  assert.equal(daemonsOf(stage).length, 1);
+  assert.equal(daemonsOf(testbed).length, 1);
   await acquireBoth(async (id) => {
-    const exec = execOf(stage, id, 'exec', `tty; cat /proc/1/cgroup; exit 5`, '-t');
-    const { shown, status } = await runAtTerminal(stage, containerd.command(...exec), timeoutMs);
+    const exec = execOf(testbed, id, 'exec', `tty; cat /proc/1/cgroup; exit 5`, '-t');
+    const { shown, status } = await runOnPty(testbed, containerd.command(...exec), timeoutMs);
     assert.equal(status, 5);
     assert.match(shown, new RegExp(`/${id}\\r`));
   });
@@ -47,17 +47,17 @@ test('20 containers are created, used and removed at once', { skip }, async (t) 
 });
 
 test('20 short containers come and go at once, again and again', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const root = stage.rootfs;
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const root = testbed.rootfs;
   assert.notEqual(root, '');
   const statuses = Array.from({ length: 20 }, (_, index) => index + 1);
   await Promise.all(
     statuses.map(async (status) => {
-      const id = stage.newId();
+      const id = testbed.newId();
       for (let round = 0; round < 3; round++) {
-        const run = runOf(stage, { shim, id, flags: ['--rm', '-t'], script: `echo ${id}; exit ${status}` });
-        const ended = await runAtTerminal(stage, containerd.command(...run), timeoutMs);
+        const run = runOf(testbed, { shim, id, flags: ['--rm', '-t'], script: `echo ${id}; exit ${status}` });
+        const ended = await runOnPty(testbed, containerd.command(...run), timeoutMs);
         assert.deepEqual(ended, { shown: `${id}\r\r\n`, status });
       }
     }),

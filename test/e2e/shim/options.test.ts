@@ -16,17 +16,17 @@ import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
 import { hangingDisk } from '../../helpers/base/hanging-disk.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 async function setUp(t: TestContext) {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
   const command = (script: string, ...flags: string[]): string[] =>
-    containerd.command(...runOf(stage, { shim, id: stage.newId(), flags: ['--rm', ...flags], script }));
+    containerd.command(...runOf(testbed, { shim, id: testbed.newId(), flags: ['--rm', ...flags], script }));
   return {
-    stage,
+    testbed,
     containerd,
     run: (script: string, ...flags: string[]) => runToEnd(command(script, ...flags)),
     command,
@@ -34,8 +34,8 @@ async function setUp(t: TestContext) {
 }
 
 /** A file of options, and its flag of ctr. */
-function config(stage: Stage, name: string, toml: string): string[] {
-  const path = stage.path(name);
+function config(testbed: Testbed, name: string, toml: string): string[] {
+  const path = testbed.path(name);
   writeFileSync(path, toml);
   return ['--runtime-config-path', path];
 }
@@ -46,26 +46,26 @@ function assertRefused({ stdout, stderr, status }: CommandResult, words: RegExp)
 }
 
 test('--no-pivot of ctr reaches the runtime by either version of its message', { skip }, async (t) => {
-  const { stage, run } = await setUp(t);
-  const runtime = writeProgram(stage, 'telling-runc', `echo "$*" >>${stage.path('told')}; exec runc "$@"`);
+  const { testbed, run } = await setUp(t);
+  const runtime = writeProgram(testbed, 'telling-runc', `echo "$*" >>${testbed.path('told')}; exec runc "$@"`);
   const { stdout, stderr, status } = await run('echo in', '--no-pivot');
   assert.deepEqual([stdout, status], ['in\n', 0], stderr);
-  const toml = config(stage, 'options.toml', `BinaryName = "${runtime}"\nNoPivotRoot = true\n`);
+  const toml = config(testbed, 'options.toml', `BinaryName = "${runtime}"\nNoPivotRoot = true\n`);
   assert.deepEqual((await run('echo in', ...toml)).stdout, 'in\n');
-  assert.match(readFileSync(stage.path('told'), 'utf8'), / create .*--no-pivot/);
+  assert.match(readFileSync(testbed.path('told'), 'utf8'), / create .*--no-pivot/);
 });
 
 test('a file of TOML names the runtime and its root', { skip }, async (t) => {
-  const { stage, run } = await setUp(t);
-  const root = stage.path('runtime-root');
-  const runtime = writeProgram(stage, 'telling-runc', `echo "$*" >>${stage.path('told')}; exec runc "$@"`);
-  const toml = config(stage, 'options.toml', `BinaryName = "${runtime}"\nRoot = "${root}"\n`);
+  const { testbed, run } = await setUp(t);
+  const root = testbed.path('runtime-root');
+  const runtime = writeProgram(testbed, 'telling-runc', `echo "$*" >>${testbed.path('told')}; exec runc "$@"`);
+  const toml = config(testbed, 'options.toml', `BinaryName = "${runtime}"\nRoot = "${root}"\n`);
   assert.equal((await run('echo in', ...toml)).stdout, 'in\n');
-  assert.match(readFileSync(stage.path('told'), 'utf8'), new RegExp(`--root ${root}/`));
-  assertRefused(await run('echo in', ...config(stage, 'broken.toml', 'Rooot = 1')), /there is no option "Rooot"/);
-  assertRefused(await run('echo in', '--runtime-config-path', stage.path('none')), /cannot read \S+none: ENOENT/);
-  createFifo(stage.path('fifo'));
-  assertRefused(await run('echo in', '--runtime-config-path', stage.path('fifo')), /fifo: it is no file/);
+  assert.match(readFileSync(testbed.path('told'), 'utf8'), new RegExp(`--root ${root}/`));
+  assertRefused(await run('echo in', ...config(testbed, 'broken.toml', 'Rooot = 1')), /there is no option "Rooot"/);
+  assertRefused(await run('echo in', '--runtime-config-path', testbed.path('none')), /cannot read \S+none: ENOENT/);
+  createFifo(testbed.path('fifo'));
+  assertRefused(await run('echo in', '--runtime-config-path', testbed.path('fifo')), /fifo: it is no file/);
 });
 
 test('a file on a disk that hangs keeps its container waiting alone', { skip: skip || missing('fuse') }, async (t) => {
@@ -79,7 +79,7 @@ test('a file on a disk that hangs keeps its container waiting alone', { skip: sk
 });
 
 test('the daemon joins the first shim_cgroup, and another one is refused', { skip }, async (t) => {
-  const { stage, run, containerd } = await setUp(t);
+  const { testbed, run, containerd } = await setUp(t);
   const names = ['a', 'b'].map((it) => `/termshim-test-${process.pid}-${it}`);
   const [first = '', second = ''] = names;
   // In each hierarchy; the first one's root is where it is mounted.
@@ -87,19 +87,19 @@ test('the daemon joins the first shim_cgroup, and another one is refused', { ski
   // A group of cpuset has no processors of its own at first, and takes nobody then.
   const usable = directories.filter((it) => !it.includes('cpuset'));
   for (const directory of usable) mkdirSync(directory);
-  stage.after(() => {
+  testbed.after(() => {
     for (const directory of usable) rmdirSync(directory);
   });
   assertRefused(
-    await run('echo in', ...config(stage, 'none.toml', 'ShimCgroup = "/termshim-test-none"')),
+    await run('echo in', ...config(testbed, 'none.toml', 'ShimCgroup = "/termshim-test-none"')),
     /cannot join the control group \/termshim-test-none \(shim_cgroup\): there is none/,
   );
-  assertRefused(await run('echo in', ...config(stage, 'up.toml', 'ShimCgroup = "/../x"')), /no path from the root/);
-  const keeper = stage.newId();
-  const keep = runOf(stage, {
+  assertRefused(await run('echo in', ...config(testbed, 'up.toml', 'ShimCgroup = "/../x"')), /no path from the root/);
+  const keeper = testbed.newId();
+  const keep = runOf(testbed, {
     shim,
     id: keeper,
-    flags: ['-d', ...config(stage, 'a.toml', `ShimCgroup = "${first}"`)],
+    flags: ['-d', ...config(testbed, 'a.toml', `ShimCgroup = "${first}"`)],
     script: 'sleep 1000',
   });
   await containerd.ask(...keep);
@@ -112,9 +112,9 @@ test('the daemon joins the first shim_cgroup, and another one is refused', { ski
   );
   assert.equal(daemons.length, 1);
   assert.equal(members(first).filter((pid) => pid === daemons[0]).length, usable.length / 2);
-  assert.equal((await run('echo in', ...config(stage, 'again.toml', `ShimCgroup = "${first}"`))).stdout, 'in\n');
+  assert.equal((await run('echo in', ...config(testbed, 'again.toml', `ShimCgroup = "${first}"`))).stdout, 'in\n');
   assert.equal((await run('echo in')).stdout, 'in\n');
-  const other = await run('echo in', ...config(stage, 'b.toml', `ShimCgroup = "${second}"`));
+  const other = await run('echo in', ...config(testbed, 'b.toml', `ShimCgroup = "${second}"`));
   assertRefused(
     other,
     /it is in \S+-a for another container; with TERMSHIM_GROUP=container each container has a daemon/,

@@ -14,7 +14,7 @@ import { Code, RpcError } from '../../../src/ttrpc/status.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { type ShimDaemon, startShimDaemon } from '../../helpers/shim/shim-daemon.js';
-import { openStage, type Stage } from '../../helpers/e2e/stage.js';
+import { openTestbed, type Testbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const forMs = 60_000;
@@ -64,9 +64,9 @@ test('commands in any order for a minute keep the shim as the model says', {
   skip: missing('root'),
   timeout: 200_000,
 }, async (t) => {
-  const stage = openStage(t);
-  const daemon = await startShimDaemon(stage);
-  await playContainer(stage, daemon, [['create'], ['start'], ['kill'], ['delete']]);
+  const testbed = openTestbed(t);
+  const daemon = await startShimDaemon(testbed);
+  await playContainer(testbed, daemon, [['create'], ['start'], ['kill'], ['delete']]);
   const before = daemon.countDescriptors();
   const end = performance.now() + forMs;
   let containers = 0;
@@ -74,7 +74,7 @@ test('commands in any order for a minute keep the shim as the model says', {
     while (performance.now() < end) {
       const plan = sample(steps, 1)[0] as Verb[][];
       containers += 1;
-      await playContainer(stage, daemon, plan).catch((error: Error) => {
+      await playContainer(testbed, daemon, plan).catch((error: Error) => {
         throw new Error(`${JSON.stringify(plan)}: ${error.message}`, { cause: error });
       });
     }
@@ -87,8 +87,8 @@ test('commands in any order for a minute keep the shim as the model says', {
   });
 });
 
-async function playContainer(stage: Stage, daemon: ShimDaemon, plan: readonly (readonly Verb[])[]): Promise<void> {
-  const id = stage.newId();
+async function playContainer(testbed: Testbed, daemon: ShimDaemon, plan: readonly (readonly Verb[])[]): Promise<void> {
+  const id = testbed.newId();
   const bundle = await daemon.makeBundle(id, ['/bin/sh', '-c', 'exec sleep 1000']);
   const reader = FifoReader.open(`${bundle}/out`);
   const output = readFrom(reader.fd);

@@ -6,15 +6,15 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { runAtTerminal } from '../../helpers/sessions/at-terminal.js';
+import { runOnPty } from '../../helpers/sessions/pty-command.js';
 import { startContainerd } from '../../helpers/shim/containerd.js';
 import { execOf, fifosIn, isGone, listenToEvents, runOf, statusOf } from '../../helpers/shim/ctr.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { importImage } from '../../helpers/runtime/image.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
 import { daemonsOf, runcShimPath } from '../../helpers/shim/shims.js';
-import { openStage } from '../../helpers/e2e/stage.js';
+import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -22,14 +22,14 @@ const skip = missing('root', 'busybox', 'runc', 'containerd');
 const answering = 'stty -echo; while read line; do echo "got $line"; [ "$line" = bye ] && exit 9; done';
 
 test('the container, its console and its status survive a kill and restart of containerd', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const id = stage.newId();
-  const run = runOf(stage, { shim, id, flags: ['-d', '-t'], script: answering });
-  await runAtTerminal(stage, containerd.command(...run));
-  const before = sitAt(stage, containerd.command('tasks', 'attach', id));
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const id = testbed.newId();
+  const run = runOf(testbed, { shim, id, flags: ['-d', '-t'], script: answering });
+  await runOnPty(testbed, containerd.command(...run));
+  const before = openTerminal(testbed, containerd.command('tasks', 'attach', id));
   before.type('before\n');
-  await before.sees('got before\r');
+  await before.expect('got before\r');
   const tasks = await containerd.ask('tasks', 'ls');
   // A client that sees containerd go removes the FIFOs.
   before.leave();
@@ -38,12 +38,12 @@ test('the container, its console and its status survive a kill and restart of co
   await containerd.start();
   assert.equal(await containerd.ask('tasks', 'ls'), tasks);
 
-  const after = sitAt(stage, containerd.command('tasks', 'attach', id));
+  const after = openTerminal(testbed, containerd.command('tasks', 'attach', id));
   after.type('after\n');
-  await after.sees('got after\r');
-  assert.equal((await containerd.ctr(...execOf(stage, id, 'e1', 'exit 5'))).status, 5);
+  await after.expect('got after\r');
+  assert.equal((await containerd.ctr(...execOf(testbed, id, 'e1', 'exit 5'))).status, 5);
   after.type('bye\n');
-  await after.sees('got bye\r');
+  await after.expect('got bye\r');
   assert.equal(await within(after.exited, 'the end of the attach'), 9);
   await containerd.ask('containers', 'rm', id);
 });
@@ -52,17 +52,17 @@ test('the container, its console and its status survive a kill and restart of co
 test("a container that ends while containerd is away is reported as by containerd's shim", {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const [ends, stays, usual] = [stage.newId(), stage.newId(), stage.newId()];
-  await containerd.ask(...runOf(stage, { shim, id: stays, flags: ['-d'], script: 'exec sleep 1000' }));
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const [ends, stays, usual] = [testbed.newId(), testbed.newId(), testbed.newId()];
+  await containerd.ask(...runOf(testbed, { shim, id: stays, flags: ['-d'], script: 'exec sleep 1000' }));
   const script = 'while ! [ -e /tmp/end ]; do sleep 0.02; done; exit 9';
-  await containerd.ask(...runOf(stage, { shim, id: ends, flags: ['-d'], script }));
-  await containerd.ask(...runOf(stage, { shim: runcShimPath, id: usual, flags: ['-d'], script }));
+  await containerd.ask(...runOf(testbed, { shim, id: ends, flags: ['-d'], script }));
+  await containerd.ask(...runOf(testbed, { shim: runcShimPath, id: usual, flags: ['-d'], script }));
   await containerd.kill();
-  const isThere = (): boolean => stage.processes().some(({ commandLine }) => commandLine.includes('/tmp/end'));
+  const isThere = (): boolean => testbed.processes().some(({ commandLine }) => commandLine.includes('/tmp/end'));
   assert.ok(isThere());
-  writeFileSync(`${stage.rootfs}/tmp/end`, '');
+  writeFileSync(`${testbed.rootfs}/tmp/end`, '');
   await waitFor(() => !isThere(), 'the container to end');
   await containerd.start();
   const status = await statusOf(containerd, usual);
@@ -81,40 +81,40 @@ test("a container that ends while containerd is away is reported as by container
 });
 
 test('delete cleans up after a kill of the daemon, and containerd reports 137', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const events = await listenToEvents(stage, containerd);
-  const image = await importImage(stage, containerd, 'overlayfs');
-  const ids = [stage.newId(), stage.newId()];
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const events = await listenToEvents(testbed, containerd);
+  const image = await importImage(testbed, containerd, 'overlayfs');
+  const ids = [testbed.newId(), testbed.newId()];
   for (const id of ids) {
-    const flags = ['-d', '-t', ...fifosIn(stage), '--runtime', shim, '--snapshotter', 'overlayfs'];
+    const flags = ['-d', '-t', ...fifosIn(testbed), '--runtime', shim, '--snapshotter', 'overlayfs'];
     const run = containerd.command('run', ...flags, image, id, 'sh', '-c', answering);
-    assert.equal((await runAtTerminal(stage, run)).status, 0);
+    assert.equal((await runOnPty(testbed, run)).status, 0);
   }
-  const attached = sitAt(stage, containerd.command('tasks', 'attach', ids[0] as string));
+  const attached = openTerminal(testbed, containerd.command('tasks', 'attach', ids[0] as string));
   attached.type('here\n');
-  await attached.sees('got here\r');
-  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  await attached.expect('got here\r');
+  for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
   for (const id of ids) {
-    await events.sees('/tasks/exit', { container_id: id, id, exit_status: 137 });
-    await events.sees('/tasks/delete', { container_id: id, exit_status: 137 });
+    await events.expect('/tasks/exit', { container_id: id, id, exit_status: 137 });
+    await events.expect('/tasks/delete', { container_id: id, exit_status: 137 });
     await isGone(containerd, id);
     await containerd.ask('containers', 'rm', id);
   }
   await within(attached.exited, 'the client to notice');
 
   // And the next one has a daemon of its own.
-  const next = runOf(stage, { shim, id: ids[0] as string, flags: ['--rm'], script: 'exit 3' });
+  const next = runOf(testbed, { shim, id: ids[0] as string, flags: ['--rm'], script: 'exit 3' });
   assert.equal((await containerd.ctr(...next)).status, 3);
 });
 
 test('containerd cleans up at its start if the daemon was killed meanwhile', { skip }, async (t) => {
-  const stage = openStage(t);
-  const containerd = await startContainerd(stage);
-  const id = stage.newId();
-  await containerd.ask(...runOf(stage, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
+  const testbed = openTestbed(t);
+  const containerd = await startContainerd(testbed);
+  const id = testbed.newId();
+  await containerd.ask(...runOf(testbed, { shim, id, flags: ['-d'], script: 'exec sleep 1000' }));
   await containerd.kill();
-  for (const pid of daemonsOf(stage)) process.kill(pid, 'SIGKILL');
+  for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
   await containerd.start();
   await isGone(containerd, id);
   await containerd.ask('containers', 'rm', id);
@@ -125,18 +125,18 @@ for (const [grouping, share] of [
   ['pod', ['--annotation', 'io.kubernetes.cri.sandbox-id=SHARED']],
 ] as const) {
   test(`TERMSHIM_GROUP=${grouping}: a crash of the daemon ends its own group alone`, { skip }, async (t) => {
-    const stage = openStage(t);
-    const containerd = await startContainerd(stage, { ...stage.env, TERMSHIM_GROUP: grouping });
-    const [first, second, other] = [stage.newId(), stage.newId(), stage.newId()] as const;
+    const testbed = openTestbed(t);
+    const containerd = await startContainerd(testbed, { ...testbed.env, TERMSHIM_GROUP: grouping });
+    const [first, second, other] = [testbed.newId(), testbed.newId(), testbed.newId()] as const;
     const runIn = async (id: string, pod: string): Promise<void> => {
       const flags = ['-d', ...share.map((word) => word.replace('SHARED', pod))];
-      await containerd.ask(...runOf(stage, { shim, id, flags, script: 'exec sleep 1000' }));
+      await containerd.ask(...runOf(testbed, { shim, id, flags, script: 'exec sleep 1000' }));
     };
     await runIn(first, first);
-    const [daemon = 0] = daemonsOf(stage);
+    const [daemon = 0] = daemonsOf(testbed);
     await runIn(second, first);
     await runIn(other, other);
-    assert.equal(daemonsOf(stage).length, grouping === 'pod' ? 2 : 3);
+    assert.equal(daemonsOf(testbed).length, grouping === 'pod' ? 2 : 3);
     process.kill(daemon, 'SIGKILL');
     await isGone(containerd, first);
     if (grouping === 'pod') await isGone(containerd, second);

@@ -11,12 +11,12 @@ import { spawnSync } from 'node:child_process';
 import { type CommandResult, runToEnd } from '../../helpers/base/command.js';
 import { type Containerd, startContainerd } from '../../helpers/shim/containerd.js';
 import { fifosIn, hasStatus, isGone, listenToEvents, runOf, statusOf } from '../../helpers/shim/ctr.js';
-import { sitAt } from '../../helpers/sessions/human.js';
+import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { importImage } from '../../helpers/runtime/image.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { shimPath as shim } from '../../helpers/shim/shim.js';
-import { whereShimIs } from '../../helpers/shim/shims.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { environmentWithShim } from '../../helpers/shim/shims.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { findProgram } from '../../../src/runtime/find-program.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
@@ -41,9 +41,9 @@ rm -r "$images"
 exit $status`;
 
 /** Writes a runc that finds no criu, wherever there is one, and returns its path. */
-function writeRuncWithoutCriu(stage: Pick<Stage, 'path'>, name: string): string {
+function writeRuncWithoutCriu(testbed: Pick<Testbed, 'path'>, name: string): string {
   const runc = findProgram('runc', process.env['PATH'] ?? '');
-  return writeProgram(stage, name, `PATH=/nowhere exec ${runc} "$@"`);
+  return writeProgram(testbed, name, `PATH=/nowhere exec ${runc} "$@"`);
 }
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
@@ -55,19 +55,19 @@ const noCriu = /CRIU version check failed: exec: "criu": executable file not fou
 
 /** A containerd whose `io.containerd.runc.v2` is our shim: ctr asks for checkpoints of that one alone as it is told. */
 async function setUp(t: TestContext) {
-  const stage = openStage(t);
-  const env = whereShimIs(stage, shim);
+  const testbed = openTestbed(t);
+  const env = environmentWithShim(testbed, shim);
   if (fault !== undefined) {
     t.diagnostic(`${fault}, so it is refused: the test looks at how`);
-    writeRuncWithoutCriu(stage, 'shims/runc');
+    writeRuncWithoutCriu(testbed, 'shims/runc');
   }
-  return { stage, containerd: await startContainerd(stage, env) };
+  return { testbed, containerd: await startContainerd(testbed, env) };
 }
 
 /** For a container of a runtime that has our name: the options are in a file. */
-function restoring(stage: Stage, images: string, runtime = 'runc'): string[] {
-  const path = stage.path('restore.toml');
-  const toml = { BinaryName: runtime, CriuImagePath: images, CriuWorkPath: stage.path('work') };
+function restoring(testbed: Testbed, images: string, runtime = 'runc'): string[] {
+  const path = testbed.path('restore.toml');
+  const toml = { BinaryName: runtime, CriuImagePath: images, CriuWorkPath: testbed.path('work') };
   mkdirSync(toml.CriuWorkPath, { recursive: true, mode: 0o700 });
   writeFileSync(
     path,
@@ -95,16 +95,16 @@ async function removeBy(containerd: Containerd, id: string): Promise<void> {
 const counting = 'n=0; while :; do n=$((n+1)); echo $n >/tmp/count; sleep 0.05; done';
 
 test('`ctr containers restore --live` continues where the container was checkpointed', { skip }, async (t) => {
-  const { stage, containerd } = await setUp(t);
-  const events = await listenToEvents(stage, containerd);
+  const { testbed, containerd } = await setUp(t);
+  const events = await listenToEvents(testbed, containerd);
   // containerd leaves its copy of the images behind.
-  stage.after(() => {
-    for (const name of readdirSync(stage.path('xdg')))
-      if (name.startsWith('ctrd-checkpoint')) rmSync(stage.path(`xdg/${name}`), { recursive: true });
+  testbed.after(() => {
+    for (const name of readdirSync(testbed.path('xdg')))
+      if (name.startsWith('ctrd-checkpoint')) rmSync(testbed.path(`xdg/${name}`), { recursive: true });
   });
-  const image = await importImage(stage, containerd, 'native');
-  const [id, again, reference] = [stage.newId(), stage.newId(), 'checkpoint.test/counting:latest'];
-  const flags = ['-d', ...fifosIn(stage), '--snapshotter', 'native', '--runtime', shim];
+  const image = await importImage(testbed, containerd, 'native');
+  const [id, again, reference] = [testbed.newId(), testbed.newId(), 'checkpoint.test/counting:latest'];
+  const flags = ['-d', ...fifosIn(testbed), '--snapshotter', 'native', '--runtime', shim];
   await containerd.ask('run', ...flags, image, id, 'sh', '-c', counting);
   const countOf = async (container: string): Promise<number> => {
     const { stdout } = await containerd.ctr('tasks', 'exec', '--exec-id', 'look', container, 'cat', '/tmp/count');
@@ -125,50 +125,53 @@ test('`ctr containers restore --live` continues where the container was checkpoi
   assert.equal(await statusOf(containerd, again), 'RUNNING');
   // Its file system is new, and it writes there at its next turn.
   assert.ok((await waitFor(() => countOf(again), 'it to go on counting')) > 20);
-  const { pid } = await events.sees('/tasks/start', { container_id: again });
+  const { pid } = await events.expect('/tasks/start', { container_id: again });
   assert.ok(Number(pid) > 0);
   await containerd.ask('tasks', 'kill', '--signal', 'KILL', again);
-  await events.sees('/tasks/exit', { container_id: again, exit_status: 137, pid });
+  await events.expect('/tasks/exit', { container_id: again, exit_status: 137, pid });
   await removeBy(containerd, again);
 });
 
 test('a restored terminal goes on with its process and returns its exit status', { skip }, async (t) => {
-  const { stage, containerd } = await setUp(t);
-  const images = stage.path('images');
-  const id = stage.newId();
+  const { testbed, containerd } = await setUp(t);
+  const images = testbed.path('images');
+  const id = testbed.newId();
   const script = 'stty -echo; read first; echo "$first in"; read second; echo "$first and $second"; exit 7';
   const run = (flags: string[], runtime: string) =>
-    sitAt(stage, containerd.command(...runOf(stage, { shim: runtime, id, flags: ['-t', ...flags], script })));
+    openTerminal(
+      testbed,
+      containerd.command(...runOf(testbed, { shim: runtime, id, flags: ['-t', ...flags], script })),
+    );
   if (fault !== undefined) {
     mkdirSync(images, { mode: 0o700 });
-    const refused = run(['--rm', ...restoring(stage, images)], shim);
-    await refused.sees('OCI runtime restore failed: runc restore failed: CRIU version check failed');
+    const refused = run(['--rm', ...restoring(testbed, images)], shim);
+    await refused.expect('OCI runtime restore failed: runc restore failed: CRIU version check failed');
     assert.equal(await within(refused.exited, 'its end'), 1);
     return;
   }
   const written = run([], 'io.containerd.runc.v2');
   written.type('one\n');
-  await written.sees('one in\r');
+  await written.expect('one in\r');
   mkdirSync(images, { mode: 0o700 });
   await containerd.ask('tasks', 'checkpoint', '--exit', '--image-path', images, '--work-path', images, id);
   await within(written.exited, 'the end of the first');
   await containerd.ask('containers', 'rm', id);
-  const restored = run(['--rm', ...restoring(stage, images)], shim);
+  const restored = run(['--rm', ...restoring(testbed, images)], shim);
   await hasStatus(containerd, id, 'RUNNING');
   restored.type('two\n');
-  await restored.sees('one and two\r');
+  await restored.expect('one and two\r');
   assert.equal(await within(restored.exited, 'its end'), 7);
   await isGone(containerd, id);
 });
 
 test('a restore from broken images fails with the reason, and nothing stays', { skip }, async (t) => {
-  const { stage, containerd } = await setUp(t);
-  const images = stage.path('images');
+  const { testbed, containerd } = await setUp(t);
+  const images = testbed.path('images');
   mkdirSync(images, { mode: 0o700 });
   writeFileSync(`${images}/descriptors.json`, '["/dev/null","/dev/null","/dev/null"]');
   writeFileSync(`${images}/inventory.img`, 'nonsense');
-  const id = stage.newId();
-  const command = runOf(stage, { shim, id, flags: ['--rm', ...restoring(stage, images)], script: 'true' });
+  const id = testbed.newId();
+  const command = runOf(testbed, { shim, id, flags: ['--rm', ...restoring(testbed, images)], script: 'true' });
   const result = await runToEnd(containerd.command(...command));
   assertRefused(result, fault === undefined ? /criu failed: .*; criu said: .*restore\.log\)/ : noCriu);
   assert.deepEqual(readdirSync(images).toSorted(), ['descriptors.json', 'inventory.img']);
@@ -176,13 +179,13 @@ test('a restore from broken images fails with the reason, and nothing stays', { 
 });
 
 test('Start fails without criu, and says so in the words that containerd uses', { skip }, async (t) => {
-  const { stage, containerd } = await setUp(t);
-  const images = stage.path('images');
+  const { testbed, containerd } = await setUp(t);
+  const images = testbed.path('images');
   mkdirSync(images, { mode: 0o700 });
-  const options = restoring(stage, images, writeRuncWithoutCriu(stage, 'runc-without-criu'));
+  const options = restoring(testbed, images, writeRuncWithoutCriu(testbed, 'runc-without-criu'));
   for (const flags of [['--rm'], ['--rm', '--null-io']]) {
-    const id = stage.newId();
-    const command = runOf(stage, { shim, id, flags: [...flags, ...options], script: 'true' });
+    const id = testbed.newId();
+    const command = runOf(testbed, { shim, id, flags: [...flags, ...options], script: 'true' });
     const result = await runToEnd(containerd.command(...command));
     assertRefused(result, noCriu);
     assert.match(result.stderr, /OCI runtime restore failed: \S+runc-without-criu restore failed: CRIU/);
@@ -192,29 +195,29 @@ test('Start fails without criu, and says so in the words that containerd uses', 
 });
 
 test('Create refuses an invalid checkpoint and says why', { skip }, async (t) => {
-  const { stage, containerd } = await setUp(t);
-  const open = stage.path('open');
+  const { testbed, containerd } = await setUp(t);
+  const open = testbed.path('open');
   mkdirSync(open);
   chmodSync(open, 0o777);
   const below = `${open}/below`;
   mkdirSync(below, { mode: 0o700 });
-  const file = stage.path('file');
+  const file = testbed.path('file');
   writeFileSync(file, '');
   const refused: [path: string, words: RegExp][] = [
-    [stage.path('none'), /cannot look at the directory \S+none: ENOENT: no such file or directory/],
+    [testbed.path('none'), /cannot look at the directory \S+none: ENOENT: no such file or directory/],
     [file, /cannot look at the directory \S+file: it is no directory/],
     ['images', /images is no absolute path/],
     [open, /others may write to \S+open, whose mode is 0777/],
     [below, /below can be exchanged by others, who may write to \S+open, whose mode is 0777/],
   ];
   for (const [path, words] of refused) {
-    const id = stage.newId();
-    const command = runOf(stage, { shim, id, flags: ['--rm', ...restoring(stage, path)], script: 'true' });
+    const id = testbed.newId();
+    const command = runOf(testbed, { shim, id, flags: ['--rm', ...restoring(testbed, path)], script: 'true' });
     const { stderr, status } = await runToEnd(containerd.command(...command));
     assert.equal(status, 1);
     assert.match(stderr, words);
     await isGone(containerd, id);
   }
-  assert.equal(existsSync(stage.path('none')), false);
-  assert.doesNotMatch(readFileSync(`${stage.path('containerd')}.log`, 'utf8'), /panic/);
+  assert.equal(existsSync(testbed.path('none')), false);
+  assert.doesNotMatch(readFileSync(`${testbed.path('containerd')}.log`, 'utf8'), /panic/);
 });

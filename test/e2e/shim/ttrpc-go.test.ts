@@ -35,7 +35,7 @@ import { Code } from '../../../src/ttrpc/status.js';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
-import { type Stage, openStage } from '../../helpers/e2e/stage.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { connect, serve } from '../../helpers/shim/ttrpc.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
@@ -51,9 +51,9 @@ interface GoShim {
 }
 
 /** Starts the shim as containerd does, with us in containerd's place. */
-async function startGoShim(stage: Stage, args: readonly string[]): Promise<GoShim> {
+async function startGoShim(testbed: Testbed, args: readonly string[]): Promise<GoShim> {
   const events: Envelope[] = [];
-  const { path: eventSocket } = serve(stage, [
+  const { path: eventSocket } = serve(testbed, [
     service(EventsDefinition, {
       forward({ envelope }) {
         if (envelope !== undefined) events.push(envelope);
@@ -61,17 +61,17 @@ async function startGoShim(stage: Stage, args: readonly string[]): Promise<GoShi
       },
     }),
   ]);
-  const bundle = makeBundle(stage, { args, terminal: false });
-  holdLog(stage, join(bundle, 'log'));
-  const id = stage.newId();
+  const bundle = makeBundle(testbed, { args, terminal: false });
+  holdLog(testbed, join(bundle, 'log'));
+  const id = testbed.newId();
   const namespace = `test-${id}`;
-  const options = ['-namespace', namespace, '-id', id, '-address', stage.path('containerd.sock')];
-  const env = { ...stage.env, TTRPC_ADDRESS: eventSocket };
+  const options = ['-namespace', namespace, '-id', id, '-address', testbed.path('containerd.sock')];
+  const env = { ...testbed.env, TTRPC_ADDRESS: eventSocket };
   const start = ['containerd-shim-runc-v2', ...options, '-publish-binary', '/bin/true', 'start'];
   const { stdout, stderr } = await runToEnd(start, { cwd: bundle, env, input: '' });
   assert.equal(stderr, '');
   const { socket, service: name } = placeOf(Buffer.from(stdout), 'containerd-shim-runc-v2');
-  const connection = await connect(stage, socket);
+  const connection = await connect(testbed, socket);
   const task = clientOf(TaskDefinition, connection, name);
   const { shimPid } = await task.connect({ id });
   assert.equal(readFileSync(`/proc/${shimPid}/comm`, 'utf8'), 'containerd-shim\n');
@@ -79,10 +79,10 @@ async function startGoShim(stage: Stage, args: readonly string[]): Promise<GoShi
 }
 
 /** A shim does not live without its log; containerd holds both ends of the FIFO too. */
-function holdLog(stage: Stage, path: string): void {
+function holdLog(testbed: Testbed, path: string): void {
   createFifo(path);
   const log = openSync(path, 'r+');
-  stage.after(() => closeSync(log));
+  testbed.after(() => closeSync(log));
 }
 
 async function end({ task, id }: GoShim): Promise<void> {
@@ -95,13 +95,13 @@ async function end({ task, id }: GoShim): Promise<void> {
 test('a shim written in Go and our client understand each other through the life of a container', {
   skip,
 }, async (t) => {
-  const stage = openStage(t);
-  const shim = await startGoShim(stage, ['sleep', '1000']);
+  const testbed = openTestbed(t);
+  const shim = await startGoShim(testbed, ['sleep', '1000']);
   const { task, id, bundle, events } = shim;
-  stage.after(() => end(shim));
+  testbed.after(() => end(shim));
 
   await assert.rejects(task.state({ id }), { name: 'RpcError', code: Code.NotFound });
-  const options = packAny(Options, { binaryName: 'runc', root: stage.path('runc') });
+  const options = packAny(Options, { binaryName: 'runc', root: testbed.path('runc') });
   const created = await task.create({ id, bundle, options });
   assert.ok(created.pid > 0);
   await assert.rejects(task.create({ id, bundle, options }), { code: Code.Unknown, message: /already exists/ });

@@ -32,7 +32,7 @@ function parseMount(line: string): FoundMount {
   return { point: decoded, flags: flags.split(','), propagation };
 }
 
-export interface MountStage {
+export interface MountTestbed {
   readonly directory: string;
   /** A directory in it to mount at. What is mounted there when the test ends is unmounted as a shim does it. */
   readonly root: string;
@@ -43,11 +43,11 @@ export interface MountStage {
 }
 
 /** A test as root that must leave nothing mounted. It may need more than to be root. */
-export function mountTest(name: string, body: (stage: MountStage) => unknown, ...more: Requirement[]): void {
-  leakTest(name, (scope) => body(mountStage(scope)), { skip: missing('root', ...more) });
+export function mountTest(name: string, body: (testbed: MountTestbed) => unknown, ...more: Requirement[]): void {
+  leakTest(name, (scope) => body(mountTestbed(scope)), { skip: missing('root', ...more) });
 }
 
-function mountStage(scope: Scope): MountStage {
+function mountTestbed(scope: Scope): MountTestbed {
   const directory = temporaryDirectory(scope);
   const path = (name: string): string => join(directory, name);
   const make = (...names: string[]): string => {

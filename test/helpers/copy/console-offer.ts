@@ -2,7 +2,7 @@
 import { addon } from '../../../src/native/addon.js';
 import { Console } from '../../../src/os/console.js';
 import { check } from '../../../src/errors/errors.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import type { GroupLeader } from './process-group.js';
 import { startOnTty } from './tty-process.js';
 
@@ -16,14 +16,14 @@ export interface Connection {
 }
 
 /** Closed at the end of the test. */
-export function connectTo(stage: Stage, path: string): Connection {
+export function connectTo(testbed: Testbed, path: string): Connection {
   const socket = check(addon.socket_connect(path), 'connect', `dial ${path}`);
   let isOpen = true;
   const close = (): void => {
     if (isOpen) addon.fd_close(socket);
     isOpen = false;
   };
-  stage.after(close);
+  testbed.after(close);
   return {
     send: (text, ...descriptors) =>
       void check(addon.socket_send_fds(socket, Buffer.from(text), descriptors), 'sendmsg', 'send'),
@@ -35,9 +35,9 @@ export function connectTo(stage: Stage, path: string): Connection {
 const pollHup = 0x010;
 
 /** Sends the console of a new terminal, on which the shell script runs. It is killed at the end of the test. */
-export function offerConsole(stage: Stage, to: Connection, script: string, ...args: string[]): GroupLeader {
+export function offerConsole(testbed: Testbed, to: Connection, script: string, ...args: string[]): GroupLeader {
   const console = Console.open({ columns: 80, rows: 24 });
-  const process = startOnTty(stage, console.name, script, ...args);
+  const process = startOnTty(testbed, console.name, script, ...args);
   to.send(console.name, console.fd);
   console.close();
   return process;

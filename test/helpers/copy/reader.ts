@@ -11,7 +11,7 @@ export interface Reader {
   /** True after a read of 0 or EIO that an event announced. */
   readonly hasEnded: boolean;
   /** Resolves with all that came so far, as soon as `text` is in it. */
-  sees(text: string): Promise<string>;
+  expect(text: string): Promise<string>;
   /** Resolves with all, once `count` bytes have come. */
   hasBytes(count: number): Promise<Buffer>;
   /** Resolves with all at the end of the stream. */
@@ -73,7 +73,7 @@ export function readFrom(fd: number): Reader {
     get hasEnded() {
       return hasEnded;
     },
-    sees: (wanted) => until(() => text().includes(wanted), text, JSON.stringify(wanted)),
+    expect: (wanted) => until(() => text().includes(wanted), text, JSON.stringify(wanted)),
     hasBytes: (count) => until(() => byteCount >= count, bytes, `${count} bytes`),
     all: () => until(() => hasEnded, bytes, 'the end'),
     pause() {

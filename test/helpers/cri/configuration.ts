@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../../src/package-root.js';
 import type { ContainerdOptions } from '../shim/containerd.js';
 import { shimPath } from '../shim/shim.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 /** `named` is a runtime type of our name, with options; containerd has them from 1.7 on. */
 export type Handler = 'runc' | 'termshim' | 'named';
@@ -21,10 +21,10 @@ export const containerdVersion = ((): number => {
 
 /** `image` is that of a pod's pause. */
 export function configurationOf(
-  stage: Stage,
+  testbed: Testbed,
   image: string,
 ): Required<Pick<ContainerdOptions, 'configuration' | 'version'>> {
-  writeNetwork(stage);
+  writeNetwork(testbed);
   const isOld = containerdVersion < 2;
   const runtime = isOld ? 'plugins."io.containerd.grpc.v1.cri"' : "plugins.'io.containerd.cri.v1.runtime'";
   const pause = isOld
@@ -39,14 +39,14 @@ ${isOld ? '' : `[${runtime}]`}
   restrict_oom_score_adj = true
 [${runtime}.cni]
   bin_dir = "/usr/lib/cni"
-  conf_dir = "${stage.path('cni')}"
+  conf_dir = "${testbed.path('cni')}"
 [${runtime}.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 ${isPathIgnored ? byName(runtime, 'termshim') : ofDocs(isOld ? 1 : 2)}
 ${byName(runtime, 'named')}
   [${runtime}.containerd.runtimes.named.options]
     BinaryName = "runc"
-    Root = "${rootOfNamed(stage)}"
+    Root = "${rootOfNamed(testbed)}"
 `;
   return { configuration, version: isOld ? 2 : 3 };
 }
@@ -55,8 +55,8 @@ ${byName(runtime, 'named')}
 const isPathIgnored = containerdVersion < 1.006021;
 
 /** Where the runtime of `named` has its containers. */
-export function rootOfNamed(stage: Stage): string {
-  return stage.path('runc-of-named');
+export function rootOfNamed(testbed: Testbed): string {
+  return testbed.path('runc-of-named');
 }
 
 function byName(runtime: string, handler: Handler): string {
@@ -76,10 +76,10 @@ function ofDocs(major: 1 | 2): string {
 }
 
 /** A link to this host for a pod that wants a network of its own, with an address that leads nowhere. */
-function writeNetwork(stage: Stage): void {
+function writeNetwork(testbed: Testbed): void {
   const network = [10, 88, ...randomBytes(1)].join('.');
-  const ipam = { type: 'host-local', subnet: `${network}.0/24`, dataDir: stage.path('cni-data') };
+  const ipam = { type: 'host-local', subnet: `${network}.0/24`, dataDir: testbed.path('cni-data') };
   const plugins = [{ type: 'ptp', ipam }];
-  mkdirSync(stage.path('cni'));
-  writeFileSync(stage.path('cni/pods.conflist'), JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins }));
+  mkdirSync(testbed.path('cni'));
+  writeFileSync(testbed.path('cni/pods.conflist'), JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins }));
 }

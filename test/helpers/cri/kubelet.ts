@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Containerd, startContainerd } from '../shim/containerd.js';
-import { criNamespace } from '../shim/containerd-traces.js';
+import { criNamespace } from '../shim/containerd-leftovers.js';
 import { importImage } from '../runtime/image.js';
 import { shimPath } from '../shim/shim.js';
-import type { Stage } from '../e2e/stage.js';
-import { findControlGroups } from '../e2e/traces.js';
+import type { Testbed } from '../e2e/testbed.js';
+import { findControlGroups } from '../e2e/leftovers.js';
 import { waitFor } from '../base/wait-for.js';
 import { type CriClient, openCri } from './client.js';
 import { configurationOf } from './configuration.js';
@@ -30,26 +30,26 @@ export interface PodConfig {
 }
 
 /** Stopped after the test, with the pods that it has left. `env` is added to containerd's environment. */
-export async function startKubelet(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<Kubelet> {
+export async function startKubelet(testbed: Testbed, env: NodeJS.ProcessEnv = {}): Promise<Kubelet> {
   const image = 'docker.io/library/busybox:latest';
-  const path = `${dirname(shimPath)}:${stage.env['PATH']}`;
-  const options = { namespace: criNamespace, ...configurationOf(stage, image) };
-  const containerd = await startContainerd(stage, { ...stage.env, PATH: path, ...env }, options);
+  const path = `${dirname(shimPath)}:${testbed.env['PATH']}`;
+  const options = { namespace: criNamespace, ...configurationOf(testbed, image) };
+  const containerd = await startContainerd(testbed, { ...testbed.env, PATH: path, ...env }, options);
   const client = openCri(containerd.address);
-  const logs = stage.path('pod-logs');
+  const logs = testbed.path('pod-logs');
   mkdirSync(logs);
   const answers = async (): Promise<boolean> => {
     const found = await client.call('ImageStatus', { image: { image } }).catch(() => undefined);
     return typeof found?.image?.id === 'string';
   };
   const parents: string[] = [];
-  stage.after(async () => {
+  testbed.after(async () => {
     await removePods(client);
     client.close();
     // No runtime removes those of pods.
     spawnSync('rmdir', parents.flatMap(findControlGroups), { stdio: 'ignore' });
   });
-  await importImage(stage, containerd, 'overlayfs', ['sleep', '1000000']);
+  await importImage(testbed, containerd, 'overlayfs', ['sleep', '1000000']);
   await waitFor(answers, 'the CRI plugin to know the image');
   return {
     ...client,
@@ -63,7 +63,7 @@ export async function startKubelet(stage: Stage, env: NodeJS.ProcessEnv = {}): P
       await waitFor(answers, 'the CRI plugin to answer again');
     },
     newPod(namespaces = {}) {
-      const cgroupParent = stage.newId();
+      const cgroupParent = testbed.newId();
       const name = `pod${parents.push(cgroupParent)}`;
       const namespaceOptions = { network: 'NODE', pid: 'CONTAINER', ...namespaces };
       return {

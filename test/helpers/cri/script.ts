@@ -1,7 +1,7 @@
 /** The steps of a test of the CRI, and what each was answered, without what differs from run to run. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import type { Transcript } from '../shim/transcript.js';
 import { waitFor } from '../base/wait-for.js';
 import { type Answers, type ContainerStatus, CriError } from './client.js';
@@ -41,16 +41,16 @@ export interface CriScript {
   log(step: string, name: string, text: string): Promise<void>;
 }
 
-export function openCriScript(stage: Stage, kubelet: Kubelet, runtimeHandler: Handler): CriScript {
+export function openCriScript(testbed: Testbed, kubelet: Kubelet, runtimeHandler: Handler): CriScript {
   const transcript: Transcript = new Map();
   const names = new Map<string, string>();
   const adopt = (id: string, name: string): string => {
-    stage.adoptId(id);
+    testbed.adoptId(id);
     names.set(id, name);
     return id;
   };
   const note: CriScript['note'] = (step, text) => {
-    let same = text.replaceAll(stage.directory, 'STAGE');
+    let same = text.replaceAll(testbed.directory, 'STAGE');
     for (const [id, name] of names) same = same.replaceAll(id, name);
     transcript.set(step, same.replaceAll(changing, 'X').trimEnd().split(/\r*\n/));
   };

@@ -13,7 +13,7 @@ export interface Streams {
   readonly stdout: string;
   readonly stderr: string;
   /** Waits until stdout has the text, and answers with all of it. */
-  sees(text: string): Promise<string>;
+  expect(text: string): Promise<string>;
   type(text: string | Uint8Array): void;
   resize(columns: number, rows: number): void;
   /** Waits for the runtime's end, and answers with its last words on the channel of errors: a status as JSON. */
@@ -40,7 +40,7 @@ export async function openStreams(url: string): Promise<Streams> {
     get stderr() {
       return textOf('stderr');
     },
-    sees: (text) => waitFor(() => textOf('stdout').includes(text) && textOf('stdout'), JSON.stringify(text)),
+    expect: (text) => waitFor(() => textOf('stdout').includes(text) && textOf('stdout'), JSON.stringify(text)),
     type: (text) => send(channels.stdin, text),
     resize: (columns, rows) => send(channels.resize, JSON.stringify({ Width: columns, Height: rows })),
     async ended() {

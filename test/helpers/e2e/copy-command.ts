@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { CopyResult } from '../../../src/stdio/copy/copy-console.js';
 import { outcomeOf } from '../base/command.js';
-import type { Stage } from './stage.js';
+import type { Testbed } from './testbed.js';
 import { termshimProgram } from './termshim.js';
 import { waitFor, within } from '../base/wait-for.js';
 
@@ -27,13 +27,17 @@ export interface RunningCopy {
 }
 
 /** Makes two new FIFOs, and starts the command; settles when it listens. It is killed at the end of the test. */
-export async function startCopy(stage: Stage, args: readonly string[] = [], env = stage.env): Promise<RunningCopy> {
-  const name = `${stage.newId()}-copy`;
-  const [stdin, stdout] = [stage.path(`${name}-in`), stage.path(`${name}-out`)];
+export async function startCopy(
+  testbed: Testbed,
+  args: readonly string[] = [],
+  env = testbed.env,
+): Promise<RunningCopy> {
+  const name = `${testbed.newId()}-copy`;
+  const [stdin, stdout] = [testbed.path(`${name}-in`), testbed.path(`${name}-out`)];
   spawnSync('mkfifo', [stdin, stdout]);
   const all = ['copy', '--stdin', stdin, '--stdout', stdout, ...args];
   const child = spawn(termshimProgram, all, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  stage.after(() => child.kill('SIGKILL'));
+  testbed.after(() => child.kill('SIGKILL'));
   let printed = '';
   child.stdout.on('data', (data: Buffer) => {
     printed += data.toString();
@@ -64,7 +68,7 @@ export interface Client {
   /** Closes its end of stdin, once all that was typed is written. */
   stopTyping(): void;
   /** Waits until the text is in what came. */
-  sees(text: string, timeoutMs?: number): Promise<void>;
+  expect(text: string, timeoutMs?: number): Promise<void>;
   /** Waits for the end of the output. */
   end(): Promise<string>;
   /** kill -9. */
@@ -72,9 +76,12 @@ export interface Client {
 }
 
 /** A client: one process that reads the stdout FIFO, and one that writes to the stdin FIFO. */
-export function startClient(stage: Stage, { stdin, stdout }: { stdin: string; stdout: string }): Client {
-  const reader = spawn('cat', [stdout], { env: stage.env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const writer = spawn('sh', ['-c', `exec cat >'${stdin}'`], { env: stage.env, stdio: ['pipe', 'ignore', 'inherit'] });
+export function startClient(testbed: Testbed, { stdin, stdout }: { stdin: string; stdout: string }): Client {
+  const reader = spawn('cat', [stdout], { env: testbed.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const writer = spawn('sh', ['-c', `exec cat >'${stdin}'`], {
+    env: testbed.env,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
   const children = [reader, writer];
   let shown = '';
   reader.stdout.on('data', (data: Buffer) => {
@@ -83,7 +90,7 @@ export function startClient(stage: Stage, { stdin, stdout }: { stdin: string; st
   writer.stdin.on('error', () => {});
   const readerEnd = once(reader, 'close');
   const ends = [readerEnd, once(writer, 'close')];
-  stage.after(() => {
+  testbed.after(() => {
     for (const child of children) child.kill('SIGKILL');
   });
   return {
@@ -92,7 +99,7 @@ export function startClient(stage: Stage, { stdin, stdout }: { stdin: string; st
     },
     type: (text) => void writer.stdin.write(text),
     stopTyping: () => void writer.stdin.end(),
-    async sees(text, timeoutMs) {
+    async expect(text, timeoutMs) {
       await waitFor(() => shown.includes(text), JSON.stringify(text), timeoutMs).catch((error: Error) => {
         throw new Error(`${error.message}; the client has ${JSON.stringify(shown.slice(-2000))}`);
       });

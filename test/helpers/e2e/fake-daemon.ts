@@ -34,7 +34,7 @@ export interface FakeDaemon {
 }
 
 export function serveFakeDaemon(scope: Scope, options: FakeDaemonOptions = {}): FakeDaemon {
-  const place = placeWithoutDaemon(scope);
+  const place = environmentWithoutDaemon(scope);
   const path = join(place.env['XDG_RUNTIME_DIR'] as string, 'termshim', 'daemon.sock');
   mkdirSync(join(path, '..'), { mode: 0o700 });
   const calls: FakeDaemon['calls'] = [];
@@ -49,7 +49,7 @@ export function serveFakeDaemon(scope: Scope, options: FakeDaemonOptions = {}): 
 }
 
 /** An environment in which there is no daemon. */
-export function placeWithoutDaemon(scope: Scope): Pick<FakeDaemon, 'env'> {
+export function environmentWithoutDaemon(scope: Scope): Pick<FakeDaemon, 'env'> {
   return { env: { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) } };
 }
 

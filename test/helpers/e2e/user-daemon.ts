@@ -5,7 +5,7 @@ import { type Client, clientOf, connectTtrpc } from '../../../src/ttrpc/client.j
 import { TaskDefinition } from '../../../src/ttrpc/gen/containerd/task.js';
 import { SessionsDefinition } from '../../../src/ttrpc/gen/termshim/sessions.js';
 import { runToEnd } from '../base/command.js';
-import type { Stage } from './stage.js';
+import type { Testbed } from './testbed.js';
 import { termshimProgram } from './termshim.js';
 import { waitFor } from '../base/wait-for.js';
 
@@ -37,8 +37,8 @@ export interface UserDaemon {
 }
 
 /** Connects to the one that runs, until the end of the test. */
-export async function connectToDaemon(stage: Stage): Promise<UserDaemon> {
-  const connection = await connectTtrpc(fileOf(stage.env, 'daemon.sock'));
-  stage.after(() => connection.close());
+export async function connectToDaemon(testbed: Testbed): Promise<UserDaemon> {
+  const connection = await connectTtrpc(fileOf(testbed.env, 'daemon.sock'));
+  testbed.after(() => connection.close());
   return { task: clientOf(TaskDefinition, connection), sessions: clientOf(SessionsDefinition, connection) };
 }

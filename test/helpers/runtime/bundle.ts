@@ -1,7 +1,7 @@
 /** An OCI bundle that says no more than a runtime needs. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 export interface BundleOptions {
   args: readonly string[];
@@ -11,12 +11,12 @@ export interface BundleOptions {
 }
 
 /** Makes a bundle, and returns the directory. */
-export function makeBundle(stage: Stage, options: BundleOptions): string {
-  const directory = stage.path(`bundle-${stage.newId()}`);
+export function makeBundle(testbed: Testbed, options: BundleOptions): string {
+  const directory = testbed.path(`bundle-${testbed.newId()}`);
   mkdirSync(directory);
   writeFileSync(
     join(directory, 'config.json'),
-    JSON.stringify(minimalSpec(options.isHost ? '/' : stage.rootfs, options)),
+    JSON.stringify(minimalSpec(options.isHost ? '/' : testbed.rootfs, options)),
   );
   return directory;
 }

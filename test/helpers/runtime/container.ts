@@ -5,7 +5,7 @@ import { becomeSubreaper } from '../../../src/os/process/subreaper.js';
 import { type BundleOptions, makeBundle } from './bundle.js';
 import { runToEnd } from '../base/command.js';
 import { type RuntimeName, runtimeCommand } from './run-command.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 export interface ContainerOptions {
   args: readonly string[];
@@ -20,14 +20,14 @@ export interface Container {
 /** `create` and `start`. The console goes to the socket; the container is removed at the end of the test. */
 export async function startContainer(
   runtime: RuntimeName,
-  stage: Stage,
+  testbed: Testbed,
   { args, consoleSocket }: ContainerOptions,
 ): Promise<Container> {
-  const { id, bundle } = prepareContainer(runtime, stage, { args, terminal: true });
-  const pidFile = stage.path(`${id}.pid`);
+  const { id, bundle } = prepareContainer(runtime, testbed, { args, terminal: true });
+  const pidFile = testbed.path(`${id}.pid`);
   const create = ['create', '--bundle', bundle, '--console-socket', consoleSocket, '--pid-file', pidFile, id];
-  await callRuntime(runtime, stage, create);
-  await callRuntime(runtime, stage, ['start', id]);
+  await callRuntime(runtime, testbed, create);
+  await callRuntime(runtime, testbed, ['start', id]);
   return { id, pid: Number(readFileSync(pidFile, 'utf8')) };
 }
 
@@ -37,18 +37,18 @@ export async function startContainer(
  */
 export function prepareContainer(
   runtime: RuntimeName,
-  stage: Stage,
+  testbed: Testbed,
   options: Omit<BundleOptions, 'isHost'>,
 ): { id: string; bundle: string } {
   becomeSubreaper();
-  const id = stage.newId();
-  stage.after(() => runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: stage.env }));
-  return { id, bundle: makeBundle(stage, { ...options, isHost: runtime === 'pty' }) };
+  const id = testbed.newId();
+  testbed.after(() => runToEnd(runtimeCommand(runtime, ['delete', '--force', id]), { env: testbed.env }));
+  return { id, bundle: makeBundle(testbed, { ...options, isHost: runtime === 'pty' }) };
 }
 
 /** Runs one command of the runtime, which must succeed. A container inherits nothing that the test waits for. */
-export async function callRuntime(runtime: RuntimeName, stage: Stage, args: readonly string[]): Promise<void> {
+export async function callRuntime(runtime: RuntimeName, testbed: Testbed, args: readonly string[]): Promise<void> {
   const command = runtimeCommand(runtime, args);
-  const { status } = await runToEnd(command, { env: stage.env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = await runToEnd(command, { env: testbed.env, stdio: ['ignore', 'inherit', 'inherit'] });
   assert.equal(status, 0, `${command.join(' ')} failed`);
 }

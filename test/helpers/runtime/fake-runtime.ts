@@ -2,13 +2,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/package-root.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 export const ptyRuntimeProgram = join(packageRoot, 'bin/termshim-runtime-pty');
 
 /** Writes a shell script that can be run, and returns its path. */
-export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: string): string {
-  const path = stage.path(name);
+export function writeProgram(testbed: Pick<Testbed, 'path'>, name: string, script: string): string {
+  const path = testbed.path(name);
   writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return path;
 }
@@ -17,9 +17,9 @@ export function writeProgram(stage: Pick<Stage, 'path'>, name: string, script: s
  * The pty runtime, but with other scripts for some of its commands. A script that comes to its end is followed by the
  * real command.
  */
-export function fakeRuntime(stage: Pick<Stage, 'path'>, scripts: Readonly<Record<string, string>>): string {
+export function fakeRuntime(testbed: Pick<Testbed, 'path'>, scripts: Readonly<Record<string, string>>): string {
   const cases = Object.entries(scripts).map(([verb, script]) => `    ${verb})\n      ${script}\n      ;;`);
   const real = `exec '${ptyRuntimeProgram}' "$@"`;
   const lines = ['for word do', '  case $word in', ...cases, '  esac', 'done', real];
-  return writeProgram(stage, 'runtime', lines.join('\n'));
+  return writeProgram(testbed, 'runtime', lines.join('\n'));
 }

@@ -1,8 +1,8 @@
 /** The command lines of each runtime, and of `termshim run` on it, so that one test can be run on all of them. */
-import { whereCrunRuns } from './crun.js';
+import { crunCommand } from './crun-command.js';
 import { ptyRuntimeProgram } from './fake-runtime.js';
 import { missing } from '../base/requirement.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { termshimProgram } from '../e2e/termshim.js';
 
 export const runtimeNames = ['runc', 'crun', 'pty'] as const;
@@ -24,13 +24,13 @@ export interface RunCommandOptions {
 }
 
 /** Program and arguments. Containers have a root filesystem with busybox; the pty runtime has this host. */
-export function runCommand(runtime: RuntimeName, stage: Stage, options: RunCommandOptions): string[] {
-  const { flags = [], id = stage.newId(), command = [], bundle } = options;
-  const rootfs = runtime === 'pty' ? [] : ['--rootfs', stage.rootfs];
+export function runCommand(runtime: RuntimeName, testbed: Testbed, options: RunCommandOptions): string[] {
+  const { flags = [], id = testbed.newId(), command = [], bundle } = options;
+  const rootfs = runtime === 'pty' ? [] : ['--rootfs', testbed.rootfs];
   const place = bundle === undefined ? rootfs : ['--bundle', bundle];
   const termshim = [termshimProgram, 'run', ...flags, '--runtime', runtime, '--name', id, ...place];
   const all = [...termshim, '--', ...command];
-  return runtime === 'crun' ? whereCrunRuns(all) : all;
+  return runtime === 'crun' ? crunCommand(all) : all;
 }
 
 /** Another verb, for a container that `runCommand` has started. */
@@ -41,5 +41,5 @@ export function termshimCommand(...args: readonly string[]): string[] {
 /** A call of the runtime itself. */
 export function runtimeCommand(runtime: RuntimeName, args: readonly string[]): string[] {
   if (runtime === 'pty') return [ptyRuntimeProgram, ...args];
-  return runtime === 'crun' ? whereCrunRuns([runtime, ...args]) : [runtime, ...args];
+  return runtime === 'crun' ? crunCommand([runtime, ...args]) : [runtime, ...args];
 }

@@ -1,20 +1,20 @@
 /** A real terminal: tmux with a server of its own, driven by its commands and read from its screen. */
 import assert from 'node:assert/strict';
-import { createEmulated } from './emulated.js';
-import { prompt, shellLine } from './human.js';
+import { createEmulatedTerminal } from './emulated-terminal.js';
+import { prompt, shellLine } from './terminal.js';
 import { runToEnd } from '../base/command.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { waitFor } from '../base/wait-for.js';
 
 export interface Tmux {
   /** Types a line. */
-  types(line: string): Promise<void>;
+  type(line: string): Promise<void>;
   /** Presses keys by their names in tmux, such as `C-c`. */
-  presses(...keys: string[]): Promise<void>;
+  press(...keys: string[]): Promise<void>;
   /** What is on the screen, with `\n` between the lines and no spaces at their ends. */
   screen(): Promise<string>;
   /** Waits until the screen matches. */
-  shows(text: RegExp): Promise<string>;
+  expect(text: RegExp): Promise<string>;
   /** All that is to be seen, cell by cell, and what the terminal is set to, in lines that can be compared. */
   look(): Promise<string[]>;
   resize(columns: number, rows: number): Promise<void>;
@@ -22,18 +22,18 @@ export interface Tmux {
   serverPid(): Promise<number>;
 }
 
-/** A shell with the prompt of `human.ts` in a new window of 100x30, closed at the end of the test; `name` tells several apart. */
-export async function startTmux(stage: Stage, name = 'tmux'): Promise<Tmux> {
+/** A shell with the prompt of `terminal.ts` in a new window of 100x30, closed at the end of the test; `name` tells several apart. */
+export async function startTmux(testbed: Testbed, name = 'tmux'): Promise<Tmux> {
   const call = async (...args: string[]): Promise<string> => {
-    const command = ['tmux', '-S', stage.path(name), '-f', '/dev/null', ...args];
-    const { stdout, stderr, status } = await runToEnd(command, { env: { ...stage.env, TMUX: '' } });
+    const command = ['tmux', '-S', testbed.path(name), '-f', '/dev/null', ...args];
+    const { stdout, stderr, status } = await runToEnd(command, { env: { ...testbed.env, TMUX: '' } });
     assert.equal(status, 0, `${args.join(' ')}: ${stderr}`);
     return stdout;
   };
-  stage.after(() => call('kill-server').catch(() => {}));
+  testbed.after(() => call('kill-server').catch(() => {}));
   await call('new-session', '-d', '-x', '100', '-y', '30', shellLine(['env', `PS1=${prompt}`, 'sh', '-i']));
   const screen = async (): Promise<string> => (await call('capture-pane', '-p')).replace(/\s+$/, '');
-  const shows = async (text: RegExp): Promise<string> => {
+  const expect = async (text: RegExp): Promise<string> => {
     let last = '';
     const match = async (): Promise<string | false> => {
       last = await screen();
@@ -43,15 +43,15 @@ export async function startTmux(stage: Stage, name = 'tmux'): Promise<Tmux> {
       throw new Error(`${error.message}; the screen shows\n${last}`);
     });
   };
-  await shows(/^\[ready\]\$$/);
+  await expect(/^\[ready\]\$$/);
   return {
-    async types(line) {
+    async type(line) {
       await call('send-keys', '-l', line);
       await call('send-keys', 'Enter');
     },
-    presses: async (...keys) => void (await call('send-keys', ...keys)),
+    press: async (...keys) => void (await call('send-keys', ...keys)),
     screen,
-    shows,
+    expect,
     async look() {
       const settings = await call('display-message', '-p', lookedAt.map((it) => `${it}=#{${it}}`).join('\n'));
       return [
@@ -91,7 +91,7 @@ const lookedAt = [
 /** tmux tells the cells as a terminal would have to be told of them, line drawing by SO and SI. */
 async function describeCells(captured: string): Promise<string[]> {
   const lines = captured.split('\n').slice(0, -1);
-  const paper = await createEmulated({ columns: 200, rows: lines.length });
+  const paper = await createEmulatedTerminal({ columns: 200, rows: lines.length });
   try {
     paper.feed(Buffer.from(`\x1b)0\x1b[?7l${lines.join('\r\n')}`));
     return paper.describe().filter((line) => /^normal \d+:/.test(line));

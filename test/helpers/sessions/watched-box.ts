@@ -4,11 +4,11 @@ import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { Size } from '../../../src/os/console.js';
-import { createEmulated } from './emulated.js';
-import { shellLine } from './human.js';
+import { createEmulatedTerminal } from './emulated-terminal.js';
+import { shellLine } from './terminal.js';
 import { termshimCommand } from '../runtime/run-command.js';
 import { attachClient } from './session-client.js';
-import { openStage, type Stage } from '../e2e/stage.js';
+import { openTestbed, type Testbed } from '../e2e/testbed.js';
 import { termshim } from '../e2e/termshim.js';
 import { startTmux, type Tmux } from './tmux.js';
 import { connectToDaemon, type UserDaemon } from '../e2e/user-daemon.js';
@@ -24,7 +24,7 @@ export interface Watcher {
 }
 
 /** What is typed, as a line or as keys by their names, or the size of the window; and what is to be seen then. */
-export type Step = [typed: string | string[] | Size, shows: RegExp];
+export type Step = [typed: string | string[] | Size, expect: RegExp];
 
 export interface Box {
   /** Done by who has looked at it from the beginning. */
@@ -37,26 +37,26 @@ export interface Box {
 
 /** It has a prompt in colours, and a long /tmp/text. */
 export async function openBox(t: TestContext): Promise<Box> {
-  const stage = openStage(t);
-  writeFileSync(`${stage.rootfs}/tmp/text`, text);
+  const testbed = openTestbed(t);
+  writeFileSync(`${testbed.rootfs}/tmp/text`, text);
   const shell = ['env', `PS1=${prompt}`, 'LANG=C.UTF-8', 'sh'];
-  const run = ['run', '-dt', '--screen', '--name', id, '--runtime', 'runc', '--rootfs', stage.rootfs, '--', ...shell];
-  assert.deepEqual(await termshim(run, { env: stage.env }), { stdout: `${id}\n`, stderr: '', status: 0 });
-  stage.after(() => termshim(['delete', '--force', id], { env: stage.env }));
-  const { sessions } = await connectToDaemon(stage);
+  const run = ['run', '-dt', '--screen', '--name', id, '--runtime', 'runc', '--rootfs', testbed.rootfs, '--', ...shell];
+  assert.deepEqual(await termshim(run, { env: testbed.env }), { stdout: `${id}\n`, stderr: '', status: 0 });
+  testbed.after(() => termshim(['delete', '--force', id], { env: testbed.env }));
+  const { sessions } = await connectToDaemon(testbed);
   let size = { columns: 100, rows: 30 };
   let count = 0;
-  const watch = () => watchBox(t, { stage, sessions, size, number: count++ });
+  const watch = () => watchBox(t, { testbed, sessions, size, number: count++ });
   const first = await watch();
-  await first.tmux.shows(/inside:漢\$/);
+  await first.tmux.expect(/inside:漢\$/);
   return {
     watch,
     async does(...steps) {
-      for (const [typed, shows] of steps) {
-        if (typeof typed === 'string') await first.tmux.types(typed);
-        else if (Array.isArray(typed)) await first.tmux.presses(...typed);
+      for (const [typed, expect] of steps) {
+        if (typeof typed === 'string') await first.tmux.type(typed);
+        else if (Array.isArray(typed)) await first.tmux.press(...typed);
         else await first.resize((size = typed));
-        await first.tmux.shows(shows);
+        await first.tmux.expect(expect);
       }
     },
     async seesTheSame(later) {
@@ -77,20 +77,20 @@ const lines = Array.from({ length: 90 }, (_, i) => `${i + 1} ${'漢字 and 😀 
 const text = `${lines.join('\n')}\n`;
 
 interface WatchOptions extends Pick<UserDaemon, 'sessions'> {
-  stage: Stage;
+  testbed: Testbed;
   size: Size;
   /** How many were there before. */
   number: number;
 }
 
-async function watchBox(t: TestContext, { stage, sessions, size, number }: WatchOptions): Promise<Watcher> {
-  const tmux = await startTmux(stage, `tmux-${number}`);
+async function watchBox(t: TestContext, { testbed, sessions, size, number }: WatchOptions): Promise<Watcher> {
+  const tmux = await startTmux(testbed, `tmux-${number}`);
   await tmux.resize(size.columns, size.rows);
-  await tmux.types(shellLine(termshimCommand('attach', id)));
+  await tmux.type(shellLine(termshimCommand('attach', id)));
   const isThere = async (): Promise<boolean> => (await sessions.inspect({ id })).clients.length > number * 2;
   await waitFor(isThere, 'the client');
   const { output } = await attachClient(t, sessions, { id, isReadOnly: true, columns: 0, rows: 0 });
-  const emulated = await createEmulated(size);
+  const emulated = await createEmulatedTerminal(size);
   t.after(() => emulated.close());
   let fedBytes = 0;
   const feed = (): void => {

@@ -6,12 +6,12 @@ import { request } from 'node:http';
 import type { TestContext } from 'node:test';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { openStage, type Stage } from '../e2e/stage.js';
+import { openTestbed, type Testbed } from '../e2e/testbed.js';
 import { startTermshim, termshim } from '../e2e/termshim.js';
 import { within } from '../base/wait-for.js';
 
 export interface ServedPage {
-  stage: Stage;
+  testbed: Testbed;
   /** With the token. */
   url: URL;
   web: ChildProcess;
@@ -19,20 +19,20 @@ export interface ServedPage {
 
 /** @param script of the session, by default a shell with a prompt */
 export async function serveWebPage(t: TestContext, script = "PS1='$ ' exec sh -i"): Promise<ServedPage> {
-  const stage = openStage(t);
+  const testbed = openTestbed(t);
   const { status, stderr } = await termshim(['run', '-d', '-t', '--name', 'box', '--', 'sh', '-c', script], {
-    env: stage.env,
+    env: testbed.env,
   });
   assert.deepEqual([status, stderr], [0, '']);
-  stage.after(() => termshim(['delete', '--force', 'box'], { env: stage.env }));
-  const web = startTermshim(['web', '--format', 'json'], { env: stage.env, stdio: ['ignore', 'pipe', 'inherit'] });
-  stage.after(async () => {
+  testbed.after(() => termshim(['delete', '--force', 'box'], { env: testbed.env }));
+  const web = startTermshim(['web', '--format', 'json'], { env: testbed.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  testbed.after(async () => {
     if (web.exitCode !== null) return;
     web.kill('SIGTERM');
     await within(once(web, 'exit'), 'the end of the web server');
   });
   const [line] = (await once(createInterface(web.stdout as NodeJS.ReadableStream), 'line')) as [string];
-  return { stage, url: new URL((JSON.parse(line) as { url: string }).url), web };
+  return { testbed, url: new URL((JSON.parse(line) as { url: string }).url), web };
 }
 
 export function tokenOf({ hash }: URL): string {

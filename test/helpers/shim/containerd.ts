@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandResult, runToEnd } from '../base/command.js';
-import { containerdTraces } from './containerd-traces.js';
-import type { Stage } from '../e2e/stage.js';
+import { containerdLeftovers } from './containerd-leftovers.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { waitFor, within } from '../base/wait-for.js';
 
 export interface Containerd {
@@ -40,15 +40,15 @@ export interface ContainerdOptions {
  * the environment.
  */
 export async function startContainerd(
-  stage: Stage,
-  env = stage.env,
-  { namespace = stage.newId(), configuration = '', version = 2 }: ContainerdOptions = {},
+  testbed: Testbed,
+  env = testbed.env,
+  { namespace = testbed.newId(), configuration = '', version = 2 }: ContainerdOptions = {},
 ): Promise<Containerd> {
-  const state = stage.path('containerd');
+  const state = testbed.path('containerd');
   const [address, log, config] = [`${state}.sock`, `${state}.log`, `${state}.toml`];
   writeFileSync(config, basicConfiguration(state, address, version, configuration));
   const command = (...args: string[]): string[] => ['ctr', '--address', address, '--namespace', namespace, ...args];
-  const ctr = (...args: string[]): Promise<CommandResult> => runToEnd(command(...args), { env: stage.env });
+  const ctr = (...args: string[]): Promise<CommandResult> => runToEnd(command(...args), { env: testbed.env });
   const ask = async (...args: string[]): Promise<string> => {
     const { stdout, stderr, status } = await ctr(...args);
     assert.equal(status, 0, `ctr ${args.join(' ')}: ${stderr}`);
@@ -66,8 +66,8 @@ export async function startContainerd(
     await within(once(daemon, 'exit'), 'the end of containerd');
   };
   const left: string[] = [];
-  stage.lookFor(containerdTraces({ stage, namespace, address, state, left }));
-  stage.after(async () => {
+  testbed.lookFor(containerdLeftovers({ testbed, namespace, address, state, left }));
+  testbed.after(async () => {
     left.push(...(await removeAll(ask).catch((error: Error) => [error.message])));
     await end('SIGTERM').catch(() => end('SIGKILL'));
   });

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Containerd } from './containerd.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { waitFor } from '../base/wait-for.js';
 
 export interface RunOptions {
@@ -14,20 +14,20 @@ export interface RunOptions {
   script: string;
 }
 
-/** The arguments of `ctr run`, with the root filesystem of the stage. */
-export function runOf(stage: Stage, { shim, id, flags = [], script }: RunOptions): string[] {
-  const all = [...flags, ...fifosIn(stage), '--runtime', shim, '--rootfs'];
-  return ['run', ...all, stage.rootfs, id, '/bin/sh', '-c', script];
+/** The arguments of `ctr run`, with the root filesystem of the testbed. */
+export function runOf(testbed: Testbed, { shim, id, flags = [], script }: RunOptions): string[] {
+  const all = [...flags, ...fifosIn(testbed), '--runtime', shim, '--rootfs'];
+  return ['run', ...all, testbed.rootfs, id, '/bin/sh', '-c', script];
 }
 
 /** The arguments of `ctr tasks exec` of a shell script. */
-export function execOf(stage: Stage, id: string, execId: string, script: string, ...flags: string[]): string[] {
-  return ['tasks', 'exec', ...flags, ...fifosIn(stage), '--exec-id', execId, id, '/bin/sh', '-c', script];
+export function execOf(testbed: Testbed, id: string, execId: string, script: string, ...flags: string[]): string[] {
+  return ['tasks', 'exec', ...flags, ...fifosIn(testbed), '--exec-id', execId, id, '/bin/sh', '-c', script];
 }
 
-/** For FIFOs that go with the stage: ctr leaves them to whoever deletes the task, which is not always ctr. */
-export function fifosIn(stage: Stage): string[] {
-  return ['--fifo-dir', stage.path('fifos')];
+/** For FIFOs that go with the testbed: ctr leaves them to whoever deletes the task, which is not always ctr. */
+export function fifosIn(testbed: Testbed): string[] {
+  return ['--fifo-dir', testbed.path('fifos')];
 }
 
 /** As `ctr tasks ls` shows it: RUNNING, PAUSED, STOPPED; undefined if there is no such task. */
@@ -62,14 +62,14 @@ export interface Events {
   /** Those of one container so far, with the topics of tasks only. */
   of(id: string): ContainerdEvent[];
   /** Waits for the first that has this topic and these fields. */
-  sees(topic: string, fields: Record<string, unknown>): Promise<ContainerdEvent>;
+  expect(topic: string, fields: Record<string, unknown>): Promise<ContainerdEvent>;
 }
 
 /** Listens until the test ends, with all that happens from now on. */
-export async function listenToEvents(stage: Stage, containerd: Containerd): Promise<Events> {
+export async function listenToEvents(testbed: Testbed, containerd: Containerd): Promise<Events> {
   const [program = '', ...args] = containerd.command('events');
-  const child = spawn(program, args, { env: stage.env, stdio: ['ignore', 'pipe', 'inherit'] });
-  stage.after(() => child.kill('SIGKILL'));
+  const child = spawn(program, args, { env: testbed.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  testbed.after(() => child.kill('SIGKILL'));
   let printed = '';
   child.stdout.on('data', (data: Buffer) => {
     printed += data.toString();
@@ -82,7 +82,7 @@ export async function listenToEvents(stage: Stage, containerd: Containerd): Prom
   }, 'ctr events to listen');
   return {
     of: (id) => all().filter((event) => event['container_id'] === id),
-    async sees(topic, fields) {
+    async expect(topic, fields) {
       const wanted = Object.entries({ topic, ...fields });
       const find = (): ContainerdEvent | undefined => all().find((it) => wanted.every(([key, is]) => it[key] === is));
       return waitFor(find, `${topic} of ${JSON.stringify(fields)}`);

@@ -4,13 +4,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { type CommandOptions, type CommandResult, runToEnd } from '../base/command.js';
-import { whereShimIs } from './shims.js';
-import type { Stage } from '../e2e/stage.js';
-import { findControlGroups } from '../e2e/traces.js';
+import { environmentWithShim } from './shims.js';
+import type { Testbed } from '../e2e/testbed.js';
+import { findControlGroups } from '../e2e/leftovers.js';
 import { waitFor, within } from '../base/wait-for.js';
 
 export interface Docker {
-  /** The name of an image with the root filesystem of the stage. */
+  /** The name of an image with the root filesystem of the testbed. */
   readonly image: string;
   /** The command line of docker, for a human or a child process. */
   command(...args: string[]): string[];
@@ -22,11 +22,11 @@ export interface Docker {
 }
 
 /** Stopped after the test, which removes its containers: one that is left then is a failure, and is removed. */
-export async function startDocker(stage: Stage, shim: string): Promise<Docker> {
-  const [socket, log] = [stage.path('docker.sock'), stage.path('docker.log')];
-  const group = stage.newId();
+export async function startDocker(testbed: Testbed, shim: string): Promise<Docker> {
+  const [socket, log] = [testbed.path('docker.sock'), testbed.path('docker.log')];
+  const group = testbed.newId();
   const command = (...args: string[]): string[] => ['docker', '--host', `unix://${socket}`, ...args];
-  const env = { ...stage.env, DOCKER_CONFIG: stage.path('docker-client') };
+  const env = { ...testbed.env, DOCKER_CONFIG: testbed.path('docker-client') };
   const docker: Docker['docker'] = (args, options = {}) => runToEnd(command(...args), { env, ...options });
   const ask: Docker['ask'] = async (...args) => {
     const { stdout, stderr, status } = await docker(args);
@@ -34,14 +34,14 @@ export async function startDocker(stage: Stage, shim: string): Promise<Docker> {
     return stdout.trimEnd();
   };
   const output = openSync(log, 'a');
-  const daemon = spawn('dockerd', daemonArguments(stage, socket, group), {
-    env: whereShimIs(stage, shim),
+  const daemon = spawn('dockerd', daemonArguments(testbed, socket, group), {
+    env: environmentWithShim(testbed, shim),
     stdio: ['ignore', output, output],
   });
   const ended = once(daemon, 'exit');
   const left: string[] = [];
-  stage.lookFor({ find: () => left, remove: () => {} });
-  stage.after(async () => {
+  testbed.lookFor({ find: () => left, remove: () => {} });
+  testbed.after(async () => {
     left.push(...(await removeAll(ask).catch((error: Error) => [error.message])));
     daemon.kill('SIGTERM');
     await within(ended, 'the end of dockerd', 20_000).catch(() => daemon.kill('SIGKILL'));
@@ -53,23 +53,23 @@ export async function startDocker(stage: Stage, shim: string): Promise<Docker> {
     'dockerd to answer',
     20_000,
   );
-  const tar = spawnSync('tar', ['-C', stage.rootfs, '-c', '.'], { maxBuffer: 2 ** 26 }).stdout;
+  const tar = spawnSync('tar', ['-C', testbed.rootfs, '-c', '.'], { maxBuffer: 2 ** 26 }).stdout;
   const image = 'box';
   const { status, stderr } = await docker(['import', '--change', 'ENV PATH=/bin', '-', image], { input: tar });
   assert.equal(status, 0, stderr);
   return { image, command, docker, ask, log: () => readFileSync(log, 'utf8') };
 }
 
-/** Everything below the stage's directory, nothing of the network touched. */
-function daemonArguments(stage: Stage, socket: string, group: string): string[] {
-  const config = stage.path('docker.json');
-  writeFileSync(config, JSON.stringify({ 'deprecated-key-path': stage.path('docker-key.json') }));
+/** Everything below the testbed's directory, nothing of the network touched. */
+function daemonArguments(testbed: Testbed, socket: string, group: string): string[] {
+  const config = testbed.path('docker.json');
+  writeFileSync(config, JSON.stringify({ 'deprecated-key-path': testbed.path('docker-key.json') }));
   const places = {
     host: `unix://${socket}`,
-    'data-root': stage.path('docker-data'),
-    'exec-root': stage.path('docker'),
+    'data-root': testbed.path('docker-data'),
+    'exec-root': testbed.path('docker'),
   };
-  const names = { 'config-file': config, pidfile: stage.path('docker.pid'), 'cgroup-parent': `/${group}` };
+  const names = { 'config-file': config, pidfile: testbed.path('docker.pid'), 'cgroup-parent': `/${group}` };
   const words = { ...places, ...names, 'storage-driver': 'vfs', bridge: 'none', iptables: 'false', ip6tables: 'false' };
   return Object.entries(words).map(([name, value]) => `--${name}=${value}`);
 }

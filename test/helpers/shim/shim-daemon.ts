@@ -20,7 +20,7 @@ import { service } from '../../../src/ttrpc/service.js';
 import { runToEnd } from '../base/command.js';
 import { ptyRuntimeProgram } from '../runtime/fake-runtime.js';
 import { shimPath } from './shim.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { waitFor } from '../base/wait-for.js';
 
 export interface PublishedEvent {
@@ -49,10 +49,10 @@ export interface ShimDaemon {
 }
 
 /** It is asked to shut down after the test, and must be gone then. */
-export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
+export async function startShimDaemon(testbed: Testbed): Promise<ShimDaemon> {
   const events: PublishedEvent[] = [];
-  const namespace = stage.newId();
-  const address = stage.path('containerd.sock');
+  const namespace = testbed.newId();
+  const address = testbed.path('containerd.sock');
   const listener = new OwnedFd(check(addon.socket_listen(`${address}.ttrpc`, 0o600), 'bind', 'listen'), 'events');
   const forward = service(EventsDefinition, {
     forward({ envelope }) {
@@ -63,17 +63,17 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     },
   });
   const server = serveTtrpc(listener, [forward]);
-  stage.after(() => server.destroy());
+  testbed.after(() => server.destroy());
 
   const announce = async (id: string, bundle: string): Promise<string> => {
     const flags = ['-namespace', namespace, '-address', address, '-publish-binary', '/bin/false', '-id', id];
-    const env = { ...stage.env, TTRPC_ADDRESS: `${address}.ttrpc` };
+    const env = { ...testbed.env, TTRPC_ADDRESS: `${address}.ttrpc` };
     const { stdout, stderr, status } = await runToEnd([shimPath, ...flags, 'start'], { env, cwd: bundle });
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
     return stdout.replace('unix://', '');
   };
   const makeBundle = async (id: string, args: readonly string[]): Promise<string> => {
-    const bundle = stage.path(`bundle-${id}`);
+    const bundle = testbed.path(`bundle-${id}`);
     mkdirSync(bundle);
     await writeBundle(bundle, hostSpec({ args, size: { columns: 80, rows: 24 } }));
     createFifo(`${bundle}/out`);
@@ -87,23 +87,23 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
     stdout: `${bundle}/out`,
     options: {
       typeUrl: Options.$type,
-      value: Options.encode(message(Options, { binaryName: runtime, root: stage.path('pty-root') })).finish(),
+      value: Options.encode(message(Options, { binaryName: runtime, root: testbed.path('pty-root') })).finish(),
     },
   });
 
   // It keeps the daemon, while others come and go.
-  const first = stage.newId();
+  const first = testbed.newId();
   const bundle = await makeBundle(first, ['true']);
   const socket = await announce(first, bundle);
   const connection = await connectTtrpc(socket);
   const task = clientOf(TaskDefinition, connection);
   await task.create({ ...request(first, bundle), stdout: '' });
-  const pid = await daemonPid(stage, socket);
-  stage.after(async () => {
+  const pid = await daemonPid(testbed, socket);
+  testbed.after(async () => {
     await task.delete({ id: first });
     await task.shutdown({ id: first });
     connection.close();
-    await waitFor(() => !stage.processes().some((it) => it.pid === pid), 'the end of the daemon');
+    await waitFor(() => !testbed.processes().some((it) => it.pid === pid), 'the end of the daemon');
   });
   return {
     task,
@@ -118,6 +118,6 @@ export async function startShimDaemon(stage: Stage): Promise<ShimDaemon> {
   };
 }
 
-async function daemonPid(stage: Stage, socket: string): Promise<number> {
-  return waitFor(() => stage.processes().find((it) => it.commandLine.includes(socket))?.pid, 'the daemon');
+async function daemonPid(testbed: Testbed, socket: string): Promise<number> {
+  return waitFor(() => testbed.processes().find((it) => it.commandLine.includes(socket))?.pid, 'the daemon');
 }

@@ -2,21 +2,21 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../../src/runtime/find-program.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 /** containerd's own, which is the measure. */
 export const runcShimPath = findProgram('containerd-shim-runc-v2', process.env['PATH'] ?? '') ?? '';
 
 /** An environment in which whoever looks for `containerd-shim-runc-v2` finds this shim. */
-export function whereShimIs(stage: Stage, shim: string): NodeJS.ProcessEnv {
-  const directory = stage.path('shims');
+export function environmentWithShim(testbed: Testbed, shim: string): NodeJS.ProcessEnv {
+  const directory = testbed.path('shims');
   mkdirSync(directory);
   symlinkSync(shim, join(directory, 'containerd-shim-runc-v2'));
-  return { ...stage.env, PATH: `${directory}:${stage.env['PATH']}` };
+  return { ...testbed.env, PATH: `${directory}:${testbed.env['PATH']}` };
 }
 
 /** The pids of the long-lived processes of shims that the test has started. */
-export function daemonsOf(stage: Stage): number[] {
+export function daemonsOf(testbed: Testbed): number[] {
   const isDaemon = /\/shim\/daemon\.cjs |-shim-\S+ -namespace /;
-  return stage.processes().flatMap(({ pid, commandLine }) => (isDaemon.test(commandLine) ? [pid] : []));
+  return testbed.processes().flatMap(({ pid, commandLine }) => (isDaemon.test(commandLine) ? [pid] : []));
 }

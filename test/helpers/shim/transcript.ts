@@ -1,8 +1,8 @@
 /** What ctr answers, step by step, without what differs from run to run: so that two shims can be compared. */
 import { isDeepStrictEqual } from 'node:util';
-import { runAtTerminal } from '../sessions/at-terminal.js';
+import { runOnPty } from '../sessions/pty-command.js';
 import type { Containerd } from './containerd.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 
 /** The step, and what was printed, line by line, with the exit status last. */
 export type Transcript = Map<string, string[]>;
@@ -28,11 +28,11 @@ export interface Script {
 }
 
 /** `ids` are the containers of the script, which have other names in another run. */
-export function openScript(stage: Stage, containerd: Containerd, ids: readonly string[]): Script {
+export function openScript(testbed: Testbed, containerd: Containerd, ids: readonly string[]): Script {
   const transcript: Transcript = new Map();
   const note: Script['note'] = (step, text) => {
     const names = [containerd.namespace, ...ids];
-    let same = text.replaceAll(stage.directory, 'STAGE');
+    let same = text.replaceAll(testbed.directory, 'STAGE');
     for (const [index, name] of names.entries()) same = same.replaceAll(name, index === 0 ? 'NAMESPACE' : `ID${index}`);
     transcript.set(
       step,
@@ -49,7 +49,7 @@ export function openScript(stage: Stage, containerd: Containerd, ids: readonly s
       note(step, `${stdout}${stderr === '' ? '' : `stderr: ${stderr}`}status ${status}`);
     },
     async atTerminal(step, ...args) {
-      const { shown, status } = await runAtTerminal(stage, containerd.command(...args));
+      const { shown, status } = await runOnPty(testbed, containerd.command(...args));
       note(step, `${shown}status ${status}`);
     },
     note,

@@ -15,7 +15,7 @@ import { assertNoNewDescriptors, warmUp } from '../../helpers/base/leak-free.js'
 import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { criEntry, jsonEntry, timeOfEntry } from '../../helpers/log/log-lines.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
-import { WrittenLog } from '../../helpers/log/written-log.js';
+import { WrittenLog } from '../../helpers/log/rotating-log.js';
 
 const numRuns = Number(process.env['RUNS'] ?? 60);
 const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };

@@ -19,7 +19,7 @@ import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
 import { criEntry, jsonEntry, timeOfEntry } from '../../helpers/log/log-lines.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
-import { WrittenLog } from '../../helpers/log/written-log.js';
+import { WrittenLog } from '../../helpers/log/rotating-log.js';
 
 // What the first watch leaves open for good.
 before(() => watch(tmpdir()).close());

@@ -8,14 +8,14 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll } from '../../../src/os/mount/mount-all.js';
 import { type LogEntry, outputOf, readLog } from '../../helpers/log/log-entries.js';
-import { type MountStage, mountTest, tmpfs } from '../../helpers/base/mounts.js';
-import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { type MountTestbed, mountTest, tmpfs } from '../../helpers/base/mounts.js';
+import { logOptions, openTestLog } from '../../helpers/log/test-log.js';
 
 const diskBytes = 256 * 1024;
 
-async function smallDisk(stage: MountStage): Promise<string> {
-  await mountAll([tmpfs(`size=${diskBytes}`)], stage.root);
-  return stage.root;
+async function smallDisk(testbed: MountTestbed): Promise<string> {
+  await mountAll([tmpfs(`size=${diskBytes}`)], testbed.root);
+  return testbed.root;
 }
 
 const linesOf = (entries: readonly LogEntry[], stream: string): string[] =>
@@ -24,11 +24,11 @@ const numbered = (from: number, count: number): string =>
   Array.from({ length: count }, (_, at) => `line ${from + at}\n`).join('');
 
 for (const format of ['json-file', 'cri'] as const) {
-  mountTest(`${format}: the writer goes on with whole entries, counts the loss and reports it`, async (stage) => {
-    const disk = await smallDisk(stage);
+  mountTest(`${format}: the writer goes on with whole entries, counts the loss and reports it`, async (testbed) => {
+    const disk = await smallDisk(testbed);
     const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
     writeFileSync(ballast, Buffer.alloc(64 * 1024));
-    const { log, troubles, say } = await openTestLog(stage, logOptions(stage, { path, format }));
+    const { log, troubles, say } = await openTestLog(testbed, logOptions(testbed, { path, format }));
     await say(numbered(0, 10_000));
     const lostBytes = log.lostBytes;
     const kept = linesOf(readLog(format, path), 'stdout');
@@ -54,10 +54,10 @@ for (const format of ['json-file', 'cri'] as const) {
   });
 }
 
-mountTest('a loss at the end is reported when the log is closed, if there is room by then', async (stage) => {
-  const disk = await smallDisk(stage);
+mountTest('a loss at the end is reported when the log is closed, if there is room by then', async (testbed) => {
+  const disk = await smallDisk(testbed);
   const [path, ballast] = [join(disk, 'c.log'), join(disk, 'ballast')];
-  const { log, say } = await openTestLog(stage, logOptions(stage, { path }));
+  const { log, say } = await openTestLog(testbed, logOptions(testbed, { path }));
   writeFileSync(ballast, Buffer.alloc(diskBytes - 4096));
   await say(numbered(0, 1000));
   assert.ok(log.lostBytes > 0);
@@ -66,11 +66,11 @@ mountTest('a loss at the end is reported when the log is closed, if there is roo
   assert.match(linesOf(readLog('json-file', path), 'stderr').join(), /^\[termshim: \d+ bytes of this log were lost: /);
 });
 
-mountTest('on a disk without room for another file the full one grows on, and nothing is lost', async (stage) => {
+mountTest('on a disk without room for another file the full one grows on, and nothing is lost', async (testbed) => {
   // For the directory, the log, and one that is full.
-  await mountAll([tmpfs('nr_inodes=3')], stage.root);
-  const path = join(stage.root, 'c.log');
-  const { say, troubles, log } = await openTestLog(stage, logOptions(stage, { path, maxBytes: 1000, maxFiles: 3 }));
+  await mountAll([tmpfs('nr_inodes=3')], testbed.root);
+  const path = join(testbed.root, 'c.log');
+  const { say, troubles, log } = await openTestLog(testbed, logOptions(testbed, { path, maxBytes: 1000, maxFiles: 3 }));
   for (let number = 0; number < 100; number++) await say(numbered(number, 1));
   assert.deepEqual(
     troubles.map(({ code, errno }) => [code, errno]),
@@ -85,10 +85,10 @@ for (const [kind, errno, words] of [
   ['nr_inodes=1', 'ENOSPC', 'no space left on device'],
   ['ro', 'EROFS', 'read-only file system'],
 ] as const) {
-  mountTest(`a log that cannot be made (${errno}) is refused with the reason`, async (stage) => {
-    await mountAll([tmpfs(kind)], stage.root);
-    const path = join(stage.root, 'c.log');
+  mountTest(`a log that cannot be made (${errno}) is refused with the reason`, async (testbed) => {
+    await mountAll([tmpfs(kind)], testbed.root);
+    const path = join(testbed.root, 'c.log');
     const expected = { code: 'ERR_LOG_FAILED', errno, message: `cannot open the log ${path}: ${words} (${errno})` };
-    await assert.rejects(openTestLog(stage, logOptions(stage, { path })), expected);
+    await assert.rejects(openTestLog(testbed, logOptions(testbed, { path })), expected);
   });
 }

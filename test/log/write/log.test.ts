@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { array, asyncProperty, assert as assertProperty, constantFrom, record, uint8Array } from 'fast-check';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { outputOf, readLog } from '../../helpers/log/log-entries.js';
-import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { logOptions, openTestLog } from '../../helpers/log/test-log.js';
 import { pattern } from '../../helpers/copy/pattern.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { within } from '../../helpers/base/wait-for.js';

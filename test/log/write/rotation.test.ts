@@ -11,7 +11,7 @@ import { array, assert as assertProperty, asyncProperty, constantFrom, integer }
 import type { LogSettings } from '../../../src/log/options.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { logFiles, outputOf, parseLog, readAllLogs } from '../../helpers/log/log-entries.js';
-import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { logOptions, openTestLog } from '../../helpers/log/test-log.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 

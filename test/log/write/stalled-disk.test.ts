@@ -8,12 +8,12 @@ import { execFileSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { outputOf, readLog } from '../../helpers/log/log-entries.js';
-import { type MountStage, mountTest } from '../../helpers/base/mounts.js';
-import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
+import { type MountTestbed, mountTest } from '../../helpers/base/mounts.js';
+import { logOptions, openTestLog } from '../../helpers/log/test-log.js';
 import { within } from '../../helpers/base/wait-for.js';
 
 /** Answers with its directory. */
-function mountDisk({ root, path }: MountStage): string {
+function mountDisk({ root, path }: MountTestbed): string {
   const image = path('disk.img');
   execFileSync('truncate', ['--size=16M', image]);
   execFileSync('mkfs.ext4', ['-q', image]);
@@ -33,11 +33,11 @@ async function whileFrozen(disk: string, work: () => Promise<void>): Promise<voi
 
 mountTest(
   'logs on a disk that hangs wait, and no other log does',
-  async (stage) => {
-    const disk = mountDisk(stage);
+  async (testbed) => {
+    const disk = mountDisk(testbed);
     const paths = Array.from({ length: 8 }, (_, at) => join(disk, `${at}.log`));
-    const stalled = await Promise.all(paths.map((path) => openTestLog(stage, logOptions(stage, { path }))));
-    const other = await openTestLog(stage, logOptions(stage));
+    const stalled = await Promise.all(paths.map((path) => openTestLog(testbed, logOptions(testbed, { path }))));
+    const other = await openTestLog(testbed, logOptions(testbed));
     let flushes: Promise<void>[] = [];
     await whileFrozen(disk, async () => {
       flushes = stalled.map(({ say }, at) => say(`line of ${at}\n`));

@@ -9,25 +9,25 @@ import { replaceFile, writePidFile } from '../../../src/os/file/atomic-file.js';
 import { createRecordingFile } from '../../../src/sessions/recording/file.js';
 import { logFailure } from '../../../src/runtime/pty/failure-log.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { planted, preciousFile, sharedDirectory } from '../../helpers/base/planted.js';
+import { pathAttacks, protectFile, sharedDirectory } from '../../helpers/base/path-attacks.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const skip = missing('root');
 
-for (const [what, plant] of Object.entries(planted)) {
+for (const [what, plant] of Object.entries(pathAttacks)) {
   leakTest(
     `${what} at the path of a pid file is not written through`,
     async (scope) => {
-      const precious = preciousFile(scope);
+      const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'pid');
-      plant(path, precious);
+      plant(path, protectedFile);
       const writing = writePidFile(path, '7\n');
       if (what === 'a hard link') await writing;
       else await assert.rejects(writing, { code: 'ERR_PATH_UNTRUSTED', message: /is no regular file/ });
       assert.equal(lstatSync(path).isFile(), what === 'a hard link');
       assert.deepEqual(readdirSync(dirname(path)), ['pid'], 'no draft stays');
-      precious.assertUntouched();
+      protectedFile.assertUntouched();
     },
     { skip },
   );
@@ -35,16 +35,16 @@ for (const [what, plant] of Object.entries(planted)) {
   leakTest(
     `${what} at the path of a recording or of a runtime's log is not written through`,
     async (scope) => {
-      const precious = preciousFile(scope);
+      const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'file');
-      plant(path, precious);
+      plant(path, protectedFile);
       await assert.rejects(
         createRecordingFile(path, () => {}),
         { code: 'ERR_FILE_EXISTS' },
       );
       // A link of root's in a directory of root's is followed, as /dev/stderr is.
       if (what !== 'a link' && what !== 'a link to nothing') logFailure(path, 'text', 'wrong');
-      precious.assertUntouched();
+      protectedFile.assertUntouched();
     },
     { skip },
   );
@@ -53,13 +53,13 @@ for (const [what, plant] of Object.entries(planted)) {
   leakTest(
     `${what} in the place of a record is replaced`,
     (scope) => {
-      const precious = preciousFile(scope);
+      const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'record');
-      plant(path, precious);
+      plant(path, protectedFile);
       replaceFile(path, '{}');
       assert.equal(readFileSync(path, 'utf8'), '{}');
       assert.ok(lstatSync(path).isFile());
-      precious.assertUntouched();
+      protectedFile.assertUntouched();
     },
     { skip },
   );

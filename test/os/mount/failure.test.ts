@@ -10,7 +10,7 @@ import { type Mount } from '../../../src/os/mount/mount.js';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import {
-  type MountStage,
+  type MountTestbed,
   bind,
   bindAt,
   mountTest,
@@ -86,7 +86,7 @@ mountTest('mounts at targets are undone where they are', async ({ root, make }) 
 });
 
 describe('in a user namespace, where the flags of a foreign mount are locked', () => {
-  async function bindThere({ directory, make, after }: MountStage, ...options: string[]): Promise<string> {
+  async function bindThere({ directory, make, after }: MountTestbed, ...options: string[]): Promise<string> {
     const source = make('source');
     await mountAll([tmpfs('nosuid', 'nodev', 'noexec')], source);
     after(() => unmountAll(source));
@@ -95,12 +95,12 @@ describe('in a user namespace, where the flags of a foreign mount are locked', (
     return stdout.replaceAll(directory, '');
   }
 
-  mountTest('a bind mount can be made read-only', async (stage) => {
-    assert.equal(await bindThere(stage, 'rbind', 'ro'), 'ro,nosuid,nodev,noexec,relatime\n');
+  mountTest('a bind mount can be made read-only', async (testbed) => {
+    assert.equal(await bindThere(testbed, 'rbind', 'ro'), 'ro,nosuid,nodev,noexec,relatime\n');
   });
 
-  mountTest('a bind mount that fails in its second step is undone', async (stage) => {
+  mountTest('a bind mount that fails in its second step is undone', async (testbed) => {
     const failure = 'cannot set the flags of bind /source at /root: operation not permitted (EPERM)\n';
-    assert.equal(await bindThere(stage, 'rbind', 'ro', 'suid'), failure);
+    assert.equal(await bindThere(testbed, 'rbind', 'ro', 'suid'), failure);
   });
 });

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { type Mount } from '../../../src/os/mount/mount.js';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { ext4Image, loopDevicesOf, smallTree, squashfsImage } from '../../helpers/runtime/images.js';
-import { bindAt, mountTest, mountsAt, type MountStage, tmpfs } from '../../helpers/base/mounts.js';
+import { bindAt, mountTest, mountsAt, type MountTestbed, tmpfs } from '../../helpers/base/mounts.js';
 import { sleepsIn } from '../../helpers/base/process-state.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
@@ -32,7 +32,7 @@ function programsOf(root: string): number[] {
 }
 
 /** A program in the PATH from now on. */
-function addProgram({ make, after }: MountStage, name: string, script: string): void {
+function addProgram({ make, after }: MountTestbed, name: string, script: string): void {
   const directory = make('bin');
   const path = join(directory, name);
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
@@ -43,7 +43,7 @@ function addProgram({ make, after }: MountStage, name: string, script: string): 
 }
 
 /** How often this thread came to its other work since. While it waits in the kernel it never does. */
-function watchThread({ after }: MountStage): () => number {
+function watchThread({ after }: MountTestbed): () => number {
   let turns = 0;
   const timer = setInterval(() => turns++, 5);
   after(() => clearInterval(timer));
@@ -68,8 +68,8 @@ for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
 
 mountTest(
   'squashfuse mounts an image below another mount, and a bind mount shows what is in it',
-  async (stage) => {
-    const { directory, root } = stage;
+  async (testbed) => {
+    const { directory, root } = testbed;
     const image = squashfsImage(directory);
     await mountAll([tmpfs()], root);
     mkdirSync(join(root, 'a b'));
@@ -85,8 +85,8 @@ mountTest(
 
 mountTest(
   'a program that fails gives its reason, and a missing one is named',
-  async (stage) => {
-    const { directory, root } = stage;
+  async (testbed) => {
+    const { directory, root } = testbed;
     const failed = (message: RegExp) => ({ code: 'ERR_MOUNT_FAILED', message });
     const attempt = (mount: Mount): Promise<void> => mountAll([tmpfs(), mount], root);
     const tree = smallTree(directory);
@@ -95,9 +95,9 @@ mountTest(
       failed(/bindfs .*root: mount\.fuse3: .*no-such/),
     );
     await assert.rejects(attempt(fuse('fuse3.not-there', 'x')), failed(/: mount\.fuse3: .*not-there.*not found/));
-    addProgram(stage, 'silent', 'exit 3');
+    addProgram(testbed, 'silent', 'exit 3');
     await assert.rejects(attempt(fuse('fuse.silent', 'x')), failed(/: mount\.fuse: it gave no reason$/));
-    addProgram(stage, 'mounts-and-fails', 'bindfs "$@" || exit; echo half done >&2; exit 1');
+    addProgram(testbed, 'mounts-and-fails', 'bindfs "$@" || exit; echo half done >&2; exit 1');
     await assert.rejects(attempt(fuse('fuse3.mounts-and-fails', tree)), failed(/: mount\.fuse3: half done$/));
     assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
   },
@@ -106,10 +106,10 @@ mountTest(
 
 mountTest(
   'a helper that hangs is ended with the time, or by a signal, and keeps nobody waiting',
-  async (stage) => {
-    const { root } = stage;
-    addProgram(stage, 'hangs', 'sleep 1000 & sleep 1000');
-    const turns = watchThread(stage);
+  async (testbed) => {
+    const { root } = testbed;
+    addProgram(testbed, 'hangs', 'sleep 1000 & sleep 1000');
+    const turns = watchThread(testbed);
     const late = mountAll([tmpfs(), fuse('fuse3.hangs', 'x')], root, { timeoutMs: 500 });
     await assert.rejects(late, { errno: 'ETIMEDOUT', message: /^cannot mount fuse3\.hangs x at .*within 500 ms$/ });
     assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);
@@ -126,18 +126,18 @@ mountTest(
 
 mountTest(
   'a mount whose program has stopped is unmounted, and the program killed',
-  async (stage) => {
-    const { directory, root } = stage;
+  async (testbed) => {
+    const { directory, root } = testbed;
     await mountAll([fuse('fuse3.bindfs', smallTree(directory), 'attr_timeout=0', 'entry_timeout=0')], root);
     const [pid = 0] = programsOf(root);
     process.kill(pid, 'SIGSTOP');
     const stuck = spawn('ls', ['-l', join(root, 'hello')], { stdio: 'ignore' });
     const ended = once(stuck, 'exit');
     await waitFor(() => sleepsIn(stuck.pid as number, /fuse|request_wait/), 'somebody to wait for it');
-    const turns = watchThread(stage);
+    const turns = watchThread(testbed);
     // Another in the same process is not kept waiting.
-    const [other, beside] = [stage.make('other'), stage.make('beside')];
-    stage.after(() => unmountAll(other));
+    const [other, beside] = [testbed.make('other'), testbed.make('beside')];
+    testbed.after(() => unmountAll(other));
     const below = mountAll([{ ...bindAt('hello', beside, 'bind') }], root, { timeoutMs: 1500 });
     await within(mountAll([tmpfs()], other), 'the other mount');
     await assert.rejects(below, { code: 'ERR_MOUNT_FAILED' });
@@ -151,10 +151,10 @@ mountTest(
 
 mountTest(
   'kill -9 of the mounter leaves no mount, loop device or program behind',
-  async (stage) => {
-    const { directory, root } = stage;
+  async (testbed) => {
+    const { directory, root } = testbed;
     const image = ext4Image(directory);
-    addProgram(stage, 'hangs', 'sleep 1000');
+    addProgram(testbed, 'hangs', 'sleep 1000');
     const fixture = fileURLToPath(new URL('../../fixtures/os/mount-and-wait.js', import.meta.url));
     const child = spawn(process.execPath, [fixture, directory, image], { stdio: 'inherit' });
     await waitFor(() => programsOf(root).length > 0, 'the program');

@@ -25,5 +25,5 @@ test('the head of a session with a terminal is not quiet', async (t) => {
   const screen = readFrom(console.fd);
   t.after(() => screen.close());
   startOnTty(t, console.name, 'exec "$1" "$2"', process.execPath, fixturePath('os/tell-session'));
-  assert.equal((await screen.sees('quiet\r\n')).trim(), 'not quiet');
+  assert.equal((await screen.expect('quiet\r\n')).trim(), 'not quiet');
 });

@@ -11,7 +11,7 @@ import { before, describe, test } from 'node:test';
 import { addon } from '../../../src/native/addon.js';
 import { watchProcess } from '../../../src/os/process/process-watch.js';
 import { runFixture } from '../../helpers/base/fixture.js';
-import { makeGate } from '../../helpers/base/gate.js';
+import { makeLatch } from '../../helpers/base/latch.js';
 import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
 import { startOrphan } from '../../helpers/base/orphan.js';
 import { parentOf, processState } from '../../helpers/base/process-state.js';
@@ -112,11 +112,11 @@ leakTest('close before the end reports and reaps nothing, and may be called twic
 });
 
 leakTest('a hundred watches at once each get the status of their own process', async (scope) => {
-  const gate = makeGate(scope);
+  const latch = makeLatch(scope);
   const codes = Array.from({ length: 100 }, (_, code) => code);
-  const pids = await Promise.all(codes.map((code) => startOrphan(`${gate.wait}; exit ${code}`)));
+  const pids = await Promise.all(codes.map((code) => startOrphan(`${latch.wait}; exit ${code}`)));
   const exits = Promise.all(pids.map((pid) => watchProcess(pid).exited));
-  gate.open();
+  latch.open();
   assert.deepEqual(await within(exits, 'all exits'), codes);
 });
 

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { watchProcess } from '../../../src/os/process/process-watch.js';
 import { becomeSubreaper, holdOrphans } from '../../../src/os/process/subreaper.js';
 import { fixturePath, runFixture } from '../../helpers/base/fixture.js';
-import { makeGate } from '../../helpers/base/gate.js';
+import { makeLatch } from '../../helpers/base/latch.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { startOrphan } from '../../helpers/base/orphan.js';
 import { parentOf, processState } from '../../helpers/base/process-state.js';
@@ -108,14 +108,14 @@ describe('orphans', () => {
 
 describe('Node’s own children', () => {
   leakTest('fifty, fifty orphans and fifty that are watched end at once: every status is right', async (scope) => {
-    const gate = makeGate(scope);
+    const latch = makeLatch(scope);
     const codes = Array.from({ length: 50 }, (_, code) => code);
-    const watchedPids = await Promise.all(codes.map((code) => startOrphan(`${gate.wait}; exit ${100 + code}`)));
-    const orphans = await Promise.all(codes.map(() => startOrphan(gate.wait)));
+    const watchedPids = await Promise.all(codes.map((code) => startOrphan(`${latch.wait}; exit ${100 + code}`)));
+    const orphans = await Promise.all(codes.map(() => startOrphan(latch.wait)));
     const watched = Promise.all(watchedPids.map((pid) => watchProcess(pid).exited));
-    const children = Promise.all(codes.map((code) => statusOf(startChild(`${gate.wait}; exit ${code}`))));
+    const children = Promise.all(codes.map((code) => statusOf(startChild(`${latch.wait}; exit ${code}`))));
     await waitFor(() => childPids().length >= 150, 'all to be our children');
-    gate.open();
+    latch.open();
     assert.deepEqual(await within(children, 'the children'), codes);
     assert.deepEqual(
       await within(watched, 'the watched'),

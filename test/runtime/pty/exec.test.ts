@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { reap } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
-import { command, failed, readPid, setUp } from './stage.js';
+import { command, failed, readPid, setUp } from './testbed.js';
 
 test('exec runs a process with the environment and directory of its file', async (t) => {
-  const stage = await setUp(t, { args: ['sleep', '1000'] });
-  const { runtime, bundle, out, output, pidFile, directory, root } = stage;
+  const testbed = await setUp(t, { args: ['sleep', '1000'] });
+  const { runtime, bundle, out, output, pidFile, directory, root } = testbed;
   await runtime.create('c', { bundle, pidFile, stdio: ['ignore', out, out] });
   await runtime.start('c');
   const processFile = join(directory, 'process.json');

@@ -9,20 +9,20 @@ import { test } from 'node:test';
 import type { OciProcess } from '../../../src/runtime/spec/oci-spec.js';
 import { reap, reapOrphans } from '../orphans.js';
 import { listenForConsole } from '../receive-console.js';
-import { command, createInTerminal, failed, setUp } from './stage.js';
+import { command, createInTerminal, failed, setUp } from './testbed.js';
 import { childrenOf } from '../../helpers/base/process-state.js';
 
 test('every verb is refused in a state that does not allow it', async (t) => {
-  const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
-  const { runtime, bundle } = stage;
+  const testbed = await setUp(t, { args: ['sleep', '1000'], terminal: true });
+  const { runtime, bundle } = testbed;
   for (const verb of ['start', 'state', 'pause', 'resume', 'ps', 'delete'] as const) {
     await assert.rejects(runtime[verb]('c'), failed(`pty ${verb} failed: container does not exist: c`));
   }
   await assert.rejects(runtime.kill('c', 9), failed('pty kill failed: container does not exist: c'));
   await assert.rejects(runtime.state('../c'), failed(/^pty state failed: the container id "\.\.\/c" has characters/));
 
-  const { pid } = await createInTerminal(t, stage);
-  const receiver = listenForConsole(t, stage.directory, 'second.sock');
+  const { pid } = await createInTerminal(t, testbed);
+  const receiver = listenForConsole(t, testbed.directory, 'second.sock');
   const again = runtime.create('c', { bundle, consoleSocket: receiver.path });
   await assert.rejects(again, failed('pty create failed: container with given ID already exists: c'));
   await runtime.start('c');
@@ -34,11 +34,14 @@ test('every verb is refused in a state that does not allow it', async (t) => {
 });
 
 test('start reports a stub that was killed', async (t) => {
-  const stage = await setUp(t, { args: ['sleep', '1000'], terminal: true });
-  const { pid } = await createInTerminal(t, stage);
+  const testbed = await setUp(t, { args: ['sleep', '1000'], terminal: true });
+  const { pid } = await createInTerminal(t, testbed);
   process.kill(pid, 'SIGKILL');
   await reap(pid);
-  await assert.rejects(stage.runtime.start('c'), failed('pty start failed: cannot start a container that has stopped'));
+  await assert.rejects(
+    testbed.runtime.start('c'),
+    failed('pty start failed: cannot start a container that has stopped'),
+  );
 });
 
 test('a create that fails leaves nothing behind', async (t) => {

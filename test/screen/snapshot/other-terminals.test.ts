@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openScreen } from '../../helpers/sessions/emulated.js';
+import { openScreen } from '../../helpers/sessions/emulated-terminal.js';
 
 test('the keypad is set by what every terminal knows: tmux has no mode 66', async () => {
   const screen = await openScreen({ columns: 20, rows: 3 });

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { createEmulated, openScreen } from '../../helpers/sessions/emulated.js';
+import { createEmulatedTerminal, openScreen } from '../../helpers/sessions/emulated-terminal.js';
 import { linkStream, terminalStream } from '../../helpers/sessions/terminal-stream.js';
 
 const sizes = [
@@ -67,8 +67,8 @@ test('a snapshot keeps hyperlinks', async () => {
 });
 
 async function compare(bytes: Buffer, cut: number, size: { columns: number; rows: number }): Promise<void> {
-  const there = await createEmulated(size);
-  const later = await createEmulated(size);
+  const there = await createEmulatedTerminal(size);
+  const later = await createEmulatedTerminal(size);
   const screen = await openScreen(size);
   try {
     const before = bytes.subarray(0, cut);
@@ -99,8 +99,8 @@ interface Part {
 async function compareResized(parts: readonly Part[], cut: number): Promise<void> {
   const first = parts[0]?.size ?? { columns: 80, rows: 24 };
   const last = parts[cut - 1]?.size ?? first;
-  const there = await createEmulated(first);
-  const later = await createEmulated(last);
+  const there = await createEmulatedTerminal(first);
+  const later = await createEmulatedTerminal(last);
   const screen = await openScreen(first);
   try {
     for (const { size, bytes } of parts.slice(0, cut)) {

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Size } from '../../../src/os/console.js';
-import { type Emulated, createEmulated, openScreen } from '../../helpers/sessions/emulated.js';
+import { type EmulatedTerminal, createEmulatedTerminal, openScreen } from '../../helpers/sessions/emulated-terminal.js';
 import { packageRoot } from '../../../src/package-root.js';
 
 interface Recording {
@@ -54,7 +54,7 @@ const pieces = Number(process.env['RUNS'] ?? 40);
 for (const name of recordingNames) {
   test(`a snapshot anywhere shows what is there: ${name}`, async () => {
     const { size, events } = readRecording(name);
-    const there = await createEmulated(size);
+    const there = await createEmulatedTerminal(size);
     const screen = await openScreen(size);
     const moments: Moment[] = [];
     for (const event of cutUp(events)) {
@@ -80,7 +80,7 @@ interface Moment {
 /** At the first of these moments, to stay until the last. */
 async function comeThen([first, ...others]: readonly Moment[]): Promise<void> {
   const { size, snapshot, shown } = first as Moment;
-  const later = await createEmulated(size);
+  const later = await createEmulatedTerminal(size);
   try {
     later.feed(snapshot);
     assert.deepEqual(later.describe(), shown);
@@ -91,7 +91,7 @@ async function comeThen([first, ...others]: readonly Moment[]): Promise<void> {
   }
 }
 
-function play(terminal: Pick<Emulated, 'feed' | 'resize'>, event: RecordedEvent): void {
+function play(terminal: Pick<EmulatedTerminal, 'feed' | 'resize'>, event: RecordedEvent): void {
   if ('columns' in event) terminal.resize(event);
   else terminal.feed(event);
 }

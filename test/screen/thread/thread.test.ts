@@ -24,11 +24,11 @@ async function addHarm(scope: Scope, session: TestSession, bug: string): Promise
   const client = await attachClient(scope, sessions, { id: 'harm' });
   return async () => {
     await client.type('go\n');
-    await client.output.sees(`a\x1b%${bug}`);
+    await client.output.expect(`a\x1b%${bug}`);
     const failure = async (): Promise<string> => (await sessions.inspect({ id: 'harm' })).session?.screenFailure ?? '';
     const told = await waitFor(async () => (await failure()) || undefined, 'the screen to be given up', 60_000);
     await client.type('it goes on\n');
-    await client.output.sees('it goes on');
+    await client.output.expect('it goes on');
     return told;
   };
 }
@@ -47,9 +47,9 @@ for (const [what, bug, reason] of [
     const doHarm = await addHarm(scope, session, bug);
     await session.start();
     const client = await session.attach();
-    await client.output.sees('red');
+    await client.output.expect('red');
     const before = await session.attach({ replay: true });
-    await before.output.sees('red');
+    await before.output.expect('red');
     const told = await doHarm();
     assert.match(told, reason);
     const after = await session.attach();
@@ -57,9 +57,9 @@ for (const [what, bug, reason] of [
     assert.equal(after.output.text(), before.output.text());
     // Now there is more than the ring holds: a checkpoint has what was before.
     await client.type('\n');
-    await client.output.sees('last\r\n');
+    await client.output.expect('last\r\n');
     const last = await session.attach();
-    await last.output.sees('last');
+    await last.output.expect('last');
     assert.ok(last.output.text().startsWith(painted));
     assert.ok(last.output.text().includes('a title'));
     assert.equal((await session.describe()).screen, true);
@@ -78,12 +78,12 @@ leakTest(
     const doHarm = await addHarm(scope, session, 'H');
     const client = await session.attach();
     await session.start();
-    await client.output.sees('last\r\n');
+    await client.output.expect('last\r\n');
     const before = await session.attach();
-    await before.output.sees('last');
+    await before.output.expect('last');
     await doHarm();
     const after = await session.attach();
-    await after.output.sees('last');
+    await after.output.expect('last');
     assert.ok(after.output.text().includes('\x1b]2;a title') && after.output.text().includes('\x1b[?2004h'));
   },
 );
@@ -95,11 +95,11 @@ leakTest(
     const doHarm = await addHarm(scope, session, 'T');
     await session.start();
     const client = await session.attach();
-    await client.output.sees('hello');
+    await client.output.expect('hello');
     assert.match(await doHarm(), /^the emulator has failed: a bug$/);
     const after = await session.attach();
-    await after.output.sees('hello');
+    await after.output.expect('hello');
     await client.type('more\n');
-    await after.output.sees('more');
+    await after.output.expect('more');
   },
 );

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { createCast, formatHeader } from '../../../src/sessions/recording/asciicast.js';
-import { parseCast } from '../../helpers/sessions/cast.js';
+import { parseAsciicast } from '../../helpers/sessions/asciicast.js';
 
 const header = formatHeader({
   size: { columns: 80, rows: 24 },
@@ -48,16 +48,16 @@ describe('a cast', () => {
         fc.array(fc.tuple(step, fc.double({ min: 0, max: 1e7, noNaN: true })), { maxLength: 40 }),
         (timed) => {
           let now = 0;
-          const cast = createCast(() => now);
+          const asciicast = createCast(() => now);
           let text = header;
           for (const [it, later] of timed) {
             now += later;
-            if (it.kind === 'r') text += cast.resize(it);
-            else text += it.kind === 'o' ? cast.output(it.bytes) : cast.input(it.bytes);
+            if (it.kind === 'r') text += asciicast.resize(it);
+            else text += it.kind === 'o' ? asciicast.output(it.bytes) : asciicast.input(it.bytes);
           }
-          text += cast.end();
+          text += asciicast.end();
           const steps = timed.map(([it]) => it);
-          const read = parseCast(text);
+          const read = parseAsciicast(text);
           assert.equal(read.all('o'), decode(steps, 'o'));
           assert.equal(read.all('i'), decode(steps, 'i'));
           const sizes = steps.flatMap((it) => (it.kind === 'r' ? [`${it.columns}x${it.rows}`] : []));
@@ -72,14 +72,14 @@ describe('a cast', () => {
   });
 
   test('holds a character back until it is whole, and no longer', () => {
-    const cast = createCast(() => 1234.5678);
-    assert.equal(cast.output(Buffer.from([0x61, 0xf0, 0x9f])), '[1.234568,"o","a"]\n');
-    assert.equal(cast.output(Buffer.from([0x98])), '');
-    assert.equal(cast.input(Buffer.from('x')), '[1.234568,"i","x"]\n');
-    assert.equal(cast.output(Buffer.from([0x80, 0x0d])), '[1.234568,"o","😀\\r"]\n');
-    assert.equal(cast.end(), '');
-    assert.equal(cast.output(Buffer.from([0xe2, 0x82])), '');
-    assert.equal(cast.end(), '[1.234568,"o","\ufffd"]\n');
+    const asciicast = createCast(() => 1234.5678);
+    assert.equal(asciicast.output(Buffer.from([0x61, 0xf0, 0x9f])), '[1.234568,"o","a"]\n');
+    assert.equal(asciicast.output(Buffer.from([0x98])), '');
+    assert.equal(asciicast.input(Buffer.from('x')), '[1.234568,"i","x"]\n');
+    assert.equal(asciicast.output(Buffer.from([0x80, 0x0d])), '[1.234568,"o","😀\\r"]\n');
+    assert.equal(asciicast.end(), '');
+    assert.equal(asciicast.output(Buffer.from([0xe2, 0x82])), '');
+    assert.equal(asciicast.end(), '[1.234568,"o","\ufffd"]\n');
   });
 
   test('begins with what a player wants to know', () => {

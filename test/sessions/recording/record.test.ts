@@ -9,7 +9,12 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { Code } from '../../../src/ttrpc/status.js';
-import { type Cast, parseCast, readCast, readGrowingCast } from '../../helpers/sessions/cast.js';
+import {
+  type Asciicast,
+  parseAsciicast,
+  readAsciicast,
+  readGrowingAsciicast,
+} from '../../helpers/sessions/asciicast.js';
 import { leakTest, type Scope } from '../../helpers/base/leak-free.js';
 import { tmpfs } from '../../helpers/base/mounts.js';
 import { missing } from '../../helpers/base/requirement.js';
@@ -26,7 +31,7 @@ async function ended({ task, id }: TestSession, execId = ''): Promise<void> {
   await within(task.wait({ id, execId }), 'the exit');
 }
 
-function sizesOf({ events }: Cast): string[] {
+function sizesOf({ events }: Asciicast): string[] {
   return events.filter(({ kind }) => kind === 'r').map(({ data }) => data);
 }
 
@@ -42,19 +47,19 @@ leakTest('a recording from before the start has all that a client sees, and the 
   assert.equal((await session.describe()).recording, path);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   await session.start();
-  await client.output.sees(Buffer.from('\u{1f600}\r\n').toString('latin1'));
+  await client.output.expect(Buffer.from('\u{1f600}\r\n').toString('latin1'));
   await session.sessions.resize({ id, client: client.number, columns: 100, rows: 30 });
   await client.type('\n');
-  await client.output.sees('30 100\r\n');
+  await client.output.expect('30 100\r\n');
   await session.task.resizePty({ id, width: 90, height: 20 });
   await client.type('\n');
   await ended(session);
-  const cast = readCast(path);
-  assert.equal(cast.all('o'), (await client.output.all()).toString());
-  assert.deepEqual(sizesOf(cast), ['100x30', '90x20', '77x20']);
-  assert.equal(cast.all('i'), '');
-  assert.deepEqual([cast.header.width, cast.header.height, cast.header.title], [80, 24, 'c']);
-  assert.match(cast.header.command, /^\/bin\/sh -c 'stty -echo; /);
+  const asciicast = readAsciicast(path);
+  assert.equal(asciicast.all('o'), (await client.output.all()).toString());
+  assert.deepEqual(sizesOf(asciicast), ['100x30', '90x20', '77x20']);
+  assert.equal(asciicast.all('i'), '');
+  assert.deepEqual([asciicast.header.width, asciicast.header.height, asciicast.header.title], [80, 24, 'c']);
+  assert.match(asciicast.header.command, /^\/bin\/sh -c 'stty -echo; /);
   const story = await session.story();
   assert.ok(story.indexOf('record') < story.indexOf('start'));
   assert.ok(story.indexOf('record-ended') < story.indexOf('exit'));
@@ -67,16 +72,16 @@ leakTest('a recording has what any client types if that is requested', async (sc
   await session.sessions.record({ id: session.id, path, input: true });
   const [one, two] = [await session.attach(), await session.attach()];
   await session.start();
-  await one.output.sees('ready');
+  await one.output.expect('ready');
   await one.type('ab\u00e9');
   await waitFor(async () => (await session.describe()).stdinBytes === 4n, 'the first to have typed');
   await two.type('\u001b[A\r');
   await waitFor(async () => (await session.describe()).stdinBytes === 8n, 'the second to have typed');
   await one.type('!');
   await ended(session);
-  const cast = readCast(path);
-  assert.equal(cast.all('i'), 'ab\u00e9\u001b[A\r!');
-  const kinds = cast.events.map(({ kind }) => kind);
+  const asciicast = readAsciicast(path);
+  assert.equal(asciicast.all('i'), 'ab\u00e9\u001b[A\r!');
+  const kinds = asciicast.events.map(({ kind }) => kind);
   assert.ok(kinds.indexOf('o') < kinds.indexOf('i') && kinds.lastIndexOf('i') < kinds.lastIndexOf('o'));
 });
 
@@ -86,7 +91,7 @@ leakTest('a recording of a running session begins with the screen and ends on re
   const [first, second] = [newPath(scope), newPath(scope)];
   const client = await session.attach({ columns: 60, rows: 10 });
   await session.start();
-  await client.output.sees('10 60\r\n');
+  await client.output.expect('10 60\r\n');
   const both = await Promise.allSettled([first, second].map((path) => sessions.record({ id, path })));
   assert.deepEqual(
     both.map((it) => (it.status === 'rejected' ? (it.reason as Error).message : it.status)),
@@ -94,20 +99,20 @@ leakTest('a recording of a running session begins with the screen and ends on re
   );
   assert.equal(existsSync(second), false);
   // The program is made to draw, by a size that is the terminal's for a moment only.
-  await client.output.sees('9 60\r\n10 60\r\n');
+  await client.output.expect('9 60\r\n10 60\r\n');
   await sessions.endRecording({ id });
-  const cast = readCast(first);
-  assert.equal(cast.all('o'), '10 60\r\n9 60\r\n10 60\r\n');
-  assert.deepEqual([cast.header.width, cast.header.height, sizesOf(cast)], [60, 10, []]);
+  const asciicast = readAsciicast(first);
+  assert.equal(asciicast.all('o'), '10 60\r\n9 60\r\n10 60\r\n');
+  assert.deepEqual([asciicast.header.width, asciicast.header.height, sizesOf(asciicast)], [60, 10, []]);
   await assert.rejects(sessions.endRecording({ id }), {
     code: Code.FailedPrecondition,
     message: 'the container c is not recorded',
   });
   await sessions.record({ id, path: second });
-  await client.output.sees('9 60\r\n10 60\r\n9 60\r\n10 60\r\n');
+  await client.output.expect('9 60\r\n10 60\r\n9 60\r\n10 60\r\n');
   await sessions.endRecording({ id });
-  assert.equal(readCast(second).all('o'), client.output.text());
-  assert.equal(readCast(first).all('o'), cast.all('o'));
+  assert.equal(readAsciicast(second).all('o'), client.output.text());
+  assert.equal(readAsciicast(first).all('o'), asciicast.all('o'));
 });
 
 leakTest('a recording begins with the kept screen if anything was shown', async (scope) => {
@@ -118,13 +123,13 @@ leakTest('a recording begins with the kept screen if anything was shown', async 
   await sessions.record({ id, path: first });
   const client = await session.attach();
   await session.start();
-  await client.output.sees('new!');
+  await client.output.expect('new!');
   await sessions.endRecording({ id });
-  assert.equal(readCast(first).all('o'), 'over\rnew!\r\n');
+  assert.equal(readAsciicast(first).all('o'), 'over\rnew!\r\n');
   await sessions.record({ id, path: second });
   await client.type('\n');
   await ended(session);
-  const recorded = readCast(second).all('o');
+  const recorded = readAsciicast(second).all('o');
   assert.ok(recorded.includes('new!') && recorded.endsWith('end\r\n') && !recorded.includes('over'), recorded);
 });
 
@@ -140,7 +145,7 @@ leakTest('an exec process is recorded from its first byte; one that is never sta
   await task.resizePty({ id, execId: 'e', width: 70, height: 7 });
   await session.start('e');
   await ended(session, 'e');
-  const { header, all } = readCast(path);
+  const { header, all } = readAsciicast(path);
   assert.equal(all('o'), '7 70\r\n');
   assert.deepEqual([header.width, header.height, header.title], [70, 7, 'c/e']);
   assert.deepEqual([header.command, header.env], ["/bin/sh -c 'stty size; exit 3'", {}]);
@@ -156,7 +161,7 @@ leakTest('output is soon in the file, and nothing is written while nothing is sh
   const before = timers();
   await session.sessions.record({ id: session.id, path });
   await session.start();
-  await waitFor(() => readGrowingCast(path)?.all('o') === 'ready\r\n', 'the output in the file', 2000);
+  await waitFor(() => readGrowingAsciicast(path)?.all('o') === 'ready\r\n', 'the output in the file', 2000);
   assert.equal(timers(), before);
   await session.sessions.endRecording({ id: session.id });
 });
@@ -211,9 +216,9 @@ leakTest(
     await sessions.record({ id, path });
     const client = await session.attach();
     await session.start();
-    await client.output.sees('ready');
+    await client.output.expect('ready');
     await client.type('\n');
-    await client.output.sees('\n100000\r\n');
+    await client.output.expect('\n100000\r\n');
     await waitFor(async () => (await session.describe()).recordingFailure !== '', 'the end of the recording');
     const told = await session.describe();
     assert.deepEqual([told.recording, told.state], ['', 'running']);
@@ -224,7 +229,7 @@ leakTest(
     );
     assert.ok((await session.story()).includes('record-failed'));
     const text = readFileSync(path, 'utf8');
-    const [, ...numbers] = parseCast(text).all('o').split('\r\n');
+    const [, ...numbers] = parseAsciicast(text).all('o').split('\r\n');
     assert.ok(text.length > 128 * 1024, `${text.length} bytes were recorded`);
     numbers.slice(0, -1).forEach((it, index) => assert.equal(it, String(index + 1)));
     await client.type('\n');

@@ -8,7 +8,7 @@ import type { RecordingFile } from '../../../src/sessions/recording/file.js';
 import { startRecorder } from '../../../src/sessions/recording/recorder.js';
 import type { Broadcast } from '../../../src/stdio/broadcast/broadcast.js';
 import type { TerminalSession } from '../../../src/task/io/process-io.js';
-import { parseCast } from '../../helpers/sessions/cast.js';
+import { parseAsciicast } from '../../helpers/sessions/asciicast.js';
 
 /** A file on a disk that takes nothing until it is told to. */
 function slowFile(): RecordingFile & { text: string; takeAll(): void } {
@@ -65,12 +65,12 @@ test('output that the disk does not take is left out, counted, and followed by a
   let shown = 0;
   for (; shown < 20_000; shown++) show(line);
   assert.ok(file.pendingLength < 9 * mebibyte, `${file.pendingLength} characters wait`);
-  const before = parseCast(file.text).all('o');
+  const before = parseAsciicast(file.text).all('o');
   file.takeAll();
   show(`1mcut off\r\n${line}`);
   show('and on\r\n');
   recorder.close();
-  const after = parseCast(file.text).all('o').slice(before.length);
+  const after = parseAsciicast(file.text).all('o').slice(before.length);
   assert.match(
     after,
     // eslint-disable-next-line no-control-regex
@@ -82,7 +82,7 @@ test('output that is left out at the end is counted', () => {
   const { file, recorder, show } = startRecording();
   for (let shown = 0; shown < 20_000; shown++) show(line);
   recorder.close();
-  assert.match(parseCast(file.text).all('o').slice(-100), /1[0-9] MB of output skipped\]\r\n$/);
+  assert.match(parseAsciicast(file.text).all('o').slice(-100), /1[0-9] MB of output skipped\]\r\n$/);
 });
 
 test('a paste without an end is bounded too', () => {

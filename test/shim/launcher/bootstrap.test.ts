@@ -18,7 +18,7 @@ import { message, packAny } from '../../../src/ttrpc/message.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { type ShimCaller, shimCaller, shimEnvironment, shimPath, shimScript } from '../../helpers/shim/shim.js';
 import { serveShim } from '../../helpers/shim/shim-server.js';
-import { executionIn, tellingNode } from '../../helpers/shim/telling-node.js';
+import { executionIn, reportingNode } from '../../helpers/shim/reporting-node.js';
 import { within } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root');
@@ -141,7 +141,7 @@ for (const [name, program, isAlive] of ways) {
 test('Node finds in its stdin what the launcher has read', { skip }, async (t) => {
   const shim = shimCaller(t);
   const input = paramsFor('c1', shim.namespace);
-  const environment = { TERMSHIM_NODE: tellingNode };
+  const environment = { TERMSHIM_NODE: reportingNode };
   const { words } = executionIn(await shim.call('c1', ['start'], { input, environment }));
   assert.equal(words.at(-1), 'start');
 });

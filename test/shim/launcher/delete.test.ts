@@ -15,10 +15,10 @@ import { missing } from '../../helpers/base/requirement.js';
 import { shimCaller, shimEnvironment, shimPath, shimScript } from '../../helpers/shim/shim.js';
 import { assertKilledNow, callDelete } from '../../helpers/shim/shim-delete.js';
 import { serveRaw, serveShim } from '../../helpers/shim/shim-server.js';
-import { executionIn, nodeFlags, tellingNode } from '../../helpers/shim/telling-node.js';
+import { executionIn, nodeFlags, reportingNode } from '../../helpers/shim/reporting-node.js';
 
 const skip = missing('root');
-const env = { ...shimEnvironment, TERMSHIM_NODE: tellingNode };
+const env = { ...shimEnvironment, TERMSHIM_NODE: reportingNode };
 
 /** A bundle as `start` leaves it, of a daemon that the test plays or not. */
 function setUp(t: TestContext) {

@@ -14,12 +14,12 @@ import { runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { type ShimCallOptions, shimCaller, shimPath, shimScript } from '../../helpers/shim/shim.js';
 import { serveRaw, serveShim } from '../../helpers/shim/shim-server.js';
-import { executionIn, nodeFlags, tellingNode } from '../../helpers/shim/telling-node.js';
+import { executionIn, nodeFlags, reportingNode } from '../../helpers/shim/reporting-node.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root');
-const environment = { TERMSHIM_NODE: tellingNode };
+const environment = { TERMSHIM_NODE: reportingNode };
 
 function setUp(t: TestContext) {
   const shim = shimCaller(t);
@@ -231,7 +231,7 @@ test('Node is found in PATH', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const bin = join(directory, 'bin');
   mkdirSync(bin);
-  symlinkSync(tellingNode, join(bin, 'node'));
+  symlinkSync(reportingNode, join(bin, 'node'));
   const PATH = `/nonexistent:${bin}:${process.env['PATH']}`;
   executionIn(await start({ environment: { TERMSHIM_NODE: '', PATH } }));
 });

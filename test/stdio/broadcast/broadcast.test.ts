@@ -78,8 +78,8 @@ leakTest('every subscriber gets all output after its own first bytes', async (sc
   const one = await follow(scope, session, { firstBytes: { bytes: Buffer.from('welcome: ') } });
   const two = await follow(scope, session, { replayBytes: 4 });
   await writeAll(session.tty.fd, 'after');
-  assert.equal(await one.output.sees('after'), 'welcome: after');
-  assert.equal(await two.output.sees('after'), 'ore after');
+  assert.equal(await one.output.expect('after'), 'welcome: after');
+  assert.equal(await two.output.expect('after'), 'ore after');
   assert.deepEqual([one.subscriber.bytes, one.subscriber.behindBytes, one.subscriber.skippedBytes], [14, 0, 0]);
   assert.equal(Buffer.from(session.copy.broadcast.recent(9)).toString(), 'ore after');
 });
@@ -93,9 +93,9 @@ leakTest('a stalled subscriber is skipped and told so, and never delays the othe
   await other.output.hasBytes(flood.length);
   assert.ok(stalled.subscriber.behindBytes > 256 * 1024);
   stalled.output.resume();
-  await stalled.output.sees(']');
+  await stalled.output.expect(']');
   await writeAll(session.tty.fd, 'present');
-  const text = await stalled.output.sees('present');
+  const text = await stalled.output.expect('present');
   const skipped = Number(/\[(\d+)\]/.exec(text)?.[1]);
   assert.equal(text.length, flood.length - skipped + `[${skipped}]present`.length);
   assert.match(text, /\[\d+\]present$/);
@@ -156,7 +156,7 @@ leakTest('a subscriber that is too slow is skipped now and then, and not all the
   slow.output.resume();
   await waitFor(() => slow.subscriber.behindBytes === 0, 'the present');
   await writeAll(session.tty.fd, 'present');
-  assert.ok((await slow.output.sees('present')).endsWith('present'));
+  assert.ok((await slow.output.expect('present')).endsWith('present'));
 });
 
 leakTest('a subscriber that leaves is reported, and the others stay', async (scope) => {
@@ -165,7 +165,7 @@ leakTest('a subscriber that leaves is reported, and the others stay', async (sco
   one.leave();
   await writeAll(session.tty.fd, 'still here');
   assert.equal(await within(one.ended, 'the end of the first'), 'left');
-  await two.output.sees('still here');
+  await two.output.expect('still here');
   assert.equal(session.copy.broadcast.subscriberCount, 1);
   two.subscriber.close();
   two.subscriber.close();

@@ -15,9 +15,9 @@ import { writeAll } from '../../helpers/copy/write-all.js';
 leakTest('a tap gets everything that the console takes, in order', async (scope) => {
   const session = await startSession(scope);
   session.run('stty raw -echo; echo ready; exec cat');
-  await session.screen.sees('ready');
+  await session.screen.expect('ready');
   await session.type('before ');
-  await session.screen.sees('before ');
+  await session.screen.expect('before ');
   let heard = '';
   const listening = session.copy.observeInput((bytes) => (heard += Buffer.from(bytes).toString()));
   const path = newFifo(scope);
@@ -28,28 +28,28 @@ leakTest('a tap gets everything that the console takes, in order', async (scope)
   const writer = await FifoWriter.open(path, { timeoutMs: 1000 });
   scope.after(() => writer.close());
   await session.type('one ');
-  await session.screen.sees('one ');
+  await session.screen.expect('one ');
   await writeAll(writer.fd, 'two ');
-  await session.screen.sees('two ');
+  await session.screen.expect('two ');
   await session.type('three ');
-  await session.screen.sees('three ');
+  await session.screen.expect('three ');
   assert.equal(heard, 'one two three ');
   listening.close();
   await session.type('four ');
   await writeAll(writer.fd, 'five ');
-  await session.screen.sees('five ');
+  await session.screen.expect('five ');
   assert.equal(heard, 'one two three ');
   let again = '';
   session.copy.observeInput((bytes) => (again += Buffer.from(bytes).toString()));
   await session.type('six ');
-  await session.screen.sees('six ');
+  await session.screen.expect('six ');
   assert.equal(again, 'six ');
 });
 
 leakTest('a tap gets a long paste whole', async (scope) => {
   const session = await startSession(scope);
   session.run('stty raw -echo; echo ready; exec head -c 500000 >/dev/null');
-  await session.screen.sees('ready');
+  await session.screen.expect('ready');
   const heard: Buffer[] = [];
   session.copy.observeInput((bytes) => void heard.push(Buffer.from(bytes)));
   const paste = pattern(500_000);
@@ -61,7 +61,7 @@ leakTest('a tap gets a long paste whole', async (scope) => {
 leakTest('a tap gets the end of stdin as the character that is typed for it', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'veof' });
   session.run('stty -echo; echo ready; exec cat');
-  await session.screen.sees('ready');
+  await session.screen.expect('ready');
   let heard = '';
   session.copy.observeInput((bytes) => (heard += Buffer.from(bytes).toString()));
   await session.type('line\n');

@@ -20,7 +20,7 @@ describe('a paste', () => {
     const file = join(session.directory, 'file');
     const slowly = 'head -c 30000; sleep 0.1; head -c 7; sleep 0.1; head -c 200000; sleep 0.1; head -c 769993';
     const leader = session.run(`stty raw -echo; echo ready; { ${slowly}; } >"$1"`, file);
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     const sent = pattern(megabyte);
     await within(session.type(sent), 'the typing');
     assert.equal(await within(leader.exited, 'the reader'), 0);
@@ -33,7 +33,7 @@ describe('a paste', () => {
     const file = join(session.directory, 'file');
     const lines = Array.from({ length: 5000 }, (_, i) => `line ${i} ${'x'.repeat(i % 70)}\n`).join('');
     const leader = session.run('stty -echo; echo ready; head -n 5000 >"$1"', file);
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     await within(session.type(lines), 'the typing');
     assert.equal(await within(leader.exited, 'the reader'), 0);
     assert.equal(readFileSync(file, 'utf8'), lines);
@@ -42,7 +42,7 @@ describe('a paste', () => {
   leakTest('into a process that does not read stops at what the kernel and one block hold', async (scope) => {
     const session = await startSession(scope);
     const leader = session.run('stty raw -echo; echo ready; sleep 60');
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     let isTyped = false;
     const typing = session.type(pattern(megabyte)).then(
       () => (isTyped = true),
@@ -60,7 +60,7 @@ describe('a paste', () => {
   leakTest('into a process that ends without reading: the copy ends', async (scope) => {
     const session = await startSession(scope);
     session.run('stty raw -echo; echo ready; sleep 0.1');
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     const typing = session.type(pattern(megabyte)).catch(() => {});
     assert.equal((await within(session.copy.done, 'the end')).reason, 'exit');
     await typing;
@@ -91,7 +91,7 @@ describe('a client that stops reading', () => {
     const session = await startSession(scope);
     const file = join(session.directory, 'file');
     session.run('stty raw -echo; echo ready; yes & head -c 200000 >"$1"; kill $!; wait', file);
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     session.screen.pause();
     const sent = pattern(200_000);
     await within(session.type(sent), 'the typing');
@@ -105,7 +105,7 @@ describe('a client that stops reading', () => {
 leakTest('a megabyte through cat and back arrives whole in both directions', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'ignore', tellsEnd: false });
   session.run('stty raw -echo; echo ready; exec cat');
-  const start = (await session.screen.sees('ready\n')).length;
+  const start = (await session.screen.expect('ready\n')).length;
   const sent = pattern(megabyte);
   await within(session.type(sent), 'the typing');
   const got = (await session.screen.hasBytes(start + sent.length)).subarray(start);

@@ -157,7 +157,7 @@ describe('an output that is no FIFO', () => {
   leakTest('a full disk ends its own stream; the other goes on, and the errno is told at the end', async (scope) => {
     const session = await startPipes(scope, { stdout: fileSink('/dev/full') });
     session.run('trap "" PIPE; echo lost; until ! echo lost; do sleep 0.01; done 2>/dev/null; echo after >&2');
-    await session.stderr.sees('after\n');
+    await session.stderr.expect('after\n');
     const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'ENOSPC', syscall: 'write' };
     await assert.rejects(within(session.copy.done, 'the failure'), expected);
     assert.equal((await session.stderr.all()).toString(), 'after\n');

@@ -9,7 +9,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeGate } from '../../helpers/base/gate.js';
+import { makeLatch } from '../../helpers/base/latch.js';
 import { type Scope, leakTest } from '../../helpers/base/leak-free.js';
 import { pattern } from '../../helpers/copy/pattern.js';
 import { type PipeSession, startPipes } from '../../helpers/copy/pipe-session.js';
@@ -45,12 +45,12 @@ describe('a background process that holds the pipes', () => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     const { path, bytes } = output(session, 50_000);
     const late = output(session, 200_000, 2);
-    const gate = makeGate(scope);
-    const leader = session.run(`(${gate.wait}; cat "$2") & cat "$1"; exit 3`, path, late.path);
+    const latch = makeLatch(scope);
+    const leader = session.run(`(${latch.wait}; cat "$2") & cat "$1"; exit 3`, path, late.path);
     assert.equal(await within(leader.exited, 'the leader'), 3);
     await within(session.copy.drained, 'all that the leader wrote', 1000);
     assert.equal(await Promise.race([session.copy.ended, delay(50, 'nothing')]), 'nothing');
-    gate.open();
+    latch.open();
     const { reason, undeliveredBytes } = await within(session.copy.done, 'the end');
     assert.deepEqual({ reason, undeliveredBytes }, { reason: 'exit', undeliveredBytes: 0 });
     assert.ok((await session.stdout.all()).equals(Buffer.concat([bytes, late.bytes])));
@@ -74,11 +74,11 @@ describe('a background process that holds the pipes', () => {
 
   leakTest('has as long as the time to drain, and gets SIGPIPE when it writes after that', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 300 });
-    const gate = makeGate(scope);
+    const latch = makeLatch(scope);
     const status = join(session.directory, 'status');
-    session.run(`(${gate.wait}; yes; echo $? >"$1") &`, status);
+    session.run(`(${latch.wait}; yes; echo $? >"$1") &`, status);
     await within(session.copy.done, 'the end');
-    gate.open();
+    latch.open();
     const written = await waitFor(
       () => (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined,
       'its status',
@@ -88,13 +88,13 @@ describe('a background process that holds the pipes', () => {
 
   leakTest('writes on when the copy was abandoned: that is read and dropped, and nobody dies of it', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
-    const gate = makeGate(scope);
+    const latch = makeLatch(scope);
     const status = join(session.directory, 'status');
-    session.run(`(${gate.wait}; seq 100000; seq 100000 >&2; echo $? >"$1") & echo early`, status);
+    session.run(`(${latch.wait}; seq 100000; seq 100000 >&2; echo $? >"$1") & echo early`, status);
     await within(session.copy.drained, 'what the leader wrote');
     session.copy.abandon();
     await within(session.copy.done, 'the end');
-    gate.open();
+    latch.open();
     const written = await waitFor(
       () => (existsSync(status) && readFileSync(status, 'utf8').trim()) || undefined,
       'its status',

@@ -24,12 +24,12 @@ describe('end of file', () => {
     const leader = session.run('while read line; do echo "got $line"; done; echo end');
     await session.type('first\n');
     session.leaveKeyboard();
-    await session.stdout.sees('got first');
+    await session.stdout.expect('got first');
     for (const word of ['second', 'third']) {
       const client = await openKeyboard(session.stdinPath);
       await writeAll(client.fd, `${word}\n`);
       client.close();
-      await session.stdout.sees(`got ${word}`);
+      await session.stdout.expect(`got ${word}`);
     }
     await delay(30);
     assert.equal(leader.hasExited, false);
@@ -43,7 +43,7 @@ describe('end of file', () => {
     const leader = session.run('while read line; do echo "got $line"; done; echo end');
     session.stdin.release();
     await session.type('after\n');
-    await session.stdout.sees('got after');
+    await session.stdout.expect('got after');
     await delay(30);
     assert.equal(leader.hasExited, false);
     session.leaveKeyboard();
@@ -113,7 +113,7 @@ describe('a process that closes its stdin', () => {
   leakTest('breaks the pipe of who types, and its output goes on', async (scope) => {
     const session = await startPipes(scope);
     session.run('exec <&-; echo closed; sleep 0.2; echo end');
-    await session.stdout.sees('closed');
+    await session.stdout.expect('closed');
     await assert.rejects(
       async () => {
         for (;;) {

@@ -102,7 +102,7 @@ describe('an output that the process closes', () => {
     assert.equal((await session.stdout.all()).toString(), 'out\n');
     assert.equal(leader.hasExited, false);
     await session.type('hello\n');
-    await session.stderr.sees('err hello\n');
+    await session.stderr.expect('err hello\n');
     const before = process.cpuUsage();
     await delay(300);
     const { user, system } = process.cpuUsage(before);
@@ -116,7 +116,7 @@ describe('an output that the process closes', () => {
     const session = await startPipes(scope);
     session.stdout.leave();
     session.run('echo out; exec >&-; echo err >&2; read line');
-    await session.stderr.sees('err');
+    await session.stderr.expect('err');
     await waitFor(() => session.copy.stdoutBytes === 8, 'the output');
     const screen = session.stdout.return();
     assert.equal((await screen.all()).toString(), 'out\n');
@@ -131,13 +131,13 @@ describe('an output that nobody reads', () => {
     const session = await startPipes(scope);
     session.stdout.leave();
     const leader = session.run('echo before >&2; head -c 300000 /dev/zero; echo after >&2');
-    await session.stderr.sees('before');
+    await session.stderr.expect('before');
     await waitFor(() => session.copy.stdoutBytes >= 65536, 'the FIFO to fill up');
     await delay(50);
     assert.equal(leader.hasExited, false);
     assert.doesNotMatch(session.stderr.text(), /after/);
     const screen = session.stdout.return();
-    await session.stderr.sees('after');
+    await session.stderr.expect('after');
     assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
     assert.equal((await screen.all()).length, 300_000);
   });
@@ -146,7 +146,7 @@ describe('an output that nobody reads', () => {
     const session = await startPipes(scope, { noReader: 'discard' });
     session.stdout.leave();
     const leader = session.run(flood);
-    await session.stderr.sees('done');
+    await session.stderr.expect('done');
     process.kill(-leader.pid, 'SIGKILL');
     const { discardedBytes, undeliveredBytes } = await within(session.copy.done, 'the end');
     assert.equal(discardedBytes + undeliveredBytes, count);
@@ -160,9 +160,9 @@ describe('an output that nobody reads', () => {
     session.stdout.leave();
     await waitFor(() => !openDescriptors().some((it) => it.endsWith(pipe)), 'the hang-up');
     await session.type('first\n');
-    await session.stderr.sees('first: broken');
+    await session.stderr.expect('first: broken');
     await session.type('second\n');
-    await session.stderr.sees('second');
+    await session.stderr.expect('second');
     const result = await within(session.copy.done, 'the end');
     assert.deepEqual([result.reason, result.undeliveredBytes], ['exit', 0]);
   });
@@ -174,7 +174,7 @@ describe('an output that nobody reads', () => {
     await waitFor(() => session.copy.stdoutBytes === 65536, 'the FIFO to fill up');
     await waitFor(() => childrenOf(leader.pid).some((pid) => sleepsIn(pid, /pipe_write/)), 'the pipe to fill up');
     session.stdout.leave();
-    await session.stderr.sees('done');
+    await session.stderr.expect('done');
     process.kill(-leader.pid, 'SIGKILL');
     const { undeliveredBytes } = await within(session.copy.done, 'the end');
     const held = `${undeliveredBytes} bytes: the FIFO, what had been read, and the pipe`;

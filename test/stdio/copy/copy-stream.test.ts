@@ -116,7 +116,7 @@ describe('the source', () => {
     start(scope, tty, to.writer);
     const screen = readFrom(to.reader.fd);
     scope.after(() => screen.close());
-    await screen.sees('three\n');
+    await screen.expect('three\n');
     assert.equal(screen.text(), 'one\ntwo\nthree\n');
   });
 
@@ -128,7 +128,7 @@ describe('the source', () => {
     scope.after(() => screen.close());
     for (let burst = 0; burst < 20; burst++) {
       addon.fd_write(master.fd, Buffer.from(`a${burst}\nb${burst}\nc${burst}\n`));
-      await screen.sees(`c${burst}\n`);
+      await screen.expect(`c${burst}\n`);
     }
   });
 

@@ -25,9 +25,9 @@ describe('EIO, when no tty is open', () => {
     const session = await startSession(scope, { tellsEnd: false });
     for (let round = 0; round < 3; round++) {
       const leader = session.run(`stty -echo; echo "process ${round}"; read line; echo "got $line"`);
-      await session.screen.sees(`process ${round}`);
+      await session.screen.expect(`process ${round}`);
       await session.type(`line ${round}\n`);
-      await session.screen.sees(`got line ${round}`);
+      await session.screen.expect(`got line ${round}`);
       await within(leader.exited, 'the process');
     }
     session.copy.processEnded();
@@ -136,7 +136,7 @@ describe('shutdown', () => {
   leakTest('of an idle session: at once, with SIGHUP for the process', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     session.copy.shutdown();
     session.copy.shutdown();
     assert.equal((await within(session.copy.done, 'the end', 1000)).reason, 'shutdown');

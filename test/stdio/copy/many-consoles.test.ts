@@ -18,13 +18,13 @@ leakTest('other consoles answer each key during a flood', async (scope) => {
   const quiet = await startSession(scope, { tellsEnd: false });
   flood.run('exec yes');
   quiet.run('stty raw -echo; echo ready; exec cat');
-  await quiet.screen.sees('ready\n');
+  await quiet.screen.expect('ready\n');
   await flood.screen.hasBytes(1_000_000);
   const delays: number[] = [];
   for (let key = 0; key < 50; key++) {
     const start = performance.now();
     await quiet.type(`<${key}>`);
-    await quiet.screen.sees(`<${key}>`);
+    await quiet.screen.expect(`<${key}>`);
     delays.push(performance.now() - start);
   }
   const typical = delays.toSorted((a, b) => a - b)[25] as number;
@@ -49,7 +49,7 @@ leakTest('two hundred consoles at once carry every byte both ways, and are all c
   });
   for (let round = 0; round < 3; round++) {
     ttys.forEach((tty, i) => addon.fd_write(tty.fd, Buffer.from(`output ${round} of ${i};`)));
-    await Promise.all(sessions.map(({ screen }, i) => screen.sees(`output ${round} of ${i};`)));
+    await Promise.all(sessions.map(({ screen }, i) => screen.expect(`output ${round} of ${i};`)));
     await Promise.all(sessions.map((session, i) => session.type(`key ${round} of ${i};`)));
     for (const [i, tty] of ttys.entries()) {
       const expected = `key ${round} of ${i};`;
@@ -70,7 +70,7 @@ leakTest('idle consoles cost no wake-ups', async (scope) => {
     ),
   );
   for (const session of sessions) session.run('echo ready; exec sleep 60');
-  await Promise.all(sessions.map(({ screen }) => screen.sees('ready')));
+  await Promise.all(sessions.map(({ screen }) => screen.expect('ready')));
   await assertIdle();
 });
 
@@ -84,7 +84,7 @@ for (const [what, leave] of Object.entries(lonely)) {
     for (const noReader of ['block', 'discard'] as const) {
       const session = await startSession(scope, { noReader, drainTimeoutMs: 200 });
       session.run('trap "" HUP; echo ready; sleep 60');
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       leave(session);
       await assertIdle();
     }
@@ -95,7 +95,7 @@ leakTest('a console without an open tty costs no wake-ups', async (scope) => {
   const session = await startSession(scope, { tellsEnd: false });
   await assertIdle();
   await within(session.run('echo hello').exited, 'the process');
-  await session.screen.sees('hello');
+  await session.screen.expect('hello');
   await assertIdle();
 });
 

@@ -117,19 +117,19 @@ describe('discard', () => {
 
   leakTest('a reader that comes back gets a whole part, and received + discarded = written', async (scope) => {
     for (let round = 0; round < 5; round++) {
-      const gate = join((await startSession(scope, { hasStdin: false })).directory, 'gate');
+      const latch = join((await startSession(scope, { hasStdin: false })).directory, 'latch');
       const session = await startSession(scope, { noReader: 'discard', hasStdin: false });
       const path = join(session.directory, 'output');
       const sent = printablePattern(flood, round + 1);
       writeFileSync(path, sent);
       const half = 'stty -opost; head -c 500000 "$1"; until [ -e "$2" ]; do sleep 0.01; done; tail -c 500000 "$1"';
-      session.run(half, path, gate);
+      session.run(half, path, latch);
       await session.screen.hasBytes(100_000);
       const first = session.screen.bytes();
       session.leaveScreen();
       await waitFor(() => session.copy.stdoutBytes >= 500_000, 'the first half to be written');
       const screen = session.returnToScreen();
-      writeFileSync(gate, '');
+      writeFileSync(latch, '');
       const { discardedBytes, undeliveredBytes } = await within(session.copy.done, 'the end');
       const second = await screen.all();
       assert.equal(undeliveredBytes, 0);
@@ -185,7 +185,7 @@ describe('hangup', () => {
   leakTest('a reader that leaves an idle session is noticed at once', async (scope) => {
     const session = await startSession(scope, { noReader: 'hangup', tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     session.leaveScreen();
     assert.equal((await within(session.copy.done, 'the end', 1000)).reason, 'broken-pipe');
     assert.equal(await within(leader.exited, 'SIGHUP'), 7);
@@ -195,12 +195,12 @@ describe('hangup', () => {
     for (const noReader of ['block', 'discard'] as const) {
       const session = await startSession(scope, { noReader });
       session.run('stty -echo; echo ready; read line; echo "got $line"');
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       session.leaveScreen();
       await delay(30);
       const screen = session.returnToScreen();
       await session.type('hello\n');
-      await screen.sees('got hello');
+      await screen.expect('got hello');
     }
   });
 

@@ -20,12 +20,12 @@ describe('a FIFO without a writer is not at its end', () => {
     leakTest(`${stdinEnd}: nothing happens until a writer has come and gone`, async (scope) => {
       const session = await startSession(scope, { stdinEnd, hasKeyboard: false });
       const leader = session.run('stty -echo; echo ready; read line; echo "got $line"; cat');
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       await delay(50);
       assert.equal(leader.hasExited, false);
       const keyboard = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
       await writeAll(keyboard.fd, 'hello\n');
-      await session.screen.sees('got hello');
+      await session.screen.expect('got hello');
       keyboard.close();
       await within(session.copy.done, 'the end');
     });
@@ -36,7 +36,7 @@ describe('hangup', () => {
   leakTest('the process gets SIGHUP, and what it had shown arrives', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     session.leaveKeyboard();
     const result = await within(session.copy.done, 'the end');
     assert.equal(result.reason, 'stdin-end');
@@ -51,7 +51,7 @@ describe('hangup', () => {
       const log = join(session.directory, 'log');
       const script = 'echo ready; while read line; do echo "$line" >>"$1"; done; echo end >>"$1"';
       const leader = session.run(`trap 'echo hup >>"$1"' HUP; ${script}`, log);
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       await session.type('first\nsecond\n');
       session.leaveKeyboard();
       assert.equal((await within(session.copy.done, 'the end')).stdinBytes, 13);
@@ -71,7 +71,7 @@ describe('hangup', () => {
     const file = join(session.directory, 'file');
     const script = 'stty raw -echo; echo ready; head -c 80000 >"$1"; sleep 0.2; exec cat >>"$1"';
     const leader = session.run(`trap "" HUP; ${script}`, file);
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     const sent = pattern(90_000);
     await session.type(sent);
     session.leaveKeyboard();
@@ -86,7 +86,7 @@ describe('hangup', () => {
     async (scope) => {
       const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false, drainTimeoutMs: 200 });
       const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       await session.type('never read\n');
       session.leaveKeyboard();
       await within(session.copy.done, 'the end', 1000);
@@ -107,7 +107,7 @@ describe('veof', () => {
       const session = await startSession(scope, { stdinEnd: 'veof' });
       const file = join(session.directory, 'file');
       const leader = session.run('stty -echo; echo ready; exec cat >"$1"', file);
-      await session.screen.sees('ready');
+      await session.screen.expect('ready');
       await session.type(typed);
       session.leaveKeyboard();
       assert.equal(await within(leader.exited, 'the end of cat'), 0);
@@ -120,30 +120,30 @@ describe('veof', () => {
   leakTest('the copy goes on afterwards: output, and the keys of a second client', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'veof' });
     const leader = session.run('stty -echo; echo ready; cat; echo "first over"; cat; echo "second over"');
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     await session.type('a\n');
     session.leaveKeyboard();
-    await session.screen.sees('first over');
+    await session.screen.expect('first over');
     await delay(30);
     assert.doesNotMatch(session.screen.text(), /second over/, 'one end of stdin is one end of file');
     const second = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
     await writeAll(second.fd, 'b\n');
-    await session.screen.sees('b\r\n');
+    await session.screen.expect('b\r\n');
     second.close();
-    await session.screen.sees('second over');
+    await session.screen.expect('second over');
     assert.equal(await within(leader.exited, 'the end'), 0);
   });
 
   leakTest('the end comes while the console is full: it is typed when there is room', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'veof' });
-    const [file, gate] = [join(session.directory, 'file'), join(session.directory, 'gate')];
+    const [file, latch] = [join(session.directory, 'file'), join(session.directory, 'latch')];
     const script = 'stty -icanon -echo -isig -icrnl -ixon; echo ready; until [ -e "$2" ]; do sleep 0.02; done';
-    const leader = session.run(`${script}; head -c 150001 >"$1"`, file, gate);
-    await session.screen.sees('ready');
+    const leader = session.run(`${script}; head -c 150001 >"$1"`, file, latch);
+    await session.screen.expect('ready');
     const sent = pattern(150_000);
     const typing = session.type(sent).then(() => session.leaveKeyboard());
     await waitFor(() => session.copy.stdinBytes > 4000, 'the console to fill up');
-    writeFileSync(gate, '');
+    writeFileSync(latch, '');
     await within(typing, 'the typing');
     await within(leader.exited, 'the end of the process');
     assert.ok(readFileSync(file).equals(Buffer.concat([sent, Buffer.from([4])])));
@@ -154,17 +154,17 @@ describe('ignore', () => {
   leakTest('the process goes on; a second client is read, and a third', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'ignore' });
     const leader = session.run('stty -echo; echo ready; for i in 1 2 3; do read line; echo "got $line"; done');
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     await session.type('first\n');
     session.leaveKeyboard();
-    await session.screen.sees('got first');
+    await session.screen.expect('got first');
     await delay(30);
     assert.equal(leader.hasExited, false);
     for (const word of ['second', 'third']) {
       const client = await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 });
       await writeAll(client.fd, `${word}\n`);
       client.close();
-      await session.screen.sees(`got ${word}`);
+      await session.screen.expect(`got ${word}`);
     }
     assert.equal(await within(leader.exited, 'the end'), 0);
     assert.equal((await session.copy.done).stdinBytes, 'first\nsecond\nthird\n'.length);
@@ -173,10 +173,10 @@ describe('ignore', () => {
   leakTest('a client that comes and leaves without a word changes nothing', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'ignore' });
     session.run('stty -echo; echo ready; read line; echo "got $line"');
-    await session.screen.sees('ready');
+    await session.screen.expect('ready');
     for (let i = 0; i < 5; i++) (await FifoWriter.open(session.stdinPath, { timeoutMs: 1000 })).close();
     await session.type('hello\n');
-    await session.screen.sees('got hello');
+    await session.screen.expect('got hello');
   });
 });
 

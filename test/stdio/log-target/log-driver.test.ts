@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backgroundDone } from '../../../src/async/background.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { keeping, startTestDriver } from '../../helpers/log/log-driver.js';
+import { keeping, startTestDriver } from '../../helpers/log/test-driver.js';
 import { processState } from '../../helpers/base/process-state.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';

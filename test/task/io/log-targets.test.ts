@@ -8,19 +8,19 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OutputTarget } from '../../../src/stdio/log-target/output-target.js';
-import { makeGate } from '../../helpers/base/gate.js';
+import { makeLatch } from '../../helpers/base/latch.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
-import { kinds, type Kind, records, stdioOf } from '../../helpers/log/records.js';
+import { stdioKinds, type StdioKind, testLogTargets, stdioOf } from '../../helpers/log/log-targets.js';
 import { newContainer, newStdio, shellProcess } from '../../helpers/runtime/task.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const count = 'i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done';
-const counted = (kind: Kind): string =>
+const counted = (kind: StdioKind): string =>
   Array.from({ length: 20_000 }, (_, i) => `${i}${kind === 'terminal' ? '\r' : ''}\n`).join('');
 
-for (const [name, open] of Object.entries(records)) {
-  for (const kind of kinds) {
+for (const [name, open] of Object.entries(testLogTargets)) {
+  for (const kind of stdioKinds) {
     leakTest(`${kind}: a ${name} has every byte when the exit is told`, async (scope) => {
       const { target, text } = open(scope);
       const { container } = await newContainer(scope, `${count}; exit 3`, stdioOf(kind, { stdout: target }));
@@ -33,24 +33,24 @@ for (const [name, open] of Object.entries(records)) {
       const { target, text } = open(scope);
       const client = newStdio(scope, kind);
       const { stdout } = client.stdio as { stdout: OutputTarget };
-      const gate = makeGate(scope);
-      const script = `echo first; ${gate.wait}; ${count}`;
+      const latch = makeLatch(scope);
+      const script = `echo first; ${latch.wait}; ${count}`;
       const { container } = await newContainer(scope, script, stdioOf(kind, { stdout, log: target }));
       await container.start('');
-      await client.output.sees('first');
+      await client.output.expect('first');
       client.leave();
-      gate.open();
+      latch.open();
       await within(container.init.exited, 'the exit', 10_000);
       assert.ok(text() === `first${kind === 'terminal' ? '\r' : ''}\n${counted(kind)}`, `${text().length} bytes`);
       //
-      assert.match(await client.comeBack().sees('19999'), /19998\r?\n19999/);
+      assert.match(await client.comeBack().expect('19999'), /19998\r?\n19999/);
     });
   }
 }
 
-for (const kind of kinds) {
+for (const kind of stdioKinds) {
   leakTest(`${kind}: a client that is there and does not read is waited for a little, then skipped`, async (scope) => {
-    const { target, text } = records['json-file'](scope);
+    const { target, text } = testLogTargets['json-file'](scope);
     const client = newStdio(scope, kind);
     client.output.pause();
     const { stdout } = client.stdio as { stdout: OutputTarget };
@@ -60,20 +60,20 @@ for (const kind of kinds) {
     await waitFor(() => text().length === counted(kind).length, 'the log to have all', 5000);
     client.output.resume();
     await within(container.init.exited, 'the exit');
-    assert.match(await client.output.sees('19999'), /19998\r?\n19999/);
+    assert.match(await client.output.expect('19999'), /19998\r?\n19999/);
     assert.ok(client.output.byteCount < counted(kind).length);
   });
 
   leakTest(`${kind}: a record that takes nothing is waited for a little, and told of what it missed`, async (scope) => {
-    const gate = makeGate(scope);
-    const { target, text } = records.driver(scope, gate.wait);
+    const latch = makeLatch(scope);
+    const { target, text } = testLogTargets.driver(scope, latch.wait);
     const client = newStdio(scope, kind);
     const { stdout } = client.stdio as { stdout: OutputTarget };
     const { container } = await newContainer(scope, 'seq 200000', stdioOf(kind, { stdout, log: target }));
     await container.start('');
-    const seen = await client.output.sees('\n200000');
+    const seen = await client.output.expect('\n200000');
     assert.equal(seen.replaceAll('\r', '').length, 1_288_895 - (seen.endsWith('\n') ? 0 : 1));
-    gate.open();
+    latch.open();
     await within(container.init.exited, 'the exit');
     const [, missed] = /\n\[termshim: (\d+) bytes of output came too fast for this log\]\n/.exec(text()) ?? [];
     assert.ok(Number(missed) > 500_000);
@@ -89,13 +89,13 @@ for (const kind of kinds) {
     const stdio = stdioOf(kind, { stdout, log: target });
     const { container } = await newContainer(scope, `${count}; exit 3`, stdio, { onError });
     await container.start('');
-    await client.output.sees('19999');
+    await client.output.expect('19999');
     assert.equal((await within(container.init.exited, 'the exit')).status, 3);
     assert.deepEqual(faults, ['cannot write the file /dev/full: no space left on device (ENOSPC)']);
   });
 
   leakTest(`${kind}: where there cannot be a log there is no container`, async (scope) => {
-    const { target } = records['json-file'](scope);
+    const { target } = testLogTargets['json-file'](scope);
     const nowhere = { ...target, options: { ...target.options, path: '/proc/none/log' } };
     const failing = newContainer(scope, 'true', stdioOf(kind, { stdout: nowhere }));
     await assert.rejects(failing, { code: 'ERR_LOG_FAILED', message: /the log \/proc\/none\/log/ });
@@ -104,10 +104,10 @@ for (const kind of kinds) {
 
 leakTest('stdout and stderr are told apart in a log, alone and beside FIFOs', async (scope) => {
   for (const isBeside of [false, true]) {
-    const { target } = records['json-file'](scope);
+    const { target } = testLogTargets['json-file'](scope);
     const { stdio } = newStdio(scope, 'pipes');
-    const record = isBeside ? { ...stdio, log: target } : stdioOf('pipes', { stdout: target });
-    const { container } = await newContainer(scope, 'echo out; echo err >&2', record);
+    const targets = isBeside ? { ...stdio, log: target } : stdioOf('pipes', { stdout: target });
+    const { container } = await newContainer(scope, 'echo out; echo err >&2', targets);
     await container.start('');
     await within(container.init.exited, 'the exit');
     const lines = readFileSync(target.options.path, 'utf8').trim().split('\n');
@@ -120,7 +120,7 @@ leakTest('stdout and stderr are told apart in a log, alone and beside FIFOs', as
 leakTest('a file is made as containerd makes it, and appended to', async (scope) => {
   const directory = join(temporaryDirectory(scope), 'new');
   const path = join(directory, 'file');
-  for (const kind of [...kinds, ...kinds]) {
+  for (const kind of [...stdioKinds, ...stdioKinds]) {
     const { container } = await newContainer(scope, 'echo x', stdioOf(kind, { stdout: { kind: 'file', path } }));
     await container.start('');
     await within(container.init.exited, 'the exit');
@@ -130,14 +130,14 @@ leakTest('a file is made as containerd makes it, and appended to', async (scope)
 });
 
 leakTest('an exec process has a record of its own, or none', async (scope) => {
-  const { target, text } = records['json-file'](scope);
-  const other = records.file(scope);
+  const { target, text } = testLogTargets['json-file'](scope);
+  const other = testLogTargets.file(scope);
   const client = newStdio(scope, 'pipes');
   const { container } = await newContainer(scope, 'exec sleep 100', stdioOf('pipes', { stdout: target }));
   await container.start('');
   container.addExec('silent', shellProcess('echo to the client'), client.stdio);
   await container.start('silent');
-  await client.output.sees('to the client');
+  await client.output.expect('to the client');
   container.addExec('kept', shellProcess('echo to the file'), stdioOf('terminal', { stdout: other.target }));
   await container.start('kept');
   await within(container.process('kept').exited, 'the exit');

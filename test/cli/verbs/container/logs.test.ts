@@ -10,14 +10,14 @@ import { openSync, closeSync, readFileSync, renameSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
-import { endedSession, placeWithoutDaemon, serveFakeDaemon, session } from '../../../helpers/e2e/fake-daemon.js';
+import { endedSession, environmentWithoutDaemon, serveFakeDaemon, session } from '../../../helpers/e2e/fake-daemon.js';
 import { openDescriptors } from '../../../helpers/base/descriptors.js';
 import type { Scope } from '../../../helpers/base/leak-free.js';
 import { criEntry, jsonEntry, timeOfEntry } from '../../../helpers/log/log-lines.js';
 import { temporaryDirectory } from '../../../helpers/base/temporary-directory.js';
 import { startTermshim, termshim, termshimProgram } from '../../../helpers/e2e/termshim.js';
 import { waitFor, within } from '../../../helpers/base/wait-for.js';
-import { WrittenLog } from '../../../helpers/log/written-log.js';
+import { WrittenLog } from '../../../helpers/log/rotating-log.js';
 
 function newLog(scope: Scope): WrittenLog {
   return new WrittenLog(join(temporaryDirectory(scope), 'web.log'));
@@ -151,7 +151,7 @@ describe('logs of a file', () => {
   });
 
   test('logs fails with one line if there is no log', async (t) => {
-    const { env } = placeWithoutDaemon(t);
+    const { env } = environmentWithoutDaemon(t);
     const stderr = 'termshim: there is no log at ./none [ERR_LOG_NOT_FOUND]\n';
     assert.deepEqual(await termshim(['logs', './none'], { env }), { stdout: '', stderr, status: 1 });
   });
@@ -220,7 +220,7 @@ describe('logs of a container', () => {
   });
 
   test('logs says that there is no daemon', async (t) => {
-    const { env } = placeWithoutDaemon(t);
+    const { env } = environmentWithoutDaemon(t);
     const { stderr, status } = await termshim(['logs', 'web'], { env });
     assert.match(stderr, /^termshim: no daemon runs.*\[ERR_NO_DAEMON\]\n$/);
     assert.equal(status, 1);

@@ -5,21 +5,21 @@ import { createFifo } from '../../../src/os/fifo.js';
 import type { Scope } from './leak-free.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
-export interface Gate {
-  /** A command that ends when the gate opens. */
+export interface Latch {
+  /** A command that ends when the latch opens. */
   readonly wait: string;
   /** Lets go those that wait, and whoever comes later until the test ends. */
   open(): void;
 }
 
 /** A script waits in open(2) of a FIFO until there is a writer, and reads its end when the writer leaves. */
-export function makeGate(scope: Scope): Gate {
-  const path = join(temporaryDirectory(scope), 'gate');
+export function makeLatch(scope: Scope): Latch {
+  const path = join(temporaryDirectory(scope), 'latch');
   createFifo(path);
   let opening: NodeJS.Timeout | undefined;
   scope.after(() => clearInterval(opening));
   return {
-    wait: `read gate <${path}`,
+    wait: `read latch <${path}`,
     open() {
       letGo(path);
       opening = setInterval(letGo, 10, path);

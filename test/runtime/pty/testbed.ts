@@ -13,7 +13,7 @@ import { type OciRuntime, ociRuntime } from '../../../src/runtime/oci-runtime.js
 import { adoptOrphans, reapOrphans } from '../orphans.js';
 import { listenForConsole, type ReceivedConsole } from '../receive-console.js';
 
-export interface Stage {
+export interface Testbed {
   directory: string;
   root: string;
   runtime: OciRuntime;
@@ -25,7 +25,7 @@ export interface Stage {
 }
 
 /** A bundle with that process, and a state directory of its own. What is left in it is deleted after the test. */
-export async function setUp(t: TestContext, process: Partial<OciProcess>): Promise<Stage> {
+export async function setUp(t: TestContext, process: Partial<OciProcess>): Promise<Testbed> {
   adoptOrphans();
   const directory = mkdtempSync(join(tmpdir(), 'termshim-test-'));
   const root = join(directory, 'root');
@@ -46,11 +46,11 @@ export async function setUp(t: TestContext, process: Partial<OciProcess>): Promi
 }
 
 /** Creates the container `c` with a terminal and receives its console. */
-export async function createInTerminal(t: TestContext, stage: Stage): Promise<ReceivedConsole & { pid: number }> {
+export async function createInTerminal(t: TestContext, testbed: Testbed): Promise<ReceivedConsole & { pid: number }> {
   consoleCount += 1;
-  const receiver = listenForConsole(t, stage.directory, `console-${consoleCount}.sock`);
-  await stage.runtime.create('c', { bundle: stage.bundle, pidFile: stage.pidFile, consoleSocket: receiver.path });
-  return { ...(await receiver.receive()), pid: readPid(stage.pidFile) };
+  const receiver = listenForConsole(t, testbed.directory, `console-${consoleCount}.sock`);
+  await testbed.runtime.create('c', { bundle: testbed.bundle, pidFile: testbed.pidFile, consoleSocket: receiver.path });
+  return { ...(await receiver.receive()), pid: readPid(testbed.pidFile) };
 }
 
 let consoleCount = 0;

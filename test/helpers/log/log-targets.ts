@@ -1,4 +1,4 @@
-/** What keeps the output of a container: a file, a log of ours, a driver. */
+/** The log targets of a test: a file, a log, a log driver. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OutputTarget, LogTarget } from '../../../src/stdio/log-target/output-target.js';
@@ -6,17 +6,17 @@ import type { ProcessStdio } from '../../../src/task/io/process-io.js';
 import type { Scope } from '../base/leak-free.js';
 import { temporaryDirectory } from '../base/temporary-directory.js';
 
-export const kinds = ['terminal', 'pipes'] as const;
-export type Kind = (typeof kinds)[number];
+export const stdioKinds = ['terminal', 'pipes'] as const;
+export type StdioKind = (typeof stdioKinds)[number];
 
-export interface Record {
+export interface TestLogTarget {
   target: LogTarget;
   /** The text of stdout that it has. */
   text(): string;
 }
 
-/** Each kind of a record, in a directory of its own below one that is not there yet. */
-export const records = {
+/** Each kind of log target, in a directory whose parent does not exist yet. */
+export const testLogTargets = {
   file: (scope: Scope) => {
     const path = join(temporaryDirectory(scope), 'new', 'file');
     return { target: { kind: 'file', path }, text: () => readFileSync(path, 'utf8') };
@@ -41,9 +41,9 @@ export const records = {
     const target = { kind: 'driver', program, args: [], env: {}, readySign: 'close', onDeath: 'restart' } as const;
     return { target, text: () => readFileSync(join(directory, 'out'), 'utf8') };
   },
-} satisfies { [name: string]: (scope: Scope) => Record };
+} satisfies { [name: string]: (scope: Scope) => TestLogTarget };
 
-export function stdioOf(kind: Kind, targets: { stdout?: OutputTarget; log?: LogTarget }): ProcessStdio {
+export function stdioOf(kind: StdioKind, targets: { stdout?: OutputTarget; log?: LogTarget }): ProcessStdio {
   const { stdout, log } = targets;
   const common = { stdin: undefined, holdStdin: true, stdout, noReader: 'skip', log } as const;
   if (kind === 'pipes') return { kind, ...common, stderr: stdout, owner: undefined };

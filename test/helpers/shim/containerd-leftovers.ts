@@ -4,14 +4,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { socketDirectory, socketPath } from '../../../src/shim/address.js';
-import type { Stage } from '../e2e/stage.js';
-import { type OtherTraces, findControlGroups } from '../e2e/traces.js';
+import type { Testbed } from '../e2e/testbed.js';
+import { type OtherLeftovers, findControlGroups } from '../e2e/leftovers.js';
 
 /** Where the CRI plugin has its containers. */
 export const criNamespace = 'k8s.io';
 
-export interface ContainerdPlace {
-  stage: Stage;
+export interface ContainerdInstance {
+  testbed: Testbed;
   namespace: string;
   address: string;
   /** Its state directory. */
@@ -20,14 +20,14 @@ export interface ContainerdPlace {
   left: readonly string[];
 }
 
-export function containerdTraces(place: ContainerdPlace): OtherTraces {
-  const { stage, namespace, state, left } = place;
+export function containerdLeftovers(place: ContainerdInstance): OtherLeftovers {
+  const { testbed, namespace, state, left } = place;
   const runcRoot = join('/run/containerd/runc', namespace);
   const bundles = join(state, 'io.containerd.runtime.v2.task', namespace);
   // That of cri has the same name everywhere, and others may test at the same time.
   const isShared = namespace === criNamespace;
   const containersIn = (root: string): string[] =>
-    entriesOf(root).filter((path) => !isShared || stage.ids.includes(basename(path)));
+    entriesOf(root).filter((path) => !isShared || testbed.ids.includes(basename(path)));
   return {
     find() {
       if (!isShared) removeEmpty(runcRoot, findControlGroups(namespace));
@@ -43,12 +43,12 @@ export function containerdTraces(place: ContainerdPlace): OtherTraces {
         const id = path.slice(runcRoot.length + 1);
         spawnSync('runc', ['--root', runcRoot, 'delete', '--force', id]);
       }
-      for (const path of mountsBelow(stage.directory)) spawnSync('umount', ['--lazy', path]);
+      for (const path of mountsBelow(testbed.directory)) spawnSync('umount', ['--lazy', path]);
       for (const path of findSockets(place)) rmSync(path, { force: true });
       const groups = findControlGroups(namespace);
       // runc knows nothing of a container that it was just making when it was killed.
       if (!isShared)
-        removeEmpty(runcRoot, [...groups.flatMap((group) => stage.ids.map((id) => join(group, id))), ...groups]);
+        removeEmpty(runcRoot, [...groups.flatMap((group) => testbed.ids.map((id) => join(group, id))), ...groups]);
     },
   };
 }
@@ -63,14 +63,14 @@ function removeEmpty(directory: string, controlGroups: readonly string[]): void 
 export function findSockets({
   address,
   namespace,
-  stage,
-}: Pick<ContainerdPlace, 'address' | 'namespace'> & { stage: Pick<Stage, 'ids'> }): string[] {
+  testbed,
+}: Pick<ContainerdInstance, 'address' | 'namespace'> & { testbed: Pick<Testbed, 'ids'> }): string[] {
   const hashOf = (id: string): string =>
     createHash('sha256')
       .update(join(address, namespace, id))
       .digest('hex');
-  const ours = ['', ...stage.ids].map((group) => socketPath({ address, namespace, group }));
-  const theirs = stage.ids.map((id) => join(socketDirectory, hashOf(id)));
+  const ours = ['', ...testbed.ids].map((group) => socketPath({ address, namespace, group }));
+  const theirs = testbed.ids.map((id) => join(socketDirectory, hashOf(id)));
   return [...ours, ...theirs].filter((path) => existsSync(path));
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CommandResult } from '../base/command.js';
 
 /** From dist/test/helpers/shim/ the package's root is four levels up. */
-export const tellingNode = fileURLToPath(
+export const reportingNode = fileURLToPath(
   new URL('../../../../test/fixtures/node-that-tells-how-it-was-executed', import.meta.url),
 );
 

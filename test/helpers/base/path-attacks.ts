@@ -7,16 +7,16 @@ import { addon } from '../../../src/native/addon.js';
 import type { Scope } from './leak-free.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
-export interface Precious {
+export interface ProtectedFile {
   readonly path: string;
   /** It is what it was, and whose it was. */
   assertUntouched(): void;
 }
 
 /** A file that nobody else may write to. */
-export function preciousFile(scope: Scope): Precious {
-  const path = join(temporaryDirectory(scope), 'precious');
-  writeFileSync(path, 'precious\n', { mode: 0o600 });
+export function protectFile(scope: Scope): ProtectedFile {
+  const path = join(temporaryDirectory(scope), 'protected');
+  writeFileSync(path, 'protected\n', { mode: 0o600 });
   const factsOf = () => {
     const { mode, uid, size, mtimeMs } = statSync(path);
     return { mode, uid, size, mtimeMs };
@@ -25,7 +25,7 @@ export function preciousFile(scope: Scope): Precious {
   return {
     path,
     assertUntouched() {
-      assert.equal(readFileSync(path, 'utf8'), 'precious\n');
+      assert.equal(readFileSync(path, 'utf8'), 'protected\n');
       assert.deepEqual(factsOf(), before);
     },
   };
@@ -35,12 +35,13 @@ export function preciousFile(scope: Scope): Precious {
  * Each puts something at the path, or throws EEXIST if the name is taken. A device is that of /dev/null's driver, which tells
  * nobody that it was opened.
  */
-export const planted: Readonly<Record<string, (path: string, precious: Precious) => void>> = {
-  'a link': (path, precious) => symlinkSync(precious.path, path),
-  'a link to nothing': (path, precious) => symlinkSync(`${precious.path}-that-is-not-there`, path),
-  'a hard link': (path, precious) => linkSync(precious.path, path),
-  'a FIFO': (path, precious) => plantNode(path, precious, (made) => addon.fifo_create(made, 0o666)),
-  'a device': (path, precious) => plantNode(path, precious, (made) => spawnSync('mknod', [made, 'c', '1', '3']).status),
+export const pathAttacks: Readonly<Record<string, (path: string, protectedFile: ProtectedFile) => void>> = {
+  'a link': (path, protectedFile) => symlinkSync(protectedFile.path, path),
+  'a link to nothing': (path, protectedFile) => symlinkSync(`${protectedFile.path}-that-is-not-there`, path),
+  'a hard link': (path, protectedFile) => linkSync(protectedFile.path, path),
+  'a FIFO': (path, protectedFile) => plantNode(path, protectedFile, (made) => addon.fifo_create(made, 0o666)),
+  'a device': (path, protectedFile) =>
+    plantNode(path, protectedFile, (made) => spawnSync('mknod', [made, 'c', '1', '3']).status),
   'a directory': (path) => mkdirSync(path),
   'a directory with something in it': (path) => {
     mkdirSync(path);
@@ -49,8 +50,8 @@ export const planted: Readonly<Record<string, (path: string, precious: Precious)
 };
 
 /** Made under a name of its own first, as link(2) alone tells a name that is taken from other failures. */
-function plantNode(path: string, precious: Precious, make: (path: string) => number | null): void {
-  const made = `${precious.path}-node`;
+function plantNode(path: string, protectedFile: ProtectedFile, make: (path: string) => number | null): void {
+  const made = `${protectedFile.path}-node`;
   assert.equal(make(made), 0);
   try {
     linkSync(made, path);

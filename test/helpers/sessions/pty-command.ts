@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import { addon } from '../../../src/native/addon.js';
 import { Console } from '../../../src/os/console.js';
 import { type Reader, readFrom } from '../copy/reader.js';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { within } from '../base/wait-for.js';
 
-/** Nobody types. In contrast to node-pty, which `human.ts` sits at, it never loses the last output. */
-export async function runAtTerminal(
-  stage: Stage,
+/** Nobody types. In contrast to node-pty, which `terminal.ts` sits at, it never loses the last output. */
+export async function runOnPty(
+  testbed: Testbed,
   command: readonly string[],
   timeoutMs = 20_000,
 ): Promise<{ shown: string; status: number | NodeJS.Signals }> {
-  const terminal = startAtTerminal(stage, command);
+  const terminal = startOnPty(testbed, command);
   try {
     const status = await within(terminal.ended, `the end of ${command.join(' ')}`, timeoutMs);
     const shown = (await terminal.screen.all()).toString('latin1');
@@ -23,7 +23,7 @@ export async function runAtTerminal(
   }
 }
 
-export interface AtTerminal {
+export interface PtyCommand {
   screen: Reader;
   type(text: string): void;
   /** The exit status, or the name of the signal that ended it. */
@@ -33,12 +33,12 @@ export interface AtTerminal {
 }
 
 /** The window has 80x24. */
-export function startAtTerminal(stage: Stage, command: readonly string[]): AtTerminal {
+export function startOnPty(testbed: Testbed, command: readonly string[]): PtyCommand {
   const console = Console.open({ columns: 80, rows: 24 });
   const screen = readFrom(console.fd);
   // The leader of a session has the first tty that it opens as its terminal. ctr reads from stderr, as people have it.
   const args = ['-c', 'exec <>"$0" >&0 2>&0; exec "$@"', console.name, ...command];
-  const child = spawn('sh', args, { env: stage.env, detached: true, stdio: 'ignore' });
+  const child = spawn('sh', args, { env: testbed.env, detached: true, stdio: 'ignore' });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   return {
     screen,

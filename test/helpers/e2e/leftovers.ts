@@ -1,7 +1,7 @@
 /** What an end-to-end test can leave behind on this machine: files, containers, processes, mounts, control groups. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { containersIn } from '../runtime/crun.js';
+import { containersIn } from '../runtime/crun-command.js';
 
 export interface Marks {
   /** Everything of the test is below it. */
@@ -11,11 +11,11 @@ export interface Marks {
   /** A `NAME=value` that stands in the environment of each of its processes outside of containers. */
   variable: string;
   ids: readonly string[];
-  others: OtherTraces[];
+  others: OtherLeftovers[];
 }
 
 /** What only some tests can leave behind. */
-export interface OtherTraces {
+export interface OtherLeftovers {
   /** Each in words. */
   find(): string[];
   /** All that was found, when no process of the test lives. */
@@ -28,7 +28,7 @@ export interface LivingProcess {
 }
 
 /** Each trace in words; empty if nothing is left. */
-export function findTraces(marks: Marks): string[] {
+export function findLeftovers(marks: Marks): string[] {
   return [
     ...findProcesses(marks).map(({ pid, commandLine }) => `process ${pid}: ${commandLine}`),
     ...findRuntimeFiles(marks.runtimeDirectory),

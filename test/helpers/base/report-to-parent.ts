@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 
 /** Does nothing in a main thread. */
-export function tellParent(message: unknown): void {
+export function reportToParent(message: unknown): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port is no window, and has no origin
   parentPort?.postMessage(message);
 }

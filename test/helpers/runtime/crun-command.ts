@@ -10,7 +10,7 @@ export function containersIn(root: string): string[] {
  * The command that runs `command`, which will start crun, in a place that crun accepts: crun (1.8) refuses a machine with
  * both versions of control groups, so there the second is not mounted. It keeps its pid.
  */
-export function whereCrunRuns(command: readonly string[]): string[] {
+export function crunCommand(command: readonly string[]): string[] {
   if (!existsSync('/sys/fs/cgroup/unified')) return [...command];
   const script = 'umount /sys/fs/cgroup/unified; exec "$@"';
   return ['unshare', '--mount', 'sh', '-c', script, 'sh', ...command];

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Scope } from '../base/leak-free.js';
 import { makeRootfs } from '../runtime/rootfs.js';
-import { type LivingProcess, type Marks, findControlGroups, findProcesses, findTraces } from './traces.js';
-import type { OtherTraces } from './traces.js';
+import { type LivingProcess, type Marks, findControlGroups, findProcesses, findLeftovers } from './leftovers.js';
+import type { OtherLeftovers } from './leftovers.js';
 import { stopDaemon } from './user-daemon.js';
 import { waitFor } from '../base/wait-for.js';
 
-export interface Stage {
+export interface Testbed {
   /** Removed after the test. Its path is short enough for a socket in it. */
   readonly directory: string;
   /** The environment for every process of the test: its own $XDG_RUNTIME_DIR, and a mark to find them by. */
@@ -29,20 +29,20 @@ export interface Stage {
   /** Undoes something at the end of the test, the last first, before the proof. */
   after(undo: () => unknown): void;
   /** Has the proof look for more than what every test can leave behind. */
-  lookFor(traces: OtherTraces): void;
+  lookFor(leftovers: OtherLeftovers): void;
   /** Processes of the test that live now. */
   processes(): LivingProcess[];
   /** What is there now and must be gone when the test ends. */
-  traces(): string[];
+  leftovers(): string[];
   /** Ends the daemon of `termshim run`, which must have nothing left to do. The end of the test does it too. */
   stopDaemon(): Promise<void>;
   /** What the daemon logs is no fault of the test. */
   letDaemonComplain(): void;
-  /** Kills and removes at once whatever is there: for a process that ends before its stage does. */
+  /** Kills and removes at once whatever is there: for a process that ends before its testbed does. */
   sweep(): void;
 }
 
-export function openStage(test: Scope): Stage {
+export function openTestbed(test: Scope): Testbed {
   const name = `e2e-${randomBytes(5).toString('hex')}`;
   const ids: string[] = [];
   const undos: (() => unknown)[] = [];
@@ -84,14 +84,14 @@ export function openStage(test: Scope): Stage {
     },
     adoptId: (id) => void ids.push(id),
     ids,
-    lookFor: (traces) => void marks.others.push(traces),
+    lookFor: (leftovers) => void marks.others.push(leftovers),
     after: (undo) => void undos.push(undo),
     processes: () => findProcesses(marks),
-    traces: () => findTraces(marks),
+    leftovers: () => findLeftovers(marks),
     stopDaemon: () => stopDaemon(env, mayComplain),
     letDaemonComplain: () => void (mayComplain = true),
     sweep() {
-      remove(marks, findTraces(marks));
+      remove(marks, findLeftovers(marks));
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -101,15 +101,15 @@ const moreApplets = ['seq', 'setsid', 'sha256sum', 'yes'];
 
 /** What has ended may take a moment to be gone. What is left is removed, so that one failure does not make another. */
 async function assertNothingLeft(marks: Marks): Promise<void> {
-  await waitFor(() => findTraces(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
-  const traces = findTraces(marks);
-  remove(marks, traces);
-  assert.deepEqual(traces, [], 'the test left something behind');
+  await waitFor(() => findLeftovers(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
+  const leftovers = findLeftovers(marks);
+  remove(marks, leftovers);
+  assert.deepEqual(leftovers, [], 'the test left something behind');
 }
 
-function remove(marks: Marks, traces: readonly string[]): void {
+function remove(marks: Marks, leftovers: readonly string[]): void {
   killAll(marks);
-  for (const id of marks.ids) if (traces.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
+  for (const id of marks.ids) if (leftovers.includes(`/run/runc/${id}`)) spawnSync('runc', ['delete', '--force', id]);
   for (const path of marks.ids.flatMap(findControlGroups)) spawnSync('rmdir', [path]);
   for (const other of marks.others) other.remove();
 }

@@ -16,7 +16,7 @@ import type { Size } from '../../../src/os/console.js';
 
 const { Terminal } = xterm;
 
-export interface Emulated {
+export interface EmulatedTerminal {
   feed(bytes: Uint8Array): void;
   resize(size: Size): void;
   /**
@@ -32,13 +32,13 @@ export interface Emulated {
   close(): void;
 }
 
-export async function createEmulated(size: Size): Promise<Emulated> {
+export async function createEmulatedTerminal(size: Size): Promise<EmulatedTerminal> {
   open ??= await loadEmulator();
   return emulated(open(size));
 }
 
 /** xterm.js as it is, but for how it measures characters. */
-export async function createUnbounded({ columns: cols, rows }: Size): Promise<Emulated> {
+export async function createUnbounded({ columns: cols, rows }: Size): Promise<EmulatedTerminal> {
   open ??= await loadEmulator();
   const model = open({ columns: cols, rows });
   model.public.dispose();
@@ -55,7 +55,7 @@ export async function createUnbounded({ columns: cols, rows }: Size): Promise<Em
   return emulated({ ...model, public: terminal, inside });
 }
 
-function emulated(emulator: Emulator): Emulated {
+function emulated(emulator: Emulator): EmulatedTerminal {
   const input = createInput(emulator.inside);
   return {
     feed: (bytes) => input.parse(bytes),

@@ -2,36 +2,36 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
-export interface Cast {
+export interface Asciicast {
   header: { width: number; height: number; timestamp: number; title: string; command: string; env: object };
-  events: CastEvent[];
+  events: AsciicastEvent[];
   /** All data of a kind, joined: `o` is what was written to the terminal. */
   all(kind: string): string;
 }
 
-export interface CastEvent {
+export interface AsciicastEvent {
   /** Seconds since the beginning. */
   time: number;
   kind: string;
   data: string;
 }
 
-export function readCast(path: string): Cast {
-  return parseCast(readFileSync(path, 'utf8'));
+export function readAsciicast(path: string): Asciicast {
+  return parseAsciicast(readFileSync(path, 'utf8'));
 }
 
 /** Reads a recording while it is written: leaves out a last line that is not whole. Undefined if there is no whole line. */
-export function readGrowingCast(path: string): Cast | undefined {
+export function readGrowingAsciicast(path: string): Asciicast | undefined {
   const text = readFileSync(path, 'utf8');
   const end = text.lastIndexOf('\n') + 1;
-  return end === 0 ? undefined : parseCast(text.slice(0, end));
+  return end === 0 ? undefined : parseAsciicast(text.slice(0, end));
 }
 
 /** Every line is whole, times never go back, and sizes are such. */
-export function parseCast(text: string): Cast {
+export function parseAsciicast(text: string): Asciicast {
   assert.ok(text.endsWith('\n'), `the last line is not whole: ${JSON.stringify(text.slice(-100))}`);
   const [first = '', ...lines] = text.slice(0, -1).split('\n');
-  const header = JSON.parse(first) as Cast['header'] & { version: number };
+  const header = JSON.parse(first) as Asciicast['header'] & { version: number };
   assert.equal(header.version, 2);
   for (const field of [header.width, header.height, header.timestamp]) assert.ok(Number.isInteger(field), first);
   let last = 0;
@@ -44,7 +44,7 @@ export function parseCast(text: string): Cast {
     last = time;
     return { time, kind, data };
   });
-  const all: Cast['all'] = (wanted) =>
+  const all: Asciicast['all'] = (wanted) =>
     events
       .filter(({ kind }) => kind === wanted)
       .map(({ data }) => data)

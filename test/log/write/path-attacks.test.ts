@@ -21,8 +21,8 @@ import { dirname, join } from 'node:path';
 import { openPlainFile } from '../../../src/log/write/plain-file.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { outputOf, readLog } from '../../helpers/log/log-entries.js';
-import { logOptions, openTestLog } from '../../helpers/log/opened-log.js';
-import { planted, preciousFile, sharedDirectory } from '../../helpers/base/planted.js';
+import { logOptions, openTestLog } from '../../helpers/log/test-log.js';
+import { pathAttacks, protectFile, sharedDirectory } from '../../helpers/base/path-attacks.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
@@ -30,20 +30,20 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 const skip = missing('root');
 const long = (text: string): string => `${text.repeat(300)}\n`;
 
-for (const [what, plant] of Object.entries(planted)) {
+for (const [what, plant] of Object.entries(pathAttacks)) {
   for (const suffix of ['.termshim-new', '.termshim-gz', '.1', '.1.gz', '.2', '.2.gz', '.3']) {
     leakTest(
       `${what} at F${suffix} leads no write elsewhere, and the log is still rotated`,
       async (scope) => {
-        const precious = preciousFile(scope);
+        const protectedFile = protectFile(scope);
         const options = logOptions(scope, { maxBytes: 300, maxFiles: 3, compress: true });
         const place = `${options.path}${suffix}`;
-        plant(place, precious);
+        plant(place, protectedFile);
         const { say, log } = await openTestLog(scope, options);
         for (const letter of 'abcdefg') {
           await say(long(letter));
           try {
-            plant(place, precious);
+            plant(place, protectedFile);
           } catch (error) {
             // It is there still, or the log has a file of its own there: it compresses while nothing is said.
             if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -51,7 +51,7 @@ for (const [what, plant] of Object.entries(planted)) {
         }
         assert.equal(outputOf(readLog('json-file', options.path), 'stdout').toString(), long('g'), 'it is rotated');
         await log.close();
-        precious.assertUntouched();
+        protectedFile.assertUntouched();
       },
       { skip },
     );
@@ -61,9 +61,9 @@ for (const [what, plant] of Object.entries(planted)) {
     leakTest(
       `${what} in the place of ${kind} is refused`,
       async (scope) => {
-        const precious = preciousFile(scope);
+        const protectedFile = protectFile(scope);
         const options = logOptions(scope, { maxBytes: 1, maxFiles: 2 });
-        plant(options.path, precious);
+        plant(options.path, protectedFile);
         const opening = kind === 'a log' ? openTestLog(scope, options) : openPlainFile(options.path);
         await assert.rejects(opening, (error: { code: string; message: string }) => {
           const isLink = what.includes('link');
@@ -71,8 +71,8 @@ for (const [what, plant] of Object.entries(planted)) {
           assert.match(error.message, isLink ? /is a symbolic link|hard link/ : /is not a regular file/);
           return true;
         });
-        precious.assertUntouched();
-        assert.ok(!existsSync(`${precious.path}-that-is-not-there`));
+        protectedFile.assertUntouched();
+        assert.ok(!existsSync(`${protectedFile.path}-that-is-not-there`));
       },
       { skip },
     );
@@ -82,16 +82,16 @@ for (const [what, plant] of Object.entries(planted)) {
 leakTest(
   'a full file that is planted while the log is open is not compressed',
   async (scope) => {
-    const precious = preciousFile(scope);
+    const protectedFile = protectFile(scope);
     const options = logOptions(scope, { maxBytes: 300, maxFiles: 4, compress: true });
-    symlinkSync(precious.path, `${options.path}.1`);
+    symlinkSync(protectedFile.path, `${options.path}.1`);
     const { say, log } = await openTestLog(scope, options);
     await say(`${long('a')}${long('b')}`);
     await waitFor(() => existsSync(`${options.path}.1.gz`), 'ours to be compressed');
     await log.close();
     const others = readdirSync(dirname(options.path)).filter((name) => name.endsWith('.gz'));
     assert.deepEqual(others, ['c.log.1.gz']);
-    precious.assertUntouched();
+    protectedFile.assertUntouched();
   },
   { skip },
 );

@@ -1,6 +1,6 @@
 /** A human at a terminal, played by node-pty: types, reads, waits with a bound, resizes the window, leaves. */
 import { type IPty, spawn } from 'node-pty';
-import type { Stage } from '../e2e/stage.js';
+import type { Testbed } from '../e2e/testbed.js';
 import { waitFor, within } from '../base/wait-for.js';
 
 /** Of the window, 80x24 by default. */
@@ -9,7 +9,7 @@ export interface WindowSize {
   rows?: number;
 }
 
-export interface Human {
+export interface Terminal {
   /** All that the terminal showed so far. */
   readonly shown: string;
   type(text: string): void;
@@ -17,11 +17,11 @@ export interface Human {
    * Waits for a text that comes after everything that was waited for before. Answers with what came since then, up to
    * the end of the text.
    */
-  sees(text: string | RegExp, timeoutMs?: number): Promise<string>;
+  expect(text: string | RegExp, timeoutMs?: number): Promise<string>;
   /** Types a line to a shell whose prompt is there, and waits for its echo, which whoever waits for a word in it would take. */
-  enters(line: string): Promise<void>;
+  enter(line: string): Promise<void>;
   /** The same, and answers with its output; waits for the next prompt. */
-  asks(line: string, timeoutMs?: number): Promise<string>;
+  run(line: string, timeoutMs?: number): Promise<string>;
   resize(size: Required<WindowSize>): void;
   /** Closes the window: the program hangs up. */
   leave(): void;
@@ -33,17 +33,17 @@ export interface Human {
 export const prompt = '[ready]$ ';
 
 /** Sits down at a shell, and waits for its prompt. The window is closed after the test. */
-export async function sitAtShell(stage: Stage, size: WindowSize = {}): Promise<Human> {
-  const human = sitAt(stage, ['env', `PS1=${prompt}`, 'sh'], size);
-  await human.sees(prompt);
-  return human;
+export async function openShell(testbed: Testbed, size: WindowSize = {}): Promise<Terminal> {
+  const terminal = openTerminal(testbed, ['env', `PS1=${prompt}`, 'sh'], size);
+  await terminal.expect(prompt);
+  return terminal;
 }
 
 /** Sits down at a program. The window is closed after the test. */
-export function sitAt(stage: Stage, command: readonly string[], size: WindowSize = {}): Human {
+export function openTerminal(testbed: Testbed, command: readonly string[], size: WindowSize = {}): Terminal {
   const [program = '', ...args] = command;
   const { columns = 80, rows = 24 } = size;
-  const pty = spawn(program, args, { name: 'xterm', cols: columns, rows, env: stage.env, encoding: 'latin1' });
+  const pty = spawn(program, args, { name: 'xterm', cols: columns, rows, env: testbed.env, encoding: 'latin1' });
   let shown = '';
   let seen = 0;
   pty.onData((data) => {
@@ -52,8 +52,8 @@ export function sitAt(stage: Stage, command: readonly string[], size: WindowSize
   const exited = new Promise<number>((resolve) => {
     pty.onExit(({ exitCode, signal }) => resolve(signal ? 128 + signal : exitCode));
   });
-  stage.after(() => leave(pty, exited));
-  const sees: Human['sees'] = async (text, timeoutMs = 10_000) => {
+  testbed.after(() => leave(pty, exited));
+  const expect: Terminal['expect'] = async (text, timeoutMs = 10_000) => {
     const match = (): number | undefined => endOfMatch(shown.slice(seen), text);
     const end = await waitFor(match, `${String(text)} on the terminal`, timeoutMs).catch((error: Error) => {
       throw new Error(`${error.message}; it shows ${JSON.stringify(shown.slice(seen).slice(-2000))}`);
@@ -62,20 +62,20 @@ export function sitAt(stage: Stage, command: readonly string[], size: WindowSize
     seen += end;
     return part;
   };
-  const enters: Human['enters'] = async (line) => {
+  const enter: Terminal['enter'] = async (line) => {
     pty.write(`${line}\r`);
-    await sees('\n');
+    await expect('\n');
   };
   return {
     get shown() {
       return shown;
     },
     type: (text) => pty.write(text),
-    sees,
-    enters,
-    async asks(line, timeoutMs) {
-      await enters(line);
-      const answer = await sees(prompt, timeoutMs);
+    expect,
+    enter,
+    async run(line, timeoutMs) {
+      await enter(line);
+      const answer = await expect(prompt, timeoutMs);
       return answer.slice(0, -prompt.length).replaceAll('\r\n', '\n');
     },
     resize: (to) => pty.resize(to.columns, to.rows),
