@@ -65,5 +65,5 @@ export function eventMessage(event: TaskEvent, request: CreateTaskRequest): Even
 }
 
 function pack<T>(topic: string, type: MessageType<T>, message: T): EventMessage {
-  return { topic, event: packAny<T>(type, message as Partial<T>) };
+  return { topic, event: packAny<T>(type, message) };
 }

@@ -28,7 +28,7 @@ abstract class FifoEnd {
   readonly #otherSide: number;
   #holder: OwnedFd | undefined;
 
-  protected constructor(path: string, end: OwnedFd, otherSide: typeof O_RDONLY | typeof O_WRONLY) {
+  protected constructor(path: string, end: OwnedFd, otherSide: number) {
     this.path = path;
     this.#end = end;
     this.#otherSide = otherSide;
