@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, shown: a runtime sends the console of a process, our daemon copies it between two FIFOs. Everything runs
+# The main job: a runtime sends the console of a process, and `termshim copy` copies it between two FIFOs. Everything runs
 # as this user on this host; the embedded pty runtime isolates nothing, which is all that a terminal needs.
 set -euo pipefail
 
@@ -24,7 +24,7 @@ echo "$ termshim run -t -- sh -c 'echo \"tty \$(tty), size \$(stty size)\"; exit
 termshim run -t -- sh -c 'echo "tty $(tty), size $(stty size)"; exit 7' || status=$?
 echo "exit status $status"
 
-say "2. The same by hand: the daemon listens, the runtime sends it the console, it copies between FIFOs"
+say "2. The same by hand: termshim copy listens, the runtime sends it the console, it copies between FIFOs"
 mkdir bundle
 cat >bundle/config.json <<'JSON'
 {
@@ -56,5 +56,5 @@ exec 3>&-
 show termshim-runtime-pty delete demo
 say "what came out of the stdout FIFO"
 cat screen
-say "what the daemon said: its socket, then bytes each way and why it ended"
+say "what termshim copy printed: its socket, then the bytes in each direction and why it ended"
 cat report.json
