@@ -1,6 +1,6 @@
 /**
- * A signature that names a type which is not exported cannot be written down by its user: no variable, no parameter can have
- * that type. So the declarations that a user's compiler reads are read here, and every name in them is looked up.
+ * If an exported signature names a type that is not exported, a user cannot declare a variable or a parameter of that
+ * type. This test reads the declarations that a user's compiler reads, and looks up every name in them.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * The examples in the doc comments are what a user copies first. Each must compile with the types that the package has, and
- * run to its end, where the package was installed from what npm packs: an example that names a thing that is not exported, or
- * forgets to close one, fails here.
+ * Users copy the examples in the doc comments first. Each example must compile with the types of the package, and run
+ * to its end in a package that was installed from the npm tarball. An example that uses a name that is not exported, or
+ * does not close something, fails here.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ test('the main exports have an example, and each example is compiled', () => {
 });
 
 for (const name of examples.keys()) {
-  test(`the example of ${name} runs, prints what it says, and ends by itself`, async () => {
+  test(`the example of ${name} runs, prints the documented output, and ends by itself`, async () => {
     const cwd = join(directory, name);
     mkdirSync(join(cwd, 'run'), { mode: 0o700 });
     const env = { ...process.env, XDG_RUNTIME_DIR: join(cwd, 'run') };

@@ -1,7 +1,7 @@
 /*
- * Two things are acquired at a time: a console from the runtime and a reader of stdout. If one fails, the other may
- * still be waiting, or have come in the very moment; it must be stopped or closed, and the first error be told. Both
- * are played by promises here, since only their order matters.
+ * A caller acquires two things at the same time, such as a console and a reader of stdout. If one of them fails, the
+ * other may still be waiting, or may arrive at that moment: it must be stopped or closed, and the caller must get the
+ * first error. Only the order matters, so promises stand in for both.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /*
- * Two changes of one container's state at a time would both find it in the old state. The mutex must also run
- * later work after a failure, and report a failure only to the caller whose work failed.
+ * If two changes of one container's state ran at the same time, both would find the old state. The mutex must also run
+ * later work after a failure, and must report a failure only to the caller whose work failed.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

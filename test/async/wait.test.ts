@@ -1,6 +1,7 @@
 /*
- * Waits for the exit of a container come and go by the thousand while it runs. What can break: one that was given up stays
- * in memory until the container ends, one is told twice or never, or giving one up ends another.
+ * Thousands of callers may wait for the exit of one container while it runs. What could break: a wait that was given up
+ * stays in memory until the container ends, a wait settles twice or never, or giving up one wait ends another. The
+ * tests begin and give up waits before and after the promise settles, and measure the memory.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +10,7 @@ import { runInNewContext } from 'node:vm';
 import { wait } from '../../src/async/wait.js';
 import { waitFor } from '../helpers/base/wait-for.js';
 
-test('every wait settles as the promise does, if it begins before or after', async () => {
+test('every wait settles as the promise does, whether it begins before or after the promise settles', async () => {
   const { signal } = new AbortController();
   let resolve: (value: number) => void = () => {};
   const promise = new Promise<number>((it) => (resolve = it));

@@ -1,6 +1,6 @@
 /*
- * A wrong guess at what somebody means kills the wrong container. A beginning that fits two, an empty word that fits
- * all, an id that is the beginning of another: none may be taken for something else, and the answer says what there is.
+ * A wrong guess at an id kills the wrong container. A prefix that fits two containers, an empty word that fits all, and
+ * an id that is the beginning of another id must not select anything by mistake, and the error must list what there is.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -23,9 +23,9 @@ describe('findContainer', () => {
     ['web', 'web'],
     ['web-', 'web-2'],
   ];
-  for (const [text, id] of good) test(`${text} is ${id}`, () => assert.equal(findContainer(sessions, text), id));
+  for (const [text, id] of good) test(`finds ${id} for ${text}`, () => assert.equal(findContainer(sessions, text), id));
 
-  test('a prefix of two ids is refused, and the error names both', () => {
+  test('refuses a prefix of two ids, and names both', () => {
     assert.throws(() => findContainer(sessions, 'we'), {
       code: 'ERR_ID_AMBIGUOUS',
       message: 'we could be any container of: web, web-2',
@@ -40,20 +40,20 @@ describe('findContainer', () => {
     ['a\u001bb', 'no such container: a\\eb; there are: db, web, web-2'],
   ];
   for (const [text, words] of unknown) {
-    test(`${JSON.stringify(text)} is unknown`, () => {
+    test(`finds no container for ${JSON.stringify(text)}`, () => {
       assert.throws(() => findContainer(sessions, text), { code: 'ERR_PROCESS_NOT_FOUND', message: words });
     });
   }
 
-  test('the empty id does not select the only container', () => {
+  test('does not find the only container for the empty id', () => {
     assert.throws(() => findContainer([session('db')], ''), { code: 'ERR_PROCESS_NOT_FOUND' });
   });
 
-  test('the error says that there is no container at all', () => {
+  test('says if there is no container at all', () => {
     assert.throws(() => findContainer([], 'x'), { message: 'no such container: x; there is none' });
   });
 
-  test('the error names only a few of many containers', () => {
+  test('names only a few of many containers in its error', () => {
     const many = Array.from({ length: 20 }, (_, i) => session(`c${10 + i}`));
     const words = 'c10, c11, c12, c13, c14, c15, c16, c17 and 12 more';
     assert.throws(() => findContainer(many, 'x'), { message: `no such container: x; there are: ${words}` });
@@ -62,13 +62,13 @@ describe('findContainer', () => {
 });
 
 describe('findExec', () => {
-  test('findExec finds a process of that container', () => {
+  test('finds a process of that container', () => {
     assert.equal(findExec(sessions, 'web', 'shell'), 'shell');
     assert.equal(findExec(sessions, 'web', 'sho'), 'shout');
     assert.equal(findExec(sessions, 'db', 'p'), 'psql');
   });
 
-  test('findExec refuses processes of other containers', () => {
+  test('refuses processes of other containers', () => {
     assert.throws(() => findExec(sessions, 'web', 'sh'), { code: 'ERR_ID_AMBIGUOUS' });
     assert.throws(() => findExec(sessions, 'web', 'psql'), {
       message: 'no such process in web: psql; there are: shell, shout',

@@ -1,7 +1,8 @@
 /*
- * The verbs that ask and command, as a user types them, against a daemon that the test plays. A verb must pass on what
- * was meant, in full; print what the daemon said, for eyes or for scripts; and when something is wrong say so in one
- * line of stderr, with status 1, and nothing on stdout that a script could take for an answer.
+ * These tests run the verbs that query and control containers, as a user types them, against a fake daemon. A verb must
+ * send the complete request, and must print what the daemon answered, for people or for scripts. If something goes
+ * wrong, it must print one line on stderr, exit with status 1, and print nothing on stdout that a script could take for
+ * an answer.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -41,7 +42,7 @@ async function run(scope: Scope, args: readonly string[], options: FakeDaemonOpt
 const silence = { stdout: '', stderr: '', status: 0 };
 
 describe('ps', () => {
-  test('ps shows processes in columns', async (t) => {
+  test('shows processes in columns', async (t) => {
     const sessions = [
       session('web', { clients: 2, stdinBytes: 12n, stdoutBytes: 5_000_000n }),
       session('web', {
@@ -83,7 +84,7 @@ describe('ps', () => {
     );
   });
 
-  test('ps --format json prints every key, with null for what is missing', async (t) => {
+  test('--format json prints every key, with null for what is missing', async (t) => {
     const createdAt = timestampOf(1_700_000_000_123);
     const sessions = [session('web', { createdAt, stdoutBytes: 2n ** 40n }), endedSession('db', 3)];
     const { stdout, ...rest } = await run(t, ['ps', '--format', 'json'], { list: sessions });
@@ -118,7 +119,7 @@ describe('ps', () => {
     assert.deepEqual(rest, { stderr: '', status: 0, calls: [] });
   });
 
-  test('ps without a daemon shows an empty list', async (t) => {
+  test('without a daemon shows an empty list', async (t) => {
     const { env } = environmentWithoutDaemon(t);
     const shown = await termshim(['ps'], { env });
     assert.match(shown.stdout, /^ID .*COMMAND\n$/);
@@ -127,13 +128,13 @@ describe('ps', () => {
     assert.deepEqual(await termshim(['stats', '--format', 'json'], { env }), { ...silence, stdout: '[]\n' });
   });
 
-  test('ps after a kill of the daemon shows an empty list and no error', async (t) => {
+  test('after a kill of the daemon shows an empty list and no error', async (t) => {
     const daemon = serveFakeDaemon(t, { list });
     daemon.kill();
     assert.deepEqual(await termshim(['ps', '--format', 'json'], { env: daemon.env }), { ...silence, stdout: '[]\n' });
   });
 
-  test('ps --watch without a terminal prints a table each second', async (t) => {
+  test('--watch without a terminal prints a table each second', async (t) => {
     const daemon = serveFakeDaemon(t, { list });
     const child = startTermshim(['ps', '--watch'], { env: daemon.env });
     let shown = '';
@@ -147,7 +148,7 @@ describe('ps', () => {
   });
 });
 
-describe('a reader that leaves early', () => {
+describe('a reader of stdout that exits early', () => {
   const many = Array.from({ length: 3000 }, (_, i) => session(`container-${i}`));
   for (const args of [['ps'], ['ps', '--format', 'json'], ['ps', '--watch']]) {
     test(`ends ${args.join(' ')} with the status of SIGPIPE and no message`, async (t) => {
@@ -191,7 +192,7 @@ describe('inspect', () => {
   ];
   const inspect = () => ({ session: session('web', { command: ['sh', '-c', 'a\nb'] }), clients });
 
-  test('inspect shows the container and its clients', async (t) => {
+  test('shows the container and its clients', async (t) => {
     const { stdout, calls, ...rest } = await run(t, ['inspect', 'w'], { sessions: { inspect } });
     assert.deepEqual(calls, [['Inspect', { id: 'web', execId: '' }]]);
     assert.deepEqual(rest, { stderr: '', status: 0 });
@@ -213,7 +214,7 @@ describe('inspect', () => {
     );
   });
 
-  test('inspect --format json prints the session and its clients', async (t) => {
+  test('--format json prints the session and its clients', async (t) => {
     const args = ['inspect', 'web', '--exec', 'sh', '--format', 'json'];
     const { stdout, calls } = await run(t, args, { sessions: { inspect } });
     assert.deepEqual(calls, [['Inspect', { id: 'web', execId: 'shell' }]]);
@@ -229,7 +230,7 @@ describe('inspect', () => {
   });
 });
 
-describe('what a verb asks of the daemon', () => {
+describe('a verb sends the request for', () => {
   const web = { id: 'web', execId: '' };
   const cases: readonly (readonly [args: string[], call: [string, object]])[] = [
     [
@@ -309,7 +310,7 @@ describe('delete', () => {
   const deleted = () => message(DeleteResponse);
   const stateOf = (status: Status) => () => message(StateResponse, { status });
 
-  test('delete prints what it removed, and goes on after a refusal', async (t) => {
+  test('prints what it removed, and goes on after a refusal', async (t) => {
     const refuse = ({ id }: { id: string }) => {
       if (id === 'db') return deleted();
       throw new TermshimError('ERR_STATE_INVALID', 'the container web is running and cannot become deleted');
@@ -324,7 +325,7 @@ describe('delete', () => {
     assert.equal(outcome.status, 1);
   });
 
-  test('delete --force kills all processes and waits for their end', async (t) => {
+  test('with --force kills all processes and waits for their end', async (t) => {
     const wait = () => ({ exitStatus: 137, exitedAt: undefined });
     const task = { state: stateOf(Status.PAUSED), kill: () => ({}), wait, delete: deleted };
     const { calls, ...outcome } = await run(t, ['delete', '-f', 'web'], { task });
@@ -338,7 +339,7 @@ describe('delete', () => {
     assert.deepEqual(outcome, { ...silence, stdout: 'web\n' });
   });
 
-  test('delete --force --exec kills that exec process alone', async (t) => {
+  test('with --force and --exec kills only that exec process', async (t) => {
     const wait = () => ({ exitStatus: 137, exitedAt: undefined });
     const task = { state: stateOf(Status.RUNNING), kill: () => ({}), wait, delete: deleted };
     const { calls, ...outcome } = await run(t, ['delete', '-f', 'web', '--exec', 'shell'], { task });
@@ -347,7 +348,7 @@ describe('delete', () => {
   });
 
   for (const status of [Status.STOPPED, Status.CREATED]) {
-    test(`delete --force kills nothing in the state ${status}`, async (t) => {
+    test(`with --force kills nothing in the state ${status}`, async (t) => {
       const { calls } = await run(t, ['delete', '-f', 'db'], { task: { state: stateOf(status), delete: deleted } });
       assert.deepEqual(
         calls.map(([method]) => method),
@@ -356,7 +357,7 @@ describe('delete', () => {
     });
   }
 
-  test('delete --force succeeds if the `run` of the container removes it meanwhile', async (t) => {
+  test('with --force succeeds if `run` removes the container meanwhile', async (t) => {
     const gone = (): never => {
       throw new TermshimError('ERR_PROCESS_NOT_FOUND', 'there is no container web');
     };
@@ -382,7 +383,7 @@ describe('stats', () => {
     };
   };
 
-  test('stats shows the usage, and leaves out containers without a control group', async (t) => {
+  test('shows the usage, and leaves out containers without a control group', async (t) => {
     const { stdout, stderr, status } = await run(t, ['stats'], { task: { stats } });
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
     const [header, web, db] = stdout.split('\n').map((line) => line.split(/ {3,}/));
@@ -391,7 +392,7 @@ describe('stats', () => {
     assert.deepEqual(db, ['db', '-', '-', '-', '-', '-']);
   });
 
-  test('stats --format json prints the containers that are named', async (t) => {
+  test('--format json prints the containers that are named', async (t) => {
     const { stdout } = await run(t, ['stats', 'w', '--format', 'json'], { task: { stats } });
     const [{ cpuPercent, cpuNanoseconds, ...web }] = JSON.parse(stdout) as [Record<string, number>];
     assert.ok((cpuPercent ?? 0) > 100 && (cpuNanoseconds ?? 0) > 0);
@@ -431,20 +432,20 @@ describe('events', () => {
     return { daemon, child, shows };
   }
 
-  test('events shows what happens from that moment on', async (t) => {
+  test('shows what happens from its start on', async (t) => {
     const { shows, child } = follow(t, []);
     assert.equal(await shows(1), '3 2023-11-14T22:13:20.002Z exit web pid=42 status=3\n');
     child.kill('SIGINT');
     assert.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
   });
 
-  test('events --since shows past events too', async (t) => {
+  test('--since shows past events too', async (t) => {
     const lines = (await follow(t, ['--since', '0']).shows(3)).split('\n');
     assert.equal(lines[0], '1 2023-11-14T22:13:20.000Z create web pid=42');
     assert.equal(lines[1], '2 2023-11-14T22:13:20.001Z start web/shell pid=42');
   });
 
-  test('events --format json prints one document a line', async (t) => {
+  test('--format json prints one document a line', async (t) => {
     const shown = await follow(t, ['--since', '1', '--format', 'json']).shows(2);
     const numbers = shown
       .trim()
@@ -453,7 +454,7 @@ describe('events', () => {
     assert.deepEqual(numbers, [2, 3]);
   });
 
-  test('events ends with an error if the daemon ends', async (t) => {
+  test('ends with an error if the daemon ends', async (t) => {
     const { daemon, child, shows } = follow(t, []);
     const stderr = readAll(child.stderr as NodeJS.ReadableStream);
     await shows(1);
@@ -463,7 +464,7 @@ describe('events', () => {
   });
 });
 
-describe('what goes wrong is one line, with status 1', () => {
+describe('a command fails with one line and status 1', () => {
   const verbs: readonly string[][] = [
     ['inspect', 'x'],
     ['resize', 'x', '80x24'],
@@ -483,28 +484,28 @@ describe('what goes wrong is one line, with status 1', () => {
   };
 
   for (const args of [...verbs, ['events']]) {
-    test(`${args[0]} fails if there is no daemon`, async (t) => {
+    test(`if there is no daemon: ${args[0]}`, async (t) => {
       const { env } = environmentWithoutDaemon(t);
       fails(await termshim(args, { env }), /no daemon runs.*termshim run.*ERR_NO_DAEMON/);
     });
   }
 
   for (const args of verbs) {
-    test(`${args[0]} fails if there is no such container`, async (t) => {
+    test(`if there is no such container: ${args[0]}`, async (t) => {
       fails(await run(t, args), /no such container: x; there are: db, web \[ERR_PROCESS_NOT_FOUND\]/);
     });
   }
 
-  test('a command fails if an id is ambiguous', async (t) => {
+  test('if an id is ambiguous', async (t) => {
     const two = [session('web-1'), session('web-2')];
     fails(await run(t, ['kill', 'web'], { list: two }), /web could be any.*web-1, web-2 \[ERR_ID_AMBIGUOUS\]/);
   });
 
-  test('a command fails if there is no such exec process', async (t) => {
+  test('if there is no such exec process', async (t) => {
     fails(await run(t, ['kill', 'web', '--exec', 'x']), /no such process in web: x; there are: shell/);
   });
 
-  test('a command fails if the container is in the wrong state', async (t) => {
+  test('if the container is in the wrong state', async (t) => {
     const pause = (): never => {
       throw new TermshimError('ERR_STATE_INVALID', 'the container db is stopped and cannot become paused');
     };
@@ -514,11 +515,11 @@ describe('what goes wrong is one line, with status 1', () => {
     );
   });
 
-  test('a command fails if the daemon cannot do it', async (t) => {
+  test('if the daemon cannot do it', async (t) => {
     fails(await run(t, ['pause', 'web']), /the fake daemon has no Pause \[ERR_UNSUPPORTED\]/);
   });
 
-  test('a command does not use the daemon of another user, whose $XDG_RUNTIME_DIR it has inherited', {
+  test('if it has inherited $XDG_RUNTIME_DIR from another user, whose daemon it does not use', {
     skip: missing('root'),
   }, async (t) => {
     const { env, calls } = serveFakeDaemon(t, { list });
@@ -528,7 +529,7 @@ describe('what goes wrong is one line, with status 1', () => {
     assert.deepEqual(calls, []);
   });
 
-  test('a command fails if it may not open the socket', { skip: missing('root') }, async (t) => {
+  test('if it may not open the socket', { skip: missing('root') }, async (t) => {
     const { env } = environmentWithoutDaemon(t);
     const place = join(env['XDG_RUNTIME_DIR'] as string, 'termshim');
     mkdirSync(place, { mode: 0o700 });
@@ -536,7 +537,7 @@ describe('what goes wrong is one line, with status 1', () => {
     fails(await termshim(['ps'], { env }), /termshim is not a directory of this user \[ERR_DIRECTORY_UNSAFE\]/);
   });
 
-  test('a command fails if the daemon is killed during the call', async (t) => {
+  test('if the daemon is killed during the call', async (t) => {
     const daemon = serveFakeDaemon(t, { list, task: { wait: () => new Promise(() => {}) } });
     const outcome = termshim(['wait', 'web'], { env: daemon.env });
     await waitFor(() => daemon.calls.length > 0, 'the call');

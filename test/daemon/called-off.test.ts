@@ -1,8 +1,9 @@
 /*
- * Whoever calls may give up: a deadline passes, a connection is closed. What was called off must not have happened, or is
- * undone. What could break: a process runs that nobody knows, a runtime that hangs goes on, the state is another than what is
- * told, the next call for the same process waits or is refused. So runtimes hang before they do what they are asked, and after
- * it; the call is given up then, and the state, the events and the processes are looked at.
+ * A caller may give up: its deadline passes, or its connection is closed. A request that was cancelled must have no
+ * effect, or its effect must be undone. What could break: a process runs that the daemon does not know, a runtime that
+ * hangs goes on, the reported state is wrong, or the next call for the same process waits or is refused. The runtimes
+ * here hang before or after they do their work; the call is cancelled then, and the test examines the state, the events
+ * and the processes.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -71,7 +72,7 @@ async function addExec(
 }
 
 leakTest(
-  'Start of an exec process that is called off before the runtime has made it can be repeated',
+  'Start of an exec process can be repeated if it is cancelled before the runtime has made the process',
   async (scope) => {
     const server = await serveHanging(scope, 'exec', 'before');
     const { task, hangs, letGo, story } = server;
@@ -119,7 +120,7 @@ for (const how of ['the deadline passes', 'the connection is closed']) {
 }
 
 leakTest(
-  'Start of an exec process that waits for a reader of its output makes no process and closes the FIFOs if it is called off',
+  'Start of an exec process makes no process and closes the FIFOs if it is cancelled while it waits for a reader',
   async (scope) => {
     const server = await serveTasks(scope);
     const { task, request } = server;
@@ -136,7 +137,7 @@ leakTest(
   },
 );
 
-leakTest('a Start that waits for another and is called off never begins', async (scope) => {
+leakTest('a Start that is cancelled while it waits for another Start never begins', async (scope) => {
   const server = await serveHanging(scope, 'exec', 'before');
   const { task, hangs, letGo, path } = server;
   await task.start({ id });
@@ -151,23 +152,20 @@ leakTest('a Start that waits for another and is called off never begins', async 
   assert.equal(existsSync(path('runs')), false);
 });
 
-leakTest(
-  'Start of the init that is called off before the runtime began leaves it created, and can be repeated',
-  async (scope) => {
-    const { task, hangs, letGo, story } = await serveHanging(scope, 'start', 'before');
-    const refused = assert.rejects(task.start({ id }, deadline), passed);
-    const isKilled = await hangs();
-    await refused;
-    await isKilled();
-    assert.equal((await task.state({ id })).status, Status.CREATED);
-    letGo();
-    await within(task.start({ id }), 'the start');
-    assert.deepEqual(story(), ['create', 'start']);
-  },
-);
+leakTest('Start of the init can be repeated if it is cancelled before the runtime began', async (scope) => {
+  const { task, hangs, letGo, story } = await serveHanging(scope, 'start', 'before');
+  const refused = assert.rejects(task.start({ id }, deadline), passed);
+  const isKilled = await hangs();
+  await refused;
+  await isKilled();
+  assert.equal((await task.state({ id })).status, Status.CREATED);
+  letGo();
+  await within(task.start({ id }), 'the start');
+  assert.deepEqual(story(), ['create', 'start']);
+});
 
 leakTest(
-  'Start of the init that is called off after the runtime began kills it and reports its start and exit',
+  'Start of the init kills it and reports its start and exit if it is cancelled after the runtime began',
   async (scope) => {
     const { task, hangs, story } = await serveHanging(scope, 'start', 'after');
     const refused = assert.rejects(task.start({ id }, { timeoutMs: 3000 }), passed);
@@ -181,7 +179,7 @@ leakTest(
 );
 
 for (const when of ['before', 'after'] as const) {
-  leakTest(`Pause that is called off ${when} the runtime did it leaves the state as it was`, async (scope) => {
+  leakTest(`Pause leaves the state unchanged if it is cancelled ${when} the runtime did it`, async (scope) => {
     const paused = await serveHanging(scope, 'pause', when);
     await paused.task.start({ id });
     const refused = assert.rejects(paused.task.pause({ id }, { timeoutMs: 3000 }), passed);
@@ -201,7 +199,7 @@ for (const when of ['before', 'after'] as const) {
 }
 
 leakTest(
-  'Delete that is called off while it waits for the output deletes nothing, and the next one does',
+  'Delete deletes nothing if it is cancelled while it waits for the output, and the next Delete succeeds',
   async (scope) => {
     const server = await serveTasks(scope);
     const { task, tasks, request } = server;
@@ -224,7 +222,7 @@ leakTest(
   },
 );
 
-leakTest('Create that is called off leaves nothing behind, and its id is free', async (scope) => {
+leakTest('Create leaves nothing behind if it is cancelled, and its id is free', async (scope) => {
   const { task, shim, request } = await serveTasks(scope);
   const nobodyReads = { ...(await request(id, 'exec sleep 100')), stdout: (await request('other', '')).stdin ?? '' };
   await shim.reserve({ id: 'next' });

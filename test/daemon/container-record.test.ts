@@ -1,8 +1,8 @@
 /**
- * The record of a container stands in its bundle exactly as long as there is something to undo. One that goes too early,
- * or that stays away, would have the launcher answer `delete` while a container is left; one that stays costs a start of
- * Node each time. The hard case is a `delete` while Create is under way, for a client that gave up: here the runtime waits
- * for the test in the middle of `create`.
+ * The record of a container must exist in its bundle exactly as long as there is something to undo. If it is removed
+ * too early, or never written, the launcher answers `delete` itself although a container is left; if it stays, each
+ * `delete` starts Node for nothing. The hard case is a `delete` during a Create whose client has given up: here the
+ * runtime waits for the test in the middle of `create`.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -92,7 +92,7 @@ test('a record exists from Create to Delete, and `delete` needs no Node afterwar
   assert.equal(answer.response.pid, pid);
 });
 
-test('an announcement without a container is taken back without Node', { skip }, async (t) => {
+test('a reservation without a container is given up without Node', { skip }, async (t) => {
   const { testbed, daemon } = await setUp(t);
   const bundle = await openBundle(testbed, daemon);
   const answer = await bundle.delete(false);
@@ -100,7 +100,7 @@ test('an announcement without a container is taken back without Node', { skip },
   assert.equal(answer.response.pid, 0);
 });
 
-test('a Create that fails and is undone leaves no record', { skip }, async (t) => {
+test('a failed Create that was undone leaves no record', { skip }, async (t) => {
   const { testbed, daemon } = await setUp(t);
   const refusing = fakeRuntime(testbed, { create: 'exit 1' });
   const bundle = await openBundle(testbed, daemon, refusing);
@@ -112,7 +112,7 @@ test('a Create that fails and is undone leaves no record', { skip }, async (t) =
   await bundle.delete(false);
 });
 
-test('a Create that fails and cannot be undone leaves a record', { skip }, async (t) => {
+test('a failed Create that cannot be undone leaves a record', { skip }, async (t) => {
   const { testbed, daemon } = await setUp(t);
   const runtime = fakeRuntime(testbed, { create: 'kill -s SEGV $$', delete: onlyTheFirstFails(testbed) });
   const bundle = await openBundle(testbed, daemon, runtime);
@@ -121,7 +121,7 @@ test('a Create that fails and cannot be undone leaves a record', { skip }, async
   assertKilledNow(await bundle.delete(true));
 });
 
-test('a `delete` during Create ends it, and leaves nothing behind', { skip }, async (t) => {
+test('a `delete` during Create ends the Create, and leaves nothing behind', { skip }, async (t) => {
   const { testbed, daemon } = await setUp(t);
   const latch = makeLatch(t);
   const creating = testbed.path('creating');

@@ -1,7 +1,7 @@
 /**
- * The log goes to FIFOs whose reader, containerd, comes and goes. An open that waits would stop the daemon with all its
- * containers, a descriptor that stays would be one for each line. So lines are written with a reader, without one, into
- * a full FIFO and into none.
+ * The daemon logs to FIFOs whose reader, containerd, comes and goes. An open that waits would stop the daemon with all
+ * its containers, and a descriptor that stays open would be one more for each line. The tests write lines with a
+ * reader, without a reader, to a full FIFO and to a missing FIFO.
  */
 import assert from 'node:assert/strict';
 import { constants, mkdirSync } from 'node:fs';
@@ -60,17 +60,20 @@ leakTest('without debug no debug lines are written', (scope) => {
   assert.equal(reader.read(), '');
 });
 
-leakTest('a line goes to the log of its container, and one of no container to the last log', (scope) => {
-  const [one, two] = [makeBundle(scope, 'one'), makeBundle(scope, 'two')];
-  const [readerOne, readerTwo] = [openReader(scope, one), openReader(scope, two)];
-  const log = createLog({ debug: false });
-  log.info('lost');
-  log.info('first', {}, one);
-  log.info('second', {}, two);
-  log.info('third');
-  assert.match(readerOne.read(), /^[^\n]* msg=first\n$/);
-  assert.match(readerTwo.read(), /^[^\n]* msg=second\n[^\n]* msg=third\n$/);
-});
+leakTest(
+  'a line goes to the log of its container, and a line without a container to the log that was used last',
+  (scope) => {
+    const [one, two] = [makeBundle(scope, 'one'), makeBundle(scope, 'two')];
+    const [readerOne, readerTwo] = [openReader(scope, one), openReader(scope, two)];
+    const log = createLog({ debug: false });
+    log.info('lost');
+    log.info('first', {}, one);
+    log.info('second', {}, two);
+    log.info('third');
+    assert.match(readerOne.read(), /^[^\n]* msg=first\n$/);
+    assert.match(readerTwo.read(), /^[^\n]* msg=second\n[^\n]* msg=third\n$/);
+  },
+);
 
 leakTest('a line is dropped if nobody reads the log, or the FIFO or the bundle is missing', (scope) => {
   const log = createLog({ debug: false });

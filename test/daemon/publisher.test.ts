@@ -1,7 +1,8 @@
 /*
- * containerd may be away, be restarted between two events, or hang up in the middle of one. What could break: an event is
- * lost that need not be, they change their order, they pile up without end, or a daemon that wants to end waits for
- * somebody who does not come.
+ * containerd may be away, be restarted between two events, or close the connection in the middle of one. What could
+ * break: an event is lost without need, events change their order or pile up without a bound, or a daemon that wants to
+ * end waits for a containerd that never returns. A server plays containerd, and is stopped and started at these
+ * moments.
  */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -92,7 +93,7 @@ leakTest('containerd gets an event again after a kill in the middle of it', asyn
   assert.deepEqual(dropped, []);
 });
 
-leakTest('an event that containerd refuses once is sent again before the next', async (scope) => {
+leakTest('an event that containerd refuses once is sent again before the next event', async (scope) => {
   const { listen, publish, told } = setUp(scope);
   let isRefused = false;
   listen(() => {
@@ -120,7 +121,7 @@ leakTest(
   },
 );
 
-leakTest('a bounded number of events waits, and the first ones are kept', async (scope) => {
+leakTest('at most a bounded number of events waits, and the first ones are kept', async (scope) => {
   const { listen, publish, told, dropped } = setUp(scope);
   const numbers = Array.from({ length: 2058 }, (_, number) => number);
   publish(...numbers);

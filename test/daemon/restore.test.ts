@@ -1,8 +1,8 @@
 /*
- * Create with a checkpoint, and the Start that restores it, as containerd asks for them. What could break: an option of criu is
- * lost or stands where programs in front of runc do not look for it, the answers before Start are not those of a created
- * container, a Start that is called off leaves something, or a checkpoint is believed that others can write. The runtime is a
- * stand-in that notes its arguments and restores by the pty runtime's create and start.
+ * containerd asks for Create with a checkpoint, and for the Start that restores it. What could break: an option of criu
+ * is lost, or stands where programs in front of runc do not look for it; the answers before Start are not those of a
+ * created container; a cancelled Start leaves something behind; or the daemon trusts a checkpoint that others can write
+ * to. A fake runtime records its arguments and restores by the pty runtime's create and start.
  */
 import assert from 'node:assert/strict';
 import {
@@ -81,7 +81,7 @@ function takeTerminal(path: string): void {
 
 for (const terminal of [true, false]) {
   leakTest(
-    `with ${terminal ? 'a terminal' : 'pipes'}: the runtime's restore stands as go-runc has it`,
+    `the arguments of a restore have the order of go-runc with ${terminal ? 'a terminal' : 'pipes'}`,
     async (scope) => {
       const server = await serve(scope);
       const { task, images, root, events, faults } = server;
@@ -181,7 +181,7 @@ leakTest('a restore that fails reports its reason each time, and can be repeated
 });
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
-  leakTest(`a Start that is called off during a restore, because ${how}, leaves nothing behind`, async (scope) => {
+  leakTest(`a Start that is cancelled during a restore because ${how} leaves nothing behind`, async (scope) => {
     const server = await serve(scope);
     const { task, images, root, events } = server;
     await create(server, 'exec sleep 100', {}, { checkpoint: images });
@@ -245,7 +245,7 @@ leakTest('Create fails for an invalid checkpoint and for one that others can wri
   assert.equal(existsSync(join(directory, 'none')), false);
 });
 
-leakTest('a restore by our own client makes the bundle', async (scope) => {
+leakTest("a restore by termshim's own client makes the bundle", async (scope) => {
   const server = await serve(scope);
   const { task, images, binaryName } = server;
   const requested = await server.request(id, 'exit 6');

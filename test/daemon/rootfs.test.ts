@@ -1,6 +1,7 @@
 /*
- * A daemon mounts the root filesystems of all its containers. One whose mount does not come must keep nobody else waiting, and
- * go when containerd gives it up; and what is mounted must be there for the runtime, and gone when the container is.
+ * A daemon mounts the root filesystems of all its containers. A mount that hangs must not keep other containers
+ * waiting, and must end when containerd gives up. A mounted filesystem must be there for the runtime, and must be
+ * unmounted with the container. The tests mount with a FUSE program that hangs, and with a mount that fails.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -27,7 +28,7 @@ function addHangingProgram(scope: Scope): void {
 }
 
 leakTest(
-  'a root filesystem that hangs delays its own container alone, until that is given up',
+  'a root filesystem that hangs delays only its own container, until its Create is cancelled',
   async (scope) => {
     const { task, shim, request } = await serveTasks(scope);
     addHangingProgram(scope);

@@ -1,8 +1,8 @@
 /**
- * Programs that stand in front of runc, as people have them: they find the runtime's options where go-runc puts them, and read
- * config.json and init.pid in their working directory, for each command. What could break: an option stands elsewhere, a
- * command runs in another directory, a bundle that is gone or hangs keeps the runtime from running. The wrapper here is a
- * script that looks as they do, and says no if it does not find what it looks for.
+ * Some people put programs in front of runc. These find the runtime's options where go-runc puts them, and read
+ * config.json and init.pid in their working directory. What could break: an option is in another position, a command
+ * runs in another directory, or a bundle that is gone or hangs keeps the runtime from running. The wrapper here is a
+ * script that looks for these things, and fails if it does not find them.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -61,7 +61,7 @@ async function live(task: TaskServer['task'], id: string, resources: boolean): P
   await task.delete({ id });
 }
 
-leakTest('each runtime command finds the bundle of a container of containerd', async (scope) => {
+leakTest('each runtime command runs in the bundle of a container of containerd', async (scope) => {
   const { task, request, faults } = await serveTasks(scope);
   const directory = temporaryDirectory(scope);
   const binaryName = writeWrapper(directory, `--root ${root(directory)}/test `);
@@ -74,7 +74,7 @@ leakTest('each runtime command finds the bundle of a container of containerd', a
   assert.deepEqual(callsOf(directory), verbs);
 });
 
-leakTest('each runtime command finds the bundle that a user gave', async (scope) => {
+leakTest('each runtime command runs in the bundle that a user gave', async (scope) => {
   const { task, request, faults } = await serveTasks(scope);
   const directory = temporaryDirectory(scope);
   const runtimeCommand = [writeWrapper(directory, '')];
@@ -89,33 +89,30 @@ leakTest('each runtime command finds the bundle that a user gave', async (scope)
 });
 
 for (const mayHang of [false, true]) {
-  leakTest(
-    `a bundle that ${mayHang ? 'may hang' : 'cannot'} and is gone: the runtime runs all the same`,
-    async (scope) => {
-      const place = temporaryDirectory(scope);
-      const call = {
-        name: 'runtime',
-        command: [writeProgram({ path: (name) => join(place, name) }, 'runtime', 'pwd')],
-        globals: {},
-        verb: 'delete',
-        args: ['c'],
-        hasAnswer: true,
-        timeoutMs: 10_000,
-      };
-      const askIn = async (path: string): Promise<string> =>
-        (await callRuntime({ ...call, directory: { path, mayHang } })).stdout.trimEnd();
-      const bundle = temporaryDirectory(scope);
-      assert.equal(await askIn(bundle), bundle);
-      renameSync(bundle, `${bundle}-moved`);
-      assert.equal(await askIn(bundle), '/');
-      writeFileSync(bundle, '', { mode: 0o755 });
-      assert.equal(await askIn(bundle), '/');
-      renameSync(`${bundle}-moved`, join(place, 'moved'));
-      const gone = { ...call, command: [join(place, 'none')], directory: { path: place, mayHang } };
-      await assert.rejects(callRuntime(gone), {
-        code: 'ERR_RUNTIME_NOT_FOUND',
-        message: /none: no such file or directory/,
-      });
-    },
-  );
+  leakTest(`the runtime runs if a bundle that ${mayHang ? 'may' : 'cannot'} hang is gone`, async (scope) => {
+    const place = temporaryDirectory(scope);
+    const call = {
+      name: 'runtime',
+      command: [writeProgram({ path: (name) => join(place, name) }, 'runtime', 'pwd')],
+      globals: {},
+      verb: 'delete',
+      args: ['c'],
+      hasAnswer: true,
+      timeoutMs: 10_000,
+    };
+    const askIn = async (path: string): Promise<string> =>
+      (await callRuntime({ ...call, directory: { path, mayHang } })).stdout.trimEnd();
+    const bundle = temporaryDirectory(scope);
+    assert.equal(await askIn(bundle), bundle);
+    renameSync(bundle, `${bundle}-moved`);
+    assert.equal(await askIn(bundle), '/');
+    writeFileSync(bundle, '', { mode: 0o755 });
+    assert.equal(await askIn(bundle), '/');
+    renameSync(`${bundle}-moved`, join(place, 'moved'));
+    const gone = { ...call, command: [join(place, 'none')], directory: { path: place, mayHang } };
+    await assert.rejects(callRuntime(gone), {
+      code: 'ERR_RUNTIME_NOT_FOUND',
+      message: /none: no such file or directory/,
+    });
+  });
 }

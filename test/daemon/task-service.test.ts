@@ -1,7 +1,7 @@
 /*
- * What containerd, or anybody else at the socket, may ask for: numbers that no system call takes, ids that name nothing.
- * Each must be refused with the status that says so, for containerd takes NotFound for "it has ended already"; and the
- * container must be as it was.
+ * containerd, or anybody else at the socket, may send numbers that no system call takes, and ids that name nothing.
+ * Each must be refused with the right status, because containerd takes NotFound to mean that the process has ended; and
+ * the container must be unchanged. The tests send such requests to a real container.
  */
 import assert from 'node:assert/strict';
 import { leakTest } from '../helpers/base/leak-free.js';

@@ -1,7 +1,7 @@
 /*
- * What keeps a daemon alive, and what may end it. One that ends too early takes containers with it; one that never ends
- * is 40 MB that nobody looks for. And containerd may give a container up at any time, while it is created too: nothing
- * of it may stay then, and its id must be free.
+ * Containers, clients and reservations keep a daemon alive. A daemon that ends too early ends its containers; one that
+ * never ends wastes 40 MB. containerd may also give up a container at any time, even during its creation: then nothing
+ * of the container may stay, and its id must be free. The tests end and give up containers at these moments.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -34,7 +34,7 @@ function countEnds() {
   return { tasks, told };
 }
 
-test('a daemon that was asked to end during a Create ends when that Create has failed', async () => {
+test('a daemon that is asked to end during a Create ends when the Create has failed', async () => {
   const { tasks, told } = countEnds();
   const failing = tasks.create(
     message(CreateTaskRequest, { id: 'c', bundle: '/nonexistent' }),

@@ -1,8 +1,8 @@
 /**
- * A runtime may be gone by the time that its container ends: an upgrade has removed it. What could break: a delete fails for
- * ever, and processes, mounts, the cgroup or the runtime's own record of it stay; a command runs another program instead; what
- * fails goes unsaid. The runtime here is runc, by a link that is removed while the container runs; the test has the cgroups and
- * runc's state directory before its eyes.
+ * A runtime may be gone when its container ends, for example after an upgrade. What could break: a delete fails for
+ * ever, and processes, mounts, the cgroup or the runtime's own record of the container stay; a command runs another
+ * program instead; or a failure is not reported. The runtime here is runc behind a link that the test removes while the
+ * container runs; the test then examines the cgroups and runc's state directory.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -159,7 +159,7 @@ test('an operation that needs the runtime fails while it is gone, and works when
   assert.deepEqual(server.faults, []);
 });
 
-test('`delete` without a daemon and without the runtime removes everything, with a warning', { skip }, async (t) => {
+test('`delete` without a daemon and without the runtime removes everything, and warns', { skip }, async (t) => {
   const lost = await start(t, { ownPids: true });
   const { id, pid, bundle } = lost;
   const shim = shimCaller(t);

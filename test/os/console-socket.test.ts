@@ -15,7 +15,7 @@ import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 import { within } from '../helpers/base/wait-for.js';
 
 describe('listen', () => {
-  leakTest('listen makes a directory with mode 0700 and a socket with 0600, and close removes both', (scope) => {
+  leakTest('makes a directory with mode 0700 and a socket with 0600, and close removes both', (scope) => {
     const socket = listen(scope);
     assert.match(socket.path, /\/termshim\/of-\d+-[^/]{6}\/pty-[^/]{6}\/pty\.sock$/);
     assert.equal(statSync(dirname(socket.path)).mode & 0o777, 0o700);
@@ -25,7 +25,7 @@ describe('listen', () => {
     assert.equal(existsSync(dirname(socket.path)), false);
   });
 
-  leakTest('listen at a path leaves the directory, and close removes the socket alone', (scope) => {
+  leakTest('at a path leaves the directory, and close removes the socket alone', (scope) => {
     const path = join(temporaryDirectory(scope), 'given.sock');
     const socket = listen(scope, path);
     assert.equal(socket.path, path);

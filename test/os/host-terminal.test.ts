@@ -137,7 +137,7 @@ describe('hostSize', () => {
     return JSON.parse(await text(child.stderr as NodeJS.ReadableStream)) as unknown;
   }
 
-  leakTest('hostSize is that of stdin, else of stdout, and ignores a tty without a size', async (scope) => {
+  leakTest('is that of stdin, else of stdout, and ignores a tty without a size', async (scope) => {
     const consoles = [{ columns: 132, rows: 43 }, { columns: 80, rows: 24 }, undefined].map((size) =>
       Console.open(size),
     );

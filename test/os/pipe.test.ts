@@ -43,7 +43,7 @@ leakTest('bytes that go into the writer come out of the reader', (scope) => {
 });
 
 describe('the owner', () => {
-  leakTest('the owner of a pipe is this user by default', (scope) => {
+  leakTest('of a pipe is this user by default', (scope) => {
     const { ours } = open(scope, { ours: 'reader', name: 'a test' });
     assert.equal(fstatSync(ours.fd).uid, process.geteuid?.());
   });

@@ -1,7 +1,7 @@
 /*
- * What completes a line must not offer what the line cannot take, must see through options and their values to the word
- * at the cursor, and must never get in the way: where the daemon is missing, silent or broken it has nothing to offer,
- * soon, and starts none.
+ * Completion must not offer a word that the command line cannot take, and must find the word at the cursor behind
+ * options and their values. It must never get in the way: if the daemon is missing, silent or broken, it soon offers
+ * nothing, and it never starts a daemon. The tests complete lines against a fake daemon and without one.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -99,11 +99,12 @@ describe('complete', () => {
     ['logs --tail ', []],
   ];
   for (const [line, answer] of cases) {
-    test(JSON.stringify(line), async (t) => assert.deepEqual(await completed(t, line), answer));
+    test(`offers the right words after ${JSON.stringify(line)}`, async (t) =>
+      assert.deepEqual(await completed(t, line), answer));
   }
 });
 
-describe('the answers for each shell', () => {
+describe('completion answers', () => {
   const cases: readonly (readonly [shell: string, words: string[], lines: string])[] = [
     ['bash', ['kill', 'w'], 'web\nworker\n'],
     ['zsh', ['kill', 'w'], "web:running, sh\nworker:running, sh -c 'a: b'\n"],
@@ -116,7 +117,7 @@ describe('the answers for each shell', () => {
     ['bash', ['wait', ''], 'web\nworker\ndb\n'],
   ];
   for (const [shell, words, lines] of cases) {
-    test(`${shell}: ${words.join(' ')}`, async (t) => {
+    test(`for ${shell}: ${words.join(' ')}`, async (t) => {
       const { env } = serveFakeDaemon(t, { list });
       const outcome = await termshim(['completion', shell, '--', ...words], { env });
       assert.deepEqual(outcome, { stdout: lines, stderr: '', status: 0 });
@@ -124,7 +125,7 @@ describe('the answers for each shell', () => {
   }
 });
 
-describe('complete offers nothing and prints nothing', () => {
+describe('complete prints nothing', () => {
   const nothing = { stdout: '', stderr: '', status: 0 };
   const ask = ['completion', 'bash', '--', 'kill', ''];
 

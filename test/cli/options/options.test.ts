@@ -1,7 +1,7 @@
 /*
- * What a user types as a duration or a pid reaches timers and system calls as a number. A text that is half a number, a
- * pid that another pid is made of by cutting bits off, a time that setTimeout takes for one millisecond: each must be
- * refused as wrong usage, in words that show what is right.
+ * The durations and pids that a user types become numbers for timers and system calls. A text with a number only at its
+ * beginning, a pid that overflows to another pid, and a time that setTimeout treats as one millisecond must all be
+ * refused as wrong usage, and the message must show what is right.
  */
 import assert from 'node:assert/strict';
 import { InvalidArgumentError } from 'commander';
@@ -26,7 +26,7 @@ describe('parseDuration', () => {
     ['10 seconds', 10_000],
     ['24d', 24 * 86_400_000],
   ];
-  for (const [text, ms] of good) test(`${text} is ${ms} ms`, () => assert.equal(parseDuration(text), ms));
+  for (const [text, ms] of good) test(`reads ${text} as ${ms} ms`, () => assert.equal(parseDuration(text), ms));
 
   const bad = [
     '',
@@ -47,14 +47,14 @@ describe('parseDuration', () => {
     '5.s',
   ];
   for (const text of [...bad, 'ten s', 'Infinitys', 'NaN', '1e3s', '0x10s', '10\n', '１０s', `${'9'.repeat(120)}s`]) {
-    test(`${JSON.stringify(text)} is refused`, () => {
+    test(`refuses ${JSON.stringify(text)}`, () => {
       const isTold = (error: Error): boolean => error instanceof InvalidArgumentError && /10s/.test(error.message);
       assert.throws(() => parseDuration(text), isTold);
     });
   }
 
   for (const text of ['25d', '5w', '1y', '999999999999h']) {
-    test(`${text} is longer than a timer can wait: refused, not taken for one millisecond`, () => {
+    test(`refuses ${text}, which is longer than a timer can wait`, () => {
       let ms: number;
       try {
         ms = parseDuration(text);
@@ -72,12 +72,12 @@ describe('parsePid', () => {
     ['1', 1],
     ['4194304', 4_194_304],
   ] as const) {
-    test(`${text} is ${pid}`, () => assert.equal(parsePid(text), pid));
+    test(`reads ${text} as ${pid}`, () => assert.equal(parsePid(text), pid));
   }
 
   const bad = ['', ' ', '0', '-1', '1.5', 'x', '12x', 'NaN', 'Infinity', '1 2', '9'.repeat(30)];
   for (const text of [...bad, '2147483648', '4294967297']) {
-    test(`${JSON.stringify(text)} is refused`, () => {
+    test(`refuses ${JSON.stringify(text)}`, () => {
       const isTold = (error: Error): boolean => error instanceof InvalidArgumentError && /pid/.test(error.message);
       assert.throws(() => parsePid(text), isTold);
     });
@@ -85,7 +85,7 @@ describe('parsePid', () => {
 });
 
 describe('parseSize', () => {
-  test('parseSize reads the columns, then the rows', () => {
+  test('reads the columns, then the rows', () => {
     assert.deepEqual(parseSize('100x30'), { columns: 100, rows: 30 });
     assert.deepEqual(parseSize('65535x1'), { columns: 65_535, rows: 1 });
   });
@@ -104,7 +104,7 @@ describe('parseSize', () => {
     ' 80x24',
     '8e1x24',
   ]) {
-    test(`${JSON.stringify(text)} is refused`, () => {
+    test(`refuses ${JSON.stringify(text)}`, () => {
       assert.throws(
         () => parseSize(text),
         (error: Error) => /100x30/.test(error.message),
@@ -127,11 +127,11 @@ describe('parseSignal', () => {
     ['rtmax', 64],
     ['RTMAX-1', 63],
   ];
-  for (const [text, number] of good) test(`${text} is ${number}`, () => assert.equal(parseSignal(text), number));
+  for (const [text, number] of good) test(`reads ${text} as ${number}`, () => assert.equal(parseSignal(text), number));
 
   const bad = ['', '0', '-1', '65', '9.5', 'SIG', 'SIGSIGTERM', 'TERMINATE', 'SIG9x', 'RTMIN-1', 'RTMAX+1', 'RTMIN+31'];
   for (const text of [...bad, 'RTMAX-31', 'constructor', '__proto__', 'KILL ']) {
-    test(`${JSON.stringify(text)} is refused`, () => {
+    test(`refuses ${JSON.stringify(text)}`, () => {
       assert.throws(
         () => parseSignal(text),
         (error: Error) => /TERM, SIGHUP/.test(error.message),

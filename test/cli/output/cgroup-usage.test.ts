@@ -1,6 +1,7 @@
 /*
- * The two versions of control groups count in other units, and have other ways to say that there is no limit. What is
- * not told must not become a zero, nor "no limit" an enormous one.
+ * The two versions of control groups count in different units and express "no limit" differently. A value that is
+ * missing must not become zero, and "no limit" must not become a huge number. Both kinds of metrics are written by hand
+ * here.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -37,7 +38,7 @@ describe('usageOf', () => {
     assert.deepEqual(usageOf(metrics), { ...unknown, cpuNanoseconds: 7_000_000_000n, memoryBytes: 0n, pids: 3n });
   });
 
-  test('returns the limits', () => {
+  test('returns the limits of either version', () => {
     const entry = { usage: 5000n, limit: 8192n, max: 0n, failcnt: 0n };
     const v1 = packAny(MetricsV1, { memory: message(MemoryV1, { usage: entry }), pids: { current: 1n, limit: 10n } });
     const v2 = packAny(MetricsV2, {

@@ -1,6 +1,7 @@
 /*
- * People compare numbers by eye and scripts cut columns: a table that is not straight, a unit that is off by a factor, or
- * a name that moves the cursor is read wrong. Names and command lines are whatever somebody gave to a container.
+ * People compare numbers by eye, and scripts cut columns. A table whose columns are not aligned, a unit that is wrong
+ * by a factor, or a name that moves the cursor is misread. Names and command lines come from containers, so they may
+ * have any characters.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -47,7 +48,7 @@ describe('formatBytes', () => {
     [2 ** 40, '1TiB'],
     [2n ** 62n, '4096PiB'],
   ];
-  for (const [bytes, text] of cases) test(`${bytes} is ${text}`, () => assert.equal(formatBytes(bytes), text));
+  for (const [bytes, text] of cases) test(`writes ${bytes} as ${text}`, () => assert.equal(formatBytes(bytes), text));
 
   test('is right to one part in twenty for every size', () => {
     fc.assert(
@@ -77,7 +78,7 @@ describe('formatDuration', () => {
     [3 * day + 4 * hour + 59 * minute, '3d4h'],
     [400 * day, '400d'],
   ];
-  for (const [ms, text] of cases) test(`${ms} ms is ${text}`, () => assert.equal(formatDuration(ms), text));
+  for (const [ms, text] of cases) test(`writes ${ms} ms as ${text}`, () => assert.equal(formatDuration(ms), text));
 });
 
 describe('formatCommand', () => {

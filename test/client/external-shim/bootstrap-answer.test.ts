@@ -1,6 +1,7 @@
 /*
- * What a shim answers to `start`. What could break: a form that some containerd's shims use is taken for no answer, or one
- * form for another, since a text can be read as a message and a message as a text; and bytes of anybody throw or never end.
+ * A shim answers `start` in one of several forms. What could break: a form that the shims of some containerd version
+ * use is refused, or one form is mistaken for another, since some texts are valid messages and some messages are valid
+ * texts; or other bytes make the parser throw or run without end. Known answers and random bytes are parsed here.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 /*
- * The config.json that a shim gets. What could break: what is relative is taken from the shim's bundle, where it is not, and
- * what is none of ours does not arrive.
+ * The config.json that an external shim gets lies in a bundle of the shim's own. What could break: relative paths are
+ * resolved in that bundle, where their files do not exist, and fields that termshim does not know are lost.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,7 @@
 /*
- * Output that nobody reads any more, behind a shim that reads its process on. What could break: nobody takes it, so the shim
- * waits with a full FIFO, and its Delete with it; or the FIFO is closed too early, or never.
+ * If the reader of the output exits, something must still read the output of an external shim. What could break: the
+ * FIFO stays full, so the shim and its Delete wait for ever; or the descriptor is closed too early, or never. The tests
+ * write to the FIFO with and without an end.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

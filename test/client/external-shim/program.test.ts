@@ -1,6 +1,6 @@
 /*
- * The program of another shim. What could break: it is called in another way than containerd calls it, an answer is read
- * wrongly, and one that does not end is left running.
+ * These tests execute the program of an external shim. What could break: it is not called as containerd calls it, its
+ * answer is misread, or a program that does not end is left running. Shell scripts play the shim.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -49,7 +49,7 @@ test('a shim that fails without bootstrap parameters is called again with them',
   assert.equal(readFileSync(join(call.bundle, 'sizes'), 'utf8').split('\n')[0], '0');
 });
 
-test('a shim that fails twice is reported with the words of its own failure', async (t) => {
+test('if a shim fails twice, the error has the words of the first failure', async (t) => {
   const words = (first: string): string => `[ $(wc -c) = 0 ] && echo '${first}' >&2 || echo no luck >&2; exit 3`;
   await assert.rejects(startShim(callOf(t, words('no disk'))), { message: /start failed: no disk$/ });
   await assert.rejects(startShim(callOf(t, words('the deprecated API'))), { message: /start failed: no luck$/ });

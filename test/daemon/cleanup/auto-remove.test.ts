@@ -1,7 +1,8 @@
 /*
- * A command makes a container, and a process in one, for as long as it is there. It may be killed at any moment: what it
- * has made and not started must go at once, what runs goes on and must go when it has ended, with every file of it. A client
- * of the daemon plays the command, and hangs up.
+ * A command creates a container, or a process in one, that must exist only as long as somebody needs it. The command
+ * may be killed at any moment: a container that was not started must be removed at once, and one that runs must be
+ * removed with all its files when it has ended. A client of the daemon stands in for the command, and closes its
+ * connection.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -46,7 +47,7 @@ function filesIn(directory: string): string[] {
 }
 
 describe('a container', () => {
-  leakTest('is removed after a test, before the next test has one of that name', async () => {
+  leakTest('is gone when the server of its test has closed', async () => {
     let pid = 0;
     const undos: (() => unknown)[] = [];
     const scope: Scope = { after: (undo) => void undos.push(undo) };
@@ -95,7 +96,7 @@ describe('a container', () => {
     await waitFor(() => tasks.count === 0, 'the container to be gone');
   });
 
-  leakTest('is left for its client to delete if it has ended', async (scope) => {
+  leakTest('is left for its client to delete if it ended before the client left', async (scope) => {
     const { connect, directory } = await serve(scope);
     const { task } = await connect();
     await task.create(ownRequest('c', 'exit 3'));
@@ -106,7 +107,7 @@ describe('a container', () => {
     assert.deepEqual(filesIn(directory), []);
   });
 
-  leakTest('stays after its client if it was created to stay', async (scope) => {
+  leakTest('stays after its client has left if it was created to stay', async (scope) => {
     const { connect, task } = await serve(scope);
     const client = await connect();
     await client.task.create(ownRequest('c', 'exit 3', false));
@@ -211,7 +212,7 @@ describe('an exec process', () => {
     await waitFor(() => isGone(server), 'the process to be gone');
   });
 
-  leakTest('stays after its client if it was created to stay', async (scope) => {
+  leakTest('stays after its client has left if it was created to stay', async (scope) => {
     const server = await serveContainer(scope);
     const { task, leave } = await server.connect();
     await task.exec(added('exit 3', false));
@@ -222,14 +223,17 @@ describe('an exec process', () => {
   });
 });
 
-leakTest('a reservation ends with its client if it was made so, and a later one stays', async (scope) => {
-  const { connect, tasks } = await serve(scope);
-  const [first, second] = [await connect(), await connect()];
-  await first.shim.reserve({ id: 'a', whileConnected: true });
-  await first.shim.reserve({ id: 'b', whileConnected: true });
-  await second.shim.reserve({ id: 'b', whileConnected: true });
-  first.leave();
-  await waitFor(() => tasks.count === 1, 'the first to be gone');
-  second.leave();
-  await waitFor(() => tasks.count === 0, 'the second to be gone');
-});
+leakTest(
+  'a reservation that is bound to a client ends with the client, unless another client has made it too',
+  async (scope) => {
+    const { connect, tasks } = await serve(scope);
+    const [first, second] = [await connect(), await connect()];
+    await first.shim.reserve({ id: 'a', whileConnected: true });
+    await first.shim.reserve({ id: 'b', whileConnected: true });
+    await second.shim.reserve({ id: 'b', whileConnected: true });
+    first.leave();
+    await waitFor(() => tasks.count === 1, 'the first to be gone');
+    second.leave();
+    await waitFor(() => tasks.count === 0, 'the second to be gone');
+  },
+);

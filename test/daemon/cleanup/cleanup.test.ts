@@ -1,8 +1,8 @@
 /*
- * What a daemon does at its start with what killed processes have left. What could break: it ends containers of a daemon
- * that lives; it removes a directory that its owner is just making, or that another daemon is sweeping; it ends nothing; it
- * forgets what it could not end; it stops at a record that it cannot read. The owner is a real process that is killed, or is
- * not.
+ * When a daemon starts, it cleans up what killed processes have left. What could break: it ends containers of a daemon
+ * that lives; it removes a directory while its owner is making it or another daemon is cleaning it up; it ends nothing;
+ * it forgets a container that it could not end; it stops at a record that it cannot read. The owner of each directory
+ * is a real process, which the test kills or leaves alive.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess } from 'node:child_process';
@@ -88,7 +88,7 @@ test('a cleanup ends the containers of a daemon that was killed, and leaves thos
   assert.deepEqual(readdirSync(base), []);
 });
 
-test('a container that cannot be ended is reported and left to the next daemon', async (t) => {
+test('the cleanup reports a container that it cannot end, and leaves it to the next daemon', async (t) => {
   const { directory, record, kill } = await open(t, 'container', 'echo busy >&2; exit 1');
   record();
   await kill();
@@ -100,7 +100,7 @@ test('a container that cannot be ended is reported and left to the next daemon',
   }
 });
 
-test('a record that cannot be read is reported, and the others are cleaned up all the same', async (t) => {
+test('the cleanup reports a record that it cannot read, and still cleans up the others', async (t) => {
   const { base, directory, kill } = await open(t, 'container');
   const other = startFixture('os/owner-of-a-directory', ['exec']);
   await once(other.stdout as NodeJS.ReadableStream, 'readable');
@@ -115,7 +115,7 @@ test('a record that cannot be read is reported, and the others are cleaned up al
   assert.deepEqual(readdirSync(base), [directory.split('/').at(-2)]);
 });
 
-test('two daemons that clean up at once end a container once', async (t) => {
+test('two daemons that clean up at the same time end a container once', async (t) => {
   const { base, calls, record, kill } = await open(t, 'container', 'sleep 0.2');
   record();
   await kill();
@@ -128,7 +128,7 @@ test('two daemons that clean up at once end a container once', async (t) => {
   assert.deepEqual(readdirSync(base), []);
 });
 
-test('files of a daemon, links and directories of other programs are left alone', async (t) => {
+test('the cleanup leaves files of a daemon, links and directories of other programs alone', async (t) => {
   const { base, directory } = await open(t, 'exec');
   const outside = join(base, '..', 'outside');
   mkdirSync(outside);

@@ -1,6 +1,7 @@
 /*
- * A pod's author who may set annotations must not run programs or write files as root by one. So each kind of URI is tried
- * under each value of the variable, with the paths by which one leaves a directory.
+ * An author of pods who may set annotations must not be able to run programs or write files as root through an
+ * annotation. The tests try each kind of URI with each value of the environment variable that permits logs, and with
+ * paths that lead out of a directory.
  */
 import assert from 'node:assert/strict';
 import { beforeEach, afterEach, test } from 'node:test';

@@ -1,7 +1,8 @@
 /*
- * The options of a container, in each of the messages that containerd and its clients use. What could break: a message of one
- * version is refused, or read by the numbers of another; an option is dropped without a word; a configuration of anybody, be it
- * broken, huge, deep or on a disk that hangs, ends or stops the daemon.
+ * These are the options of a container, in each of the messages that containerd and its clients use. What could break:
+ * the message of one version is refused, or read with the field numbers of another; an option is dropped silently; or
+ * an untrusted configuration that is broken, huge, deeply nested or on a disk that hangs ends or stops the daemon. The
+ * tests read messages of each type, random bytes, and files on a hanging disk.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -101,7 +102,7 @@ const broken: [title: string, toml: string, words: RegExp][] = [
 ];
 
 for (const [title, toml, words] of broken) {
-  test(`a table is refused in words: ${title}`, async () => {
+  test(`a TOML table is refused with the reason: ${title}`, async () => {
     await assert.rejects(table(toml), refusal(words));
   });
 }
@@ -122,7 +123,7 @@ test('any bytes are read as options or refused in one line, within bounded time'
   );
 });
 
-test('a configuration is for our type, or names no type', async () => {
+test("a configuration must be for termshim's runtime type or name no type", async () => {
   const body = { configBody: Buffer.from('Root = "/r"') };
   for (const typeUrl of [Options.$type, `x/${Options.$type}`]) {
     assert.equal((await generic({ typeUrl, ...body })).root, '/r');
@@ -131,7 +132,7 @@ test('a configuration is for our type, or names no type', async () => {
   await assert.rejects(other, refusal(/their TypeUrl is io\.containerd\.runsc\.v1\.options, and not containerd\.runc/));
 });
 
-leakTest('a file of options overrides a table', async (scope) => {
+leakTest('a file of options overrides a TOML table', async (scope) => {
   const path = join(temporaryDirectory(scope), 'options.toml');
   writeFileSync(path, 'Root = "/file"');
   assert.equal((await generic({ configPath: path, configBody: Buffer.from('Root = "/table"') })).root, '/file');
@@ -144,7 +145,7 @@ leakTest('a file of options overrides a table', async (scope) => {
 });
 
 leakTest(
-  'a file of options on a disk that hangs is given up with its container',
+  'a Create that reads a file of options on a disk that hangs can be cancelled',
   async (scope) => {
     const any = packAny(GenericOptions, { configPath: join(hangingDisk(scope), 'x') });
     const aborting = new AbortController();

@@ -1,8 +1,8 @@
 /*
- * The stdio paths of a request come from whoever calls: a path, the URI of a FIFO, a file or a log driver, rubbish. What
- * could break: rubbish ends in an exception that nobody expects, a driver gets its arguments in another order or without
- * those that repeat or are empty, State answers with other words than those that were asked for. So words of every kind
- * are made up, and each must be refused by its one error, or be understood as it was meant.
+ * The stdio paths of a request come from any caller: a path, the URI of a FIFO, a file or a log driver, or garbage.
+ * What could break: garbage ends in an unexpected exception, a log driver gets its arguments in another order or
+ * without repeated or empty ones, or State returns other URIs than the request had. The tests make up texts of every
+ * kind: each must be refused with its one error, or be understood as it was meant.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -79,7 +79,7 @@ test('a log takes Docker’s settings, and takes stderr unless that goes elsewhe
   refused({ stdout: 'json-file:///log?format=cri' }, /format is said by what stands before/);
 });
 
-test('an additional log gets what goes elsewhere, and everything that goes nowhere', () => {
+test('an additional log gets a copy of the output that has a target, and all output that has none', () => {
   const withLog = (request: Partial<StdioRequest>): PipeStdio =>
     readStdio({ ...none, ...request }, place, 'json-file:///log') as PipeStdio;
   const nowhere = withLog({});
@@ -95,7 +95,7 @@ test('an additional log gets what goes elsewhere, and everything that goes nowhe
   assert.throws(() => readStdio(none, place, '/run/fifo'), { code: 'ERR_STDIO_INVALID' });
 });
 
-test('a URI that means nothing is refused with its words and the reason', () => {
+test('a URI that has no meaning is refused, and the error has the URI and the reason', () => {
   refused({ stdout: 'fifo:///run/100%' }, /"fifo:\/\/\/run\/100%".*escape/);
   refused({ stdout: 'file:///%ff' }, /escape/);
   refused({ stdout: 'binary:///bin/x?a=%2' }, /escape/);

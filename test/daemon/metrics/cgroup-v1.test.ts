@@ -1,7 +1,8 @@
 /*
- * A field that is fed from the wrong file, or by the wrong key, is a plausible number: nobody would see it. So in the
- * fixture every value is another one, in the kernel's own format and order, and the whole message is compared after its
- * way over the wire. The rest is what a kernel or a container may lack, and what a file may have that it should not.
+ * A field that is filled from the wrong file or with the wrong key has a plausible number, so nobody would notice. In
+ * the fixture every value is different, in the kernel's own format and order, and the test compares the whole message
+ * after it was encoded and decoded. The other tests cover files that a kernel or a container may lack, and lines that a
+ * file should not have.
  */
 import assert from 'node:assert/strict';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';

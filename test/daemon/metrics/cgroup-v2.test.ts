@@ -1,6 +1,6 @@
 /*
- * As in metrics-v1.test.ts: every value of the fixture is another one, so that a field with the wrong one shows. Beyond
- * that, limits that say `max`, numbers that a double cannot hold, and lines that end too soon.
+ * As in cgroup-v1.test.ts, every value of the fixture is different, so a field with the wrong value is found. The other
+ * tests cover limits that say `max`, numbers that a double cannot hold, and lines that end too soon.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -119,7 +119,7 @@ test('io.stat is read with devices without numbers, unknown keys and a line that
   ]);
 });
 
-test('pressure is read without `full`, and with a line that is cut off', () => {
+test('pressure files are read without `full`, and with a line that is cut off', () => {
   const some = { avg10: 1.5, avg60: 0, avg300: 0, total: 7n };
   assert.deepEqual(parsePressure('some avg10=1.50 avg60=0.00 avg300=0.00 total=7\n'), { some, full: undefined });
   assert.deepEqual(parsePressure('some avg10=1.50 avg60=x avg3'), { some: { ...some, total: 0n }, full: undefined });

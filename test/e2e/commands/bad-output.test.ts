@@ -1,8 +1,8 @@
 /*
- * Commands whose stdout is not as it ought to be: nobody reads it any more, as after `| head -1`, its disk is full, or its
- * terminal has no size. What could break: a stack trace in place of a line, a status that says it went well, a command that
- * waits for a reader who has left, a process that nobody asked for any longer. Each command of the table is run in each
- * situation, against a daemon with a container; what it leaves is seen by its `ps`, and by the testbed.
+ * The stdout of a command may be unusable: its reader has exited, as after `| head -1`, its disk is full, or its
+ * terminal has no size. What could break: a stack trace instead of a line, a status that means success, a command that
+ * waits for a reader that is gone, or a process that stays. Each command of the table runs in each situation, against a
+ * daemon with a container; `ps` and the testbed show what it leaves.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
@@ -81,7 +81,7 @@ async function running({ env }: Testbed): Promise<string[]> {
 }
 
 describe('stdout', { skip: missing('bash') }, () => {
-  test('stdout on a full disk is one line on stderr and status 1', async (t) => {
+  test('on a full disk is one line on stderr and status 1', async (t) => {
     const testbed = await openPlace(t);
     for (const [line] of table) {
       const outcome = await runWith(testbed, '"$@" >/dev/full', termshim(...line.split(' ')));
@@ -97,7 +97,7 @@ describe('stdout', { skip: missing('bash') }, () => {
     assert.deepEqual(await running(testbed), ['sh -c echo here; exec sleep 1000']);
   });
 
-  test('a missing reader of stdout ends a command silently', async (t) => {
+  test('without a reader ends a command silently', async (t) => {
     const testbed = await openPlace(t);
     for (const [line, status] of table) {
       if (status === 'serves') continue;
@@ -108,7 +108,7 @@ describe('stdout', { skip: missing('bash') }, () => {
     assert.deepEqual(await running(testbed), ['sh -c echo here; exec sleep 1000']);
   });
 
-  test('stdout on a full disk ends a daemon in the foreground', async (t) => {
+  test('on a full disk ends a daemon in the foreground', async (t) => {
     const testbed = openTestbed(t);
     const { stderr, status } = await runWith(testbed, '"$@" >/dev/full', termshim('daemon'));
     assert.match(stderr, /^termshim: [^\n]*ENOSPC\) \[ERR_SYSTEM\]\n$/);
@@ -125,7 +125,7 @@ describe('a terminal without a size', () => {
     ['ps --watch', 'STATE'],
   ];
   for (const [line, shows] of lines) {
-    test(line, async (t) => {
+    test(`is treated as 80x24 by ${line}`, async (t) => {
       const testbed = await openPlace(t);
       const command = ['sh', '-c', 'stty rows 0 cols 0; "$@"; echo "status $?"', 'sh', ...termshim(...line.split(' '))];
       const terminal = startOnPty(testbed, command);

@@ -1,6 +1,7 @@
 /**
- * Wrong command lines. What could break: a mistake is taken for something else, or is told with a stack trace, on stdout,
- * or with a status that scripts take for that of the process. Each command line is one that a human could type.
+ * What could break with a wrong command line: a mistake is taken for something else, or is reported with a stack trace,
+ * on stdout, or with a status that scripts take for the status of the process. Each command line here is one that a
+ * user could type.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -93,7 +94,7 @@ test('a wrong command line is refused with status 2', { concurrency: 2 }, async 
   }
 });
 
-test('a mistyped word is answered with a suggestion in a second line', async (t) => {
+test('a mistyped word is an error with a suggestion in a second line', async (t) => {
   const testbed = openTestbed(t);
   const { stderr } = await runToEnd([termshimProgram, 'atach'], { env: testbed.env });
   assert.equal(stderr, "error: unknown command 'atach'\n(Did you mean attach?)\n");

@@ -1,7 +1,7 @@
 /*
- * The scripts run inside of shells that people live in. Each is loaded by a real one at a terminal, and the Tab key is
- * pressed: what the shell makes of the answers cannot be seen elsewhere. Loading it twice, or completing a word that
- * would do something if it were evaluated, must be harmless.
+ * The completion scripts run inside the shells of users. The test loads each script into a real shell at a terminal and
+ * presses the Tab key, because only the shell shows what it makes of the answers. It must be harmless to load a script
+ * twice, or to complete a word that would do something if it were evaluated.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -36,16 +36,20 @@ const shells = {
 
 /** What is typed before the Tab key is pressed twice, and what the screen shows then. */
 const lines: readonly (readonly [what: string, typed: string, shown: RegExp])[] = [
-  ['a verb', 'termshim resi', /] termshim resize$/m],
-  ['an id, behind an option with its value', 'termshim kill -s HUP work', /] termshim kill -s HUP worker-7$/m],
-  ['several ids', 'termshim delete w', /web[^]*worker-7|worker-7[^]*web/],
-  ['a value after =', 'termshim ps --format=js', /] termshim ps --format=json$/m],
-  ['a directory where one is wanted', 'termshim run --bundle ./bun', /] termshim run --bundle \.\/bundle-1\/$/m],
-  ['what must not be evaluated', 'termshim delete $(touch evaluated) wor', /evaluated\) worker-7$/m],
+  ['if it ends in a verb', 'termshim resi', /] termshim resize$/m],
+  [
+    'if it ends in an id behind an option with its value',
+    'termshim kill -s HUP work',
+    /] termshim kill -s HUP worker-7$/m,
+  ],
+  ['if several ids fit', 'termshim delete w', /web[^]*worker-7|worker-7[^]*web/],
+  ['if it ends in a value after =', 'termshim ps --format=js', /] termshim ps --format=json$/m],
+  ['if a directory is wanted', 'termshim run --bundle ./bun', /] termshim run --bundle \.\/bundle-1\/$/m],
+  ['and evaluates no word of it', 'termshim delete $(touch evaluated) wor', /evaluated\) worker-7$/m],
 ];
 
 for (const [name, shell] of Object.entries(shells)) {
-  test(name, { skip: missing('tmux', name as keyof typeof shells) }, async (t) => {
+  test(`the Tab key completes a line in ${name}`, { skip: missing('tmux', name as keyof typeof shells) }, async (t) => {
     const { tmux, testbed } = await startShell(t, shell);
     for (const [what, typed, shown] of lines) {
       await t.test(what, async () => {

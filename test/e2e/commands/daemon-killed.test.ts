@@ -1,8 +1,9 @@
 /*
- * The daemon of a user is killed, with containers. What could break: they stay for ever, with their ids, and nobody has their
- * terminals; the next daemon ends what is not its own to end, a container that got the id meanwhile; directories stay that
- * have the environment of a process in them. kill -9 of the real daemon, and of a command, under real runtimes, one of which
- * is in the middle of an exec; their containers pay no heed to the end of their terminal.
+ * The daemon of a user is killed while it has containers. What could break: the containers and their ids stay for ever,
+ * without their terminals; the next daemon ends a container that it does not own, such as one that took the id
+ * meanwhile; directories with the environment of a process stay. The test kills the real daemon, and a command, with
+ * real runtimes, one of them in the middle of an exec; the processes of the containers ignore the hang-up of their
+ * terminal.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -63,7 +64,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a container that took the id meanwhile is left alone', { skip: missingFor('runc') }, async (t) => {
+test('the next daemon leaves a container alone that took the id meanwhile', { skip: missingFor('runc') }, async (t) => {
   const { testbed, id } = await loseDaemon(t, 'runc');
   spawnSync('runc', ['delete', '--force', id]);
   const bundle = makeBundle(testbed, { args: ['sleep', '1000'], terminal: false });
@@ -86,7 +87,7 @@ for (const [kind, begin] of [
     },
   ],
 ] as const) {
-  test(`a daemon that is killed at any moment leaves nothing behind the next daemon, ${kind}`, {
+  test(`after a kill of the daemon at any moment, ${kind}, the next daemon removes everything`, {
     skip: missing('root'),
   }, async (t) => {
     const testbed = openTestbed(t);

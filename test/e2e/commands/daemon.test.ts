@@ -1,8 +1,8 @@
 /**
- * The daemon of a user: found or started by the commands, or in the foreground. What could break: two commands start two of
- * them, a dead one's socket is in the way, one that cannot begin says nothing, one that was asked to end takes containers
- * with it, or never ends. Real commands in a runtime directory of their own; the testbed stops what runs, and proves that
- * nothing stays.
+ * The commands find or start the daemon of a user, or a user runs it in the foreground. What could break: two commands
+ * start two daemons, the socket of a dead daemon is in the way, a daemon that cannot start says nothing, a daemon that
+ * was asked to end takes containers with it or never ends. Real commands run in a runtime directory of their own; the
+ * testbed stops what runs, and proves that nothing stays.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -71,7 +71,7 @@ async function startForeground(
   return { child, said: JSON.parse(text) as { socket: string }, outcome };
 }
 
-test('several runs at the same time start one daemon, in a directory for the user alone', async (t) => {
+test('several runs at the same time start one daemon, in a directory that only the user can enter', async (t) => {
   const testbed = openTestbed(t);
   const runs = Array.from({ length: 6 }, (_, index) =>
     runToEnd(pty(testbed, 'echo', `${index}`), { env: testbed.env }),
@@ -109,7 +109,7 @@ test('a daemon that has a container does not stop', async (t) => {
   assert.equal((await stop(testbed)).status, 0);
 });
 
-test('a daemon that cannot begin says why', async (t) => {
+test('a daemon that cannot start says why', async (t) => {
   const testbed = openTestbed(t);
   // Another copy of the package, whose daemon ends at once.
   for (const part of ['bin/termshim', 'dist/bundle', 'prebuilds', 'package.json']) {
@@ -133,7 +133,7 @@ test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
   assert.match(bad.stderr, /^termshim: TERMSHIM_IDLE_EXIT is "soon"[^\n]* \[ERR_DAEMON_FAILED\]\n$/);
 });
 
-test('a daemon in the foreground is the only one, and a signal ends it', async (t) => {
+test('a second daemon in the foreground is refused, and a signal ends the first', async (t) => {
   const testbed = openTestbed(t);
   const { child, said, outcome } = await startForeground(testbed, termshimCommand('daemon'));
   assert.equal(said.socket, `${directoryOf(testbed)}/daemon.sock`);
@@ -147,7 +147,7 @@ test('a daemon in the foreground is the only one, and a signal ends it', async (
   assert.equal(existsSync(said.socket), false);
 });
 
-test('a daemon in the foreground with a container warns at the first signal, and ends both at the second', async (t) => {
+test('a daemon in the foreground with a container warns at the first signal, and ends with the container at the second', async (t) => {
   const testbed = openTestbed(t);
   const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
   let warned = false;
@@ -203,7 +203,7 @@ test('a daemon in the foreground ends after the time of --idle-exit', async (t) 
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });
 
-test('a container that was given up does not keep the daemon alive', async (t) => {
+test('a container whose creation was cancelled does not keep the daemon alive', async (t) => {
   const testbed = openTestbed(t);
   const began = testbed.path('began');
   const runtime = fakeRuntime(testbed, { create: `touch ${began}; sleep 0.5` });
@@ -224,7 +224,7 @@ test('a container that was given up does not keep the daemon alive', async (t) =
   assert.deepEqual(await stop(testbed), { stdout: '', stderr: '', status: 0 });
 });
 
-test('a socket of systemd is used, and stays after the end', async (t) => {
+test('a daemon uses a socket of systemd, and leaves it there at its end', async (t) => {
   const testbed = openTestbed(t);
   mkdirSync(directoryOf(testbed), { mode: 0o700 });
   const socket = `${directoryOf(testbed)}/daemon.sock`;
@@ -241,7 +241,7 @@ test('a socket of systemd is used, and stays after the end', async (t) => {
   rmSync(socket);
 });
 
-test('the daemon closes a runtime directory that others may enter', async (t) => {
+test('the daemon removes the access of others to the runtime directory', async (t) => {
   const testbed = openTestbed(t);
   mkdirSync(directoryOf(testbed));
   chmodSync(directoryOf(testbed), 0o755);
@@ -277,7 +277,7 @@ test('a daemon in the foreground keeps screens', async (t) => {
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
-test('another user cannot use the daemon, and gets one of their own', { skip: missing('root') }, async (t) => {
+test('another user cannot use the daemon, and gets another daemon', { skip: missing('root') }, async (t) => {
   const testbed = openTestbed(t);
   await runToEnd(pty(testbed, 'true'), { env: testbed.env });
   for (const path of [testbed.directory, `${testbed.env['XDG_RUNTIME_DIR']}`]) chmodSync(path, 0o755);
@@ -294,7 +294,7 @@ test('another user cannot use the daemon, and gets one of their own', { skip: mi
   assert.deepEqual(await asNobody(termshimCommand('daemon', '--stop')), { stdout: '', stderr: '', status: 0 });
 });
 
-test('a path that is too long for a socket is an error that says so', async (t) => {
+test('a runtime directory whose path is too long for a socket is refused', async (t) => {
   const testbed = openTestbed(t);
   const place = testbed.path('x'.repeat(100));
   mkdirSync(place, { mode: 0o700 });

@@ -1,6 +1,6 @@
 /**
- * The blocks of configuration in docs/ and README.md. What could break: somebody copies one, and the program that it is for
- * refuses it, or reads it and does another thing. So each is given to that program, in private files.
+ * Users copy the configuration in docs/ and README.md. What could break: the program that a block is meant for refuses
+ * it, or understands it differently. The test gives each block to its program, in private files.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -65,7 +65,7 @@ for (const { place, text } of of('toml')) {
 }
 
 for (const { place, text } of of('json')) {
-  test(`${place}: dockerd takes the configuration, if it knows shims by name`, {
+  test(`${place}: dockerd accepts the configuration, if it knows shims by name`, {
     skip: missing('docker'),
   }, async (t) => {
     assert.deepEqual(Object.keys(JSON.parse(text) as object), ['runtimes']);

@@ -1,6 +1,6 @@
 /**
- * The programs of examples/ are run as their first comments say, where the package was installed from what npm packs. What
- * could break: an example that was right once no longer compiles, hangs at its end, or leaves a container behind.
+ * The test runs the programs of examples/ as their first comments say, in a package that was installed from the npm
+ * tarball. What could break: an example no longer compiles, hangs at its end, or leaves a container behind.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -26,7 +26,7 @@ const directory = installPackage({ after });
 cpSync(join(packageRoot, 'examples'), directory, { recursive: true });
 const examples = readdirSync(join(packageRoot, 'examples'));
 
-test('each example compiles with the types of the package, and the README leads to it', () => {
+test('each example compiles with the types of the package, and the README links to it', () => {
   typeCheck(directory, examples);
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
   for (const name of examples) assert.ok(readme.includes(`(examples/${name})`), name);

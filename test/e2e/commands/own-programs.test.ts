@@ -1,8 +1,9 @@
 /*
- * Node opens its debugger to every user of the machine when it gets SIGUSR1, and does what NODE_OPTIONS says; a daemon of
- * root does it as root. What could break: a program of ours that is started in another way; a moment after its start when
- * Node listens to the signal, and we do not yet; a variable that gets to Node all the same, or not to a runtime. Each program
- * gets the signal all the time from the moment when Node listens to it, and nobody may ever listen at a TCP port.
+ * At SIGUSR1 Node opens its debugger to every user of the machine, and Node obeys NODE_OPTIONS; a daemon of root would
+ * do both as root. What could break: a program of termshim is started in another way; there is a moment at its start
+ * when Node handles the signal and termshim does not yet; a variable still reaches Node, or does not reach a runtime.
+ * Each program gets the signal all the time from the moment when Node handles it, and no process may listen at a TCP
+ * port.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -148,7 +149,7 @@ async function withDaemon(t: TestContext, env: NodeJS.ProcessEnv) {
   return { testbed, daemon, environment: () => readFileSync(record, 'utf8').split('\n') };
 }
 
-test('NODE_OPTIONS and the like reach runtimes, and none of our programs', async (t) => {
+test('NODE_OPTIONS and similar variables reach runtimes, and no program of termshim', async (t) => {
   const loaded = openTestbed(t);
   const preload = loaded.path('preload.cjs');
   writeFileSync(preload, `require('fs').appendFileSync('${loaded.path('who')}', process.argv.join(' ') + '\\n')`);

@@ -1,7 +1,7 @@
 /*
- * `ps --watch` takes the terminal over: the alternate screen, a hidden cursor, raw mode. However it is left, by a key, a
- * signal, an error or a stop, whoever sat there must find the screen and the modes as they were. The terminal is a real
- * one, tmux; its alternate screen and cursor are asked for, and the modes compared as stty tells them.
+ * `ps --watch` changes the terminal: the alternate screen, a hidden cursor, raw mode. If it ends by a key, a signal or
+ * an error, or is stopped, the user must find the screen and the modes unchanged. The terminal is a real one, tmux,
+ * which reports its screen and cursor; stty reports the modes.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -63,7 +63,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
     await restored(0);
   });
 
-  test('ends at ^C, which is no failure', async (t) => {
+  test('ends at ^C with status 0', async (t) => {
     const { tmux, restored } = await watch(t);
     await tmux.press('C-c');
     await restored(0);
@@ -81,7 +81,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
     });
   }
 
-  test('ends with the error that it meets', async (t) => {
+  test('ends with an error if the daemon answers with one', async (t) => {
     let asked = 0;
     const list = () => {
       if (++asked > 1) throw new Error('the daemon has a bug');
@@ -117,7 +117,7 @@ describe('ps --watch at a terminal', { skip: missing('tmux') }, () => {
   });
 });
 
-test('treats a terminal of 0x0 as one of 80x24', async (t) => {
+test('ps --watch treats a terminal of 0x0 as one of 80x24', async (t) => {
   const { env } = serveFakeDaemon(t, { list: Array.from({ length: 30 }, (_, i) => session(`web-${i}`)) });
   const console = Console.open({ columns: 0, rows: 0 });
   const screen = readFrom(console.fd);

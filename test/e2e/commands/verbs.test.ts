@@ -1,8 +1,8 @@
 /*
- * The verbs against the daemon and the containers that users have. What could break: a verb says that it did something and
- * the kernel knows nothing of it; a state, a size or a count that `ps` shows is not so; a container that has ended, or is
- * paused, makes a verb hang, or fail with other words than the state. Each step is checked where it must have had its
- * effect: in /proc, at the tty, in the next answer.
+ * The verbs run against real daemons and containers. What could break: a verb reports success although the kernel shows
+ * no effect; a state, a size or a count that `ps` shows is wrong; a verb hangs on a container that has ended or is
+ * paused, or fails with a message that does not name the state. The test checks the effect of each step: in /proc, at
+ * the tty, in the next answer.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -150,7 +150,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-describe('the verbs on runc', { skip: missingFor('runc') }, () => {
+describe('on runc,', { skip: missingFor('runc') }, () => {
   test('stats tells a busy container from an idle one', async (t) => {
     const place = openPlace(t);
     const busy = await runDetached(place, 'runc', '-dt', 'while :; do :; done');
@@ -172,7 +172,7 @@ describe('the verbs on runc', { skip: missingFor('runc') }, () => {
     assert.equal((await place.ask('wait', id)).stdout, '137\n');
   });
 
-  test('--exec names a process of exec', async (t) => {
+  test('--exec selects a process of exec', async (t) => {
     const place = openPlace(t);
     const id = await runDetached(place, 'runc', '-dt', 'exec sleep 1000');
     const starter = startTermshim(['exec', '-t', id, 'sleep', '1000'], { env: place.testbed.env });
@@ -193,7 +193,7 @@ describe('the verbs on runc', { skip: missingFor('runc') }, () => {
     await place.is(id, 'running');
   });
 
-  test('delete -f removes running, paused and stopped containers', async (t) => {
+  test('delete -f removes a running, a paused and a stopped container', async (t) => {
     const place = openPlace(t);
     const running = await runDetached(place, 'runc', '-dt', 'trap "" TERM; while :; do sleep 1; done');
     const paused = await runDetached(place, 'runc', '-d', 'exec sleep 1000');

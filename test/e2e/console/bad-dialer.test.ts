@@ -1,7 +1,8 @@
 /**
- * What can be wrong with the console socket and the FIFOs of `termshim copy`. What could break: a dialer that sends
- * anything but one pty master is taken for a runtime, or waited for without end; a FIFO that is none is written to; the
- * socket stays. Each case runs the command and plays the wrong dialer or lays the wrong file.
+ * The tests try everything that can be wrong with the console socket and the FIFOs of `termshim copy`. What could
+ * break: a dialer that sends anything but one pty master is taken for a runtime, or keeps the command waiting for ever;
+ * a file that is not a FIFO is written to; the socket stays. Each test runs the command, and plays the wrong dialer or
+ * creates the wrong file.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -42,7 +43,7 @@ for (const [what, act, ending] of wrongDialers) {
   });
 }
 
-test('a silent dialer does not delay the console of another', async (t) => {
+test('a silent dialer does not delay the console of another dialer', async (t) => {
   const testbed = openTestbed(t);
   const copy = await startCopy(testbed);
   const client = startClient(testbed, copy);
@@ -51,7 +52,7 @@ test('a silent dialer does not delay the console of another', async (t) => {
   assert.equal(await client.end(), 'hello\r\n');
 });
 
-test('copy ends with an error if nobody dials', async (t) => {
+test('copy ends with an error if no runtime dials', async (t) => {
   const testbed = openTestbed(t);
   const copy = await startCopy(testbed, ['--connect-timeout', '300ms']);
   startClient(testbed, copy);
@@ -60,7 +61,7 @@ test('copy ends with an error if nobody dials', async (t) => {
   assert.equal(status, 1);
 });
 
-test('copy ends with an error if nobody opens stdout, and hangs up the console', async (t) => {
+test('copy ends with an error and hangs up the console if nobody opens stdout', async (t) => {
   const testbed = openTestbed(t);
   const copy = await startCopy(testbed, ['--connect-timeout', '1s']);
   const hup = testbed.path('hup');

@@ -1,8 +1,7 @@
 /**
- * `termshim copy` with the console of a real runtime: what it prints, what it copies, how it ends. What could break: it
- * does not say where it listens, it leaves its socket behind after one of its ends, the numbers at the end are wrong, it
- * waits for a terminal that a background process holds. Each test starts the command, gives it a real process, and
- * plays the client with processes of its own.
+ * `termshim copy` handles the console of a real runtime. What could break: it does not print where it listens, it
+ * leaves its socket behind, its final numbers are wrong, or it waits for a terminal that a background process keeps
+ * open. Each test starts the command, gives it a real process, and plays the client with processes of its own.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -51,7 +50,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('copy listens at the path it is given, for this user only', async (t) => {
+test('copy listens at the given path, for this user only', async (t) => {
   const testbed = openTestbed(t);
   const path = testbed.path('my.sock');
   const copy = await startCopy(testbed, ['--console-socket', path]);
@@ -82,7 +81,7 @@ test('--pid-file exists when copy says that it listens', async (t) => {
 });
 
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  test(`${signal} ends a copy that waits, and removes its socket`, async (t) => {
+  test(`${signal} ends a copy that waits for a console, and removes its socket`, async (t) => {
     const testbed = openTestbed(t);
     const copy = await startCopy(testbed);
     copy.signal(signal);

@@ -1,7 +1,7 @@
 /**
- * The last bytes of a process that writes and exits at once. What could break: the copy ends with the process, or with
- * the first hang-up, and what still lies in the terminal, in a FIFO or with us is lost. Hundreds of real processes write
- * 20,000 bytes and exit without a pause; every byte of every one must come.
+ * A process may write its last bytes and exit at once. What could break: the copy ends with the process, or at the
+ * first hang-up, and loses what is still in the terminal, in a FIFO or in its own buffer. Hundreds of real processes
+ * write 20,000 bytes and exit without a pause; every byte of every process must arrive.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -31,7 +31,7 @@ const output = Array.from({ length: 2000 }, (_, index) => `${index}`.padStart(9,
 const shown = output.replaceAll('\n', '\r\n');
 assert.equal(output.length, 20_000);
 
-test('500 processes on terminals, each with its own copy, lose none of their last output', {
+test('500 processes on terminals, each with its own copy, lose no output at their end', {
   timeout: 120_000,
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -80,7 +80,7 @@ async function startOrphan(tty: string, file: string): Promise<{ pid: number; go
 }
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: 25 runs of the whole command lose none of their last output`, {
+  test(`${runtime}: 25 runs of the whole command lose no output at their end`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const testbed = openTestbed(t);
@@ -94,7 +94,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('runc: 20 sessions through termshim copy lose none of their last output', {
+test('runc: 20 sessions through termshim copy lose no output at their end', {
   skip: missingFor('runc'),
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -111,7 +111,7 @@ test('runc: 20 sessions through termshim copy lose none of their last output', {
   }
 });
 
-test('a reader that rests for longer than any deadline gets everything', { timeout: 60_000 }, async (t) => {
+test('a reader that pauses for longer than any deadline gets everything', { timeout: 60_000 }, async (t) => {
   const testbed = openTestbed(t);
   // How much is under way when the process ends depends on the moment, so there are several sizes.
   const counts = Array.from({ length: 8 }, (_, index) => 20_000 + 2500 * index);

@@ -1,7 +1,7 @@
 /**
- * A lot of bytes through `termshim copy`. What could break: bytes are lost, doubled or swapped where a buffer is full, a
- * reader is slow or a pump stops and goes on; a large paste hangs; it is far too slow. The output is lines of numbers, so
- * that each stretch of it is unlike any other, and programs that know nothing of us sum up both sides.
+ * `termshim copy` carries a lot of bytes. What could break: bytes are lost, doubled or swapped when a buffer is full, a
+ * reader is slow or a pump stops and continues; a large paste hangs; the copy is far too slow. The output is numbered
+ * lines, so no two parts of it are the same, and separate programs compute checksums on both sides.
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';

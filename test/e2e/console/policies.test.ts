@@ -1,7 +1,8 @@
 /**
- * What `termshim copy` does when a client leaves. What could break: output is lost, doubled or blocks a process that was
- * to go on; a process is not hung up, or is though it was not to be; what was typed last does not arrive. Real processes
- * write and read; the clients are processes that leave, or die by kill -9 in the middle of a flood.
+ * The tests show what `termshim copy` does when a client leaves. What could break: output is lost or doubled, or blocks
+ * a process that was to go on; a process is hung up against the policy, or is not hung up; the last typed bytes do not
+ * arrive. Real processes write and read; the clients are processes that exit, or are killed with kill -9 in the middle
+ * of a flood.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

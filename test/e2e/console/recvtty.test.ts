@@ -1,8 +1,8 @@
 /**
- * `termshim recvtty` in the place of runc's own. What could break: scripts that were written for runc's find other
- * options, another order of events or CR LF where they expect LF; the null mode loses a console when several come at a
- * time, or ends when one comes that is none. runc itself makes the containers; the dialers that no runtime would be are
- * the test's own.
+ * `termshim recvtty` takes the place of runc's recvtty. What could break: scripts that were written for runc's find
+ * other options, another order of events, or CR LF instead of LF; the null mode loses a console when several arrive at
+ * the same time, or ends when a dialer sends something else. runc itself creates the containers; the test plays the
+ * dialers that no runtime would be.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -166,14 +166,14 @@ test('recvtty in null mode goes on after dialers that send no console', async (t
   assert.equal(recvtty.child.exitCode, null);
 });
 
-test('recvtty in null mode takes consoles from dialers that are connected at the same time', async (t) => {
+test('recvtty in null mode receives consoles from dialers that are connected at the same time', async (t) => {
   const testbed = openTestbed(t);
   const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
   const dialers = [1, 2, 3].map(() => connectTo(testbed, recvtty.socket));
   for (const dialer of dialers) await isRead(offerConsole(testbed, dialer, flood));
 });
 
-test('recvtty in null mode keeps a console unharmed beside a dialer that sends none', async (t) => {
+test('recvtty in null mode keeps a console open while another dialer sends none', async (t) => {
   const testbed = openTestbed(t);
   const recvtty = await startRecvtty(testbed, ['--mode', 'null']);
   const [good, bad] = [connectTo(testbed, recvtty.socket), connectTo(testbed, recvtty.socket)];

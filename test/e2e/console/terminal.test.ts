@@ -1,7 +1,7 @@
 /**
- * `termshim run -it` in a real terminal. What could break is what a terminal emulator sees and a bare pty does not: the
- * screen of a full-screen program, the cursor after a resize, a terminal that stays raw. tmux plays the terminal; keys
- * are sent to it, and its screen is compared.
+ * `termshim run -it` runs in a real terminal. A terminal emulator shows faults that a bare pty does not: the screen of
+ * a full-screen program, the cursor after a resize, a terminal that stays raw. tmux plays the terminal; the test sends
+ * keys to it, and compares its screen.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -117,7 +117,7 @@ async function remove(testbed: Testbed, id: string): Promise<void> {
   await runToEnd(termshimCommand('delete', '--force', id), { env: testbed.env });
 }
 
-test('a full-screen program fills the window', { skip: missing('tmux') || missingFor('runc') }, async (t) => {
+test('a full-screen program draws on the whole window', { skip: missing('tmux') || missingFor('runc') }, async (t) => {
   const testbed = openTestbed(t);
   const tmux = await startSession(testbed, 'runc');
   await tmux.type('busybox vi /tmp/poem');

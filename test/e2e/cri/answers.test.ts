@@ -1,7 +1,8 @@
 /**
- * A pod's life over the CRI, step by step, with containerd-shim-runc-v2 and with ours, one daemon for all pods and one for
- * each. kubelet must not see a difference: in an answer, a refusal, a status, a log, a number that is there or not. What
- * differs stands below with its reason, and what no longer does has to leave the list.
+ * The test takes a pod through its life over the CRI, step by step, with containerd-shim-runc-v2 and with termshim,
+ * with one daemon for all pods and with one for each pod. kubelet must not see a difference in an answer, a refusal, a
+ * status, a log or a number. The known differences are listed below with their reasons, and the test fails if one of
+ * them no longer exists.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
@@ -19,14 +20,14 @@ const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 const differences = { 'exec of no program': namesRuntime };
 
-test('a pod has the same life with either shim, and with a daemon for each pod', { skip }, async (t) => {
+test('a pod gets the same answers with either shim, and with a daemon for each pod', { skip }, async (t) => {
   const theirs = await play(t, 'runc');
   assertSame(theirs, await play(t, 'termshim'), differences);
   assertSame(theirs, await play(t, 'termshim', { TERMSHIM_GROUP: 'pod' }), differences);
 });
 
 if (containerdVersion >= 1.007) {
-  test('a runtime of our name gets the options of the configuration', { skip }, async (t) => {
+  test("a runtime with termshim's runtime type gets the options of the configuration", { skip }, async (t) => {
     const testbed = openTestbed(t);
     const { run, runPod, exec, transcript } = openCriScript(testbed, await startKubelet(testbed), 'named');
     const id = await run(await runPod(), 'named', 'exec sleep 1000');

@@ -1,8 +1,8 @@
 /**
- * What a pod may ask of its kernel, with containerd-shim-runc-v2 and with ours: memory that ends, one set of pids for
- * several containers, user namespaces and mounts that are read-only to their depth. The last two containerd 2 allows only
- * for a runtime whose shim says by `-info` that it can; without that kubelet does not see them, and the mount ends
- * containerd. Older versions do not know the fields, and do as if they were not there: that is stated too.
+ * A pod asks for isolation from its kernel, with containerd-shim-runc-v2 and with termshim: a memory limit, one set of
+ * pids for several containers, user namespaces and mounts that are read-only recursively. containerd 2 allows the last
+ * two only if the shim lists them in its answer to `-info`; without that answer the pods would be refused. Older
+ * versions of containerd ignore these fields, and the test states that too.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -19,7 +19,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd', 'cni');
 
-test('memory, pids, users and mounts are the same with either shim', { skip }, async (t) => {
+test('memory limits, pids, user namespaces and mounts work in the same way with either shim', { skip }, async (t) => {
   const theirs = await play(t, 'runc');
   assertSame(theirs, await play(t, 'termshim'));
   assertSame(theirs, await play(t, 'termshim', { TERMSHIM_GROUP: 'pod' }));

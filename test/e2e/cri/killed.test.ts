@@ -1,7 +1,8 @@
 /**
- * containerd is killed in the middle of a pod's life, and then a shim, beside containerd-shim-runc-v2. What can break: a
- * container is lost or ends with containerd, its log stops, what ended meanwhile is never told, a pod whose shim has died
- * looks well, or can neither be removed nor followed by another. A daemon for each pod must harm no other pod.
+ * The test kills containerd in the middle of a pod's life, and then a shim, with containerd-shim-runc-v2 for
+ * comparison. What could break: a container is lost or ends with containerd, its log stops, an exit that happened
+ * meanwhile is never reported, a pod whose shim has died seems to run, or the pod can neither be removed nor replaced.
+ * A daemon for each pod must harm no other pod.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
@@ -18,7 +19,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('a pod survives containerd, and is told of as ended when its shim is killed', { skip }, async (t) => {
+test('a pod survives a kill of containerd, and is reported as ended when its shim is killed', { skip }, async (t) => {
   const theirs = await play(t, 'runc');
   // One daemon has the containers of all pods: docs/shim.md, "One daemon, or many".
   assertSame(theirs, await play(t, 'termshim'), { 'another pod': () => 'CONTAINER_EXITED' });

@@ -1,8 +1,8 @@
 /**
- * Exec and Attach over the streaming server of containerd's CRI plugin, as kubectl uses them, with containerd-shim-runc-v2
- * and with ours. What can break: what is typed or shown is lost or comes twice, a size does not arrive, a client that
- * leaves takes the container with it or leaves its process behind, an exit status is another. So all of it is done once,
- * and every byte and status compared.
+ * Exec and Attach go through the streaming server of containerd's CRI plugin, as kubectl uses them, with
+ * containerd-shim-runc-v2 and with termshim. What could break: typed or shown bytes are lost or doubled, a size does
+ * not arrive, a client that disconnects ends the container or leaves its process behind, or an exit status differs. The
+ * same script runs with both shims, and the test compares every byte and status.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -20,7 +20,7 @@ const skip = missing('root', 'busybox', 'runc', 'containerd');
 
 const differences = { 'exec of no program': namesRuntime };
 
-test('exec, attach and resize are the same with either shim', { skip }, async (t) => {
+test('exec, attach and resize work in the same way with either shim', { skip }, async (t) => {
   const theirs = await play(t, 'runc');
   assertSame(theirs, await play(t, 'termshim'), differences);
   assertSame(theirs, await play(t, 'termshim', { TERMSHIM_GROUP: 'pod' }), differences);

@@ -1,7 +1,7 @@
 /*
- * `termshim --shim` with what is no shim, and with what another shim cannot do. What could break: a stack trace, a hang or
- * silence in the place of one line that ends with its code; a program that is left running, or a directory; a verb that
- * takes --shim and asks our own daemon all the same.
+ * The tests give `termshim --shim` programs that are not shims, and ask for things that an external shim cannot do.
+ * What could break: a stack trace, a hang or silence instead of one line that ends with its code; a program or a
+ * directory that is left behind; or a verb that takes --shim and still asks termshim's own daemon.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -63,26 +63,26 @@ const badShims: BadShim[] = [
     words: /shim start failed: it was killed by SIGKILL \[ERR_SHIM_FAILED\]/,
   },
   {
-    name: 'an address where nobody listens',
+    name: 'a shim that names an address where nobody listens',
     shim: (testbed) => writeProgram(testbed, 'shim', 'echo unix:///run/nobody.sock'),
     words: /the shim of \S+ does not answer.* \[ERR_SHIM_FAILED\]/,
   },
   {
-    name: 'another protocol',
+    name: 'a shim that speaks another protocol',
     shim: (testbed) =>
       writeProgram(testbed, 'shim', `echo '{"version":3,"address":"unix:///x.sock","protocol":"grpc"}'`),
     words: /"unix:\/\/\/x.sock" by grpc, and not at a unix socket by ttrpc \[ERR_SHIM_FAILED\]/,
   },
   {
-    name: 'a program that hangs, and what it has started',
+    name: 'a program that hangs, and kills what it has started',
     shim: (testbed) => writeProgram(testbed, 'shim', 'sleep 1000 & sleep 1000'),
     words: /shim start failed: no answer within 10 s \[ERR_SHIM_FAILED\]/,
   },
 ];
 
-describe('no shim', { skip: missing('busybox') }, () => {
+describe('run --shim', { skip: missing('busybox') }, () => {
   for (const { name, shim, words } of badShims) {
-    test(name, async (t) => {
+    test(`refuses ${name}`, async (t) => {
       const { testbed, ask } = openExternalShimTestbed(t, '');
       const run = ['run', '-t', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'sh'];
       const { stdout, stderr, status } = await ask('--shim', shim(testbed), ...run);
@@ -93,7 +93,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
     });
   }
 
-  test('a runtime directory whose path is too long for a socket is refused', async (t) => {
+  test('refuses a runtime directory whose path is too long for a socket', async (t) => {
     const { testbed, ask } = openExternalShimTestbed(t, 'true');
     const directory = `${testbed.env['XDG_RUNTIME_DIR']}/${'x'.repeat(100)}`;
     mkdirSync(directory, { mode: 0o700 });
@@ -105,7 +105,7 @@ describe('no shim', { skip: missing('busybox') }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  test('^C ends a run while the shim is starting', async (t) => {
+  test('ends by ^C while the shim is starting', async (t) => {
     const { testbed } = openExternalShimTestbed(t, '');
     const began = testbed.path('began');
     const shim = writeProgram(testbed, 'shim', `touch ${began}; sleep 1000`);
@@ -122,7 +122,7 @@ test('^C at any moment of a start ends the run and leaves nothing behind', {
   skip: missing('root', 'busybox', 'runc', 'containerd'),
 }, async (t) => {
   for (let ms = 40; ms <= 240; ms += 20) {
-    await t.test(`${ms} ms after its beginning`, async (each) => {
+    await t.test(`if it comes ${ms} ms after the start began`, async (each) => {
       const { testbed } = openExternalShimTestbed(each, runcShimPath);
       const run = [
         'run',
@@ -149,7 +149,7 @@ test('^C at any moment of a start ends the run and leaves nothing behind', {
 });
 
 for (const shim of [runcShimPath, shimPath]) {
-  const name = `^C while a runtime hangs, ${basename(shim)}`;
+  const name = `^C ends a run with ${basename(shim)} while the runtime hangs`;
   test(name, { skip: missing('root', 'busybox', 'runc', 'containerd') }, async (t) => {
     const { testbed } = openExternalShimTestbed(t, shim);
     const began = testbed.path('began');

@@ -1,8 +1,9 @@
 /*
- * `termshim --shim` drives other shims, without containerd: containerd's own, and ours as if it were another. What could
- * break: the shim misses something that containerd gives it, and ends or waits; a FIFO that one side waits for; a size that
- * comes too early; an end that is not told; a command that is killed takes the container with it; something that stays when
- * the container is gone. Each stage proves that nothing stays: no process, socket, directory, mount, control group.
+ * `termshim --shim` drives other shims, without containerd: containerd's own shim, and termshim's as if it were
+ * another. What could break: the shim misses something that containerd gives it, and ends or waits; one side waits for
+ * a FIFO that the other does not open; a size comes too early; an exit is not reported; a kill of the command ends the
+ * container; or something stays when the container is gone. Each testbed proves that no process, socket, directory,
+ * mount or control group stays.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -68,7 +69,7 @@ for (const shim of [runcShimPath, shimPath]) {
       assert.equal(await within(terminal.exited, 'the end of the run'), 130);
     });
 
-    test('a process without a terminal in an external shim has two outputs, the end of input and an exit status', async (t) => {
+    test('a process without a terminal in an external shim has two outputs, an end of its input and an exit status', async (t) => {
       const { testbed, ask } = openExternalShimTestbed(t, shim);
       const script = 'cat; echo err >&2; exit 4';
       const all = { stdout: 'through a pipe', stderr: 'err\n', status: 4 };
@@ -88,7 +89,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await ask('delete', '-f', id);
     });
 
-    test('a script at a terminal of an external shim ends by ^D', async (t) => {
+    test('^D ends a program at a terminal of an external shim', async (t) => {
       const { testbed } = openExternalShimTestbed(t, shim);
       const words = [
         'run',
@@ -147,7 +148,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('an exec process in an external shim can be left, found again and ended', async (t) => {
+    test('a client can detach from an exec process in an external shim, attach again and end it', async (t) => {
       const external = openExternalShimTestbed(t, shim);
       const { testbed, ask } = external;
       const id = await start(external, ['sleep', '1000']);
@@ -213,7 +214,7 @@ for (const shim of [runcShimPath, shimPath]) {
       await isGone(external);
     });
 
-    test('each verb fails in time if the external shim hangs', async (t) => {
+    test('each verb fails after a bounded time if the external shim hangs', async (t) => {
       const external = openExternalShimTestbed(t, shim);
       const { testbed, ask } = external;
       const id = await start(external, ['sleep', '1000']);

@@ -1,7 +1,8 @@
 /*
- * Whoever may dial a console socket may send anything: no descriptor or many, of any kind, with any name, in any number of
- * messages from several dialers at once, and leave at any moment. Each wait for a console must end with one or with a plain
- * error, the next dialer with a console must be served, and no descriptor may stay.
+ * Anybody who can dial a console socket can send anything: no descriptor or many, of any kind, with any name, in any
+ * number of messages from several dialers at the same time, and can disconnect at any moment. Each wait for a console
+ * must end with a console or with a plain error, the next dialer with a console must succeed, and no descriptor may
+ * stay. fast-check makes up the dialers.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +21,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 const isExpected = ({ code }: TermshimError): boolean =>
   ['ERR_CONSOLE_MESSAGE', 'ERR_NOT_A_CONSOLE', 'ERR_CONSOLE_TIMEOUT'].includes(code);
 
-test('no message of any dialer ends a console socket or makes it leak', {
+test('no message of a dialer ends a console socket or makes it leak', {
   timeout: 60_000 + fuzzSeconds * 1000,
 }, async (t) => {
   useRuntimeDirectory(t);

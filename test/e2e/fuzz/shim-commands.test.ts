@@ -1,8 +1,8 @@
 /*
- * `start`, `delete` and `-info` run as root with whatever stands in the bundle, on stdin and on the command line. Made-up
- * ones of each: the program must end in time and by itself, with status 0 or with one line and status 1; `start` must print
- * an address or an error and never both, since containerd reads both streams as one; and `delete` afterwards must leave
- * no daemon, no process and no socket.
+ * `start`, `delete` and `-info` run as root and read the bundle, stdin and the command line, which others may write.
+ * The test makes up each of them: the program must end soon and by itself, with status 0, or with one line and status
+ * 1; `start` must print an address or an error and never both, since containerd reads both streams as one; and a later
+ * `delete` must leave no daemon, no process and no socket.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { shimCaller, shimEnvironment, shimPath } from '../../helpers/shim/shim.j
 import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-test('no bundle, stdin or argument crashes the shim, and none makes it leave something behind', {
+test('no bundle, stdin or argument crashes the shim or makes it leave something behind', {
   timeout: 120_000 + fuzzSeconds * 1000,
 }, async (t) => {
   const testbed = openTestbed(t);

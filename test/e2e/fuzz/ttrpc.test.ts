@@ -1,7 +1,8 @@
 /*
- * Whatever comes at a daemon's socket, frames of any kind with any payload, calls of every method with made-up fields, cut
- * anywhere and left at any moment: the daemon must answer others meanwhile, log no exception that nobody caught, and have
- * no more descriptors and hardly more memory when all have gone.
+ * Clients may send anything to a daemon's socket: frames of any kind with any payload, calls of every method with
+ * made-up fields, cut anywhere, and may disconnect at any moment. Meanwhile the daemon must answer other clients and
+ * log no uncaught exception, and afterwards it must have no more descriptors and hardly more memory. fast-check makes
+ * up the frames.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -22,7 +23,7 @@ import { termshim } from '../../helpers/e2e/termshim.js';
 import { connectToDaemon } from '../../helpers/e2e/user-daemon.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
 
-test('no frames end the daemon or make it leak', { timeout: 120_000 + fuzzSeconds * 1000 }, async (t) => {
+test('no frame ends the daemon or makes it leak', { timeout: 120_000 + fuzzSeconds * 1000 }, async (t) => {
   const testbed = openTestbed(t);
   // It tells of those that do not speak ttrpc.
   testbed.letDaemonComplain();

@@ -1,7 +1,7 @@
 /*
- * Whatever is sent to the port of `termshim web`, before the secret and after it, in whatever pieces, and however the
- * connection ends: the server must answer the next request, and have no more descriptors and hardly more memory when all
- * have gone.
+ * Clients may send anything to the port of `termshim web`, before and after they have the secret, in any pieces, and
+ * may end the connection in any way. The server must answer the next request, and afterwards it must have no more
+ * descriptors and hardly more memory. fast-check makes up the bytes.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { fuzz, fuzzSeconds, mangled, sendPieces } from '../../helpers/base/fuzz.
 import { pageSecret, serveWebPage, statusOf } from '../../helpers/sessions/web.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-test('no bytes end the web server or make it leak', { timeout: 120_000 + fuzzSeconds * 1000 }, async (t) => {
+test('no request ends the web server or makes it leak', { timeout: 120_000 + fuzzSeconds * 1000 }, async (t) => {
   const { url, web } = await serveWebPage(t);
   const pid = web.pid as number;
   const secret = await pageSecret(url);

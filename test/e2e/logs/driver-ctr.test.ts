@@ -1,7 +1,8 @@
 /**
- * The log driver under containerd's own shim, which gives it arguments in a random order and no PATH, keeps the pipes open
- * until the task is deleted, and ends it with SIGTERM. What could break: a driver that waits for the end of a pipe, or ends
- * before it has read the last line; and whether others can read what it wrote, which Docker tells.
+ * The log driver runs under containerd's own shim, which gives it arguments in a random order and no PATH, keeps the
+ * pipes open until the task is deleted, and ends it with SIGTERM. What could break: the driver waits for the end of a
+ * pipe, or ends before it has read the last line; or other readers, such as Docker, cannot read its files. Real tasks
+ * write through it here, and the test reads every line again.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, statSync } from 'node:fs';
@@ -19,7 +20,7 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('the log driver keeps every line of ctr run --log-uri under either shim, up to the deletion of the task', {
+test('the log driver keeps every line of ctr run --log-uri under either shim until the task is deleted', {
   skip,
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -60,7 +61,7 @@ const writers = [
 ] as const;
 
 for (const [writer, shim, scheme, separator] of writers) {
-  test(`of a million lines written by ${writer} the newest are kept whole, in order and once`, { skip }, async (t) => {
+  test(`the newest of a million lines written by ${writer} are kept whole, in order and once`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const containerd = await startContainerd(testbed);
     const [path, id, million] = [testbed.path('c.log'), testbed.newId(), 1_000_000];
@@ -84,7 +85,7 @@ for (const [writer, shim, scheme, separator] of writers) {
   });
 }
 
-test('after a kill of the daemon at most the last entry is cut, and all before it are kept', { skip }, async (t) => {
+test('after a kill of the daemon the log has all entries, but the last one may be cut off', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const [path, id] = [testbed.path('c.log'), testbed.newId()];

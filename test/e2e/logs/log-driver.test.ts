@@ -1,8 +1,8 @@
 /**
- * The log driver, started with three descriptors by whoever plays the shim. What could break: a ready that comes before
- * the log is open or never, bytes that lie in the pipes when the end is told by a signal, half an entry after a kill, lines
- * lost, doubled or out of order when a file is full in the middle of a flood. So a program writes a million numbered lines, and
- * drivers are told to end, killed and followed by others meanwhile.
+ * The test starts the log driver with three descriptors, as a shim does. What could break: the driver reports that it
+ * is ready before the log is open, or never; bytes stay in the pipes when a signal ends it; half an entry stays after a
+ * kill; lines are lost, doubled or out of order when a file is full in the middle of a flood. A program writes a
+ * million numbered lines while drivers are ended, killed and replaced.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
@@ -52,7 +52,7 @@ test('the driver writes the entries of two streams, and says that it is ready', 
   assert.deepEqual(entries.toSorted(), ['stderr: to stderr\n', 'stdout: to stdout\n', 'stdout: \ufffd and no end']);
 });
 
-test('of a million lines the newest are kept whole, in order and once', { skip }, async (t) => {
+test('the newest of a million lines are kept whole, in order and once', { skip }, async (t) => {
   const path = join(temporaryDirectory(t), 'c.log');
   const output = openOutput(t);
   const driver = startDriver(t, output, ['max-file', '5', 'max-size', '1m', 'log-path', path]);
@@ -72,7 +72,9 @@ test('of a million lines the newest are kept whole, in order and once', { skip }
   assert.ok(brokenCount <= 1);
 });
 
-test('SIGTERM writes what lies in the pipes, and the next driver goes on where this one ends', { skip }, async (t) => {
+test('after SIGTERM the driver writes what is in the pipes, and the next driver continues where it ended', {
+  skip,
+}, async (t) => {
   const path = join(temporaryDirectory(t), 'c.log');
   const output = openOutput(t);
   const program = output.run(manyLines(million));
@@ -114,7 +116,7 @@ test('SIGTERM before the driver has read anything loses nothing', async (t) => {
   }
 });
 
-test('SIGKILL leaves at most one entry that is not whole, and the next driver cuts it off', { skip }, async (t) => {
+test('SIGKILL leaves at most one incomplete entry, and the next driver cuts it off', { skip }, async (t) => {
   const [count, kills] = [600_000, 3];
   const path = join(temporaryDirectory(t), 'c.log');
   const output = openOutput(t);
@@ -141,7 +143,7 @@ test('SIGKILL leaves at most one entry that is not whole, and the next driver cu
   assert.ok(brokenCount <= kills);
 });
 
-test('SIGHUP opens the file at the path anew, and no line is lost', async (t) => {
+test('SIGHUP makes the driver open the file at its path again, and no line is lost', async (t) => {
   const path = join(temporaryDirectory(t), 'c.log');
   const output = openOutput(t);
   const driver = startDriver(t, output, ['log-path', path]);
@@ -158,7 +160,7 @@ test('SIGHUP opens the file at the path anew, and no line is lost', async (t) =>
   assert.deepEqual([textsIn(`${path}.moved`), textsIn(path)], ['before\n', 'after\n']);
 });
 
-test('the driver fails with one line, and never says that it is ready, if the log or the arguments are wrong', async (t) => {
+test('the driver fails with one line and never reports that it is ready if the log or the arguments are wrong', async (t) => {
   const directory = temporaryDirectory(t);
   const output = openOutput(t);
   const rows = [
@@ -176,7 +178,7 @@ test('the driver fails with one line, and never says that it is ready, if the lo
   }
 });
 
-test('the driver without descriptors says who starts it, and --help has examples', async () => {
+test('the driver without descriptors explains how it is started, and --help has examples', async () => {
   const bare = await runToEnd([logDriverPath, 'log-path', '/nowhere/c.log']);
   assert.equal(bare.status, 1);
   assert.match(

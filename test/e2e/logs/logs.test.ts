@@ -1,7 +1,7 @@
 /*
- * `termshim logs` of real containers while they write: the log is rotated and compressed under its hands, and the end of
- * the container is the end of the command, but not before the last line. And of logs that Docker has written and rotated,
- * which must be what `docker logs` says they are.
+ * `termshim logs` reads the logs of real containers while they write. The log is rotated and compressed while the
+ * command reads it, and the command must end when the container has ended, but not before the last line. The last test
+ * compares a log that Docker has written and rotated with the output of `docker logs`.
  */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -54,7 +54,7 @@ for (const runtime of runtimeNames) {
     },
   );
 
-  test(`${runtime}: the log of a terminal has what the terminal showed`, options, async (t) => {
+  test(`${runtime}: the log of a terminal has the output that the terminal showed`, options, async (t) => {
     const testbed = openTestbed(t);
     const id = testbed.newId();
     const flags = ['-dt', '--log', `cri://${testbed.path('tty.log')}`];

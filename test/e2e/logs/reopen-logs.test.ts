@@ -1,7 +1,7 @@
 /*
- * Rotation from outside, as logrotate does it: the log of a container that runs is moved, and `termshim reopen-logs` tells the
- * daemon. What can break: lines that are in neither file, or in both; a client at the terminal that feels it; and containers
- * whose log is not the daemon's to open, of which a script must hear.
+ * The test rotates a log from outside, as logrotate does: it moves the log of a running container, and `termshim
+ * reopen-logs` tells the daemon. What could break: a line is in neither file or in both, a client at the terminal
+ * notices, or the command says nothing about a log that the daemon cannot reopen.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 import { outputOf, readGrowingLog } from '../../helpers/log/log-entries.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
-  test(`${kind}: no line is lost or doubled if a log is moved while a container counts`, {
+  test(`${kind}: no line is lost or doubled if a log is moved while a container writes to it`, {
     skip: missingFor('runc'),
     timeout: 60_000,
   }, async (t) => {
@@ -67,7 +67,7 @@ for (const kind of ['terminal', 'pipes'] as const) {
   });
 }
 
-test('reopen-logs fails with one line if a log cannot be opened anew', {
+test('reopen-logs fails with one line if a log cannot be reopened', {
   skip: missingFor('runc'),
   timeout: 60_000,
 }, async (t) => {

@@ -1,8 +1,8 @@
 /**
- * `termshim run --log`, on real runtimes. What could break: the log lacks what a terminal, a pipeline or nobody was shown,
- * or has it in another order; the last output comes after the exit; a log that cannot be is found out when the container
- * runs; a driver that misbehaves takes the container with it, or stays behind. The daemon of each stage is the real one, and
- * the testbed proves that no process of a driver is left.
+ * `termshim run --log` runs on real runtimes. What could break: the log lacks output that went to a terminal, to a
+ * pipeline or to nobody, or has it in another order; the last output arrives after the exit; an invalid log is noticed
+ * only when the container runs; a log driver that misbehaves ends the container, or stays behind. Each testbed uses the
+ * real daemon, and proves that no process of a log driver is left.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -81,7 +81,7 @@ for (const runtime of runtimeNames) {
     assert.equal(outputOf(entries, 'stderr').toString(), stderr);
   });
 
-  test(`${runtime}: run -it logs what the user sees, leaves and comes back to`, { skip }, async (t) => {
+  test(`${runtime}: run -it logs the whole session, through a detach and an attach`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const id = testbed.newId();
     const path = testbed.path('log');
@@ -106,7 +106,7 @@ const skip = missingFor('runc');
 const run = (testbed: Testbed, id: string, flags: readonly string[], script: string) =>
   runToEnd(runCommand('runc', testbed, { id, flags, command: ['sh', '-c', script] }), { env: testbed.env });
 
-test('a file is the container’s own descriptor, without a terminal', { skip }, async (t) => {
+test('a container without a terminal writes to a file target directly', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const id = testbed.newId();
   const path = testbed.path('new/file');
@@ -122,7 +122,7 @@ test('a file is the container’s own descriptor, without a terminal', { skip },
 
 const driver = (program: string, settings = ''): string[] => ['-d', '--log', `binary://${program}${settings}`];
 
-test('a driver gets all output, and the end of the output', { skip }, async (t) => {
+test('a log driver gets all output, and its end', { skip }, async (t) => {
   const testbed = openTestbed(t);
   for (const tty of [[], ['-t']]) {
     const id = testbed.newId();
@@ -142,7 +142,7 @@ const failures = [
 ] as const;
 
 for (const [name, script, message] of failures) {
-  test(`run fails with the reason, and makes no container, if a driver ${name}`, { skip }, async (t) => {
+  test(`run fails with the reason and creates no container if a log driver ${name}`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const { stderr, status } = await run(
       testbed,
@@ -155,7 +155,7 @@ for (const [name, script, message] of failures) {
   });
 }
 
-test('a container comes to its end if its driver dies in a flood, whether that is restarted or not', {
+test('a container ends normally if its log driver dies in a flood, whether the driver is restarted or not', {
   skip,
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -179,7 +179,7 @@ test('a container comes to its end if its driver dies in a flood, whether that i
   }
 });
 
-test('a container waits for a driver that reads a byte a second, and can be ended', { skip }, async (t) => {
+test('a container waits for a log driver that reads a byte a second, and can be killed', { skip }, async (t) => {
   const testbed = openTestbed(t);
   testbed.letDaemonComplain();
   const slow = writeProgram(testbed, 'slow', 'exec 5>&-; while :; do head -c 1 <&3 >/dev/null || exit; sleep 1; done');
@@ -203,7 +203,7 @@ async function mountDisk(testbed: Testbed, option: string): Promise<string> {
   return place;
 }
 
-test('run makes no container if its log is in a read-only directory', { skip }, async (t) => {
+test('run creates no container if its log is in a read-only directory', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const place = await mountDisk(testbed, 'ro');
   for (const scheme of ['json-file', 'cri', 'file']) {
@@ -252,7 +252,7 @@ function numbersIn(log: string): number[] {
   });
 }
 
-test('of a million lines in files of 1 MB the newest are all there after a SIGTERM to the daemon', {
+test('the newest of a million lines are all in the log after a SIGTERM to the daemon', {
   skip,
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -273,7 +273,7 @@ test('of a million lines in files of 1 MB the newest are all there after a SIGTE
   assert.ok(numbers.length > 10_000);
 });
 
-test('after a kill of the daemon the log has at most one line that is cut, at its end', { skip }, async (t) => {
+test('after a kill of the daemon the log has at most one incomplete line, at its end', { skip }, async (t) => {
   const testbed = openTestbed(t);
   testbed.letDaemonComplain();
   const id = testbed.newId();

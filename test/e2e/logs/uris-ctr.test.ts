@@ -1,8 +1,8 @@
 /**
- * `ctr run --log-uri`, through our shim and through containerd's own, with the same drivers. What could break: the two do not
- * give the same log for the same program; ours has a driver that is never ready, dies or does not read, and the container
- * with it, or a process of it left. And the log beside a client, which containerd's shim does not have: with each of a
- * detach, a client that is killed, and containerd killed and started again, the log has every byte, once and in order.
+ * `ctr run --log-uri` runs with termshim and with containerd's own shim, with the same log drivers. What could break:
+ * the two shims write different logs for the same program; or a log driver that is never ready, dies or does not read
+ * stops the container, or stays behind. Only termshim logs beside a client: through a detach, a killed client, and a
+ * containerd that is killed and restarted, that log must have every byte, once and in order.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ for (const [name, uriOf] of [
   ['binary', (log: string) => `binary://${driverPath}?log-path=${log}&max-size=10m&max-file=3`],
   ['file', (log: string) => `file://${log}`],
 ] as const) {
-  test(`${name}: our shim and containerd's shim write the same log`, { skip }, async (t) => {
+  test(`${name}: termshim and containerd's shim write the same log`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const containerd = await startContainerd(testbed);
     const contents: unknown[] = [];
@@ -100,7 +100,7 @@ const drivers = {
 } as const;
 
 for (const [name, [script, message]] of Object.entries(drivers)) {
-  test(`ctr reports the reason, and nothing stays, if a driver is ${name}`, { skip }, async (t) => {
+  test(`ctr reports the reason, and nothing stays, if a log driver is ${name}`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const containerd = await startContainerd(testbed);
     const id = testbed.newId();
@@ -113,7 +113,7 @@ for (const [name, [script, message]] of Object.entries(drivers)) {
   });
 }
 
-test('a driver that dies in a flood is replaced by one that has the rest, or by none', { skip }, async (t) => {
+test('a log driver that dies in a flood is replaced by one that gets the rest, or by none', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const keep = await startKeeper(testbed, containerd);
@@ -135,7 +135,9 @@ test('a driver that dies in a flood is replaced by one that has the rest, or by 
   await keep.remove();
 });
 
-test('a container waits for a driver that reads a byte a second, and is killed and deleted', { skip }, async (t) => {
+test('a container waits for a log driver that reads a byte a second, and can be killed and deleted', {
+  skip,
+}, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const id = testbed.newId();
@@ -189,7 +191,7 @@ test('a log beside a terminal is complete after a detach, an attach, and kill -9
   await containerd.ask('containers', 'rm', id);
 });
 
-test('a log beside pipes has what the client of run has', { skip }, async (t) => {
+test('a log beside pipes has the same output as the client of run', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed, { ...testbed.env, TERMSHIM_LOG_ANNOTATION: 'any' });
   const id = testbed.newId();

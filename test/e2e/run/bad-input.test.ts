@@ -1,7 +1,7 @@
 /**
- * What users get wrong on the command line, in files and with containers. What could break: a stack trace or silence in
- * place of one line that names the thing and ends with its code, the wrong exit status, a hang, something left behind.
- * Each case runs the command with the wrong input; its testbed proves that nothing stays.
+ * Users make mistakes on the command line, in files and with containers. What could break: a stack trace or silence
+ * instead of one line that names the thing and ends with its code, a wrong exit status, a hang, or something left
+ * behind. Each test runs the command with the wrong input; its testbed proves that nothing stays.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -156,7 +156,7 @@ test('run refuses a rootfs that does not exist', { skip: missingFor('runc') }, a
 });
 
 for (const runtime of runtimeNames) {
-  test(`${runtime}: run refuses an id in use, and the other container lives on`, {
+  test(`${runtime}: run refuses an id in use, and the container that has it goes on`, {
     skip: missingFor(runtime),
   }, async (t) => {
     const testbed = openTestbed(t);
@@ -185,7 +185,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('run waits for a runtime that exits with 0 but sends no console, and names it', async (t) => {
+test('run fails and names the runtime if it exits with 0 but sends no console', async (t) => {
   const testbed = openTestbed(t);
   const began = performance.now();
   const args = runWith(testbed, 'exit 0');

@@ -1,6 +1,7 @@
 /**
- * `termshim exec` on real runtimes. What could break: the process is not like the container's first one, its status or its
- * streams are not its own, one that was left or whose command was killed stays in the daemon for good.
+ * `termshim exec` runs on real runtimes. What could break: the process differs from the container's first process, its
+ * status or its streams are wrong, or a process whose client detached or was killed stays in the daemon for ever. Each
+ * test runs exec in a real container.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -104,7 +105,7 @@ test('runc: exec sets variables, a directory and a user', { skip: missingFor('ru
   assert.match((await exec(testbed, ['-t', id, 'env'])).stdout, /^TERM=xterm\r$/m);
 });
 
-test('exec -d prints an id, and the process is removed when it has ended', async (t) => {
+test('exec -d prints an id, and the daemon removes the process when it has ended', async (t) => {
   const testbed = openTestbed(t);
   const id = await startContainer(testbed, 'pty');
   const { stdout, status } = await exec(testbed, ['-d', id, 'sleep', '1000']);
@@ -114,7 +115,7 @@ test('exec -d prints an id, and the process is removed when it has ended', async
   await waitFor(async () => (await execIds(testbed)).length === 0, 'the process to be removed');
 });
 
-test('an exec process goes on after a kill of its command, and is removed when it has ended', async (t) => {
+test('an exec process goes on after a kill of its command, and the daemon removes it when it has ended', async (t) => {
   const testbed = openTestbed(t);
   const id = await startContainer(testbed, 'pty');
   const [program = '', ...args] = termshimCommand('exec', '-t', id, 'sh', '-c', 'echo up; sleep 1000');
@@ -140,7 +141,7 @@ test('signals to the command of exec reach its process', async (t) => {
   assert.equal((await within(outcome, 'the end of the process')).status, 99);
 });
 
-test('an exec process ends if the reader of its output leaves', async (t) => {
+test('an exec process ends if the reader of its output exits', async (t) => {
   const testbed = openTestbed(t);
   const id = await startContainer(testbed, 'pty');
   for (const flags of [[], ['-t']]) {

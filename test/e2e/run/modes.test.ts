@@ -1,7 +1,7 @@
 /**
- * The terminal of whoever typed `termshim run -it` has afterwards the modes that it had before, however the run ends.
- * What could break: an end that no handler sees leaves the terminal raw, without echo. A shell in a terminal that
- * node-pty plays starts termshim, and compares `stty -a` before and after.
+ * After `termshim run -it` the user's terminal must have the modes that it had before, however the run ends. What could
+ * break: an end that no handler notices leaves the terminal raw, without echo. A shell in a terminal that node-pty
+ * plays starts termshim, and compares `stty -a` before and after.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -79,7 +79,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('runc: a stop restores the terminal, and fg makes it raw again', { skip: missingFor('runc') }, async (t) => {
+test('runc: the terminal is restored by a stop, and raw again after fg', { skip: missingFor('runc') }, async (t) => {
   const testbed = openTestbed(t);
   const terminal = await openShell(testbed);
   const before = await terminal.run('stty -a');

@@ -1,10 +1,10 @@
 /**
- * runc and crun differ in their logs, their answers and what they leave open; a change in one of them, or an option
- * that only one knows, shows only with the real programs. Each goes through a container's whole life here, without a
- * terminal and with one, and through its failures; then nothing may be left in its state directory. The test is a
- * subreaper, as the task room is, and takes the exit statuses itself.
+ * runc and crun differ in their logs, their answers and the descriptors that they leave open. A change in one of them,
+ * or an option that only one knows, shows only with the real programs. Each runtime takes a container through its whole
+ * life here, with and without a terminal, and through its failures; then nothing may be left in its state directory.
+ * The test process is a subreaper, as the daemon is, and reaps the processes itself.
  *
- * Where cgroups are mounted in hybrid mode crun 1.8.1 works only with the unified hierarchy out of its sight.
+ * If cgroups are mounted in hybrid mode, crun 1.8.1 works only if it cannot see the unified hierarchy.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

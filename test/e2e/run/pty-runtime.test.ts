@@ -1,8 +1,8 @@
 /**
- * The embedded pty runtime takes the place of runc, so a caller must not see a difference in the order of things: the
- * process exists from `create` on but runs nothing before `start`; the console arrives over the socket with its size
- * set and with not one byte read from it; a kill and a delete leave no process. The test is a subreaper, as the task
- * room is, and takes the exit statuses itself.
+ * The embedded pty runtime takes the place of runc, so a caller must not see a difference in the order of events: the
+ * process exists after `create` but runs nothing before `start`; the console arrives over the socket with its size set,
+ * and no byte was read from it; a kill and a delete leave no process. The test process is a subreaper, as the daemon
+ * is, and reaps the processes itself.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ test('a container with a terminal is created, started, killed and deleted', asyn
   assert.deepEqual(readdirSync(root), []);
 });
 
-test('input that is typed before the start reaches the process and not the runtime', async (t) => {
+test('input that is typed before the start reaches the process, and the runtime reads none of it', async (t) => {
   const testbed = await setUp(t, { args: ['sh', '-c', 'read line; echo "<$line>"'], terminal: true });
   const console = await createInTerminal(t, testbed);
   console.type('early\n');

@@ -1,8 +1,8 @@
 /*
- * Containers of a user without root, who has no control group to make for them: runc finds the processes of one by its control
- * group, and so cannot kill them all. What could break: `delete -f` leaves a container that runs, or says that it is gone;
- * a kill that reaches the first process alone is said to have reached all. The test is a user that nobody else is, by number,
- * and asks runc itself first whether it cannot.
+ * A user without root has no permission to create control groups. runc finds the processes of a container by its
+ * control group, so it cannot kill all of them. What could break: `delete -f` leaves a running container, or reports
+ * that it is gone; a kill that reaches only the first process is reported as a kill of all. The test runs as a user id
+ * that nobody else has, and first checks that runc itself cannot do it.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

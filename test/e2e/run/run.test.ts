@@ -1,8 +1,8 @@
 /**
- * `termshim run` as scripts use it, on real runtimes. What could break: the size or the terminal is not there from the
- * first byte, the status is not the process's, bytes are changed or mixed up without a terminal, a pipeline hangs or
- * leaves a process behind. Each test runs the command itself, and its testbed proves that nothing stays: no file, no
- * process, no mount, no container.
+ * Scripts use `termshim run` on real runtimes. What could break: the size or the terminal is not there from the first
+ * byte, the status is not that of the process, bytes are changed or streams are mixed without a terminal, a pipeline
+ * hangs or leaves a process behind. Each test runs the command, and its testbed proves that no file, process, mount or
+ * container stays.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -21,7 +21,9 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
 
-  test(`${runtime}: run -t without a terminal makes one of 80x24 and returns the exit status`, { skip }, async (t) => {
+  test(`${runtime}: run -t without a user's terminal creates one of 80x24 and returns the exit status`, {
+    skip,
+  }, async (t) => {
     const testbed = openTestbed(t);
     const command = ['sh', '-c', 'tty; stty size; exit 7'];
     const { stdout, stderr, status } = await runToEnd(runCommand(runtime, testbed, { flags: ['-t'], command }), {
@@ -80,7 +82,7 @@ for (const runtime of runtimeNames) {
     assert.ok(stdout.endsWith('two'), JSON.stringify(stdout));
   });
 
-  test(`${runtime}: run -t ends soon if nobody reads its output any more`, { skip }, async (t) => {
+  test(`${runtime}: run -t ends soon if the reader of its output exits`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const command = runCommand(runtime, testbed, { flags: ['-t'], command: ['yes'] });
     const { stdout } = await runToEnd(['sh', '-c', `${shellLine(command)} | head -n 1`], { env: testbed.env });
@@ -107,7 +109,7 @@ for (const runtime of runtimeNames) {
     }
   });
 
-  test(`${runtime}: run refuses a command that does not exist in the runtime's own words`, { skip }, async (t) => {
+  test(`${runtime}: run refuses a command that does not exist, with the runtime's own message`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const command = runCommand(runtime, testbed, { flags: ['-t'], command: ['no-such-command'] });
     const { stdout, stderr, status } = await runToEnd(command, { env: testbed.env });
@@ -126,7 +128,7 @@ for (const runtime of runtimeNames) {
     assert.equal(status, 1);
   });
 
-  test(`${runtime}: the process has no descriptor of termshim`, { skip }, async (t) => {
+  test(`${runtime}: the process inherits no descriptor of termshim`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const command = ['ls', '-1', '/proc/self/fd'];
     // What this test itself passes on to everybody is not termshim's doing.
@@ -187,7 +189,7 @@ test('a run without --name leaves nothing behind', { skip: missingFor('runc') },
   assert.equal(existsSync(`/run/runc/${id}`), false);
 });
 
-test('run takes the pty runtime if neither a bundle nor a rootfs is named', async (t) => {
+test('run uses the pty runtime if neither a bundle nor a rootfs is given', async (t) => {
   const testbed = openTestbed(t);
   const file = testbed.path('here');
   const script = `pwd >${file}; exit 4`;

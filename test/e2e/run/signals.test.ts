@@ -1,8 +1,8 @@
 /**
- * Signals to `termshim run`, at any moment of its life. What could break: a signal that comes while the container is
- * being made ends termshim and leaves the runtime, the container or files behind; the process ends with a termshim that was
- * killed, or its container stays when it has ended later. Real processes get real signals; the testbed proves that nothing
- * stays.
+ * `termshim run` may get a signal at any moment of its life. What could break: a signal during the creation of the
+ * container ends termshim and leaves the runtime, the container or files behind; the process ends with a termshim that
+ * was killed, or its container stays when the process has ended later. Real processes get real signals; the testbed
+ * proves that nothing stays.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,7 +1,8 @@
 /**
- * `termshim run -it` as a human uses it, at a terminal that node-pty plays. What could break: typed keys do not arrive
- * or are handled by the wrong terminal, ^C ends termshim and not the process at work, a resize is not seen, the end of the
- * process leaves termshim, the end of the terminal takes the process with it. The human types, and waits for what must be shown, with a bound.
+ * A user runs `termshim run -it` at a terminal, which node-pty plays. What could break: typed keys do not arrive or are
+ * handled by the wrong terminal, ^C ends termshim and not the running process, a resize is not noticed, the process
+ * ends and termshim stays, or the terminal closes and the process ends with it. Each test types, and waits with a bound
+ * for the expected output.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +16,7 @@ for (const runtime of runtimeNames) {
   /** A shell in the container, whose prompt no other shell has. */
   const shell = ['env', 'PS1=inside$ ', 'sh'];
 
-  test(`${runtime}: a shell takes what is typed, and exits as told`, { skip }, async (t) => {
+  test(`${runtime}: a shell gets what is typed, and run returns its exit status`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const terminal = openTerminal(testbed, runCommand(runtime, testbed, { flags: ['-it'], command: shell }));
     await terminal.expect('inside$ ');

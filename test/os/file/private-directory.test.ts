@@ -139,7 +139,7 @@ describe('takeAbandonedPlaces', () => {
 });
 
 describe('atExit', () => {
-  test('atExit leaves no listener behind when everything is forgotten', () => {
+  test('leaves no listener behind when everything is forgotten', () => {
     const before = process.listenerCount('exit');
     const forgets = [atExit(() => {}), atExit(() => {})];
     assert.equal(process.listenerCount('exit'), before + 1);

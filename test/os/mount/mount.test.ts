@@ -60,7 +60,7 @@ describe('overlay', () => {
 });
 
 describe('bind', () => {
-  mountTest('bind mounts one file system, and rbind also what is mounted in it', async ({ root, make, after }) => {
+  mountTest('mounts one file system, and rbind also what is mounted in it', async ({ root, make, after }) => {
     const [source, inner] = [make('source'), make('source/inner')];
     await mountAll([tmpfs()], inner);
     after(() => unmountAll(inner));
@@ -125,7 +125,7 @@ describe('propagation', () => {
 });
 
 describe('a target', () => {
-  mountTest('a target may lie in an earlier mount', async ({ root, make }) => {
+  mountTest('may lie in an earlier mount', async ({ root, make }) => {
     const source = make('source', 'image/inner/most');
     writeFileSync(join(source, 'file'), '');
     await mountAll([bind(make('image'), 'rbind'), bindAt('/inner/most', source, 'rbind', 'ro')], root);
@@ -134,7 +134,7 @@ describe('a target', () => {
     writeFileSync(join(root, 'file'), '');
   });
 
-  mountTest('a target may be a file', async ({ root, path }) => {
+  mountTest('may be a file', async ({ root, path }) => {
     writeFileSync(path('source'), 'content');
     writeFileSync(join(root, 'file'), '');
     await mountAll([bindAt('file', path('source'), 'bind')], root);
@@ -157,7 +157,7 @@ describe('a target', () => {
     },
   );
 
-  mountTest('a target that leads nowhere else is the root itself', async ({ root }) => {
+  mountTest('that leads nowhere else is the root itself', async ({ root }) => {
     await mountAll([tmpfsAt('..'), tmpfsAt('/'), tmpfsAt('.'), tmpfsAt('')], root);
     assert.deepEqual(
       mountsAt(root).map(({ point }) => point),

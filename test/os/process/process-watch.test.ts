@@ -90,7 +90,7 @@ describe('a process that is not our child', () => {
     },
   );
 
-  leakTest('a process that is not our child can be sent signals', async (scope) => {
+  leakTest('can be sent signals', async (scope) => {
     const pid = await startGrandchild(scope, 'exec sleep 60');
     const watching = watchProcess(pid);
     assert.equal(watching.signal(SIGTERM), true);

@@ -37,7 +37,7 @@ for (const [title, change, words] of [
   ['a group may write to', (path: string) => chmodSync(path, 0o770), /others may write to/],
   ['is another user’s', (path: string) => chownSync(path, 65_534, 65_534), /not a directory of this user/],
 ] as const) {
-  test(`the launcher run nobody in a directory that ${title}`, { skip }, async (t) => {
+  test(`the launcher asks nobody in a directory that ${title}`, { skip }, async (t) => {
     const { directory, server, start } = setUp(t);
     change(directory);
     const { stdout, stderr, status } = await start();

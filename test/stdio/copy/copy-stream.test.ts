@@ -219,7 +219,7 @@ describe('close', () => {
     assert.equal(copy.bytes, 0);
   });
 
-  leakTest('close stops a copy from a file that has not begun', async (scope) => {
+  leakTest('stops a copy from a file that has not begun', async (scope) => {
     const to = fifoPair(scope);
     const source = opened(scope, '/proc/self/stat', O_RDONLY);
     copyStream({ source: source.fd, sink: to.writer.fd, onEnd: () => assert.fail('told') }).close();

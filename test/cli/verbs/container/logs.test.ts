@@ -1,7 +1,7 @@
 /*
- * `termshim logs` as a user types it: of a file, and of a container whose daemon the test plays. What a process wrote must
- * come out as it was, on the stream that it wrote to; the command must end when its reader, its user or the container does,
- * and not before all was shown.
+ * These tests run `termshim logs` as a user types it: for a file, and for a container of a fake daemon. The output of a
+ * process must appear unchanged, on the stream that the process wrote to. The command must end when its reader, its
+ * user or the container ends it, but not before it has shown everything.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -39,13 +39,13 @@ function follow(scope: Scope, args: readonly string[], env: NodeJS.ProcessEnv = 
 }
 
 describe('logs of a file', () => {
-  test('logs writes each stream to its own descriptor, and adds no newline', async (t) => {
+  test('writes each stream to its own descriptor, and adds no newline', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('one\r\n') + jsonEntry('oops\n', { stream: 'stderr' }) + jsonEntry('no line end'));
     assert.deepEqual(await termshim(['logs', log.path]), shows('one\r\nno line end', 'oops\n'));
   });
 
-  test('logs keeps the order of the entries if stdout and stderr are one file', async (t) => {
+  test('keeps the order of the entries if stdout and stderr are one file', async (t) => {
     const log = newLog(t);
     const expected = Array.from({ length: 2000 }, (_, n) => `${n}\n`);
     log.append(expected.map((it, n) => jsonEntry(it, { stream: n % 3 === 0 ? 'stderr' : 'stdout' })).join(''));
@@ -56,7 +56,7 @@ describe('logs of a file', () => {
     assert.equal(readFileSync(path, 'utf8'), expected.join(''));
   });
 
-  test('logs prints any bytes unchanged', async (t) => {
+  test('prints any bytes unchanged', async (t) => {
     const log = newLog(t);
     const bytes = Buffer.from(Array.from({ length: 1024 }, (_, n) => n % 256).filter((byte) => byte !== 10));
     log.append(Buffer.concat([Buffer.from(`${timeOfEntry(1)} stdout F `), bytes, Buffer.from('\n')]));
@@ -67,7 +67,7 @@ describe('logs of a file', () => {
     assert.deepEqual(Buffer.concat(shown), Buffer.concat([bytes, Buffer.from('\n')]));
   });
 
-  test('--tail shows the last lines, --since the new ones, --timestamps their times', async (t) => {
+  test('shows the last lines with --tail, the new ones with --since, their times with --timestamps', async (t) => {
     const log = newLog(t);
     for (let n = 1; n <= 9; n++) {
       log.append(criEntry(`${n}\n`, { time: timeOfEntry(n) }));
@@ -82,7 +82,7 @@ describe('logs of a file', () => {
     assert.deepEqual(await termshim(['logs', '--since', '10m', log.path]), shows('new\n'));
   });
 
-  test('--timestamps prints one time for each line, however many parts it has', async (t) => {
+  test('prints one time for each line with --timestamps, even if the line has several parts', async (t) => {
     const log = newLog(t);
     const time = timeOfEntry(1);
     const options = { time };
@@ -96,21 +96,21 @@ describe('logs of a file', () => {
     assert.deepEqual(await termshim(['logs', '--timestamps', log.path]), expected);
   });
 
-  test('logs takes a name without a slash for a file if that exists', async (t) => {
+  test('reads a file whose name has no slash, if the file exists', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('one\n'));
     const cwd = join(log.path, '..');
     assert.deepEqual(await termshim(['logs', 'web.log'], { cwd }), shows('one\n'));
   });
 
-  test('logs reports how much of the file is broken', async (t) => {
+  test('reports how much of the file is broken', async (t) => {
     const log = newLog(t);
     log.append(`${jsonEntry('one\n')}what\n${jsonEntry('two\n')}is\nthis\n`);
     const words = `termshim: lines of ${log.path} left out, as they are no entries of a log: 3\n`;
     assert.deepEqual(await termshim(['logs', log.path]), shows('one\ntwo\n', words));
   });
 
-  test('logs refuses a plain text file with status 1', async (t) => {
+  test('refuses a plain text file with status 1', async (t) => {
     const log = newLog(t);
     log.append('one\ntwo\n');
     const words = `termshim: ${log.path} is no log but a plain file: \`cat\` and \`tail -f\` show it [ERR_LOG_NOT_FOUND]\n`;
@@ -118,7 +118,7 @@ describe('logs of a file', () => {
     assert.deepEqual((await termshim(['logs', '--since', '10m', log.path])).status, 0);
   });
 
-  test('logs ends silently if its reader leaves', async (t) => {
+  test('ends silently if its reader exits', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('one\n').repeat(100_000));
     const shell = spawn('bash', [
@@ -133,7 +133,7 @@ describe('logs of a file', () => {
     assert.deepEqual({ stdout, stderr }, { stdout: 'one\n141 0\n', stderr: '' });
   });
 
-  test('logs waits for a slow reader', async (t) => {
+  test('waits for a slow reader', async (t) => {
     const log = newLog(t);
     const line = `${'x'.repeat(1000)}\n`;
     log.append(jsonEntry(line).repeat(20_000));
@@ -150,14 +150,14 @@ describe('logs of a file', () => {
     assert.equal(bytes, 20_000 * line.length);
   });
 
-  test('logs fails with one line if there is no log', async (t) => {
+  test('fails with one line if there is no log file', async (t) => {
     const { env } = environmentWithoutDaemon(t);
     const stderr = 'termshim: there is no log at ./none [ERR_LOG_NOT_FOUND]\n';
     assert.deepEqual(await termshim(['logs', './none'], { env }), { stdout: '', stderr, status: 1 });
   });
 
   for (const option of ['--tail=x', '--tail=-1', '--since=tomorrow', '--since=']) {
-    test(`logs refuses ${option} for a file`, async () => {
+    test(`refuses ${option}`, async () => {
       const { stderr, status } = await termshim(['logs', option, 'web']);
       assert.match(stderr, /^error: option .* is invalid\. (It is a number of lines|A time is)\b/);
       assert.equal(status, 2);
@@ -166,7 +166,7 @@ describe('logs of a file', () => {
 });
 
 describe('logs --follow of a file', () => {
-  test('logs --follow goes on through a rotation until ^C', async (t) => {
+  test('goes on through a rotation until ^C', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('1\n'));
     const { child, shown, has } = follow(t, [log.path]);
@@ -183,7 +183,7 @@ describe('logs --follow of a file', () => {
     assert.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
   });
 
-  test('logs --follow ends when its reader leaves, though nothing is written', async (t) => {
+  test('ends when its reader exits, even if nothing is written', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('starting\n') + jsonEntry('ready\n'));
     const words = [
@@ -203,7 +203,7 @@ describe('logs --follow of a file', () => {
 });
 
 describe('logs of a container', () => {
-  test('logs of a container reads the file that the daemon names', async (t) => {
+  test('reads the file that the daemon names', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('one\n'));
     const web = session('web', { log: log.path });
@@ -212,21 +212,21 @@ describe('logs of a container', () => {
     assert.deepEqual(daemon.calls, [['Inspect', { id: 'web', execId: '' }]]);
   });
 
-  test('logs says how to get a log if the container has none', async (t) => {
+  test('says how to get a log if the container has no log', async (t) => {
     const web = session('web');
     const { env } = serveFakeDaemon(t, { list: [web], sessions: { inspect: () => ({ session: web, clients: [] }) } });
     const stderr = 'termshim: web has no log; `termshim run --log json-file` gives it one [ERR_LOG_NOT_FOUND]\n';
     assert.deepEqual(await termshim(['logs', 'web'], { env }), { stdout: '', stderr, status: 1 });
   });
 
-  test('logs says that there is no daemon', async (t) => {
+  test('fails if there is no daemon', async (t) => {
     const { env } = environmentWithoutDaemon(t);
     const { stderr, status } = await termshim(['logs', 'web'], { env });
     assert.match(stderr, /^termshim: no daemon runs.*\[ERR_NO_DAEMON\]\n$/);
     assert.equal(status, 1);
   });
 
-  test('logs --follow shows all output and ends with the container', async (t) => {
+  test('shows all output and ends with the container', async (t) => {
     const log = newLog(t);
     let end: () => void = () => {};
     const ended = new Promise<void>((resolve) => (end = resolve));
@@ -248,7 +248,7 @@ describe('logs of a container', () => {
     assert.deepEqual(shown, { stdout: '1\n2\n3\n', stderr: '' });
   });
 
-  test('logs --follow of a stopped container shows all and ends at once', async (t) => {
+  test('shows all output of a stopped container and ends at once', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('1\n'));
     const web = endedSession('web', 1, { log: log.path });
@@ -258,7 +258,7 @@ describe('logs of a container', () => {
     assert.deepEqual(await termshim(['logs', '-f', 'web'], { env }), shows('1\n'));
   });
 
-  test('logs --follow says so if the daemon is killed, after all that was written', async (t) => {
+  test('shows all output if the daemon is killed, and then an error', async (t) => {
     const log = newLog(t);
     log.append(jsonEntry('1\n'));
     const web = session('web', { log: log.path });
