@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
   bool is_shim = strcmp(program->bundle, "shim/main") == 0;
   if (is_shim && parse_call(argv, &call) && answer(&call, &rest)) return 0;
   if (!give_back(&rest.question)) {
-    fprintf(stderr, "%s: cannot give stdin back: %s\n", program->name, strerror(errno));
+    fprintf(stderr, "%s: cannot pass stdin on to Node.js: %s\n", program->name, strerror(errno));
     return 1;
   }
   return execute_node(program, argc, argv, rest.lock);

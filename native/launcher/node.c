@@ -64,7 +64,7 @@ int execute_node(const struct program *program, int argc, char **argv, int lock)
   const char *node = getenv("TERMSHIM_NODE");
   if (node == NULL || *node == 0) node = "node";
   if (!find_script(program, script, sizeof script) || access(script, R_OK) < 0)
-    return fail(program, "must stay in its package, where links may lead to it: cannot read", script);
+    return fail(program, "cannot find its package (to run it from elsewhere, make a link to it): cannot read", script);
   const char **arguments = calloc((size_t)argc + 6, sizeof *arguments);
   if (arguments == NULL || !clean_environment()) return fail(program, "cannot execute", node);
   const char **next = arguments;

@@ -15,7 +15,7 @@ import { verbStub, verbs } from './verbs.js';
 beginProgram();
 
 const program = new Command('termshim')
-  .description('gives OCI containers their terminal: runs -it containers, and copies consoles')
+  .description('run OCI containers with a terminal, attach to them, and copy their consoles')
   .version(version())
   .addOption(globalShimOption())
   .hook('preAction', passShimOn)

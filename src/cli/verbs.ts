@@ -8,47 +8,47 @@ import type { Verb, Verbs } from './verb.js';
 export const verbs: Verbs = new Map(
   Object.entries({
     run: {
-      about: 'run a process with a terminal: in a container, or right here',
+      about: 'run a command in a container, or on this host',
       load: () => import('./verbs/container/run.js'),
     },
     attach: {
-      about: 'sit down at the terminal of a container that runs',
+      about: "attach to a running container's terminal",
       load: () => import('./verbs/terminal/attach.js'),
     },
     exec: {
-      about: 'run one more process in a container',
+      about: 'run another process in a running container',
       load: () => import('./verbs/container/exec.js'),
     },
     logs: {
-      about: 'show what a container wrote, from its log',
+      about: 'print the log of a container',
       load: () => import('./verbs/container/logs.js'),
     },
     ps: {
-      about: 'list containers and what goes on at their terminals',
+      about: 'list processes, with the state of their terminals',
       load: () => import('./verbs/container/ps.js'),
     },
     inspect: {
-      about: 'show all that is known of a container, and who is attached',
+      about: 'show the details of a process and of its clients',
       load: () => import('./verbs/container/inspect.js'),
     },
     'reopen-logs': {
-      about: 'open the log of a container anew, when it was moved',
+      about: 'reopen the log of a container after it was moved',
       load: () => import('./verbs/container/reopen-logs.js'),
     },
     stats: {
-      about: 'show what containers use: processors, memory, processes',
+      about: 'show how much CPU time and memory containers use',
       load: () => import('./verbs/container/stats.js'),
     },
     events: {
-      about: 'follow what happens to containers and their terminals',
+      about: 'print events of containers and terminals as they happen',
       load: () => import('./verbs/container/events.js'),
     },
     resize: {
-      about: 'set the size of a terminal, or say whose window decides',
+      about: "set a terminal's size, or the policy that chooses it",
       load: () => import('./verbs/terminal/resize.js'),
     },
     record: {
-      about: 'record what a terminal shows, for asciinema',
+      about: 'record a terminal, for `asciinema play`',
       load: () => import('./verbs/terminal/record.js'),
     },
     kill: {
@@ -56,15 +56,15 @@ export const verbs: Verbs = new Map(
       load: () => import('./verbs/container/kill.js'),
     },
     pause: {
-      about: 'let the processes of a container stand still',
+      about: 'pause a container',
       load: () => import('./verbs/container/pause.js'),
     },
     resume: {
-      about: 'let a paused container go on',
+      about: 'resume a paused container',
       load: () => import('./verbs/container/resume.js'),
     },
     wait: {
-      about: 'wait for the end of a container, and print its exit status',
+      about: 'wait until a process has ended, and print its exit status',
       load: () => import('./verbs/container/wait.js'),
     },
     delete: {
@@ -72,23 +72,23 @@ export const verbs: Verbs = new Map(
       load: () => import('./verbs/container/delete.js'),
     },
     daemon: {
-      about: 'be the daemon that has the containers, or end it',
+      about: 'run or stop the daemon',
       load: () => import('./verbs/daemon.js'),
     },
     web: {
-      about: 'serve the sessions to a browser on this machine',
+      about: 'serve the terminals to a browser on this machine',
       load: () => import('./verbs/terminal/web.js'),
     },
     copy: {
-      about: 'copy stdin FIFO -> console -> stdout FIFO for one console that a runtime sends',
+      about: 'copy one console between FIFOs, for any OCI runtime',
       load: () => import('./verbs/terminal/copy.js'),
     },
     recvtty: {
-      about: "receive consoles at a socket, as runc's recvtty does",
+      about: "receive consoles over a socket, like runc's recvtty",
       load: () => import('./verbs/terminal/recvtty.js'),
     },
     completion: {
-      about: 'print what makes a shell complete our command lines',
+      about: 'print the completion script for a shell',
       load: () => import('./verbs/completion.js'),
     },
   }),

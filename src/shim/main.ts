@@ -23,7 +23,8 @@ async function main(): Promise<void> {
   const [verb] = positionals;
   if (verb === 'start') return runStart(values);
   if (verb === 'delete') return runDelete(values);
-  throw wrongUsage(`the verb is ${JSON.stringify(verb ?? '')}, and not start or delete`);
+  if (verb === undefined) throw wrongUsage('a command is missing: containerd calls this program with start or delete');
+  throw wrongUsage(`unknown command ${JSON.stringify(verb)}: the commands are start and delete`);
 }
 
 async function runInfo(): Promise<void> {
@@ -84,7 +85,8 @@ function parseShimArguments() {
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    throw wrongUsage((error as Error).message);
+    // Node's second sentence is about positional arguments, which no option of containerd needs.
+    throw wrongUsage((error as Error).message.replace(/\. .*/s, ''));
   }
 }
 

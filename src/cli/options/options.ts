@@ -10,7 +10,7 @@ import { isPid } from '../../os/process/pid.js';
 export type Format = 'table' | 'json';
 
 export function formatOption(): Option {
-  return new Option('--format <format>', 'a table for people, or JSON').choices(['table', 'json']).default('table');
+  return new Option('--format <format>', 'a table, or JSON').choices(['table', 'json']).default('table');
 }
 
 export function execOption(what: string): Option {
@@ -21,7 +21,7 @@ export function execOption(what: string): Option {
 export function parseDuration(text: string): number {
   const parsed = durationMs(text);
   if (parsed === undefined) throw new InvalidArgumentError('A duration looks like 10s, 500ms or 2m.');
-  if (parsed > longestTimerMs) throw new InvalidArgumentError('No duration can be longer than 24 days.');
+  if (parsed > longestTimerMs) throw new InvalidArgumentError('The longest duration is 24 days.');
   return parsed;
 }
 

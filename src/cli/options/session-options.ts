@@ -5,7 +5,7 @@ import type { WantedRecording } from '../../client/wanted-process.js';
 import { defaultDetachKeys, parseDetachKeys } from '../../terminal/detach-keys.js';
 
 export function detachKeysOption(): Option {
-  return new Option('--detach-keys <keys>', 'what to type to leave, while it goes on')
+  return new Option('--detach-keys <keys>', 'the key sequence for detaching')
     .argParser(parseKeys)
     .default(parseKeys(defaultDetachKeys), defaultDetachKeys);
 }
@@ -13,7 +13,9 @@ export function detachKeysOption(): Option {
 /** docs/sessions.md describes the policies. The numbers of clients count from 1. */
 export function parseSizePolicy(text: string): string {
   if (/^(latest|smallest|largest|[1-9]\d{0,8}|[1-9]\d{0,4}x[1-9]\d{0,4})$/.test(text)) return text;
-  throw new InvalidArgumentError('It is latest, smallest, largest, the number of a client, or a size such as 80x24.');
+  throw new InvalidArgumentError(
+    'A size policy is latest, smallest, largest, the number of a client, or a size such as 80x24.',
+  );
 }
 
 export interface RecordOptions {
@@ -22,11 +24,13 @@ export interface RecordOptions {
 }
 
 export function recordOption(): Option {
-  return new Option('--record <file>', 'record what it shows, for `asciinema play`; with -t').argParser(absolute);
+  return new Option('--record <file>', 'record the terminal to a new file, for `asciinema play`; needs -t').argParser(
+    absolute,
+  );
 }
 
 export function recordInputOption(): Option {
-  return new Option('--record-input', 'record what is typed too, and passwords with it');
+  return new Option('--record-input', 'record the input too, including passwords');
 }
 
 /** Undefined if nothing is to be recorded. A recording that is not possible is a usage error. */
@@ -36,7 +40,7 @@ export function readRecordOptions(
   self: Command,
 ): WantedRecording | undefined {
   const input = recordInput === true;
-  if (path !== undefined && !terminal) self.error('error: --record needs -t: without a terminal nothing is recorded');
+  if (path !== undefined && !terminal) self.error('error: --record needs -t: only a terminal can be recorded');
   if (path === undefined && input) self.error('error: --record-input needs --record');
   return path === undefined ? undefined : { path, input };
 }
@@ -50,6 +54,6 @@ function parseKeys(text: string): Uint8Array {
   const keys = parseDetachKeys(text);
   if (keys !== undefined) return keys;
   throw new InvalidArgumentError(
-    'Keys are a list such as ctrl-p,ctrl-q: ctrl- and one of a-z @ [ \\ ] ^ _, or one character.',
+    'A key sequence is a list such as ctrl-p,ctrl-q: ctrl- and one of a-z @ [ \\ ] ^ _, or one character.',
   );
 }

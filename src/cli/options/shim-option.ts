@@ -12,13 +12,13 @@ export function shimOption(): Option {
 
 /** `termshim --shim PATH VERB` */
 export function globalShimOption(): Option {
-  return new Option('--shim <path>', 'drive another runtime v2 shim, without containerd and without our daemon');
+  return new Option('--shim <path>', 'use this runtime v2 shim instead of the daemon; containerd is not needed');
 }
 
 /** Passes a `--shim` before the verb to the verb. A verb without this option then fails. */
 export function passShimOn(program: Command, verb: Command): void {
   const { shim } = program.opts<ShimOption>();
   if (shim === undefined || verb.getOptionValueSource('shim') === 'cli') return;
-  if (!verb.options.some((it) => it.long === '--shim')) verb.error(`error: ${verb.name()} takes no --shim`);
+  if (!verb.options.some((it) => it.long === '--shim')) verb.error(`error: ${verb.name()} does not support --shim`);
   verb.setOptionValueWithSource('shim', shim, 'cli');
 }

@@ -17,22 +17,28 @@ import { beginProgram } from '../../os/process/node-program.js';
 
 const help = `Usage: termshim-log-driver log-path FILE [NAME VALUE]...
 
-Writes what a container says to a file, as Docker's json-file driver does. To be started by a shim, with the container's
-stdout at descriptor 3, its stderr at 4, and at 5 a pipe that is closed when the log is open.
+Writes the output of a container to a log, in Docker's json-file format or in
+the CRI format. A shim starts this program for a binary:// URI. It passes the
+container's stdout as descriptor 3, its stderr as 4, and as 5 a pipe that the
+program closes when the log is open.
 
 Options, in any order:
-  log-path FILE       the log, an absolute path; its directory is made
-  max-size SIZE       begin another file when it has so many bytes: 10m is 10,000,000; -1, the default, is no limit
-  max-file COUNT      how many files are kept, FILE.1 being the newest that is full; 1 by default
-  compress true       compress those that are full
-  format FORMAT       json-file, the default, or cri, which kubelet reads
+  log-path FILE    the absolute path of the log; its directory is created
+  max-size SIZE    the size at which the log is full and a new file begins:
+                   10m is 10,000,000 bytes; -1: no limit (default: -1)
+  max-file COUNT   the number of files; FILE.1 is the newest full file
+                   (default: 1)
+  compress BOOL    true: compress full files (default: false)
+  format FORMAT    json-file, or cri, which kubelet reads (default: json-file)
 
-SIGHUP opens the file at the path anew. SIGTERM ends it, when all that was said is written.
+SIGHUP makes the program open the log file again. SIGTERM makes it write the
+remaining output and end.
 
 Examples:
-  $ ctr run -d --log-uri 'binary:///usr/local/bin/termshim-log-driver?log-path=/var/log/c1.log&max-size=10m&max-file=3' \\
+  $ DRIVER=binary:///usr/local/bin/termshim-log-driver
+  $ ctr run -d --log-uri "$DRIVER?log-path=/var/log/c1.log&max-size=10m" \\
       docker.io/library/busybox:latest c1 top
-  $ nerdctl run -d --log-driver 'binary:///usr/local/bin/termshim-log-driver?log-path=/var/log/c1.log' busybox top
+  $ nerdctl run -d --log-driver "$DRIVER?log-path=/var/log/c1.log" busybox top
 `;
 
 beginProgram();
@@ -45,7 +51,7 @@ async function main(): Promise<void> {
   const words = process.argv.slice(2);
   if (words[0] === '--help' || words[0] === '-h') return void writeSync(1, help);
   const options = readLogOptions(pairsOf(words), 'json-file');
-  const [stdout, stderr, ready] = [take(3, 'stdout'), take(4, 'stderr'), take(5, 'saying that the log is open')];
+  const [stdout, stderr, ready] = [take(3, 'stdout'), take(4, 'stderr'), take(5, 'the readiness')];
   const copies: LogCopy[] = [];
   const onRoom = (): void => copies.forEach((copy) => copy.resume());
   const log = await openLog(options, { onRoom, onError: complain });
@@ -77,7 +83,7 @@ function pairsOf(words: readonly string[]): [string, string][] {
 /** An inherited descriptor, made non-blocking. */
 function take(fd: number, purpose: string): number {
   if (!isInherited(fd)) {
-    const reason = `a shim starts this program, with a pipe for ${purpose} at descriptor ${fd}; see --help`;
+    const reason = `descriptor ${fd} is not open: a shim must start this program and pass ${purpose} there; see --help`;
     throw new TermshimError('ERR_LOG_FAILED', reason);
   }
   check(addon.fd_adopt(fd), 'fcntl', `take descriptor ${fd}`);

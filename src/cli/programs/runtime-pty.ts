@@ -13,23 +13,26 @@ import { version } from '../../version.js';
 import { printAtOnce } from '../output/print-at-once.js';
 
 const noSandbox = `
-This runtime is NO SANDBOX. It has the command line of an OCI runtime, but it runs the bundle's process on this host as
-an ordinary process: with the host's files, network and process table, and without namespaces, cgroups, capabilities
-or seccomp. It exists so that a terminal can be given to a process where no container is wanted, and for tests.
+This runtime is NOT A SANDBOX. It has the command line of an OCI runtime, but it
+runs the bundle's process as an ordinary process of this host: with the host's
+files, network and processes, and without namespaces, cgroups, capabilities and
+seccomp. Use it for tests, and if you want a terminal but no container.
 
-Of config.json it uses process.terminal, consoleSize, args, env, cwd (a directory of this host), user.uid and user.gid,
-and annotations. Everything else has no effect, and that includes root, mounts, rlimits, user.additionalGids and hooks.
-Without root, the user and group 0 are the caller's.
-Processes are found by session and parent: one that makes a session of its own and loses its parent escapes kill and
-delete.`;
+It uses these fields of config.json: process.terminal, consoleSize, args, env,
+cwd (a directory of this host), user.uid, user.gid, and annotations. All other
+fields have no effect, including root, mounts, rlimits, user.additionalGids and
+hooks. If the caller is not root, the user and group 0 mean the caller.
+
+kill --all and delete find processes by their session and their parent. A
+process that creates a session and loses its parent is not found.`;
 
 const example = `
-Example: a shell whose terminal another program receives at /tmp/console.sock
-  $ mkdir /tmp/bundle
+Example: run a shell, and use its terminal in another window
+  $ mkdir /tmp/bundle && cd /tmp/bundle
   $ echo '{"ociVersion": "1.0.2", "process": {"terminal": true, "args": ["sh"],
-      "env": ["PATH=/usr/bin:/bin", "TERM=xterm"], "cwd": "/"}}' > /tmp/bundle/config.json
-  $ termshim recvtty /tmp/console.sock            # in another terminal
-  $ termshim-runtime-pty create --bundle /tmp/bundle --console-socket /tmp/console.sock shell
+      "env": ["PATH=/usr/bin:/bin", "TERM=xterm"], "cwd": "/"}}' > config.json
+  $ termshim recvtty /tmp/console.sock            # in the other window
+  $ termshim-runtime-pty create --console-socket /tmp/console.sock shell
   $ termshim-runtime-pty start shell
   $ termshim-runtime-pty delete --force shell`;
 
@@ -45,28 +48,30 @@ interface ProcessOptions {
 }
 
 const program = new Command('termshim-runtime-pty')
-  .description('An OCI runtime without containers: runs processes on this host under a pty.')
+  .description('An OCI runtime without containers: it runs a process on this host under a pty.')
   .version(`termshim-runtime-pty version ${version()}\nspec: 1.0.2`, '-v, --version')
-  .option('--root <dir>', 'where the state of containers is kept', placeOfUser('termshim-runtime-pty'))
+  .option('--root <dir>', 'the directory for the state of containers', placeOfUser('termshim-runtime-pty'))
   .option('--log <file>', 'append errors to this file')
-  .addOption(new Option('--log-format <format>', 'of the log file').choices(['text', 'json']).default('text'))
-  .option('--systemd-cgroup', 'accepted and without effect, as there are no cgroups')
+  .addOption(
+    new Option('--log-format <format>', 'the format of the log file').choices(['text', 'json']).default('text'),
+  )
+  .option('--systemd-cgroup', 'no effect: there are no cgroups')
   .addHelpText('after', `${noSandbox}\n${example}`)
   .enablePositionalOptions()
   .configureOutput({ writeOut: printAtOnce, outputError: () => undefined })
   .exitOverride();
 
-verb('create <id>', 'make a container: its process exists and waits for start')
+verb('create <id>', 'create a container: its process exists and waits for start')
   .option('-b, --bundle <dir>', 'the directory with config.json', '.')
-  .option('--console-socket <path>', 'the socket that receives the pty master')
-  .option('--pid-file <file>', 'where to write the pid')
-  .option('--no-pivot', 'accepted and without effect')
+  .option('--console-socket <path>', 'send the pty master to this socket')
+  .option('--pid-file <file>', 'write the pid to this file')
+  .option('--no-pivot', 'no effect')
   .action(async (id: string, options: ProcessOptions & { bundle: string }) => {
     const { create } = await import('../../runtime/pty/create.js');
     await create(root(), id, options);
   });
 
-verb('start <id>', 'let the process of a created container run').action(async (id: string) => {
+verb('start <id>', 'start the process of a created container').action(async (id: string) => {
   const { start } = await import('../../runtime/pty/start.js');
   await start(root(), id);
 });
@@ -76,7 +81,7 @@ verb('state <id>', 'print the state of a container as JSON').action(async (id: s
   print(JSON.stringify(state(root(), id), undefined, 2));
 });
 
-verb('kill <id> [signal]', 'send a signal (by default TERM) to the process')
+verb('kill <id> [signal]', 'send a signal to the process (default: TERM)')
   .option('-a, --all', 'send it to all processes of the container', false)
   .action(async (id: string, signal: string | undefined, { all }: { all: boolean }) => {
     const { kill } = await import('../../runtime/pty/kill.js');
@@ -90,12 +95,12 @@ verb('delete <id>', 'remove a container that is not running')
     await deleteContainer(root(), id, force);
   });
 
-verb('exec <id> [args...]', 'run one more process; unless detached, exit with its status')
+verb('exec <id> [args...]', 'run another process, and exit with its status')
   .option('-p, --process <file>', 'a file with the OCI process as JSON, instead of args')
-  .option('-t, --tty', 'give it a pty, whose master goes to the console socket', false)
-  .option('-d, --detach', 'do not wait for it', false)
-  .option('--console-socket <path>', 'the socket that receives the pty master')
-  .option('--pid-file <file>', 'where to write the pid')
+  .option('-t, --tty', 'give the process a pty, and send the master to the console socket', false)
+  .option('-d, --detach', 'do not wait for the process', false)
+  .option('--console-socket <path>', 'send the pty master to this socket')
+  .option('--pid-file <file>', 'write the pid to this file')
   .passThroughOptions()
   .action(async (id: string, args: string[], options: ProcessOptions & ExecFlags) => {
     const { exec } = await import('../../runtime/pty/exec.js');
@@ -121,7 +126,7 @@ verb('pause <id>', 'stop the processes of a container with SIGSTOP').action(asyn
   pause(root(), id);
 });
 
-verb('resume <id>', 'let a paused container go on').action(async (id: string) => {
+verb('resume <id>', 'resume a paused container').action(async (id: string) => {
   const { resume } = await import('../../runtime/pty/pause.js');
   resume(root(), id);
 });

@@ -10,14 +10,14 @@ import type { Verbs } from '../verb.js';
 
 export function command(verbs: Verbs): Command {
   return new Command()
-    .addArgument(new Argument('<shell>', 'which one').choices(shells))
-    .argument('[words...]', 'after --: a command line, whose last word is completed')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
+    .argument('[words...]', 'after --: a command line to complete; the script passes it')
     .addHelpText('after', example)
     .action((shell: Shell, words: string[]) => completion(shell, words, verbs));
 }
 
 const example = `
-Without words it prints the script, which completes verbs, options, their values, and the ids of containers.
+The script completes commands, options, their values, and ids of containers.
 
 Examples:
   $ eval "$(termshim completion bash)"      # in ~/.bashrc

@@ -20,10 +20,10 @@ interface DaemonOptions {
 
 export function command(): Command {
   return new Command()
-    .addOption(new Option('--stop', 'end the daemon that runs, if it has no container').conflicts('idleExit'))
+    .addOption(new Option('--stop', 'stop the running daemon; fails if it has containers').conflicts('idleExit'))
     .option(
       '--idle-exit <duration>',
-      'end after so long without a container and a client (default: never)',
+      'stop after this time without containers and clients (default: never)',
       parseDuration,
     )
     .addHelpText('after', example)
@@ -31,11 +31,14 @@ export function command(): Command {
 }
 
 const example = `
-Every user has one daemon, and the containers of \`termshim run\` are its own. \`termshim run\` starts it, in the background;
-TERMSHIM_IDLE_EXIT=10m gives that one its --idle-exit.
-Prints {"socket":PATH} when it serves. SIGTERM and SIGINT end it; if it has containers, with the last of them, or at the
-second signal, and them too.
-A socket that systemd has made for it is taken (LISTEN_FDS).
+Each user has one daemon, which has the containers of \`termshim run\`. The first
+\`termshim run\` starts it in the background. For that daemon, the environment
+variable TERMSHIM_IDLE_EXIT=10m has the effect of --idle-exit 10m.
+
+This command runs the daemon in the foreground. When the daemon accepts calls,
+it prints {"socket":PATH}. SIGTERM or SIGINT stops the daemon. If it has
+containers, it stops when the last of them is removed, and a second signal
+removes all of them. systemd may pass it a socket (LISTEN_FDS).
 
 Examples:
   $ termshim daemon --idle-exit 10m

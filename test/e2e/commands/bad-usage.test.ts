@@ -1,7 +1,7 @@
 /**
  * What could break with a wrong command line: a mistake is taken for something else, or is reported with a stack trace,
  * on stdout, or with a status that scripts take for the status of the process. Each command line here is one that a
- * user could type.
+ * user could type. And a terminal of the usual width may break a help into pieces.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,6 +9,8 @@ import { verbs } from '../../../src/cli/verbs.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
+import { logDriverPath } from '../../helpers/log/driver-program.js';
+import { ptyRuntimeProgram } from '../../helpers/runtime/fake-runtime.js';
 
 /** Command lines that make no sense, with a word that the message must have. */
 const usageErrors: [args: string[], words: RegExp][] = [
@@ -69,7 +71,7 @@ const usageErrors: [args: string[], words: RegExp][] = [
   [['run', '-t', '--record-input', 'sh'], /--record-input needs --record/],
   [['exec', '--record', 'f', 'a', 'sh'], /--record needs -t/],
   [['record', 'a'], /a file to record to, or --stop/],
-  [['record', '--stop', 'a', 'f'], /--stop takes neither/],
+  [['record', '--stop', 'a', 'f'], /--stop cannot be used with a file/],
   [['kill'], /missing required argument 'id'/],
   [['kill', '-s', 'SIGNOTHING', 'a'], /SIGNOTHING.*TERM, SIGHUP/],
   [['kill', '-s', '65', 'a'], /65.*from 1 to 64/],
@@ -106,5 +108,22 @@ test('--help and --version exit with 0', async (t) => {
     const { stdout, stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
     assert.ok(stdout.length > 0);
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  }
+});
+
+test('every help fits into a terminal of 80 columns', async (t) => {
+  const testbed = openTestbed(t);
+  const programs = [
+    [termshimProgram],
+    ...Array.from(verbs.keys(), (verb) => [termshimProgram, verb]),
+    [logDriverPath],
+    [ptyRuntimeProgram],
+  ];
+  for (const program of programs) {
+    const { stdout } = await runToEnd([...program, '--help'], { env: { ...testbed.env, XDG_RUNTIME_DIR: '/run' } });
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => line.length > 80),
+      [],
+    );
   }
 });

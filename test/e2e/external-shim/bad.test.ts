@@ -192,9 +192,9 @@ test('a verb that an external shim cannot serve fails with one line', {
       /^termshim: \S+ cannot record; .* \[ERR_UNSUPPORTED\]\n$/,
     ],
     [['run', '-dt', '--name', testbed.newId()], /^error: --shim needs --bundle or --rootfs\n/, 2],
-    [['run', '--runtime', 'pty', '--bundle', '/'], /^error: the pty runtime makes no containers/, 2],
-    [['--shim', runcShimPath, 'web'], /^error: web takes no --shim\n/, 2],
-    [['--shim', runcShimPath, 'daemon', '--stop'], /^error: daemon takes no --shim\n/, 2],
+    [['run', '--runtime', 'pty', '--bundle', '/'], /^error: --runtime pty cannot be used with --shim/, 2],
+    [['--shim', runcShimPath, 'web'], /^error: web does not support --shim\n/, 2],
+    [['--shim', runcShimPath, 'daemon', '--stop'], /^error: daemon does not support --shim\n/, 2],
     [['kill', 'nobody'], /^termshim: no such container: nobody; there are: \S+ \[ERR_PROCESS_NOT_FOUND\]\n$/],
     [['--shim', 'true', 'kill', id], /^termshim: no such container: \S+; there is none \[ERR_PROCESS_NOT_FOUND\]\n$/],
   ];

@@ -183,7 +183,7 @@ test('the driver without descriptors explains how it is started, and --help has 
   assert.equal(bare.status, 1);
   assert.match(
     bare.stderr,
-    /^termshim: a shim starts this program, with a pipe for stdout at descriptor 3; see --help /,
+    /^termshim: descriptor 3 is not open: a shim must start this program and pass stdout there; see --help /,
   );
   const help = await runToEnd([logDriverPath, '--help']);
   assert.equal(help.status, 0);

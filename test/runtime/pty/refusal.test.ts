@@ -73,7 +73,7 @@ test('the command line reports its errors to stderr and to the log', async (t) =
   const log = join((await setUp(t, {})).directory, 'log');
   const help = await command('--help');
   assert.equal(help.status, 0);
-  assert.match(help.stdout, /NO SANDBOX/);
+  assert.match(help.stdout, /NOT A SANDBOX/);
   assert.match(help.stdout, /Example/);
   assert.match((await command('--version')).stdout, /^termshim-runtime-pty version \S+\nspec: 1\.0\.2\n$/);
   for (const args of [[], ['frob'], ['create'], ['--frob', 'state', 'c'], ['ps', '--format', 'xml', 'c']]) {

@@ -20,15 +20,16 @@ interface DeleteOptions extends ShimOption {
 export function command(): Command {
   return new Command()
     .argument('<id...>', 'containers, or the beginnings of their ids')
-    .option('-f, --force', 'kill what still runs')
-    .addOption(execOption('not the container, but a process that `termshim exec` started in it'))
+    .option('-f, --force', 'kill the processes first if they are running')
+    .addOption(execOption('remove only the process with this exec id'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(deleteAll);
 }
 
 const example = `
-Prints the id of each that is gone. One that cannot be deleted does not keep the others; the exit status is 1 then.
+Prints the id of each removed container. If a container cannot be removed, the
+others are removed nevertheless, and the exit status is 1.
 
 Examples:
   $ termshim delete web

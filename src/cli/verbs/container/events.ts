@@ -1,12 +1,12 @@
 /**
  * `termshim events`: prints the events of containers and their terminals as they happen.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Event } from '../../../ttrpc/gen/termshim/sessions.js';
 import { connect } from '../../connect.js';
 import { printable } from '../../output/format.js';
 import { jsonLine, timeOf } from '../../output/json.js';
-import { type Format, formatOption } from '../../options/options.js';
+import type { Format } from '../../options/options.js';
 import { print } from '../../output/print.js';
 import { type ShimOption, shimOption } from '../../options/shim-option.js';
 
@@ -17,16 +17,21 @@ interface EventsOptions extends ShimOption {
 
 export function command(): Command {
   return new Command()
-    .option('--since <number>', 'also those after this one that the daemon still knows; 0: all of them', parseNumber)
-    .addOption(formatOption().choices(['text', 'json']).default('text'))
+    .option(
+      '--since <number>',
+      'start after the event with this number; 0: print all events that the daemon has kept',
+      parseNumber,
+    )
+    .addOption(new Option('--format <format>', 'lines of text, or JSON').choices(['text', 'json']).default('text'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(events);
 }
 
 const example = `
-One line for each event: its number, when it was, what happened, and to whom. It follows until ^C, or until the daemon
-ends. Numbers count from 1 for as long as a daemon lives.
+Prints one line for each event: its number, its time, its kind, the container,
+and details. It runs until ^C, or until the daemon ends. Each daemon counts its
+events from 1.
 
 Examples:
   $ termshim events
@@ -64,5 +69,5 @@ export function eventLine({ number, timestamp, id, execId, kind, pid, exitStatus
 
 function parseNumber(text: string): bigint {
   if (/^\d{1,19}$/.test(text)) return BigInt(text);
-  throw new InvalidArgumentError('The number of an event is what begins its line.');
+  throw new InvalidArgumentError('The number of an event is the first word of its line.');
 }

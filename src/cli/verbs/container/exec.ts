@@ -28,7 +28,7 @@ interface ExecOptions extends RecordOptions, ShimOption {
   tty?: true;
   detach?: true;
   detachKeys: Uint8Array;
-  env: string[];
+  env?: string[];
   workdir?: string;
   user?: { uid: number; gid: number };
 }
@@ -36,14 +36,14 @@ interface ExecOptions extends RecordOptions, ShimOption {
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .argument('<command...>', 'what to run')
-    .option('-i, --interactive', 'connect our stdin')
-    .option('-t, --tty', 'give it a terminal')
-    .option('-d, --detach', 'leave it at once, and print its id')
+    .argument('<command...>', 'the command to run')
+    .option('-i, --interactive', 'connect stdin to the process')
+    .option('-t, --tty', 'give the process a terminal')
+    .option('-d, --detach', 'print the exec id and exit')
     .addOption(detachKeysOption())
-    .option('-e, --env <name=value>', 'a variable of its environment, ours if there is no value', addVariable, [])
-    .option('-w, --workdir <dir>', 'where it begins, a directory of the container', parseDirectory)
-    .option('-u, --user <uid[:gid]>', 'who it is, in numbers', parseUser)
+    .option('-e, --env <name=value>', 'set an environment variable; NAME alone takes the value from here', addVariable)
+    .option('-w, --workdir <dir>', 'the working directory, a path in the container', parseDirectory)
+    .option('-u, --user <uid[:gid]>', 'the user id, and the group id (default: 0)', parseUser)
     .addOption(recordOption())
     .addOption(recordInputOption())
     .addOption(shimOption())
@@ -53,8 +53,11 @@ export function command(): Command {
 }
 
 const example = `
-What is not said is as for the container's first process. Exits with the status of the process, 128 + N if signal N ended
-it; 1 if it could not be run. ctrl-p ctrl-q leaves it without a word, with status 0, and it goes on.
+Everything that no option sets is as for the first process of the container.
+
+The exit status is the status of the process, or 128 + N if signal N ended it.
+If the process could not be run, the exit status is 1. With -it, ctrl-p ctrl-q
+detaches with status 0, and the process runs on.
 
 Examples:
   $ termshim exec -it build -- sh
@@ -69,7 +72,7 @@ async function exec(name: string, words: string[], options: ExecOptions, self: C
   await exitAsProcess(async (signals) => {
     using daemon = await connect(options);
     const { id } = await resolveIds(daemon, name);
-    const { interactive = false, tty: terminal = false, detachKeys, env, workdir: cwd, user } = options;
+    const { interactive = false, tty: terminal = false, detachKeys, env = [], workdir: cwd, user } = options;
     const { bundle } = await daemon.task.state({ id });
     const { spec } = await readBundle(bundle);
     const process = Buffer.from(JSON.stringify(execProcess(spec.process, { args, terminal, env, cwd, user })));
@@ -87,22 +90,22 @@ async function exec(name: string, words: string[], options: ExecOptions, self: C
   });
 }
 
-function addVariable(text: string, before: readonly string[]): string[] {
+function addVariable(text: string, before: readonly string[] = []): string[] {
   const [name = '', value] = text.split(/=(.*)/s, 2);
-  if (name === '') throw new InvalidArgumentError('A variable looks like NAME=value, or NAME for ours.');
+  if (name === '') throw new InvalidArgumentError('A variable looks like NAME=value, or NAME for the value from here.');
   const ours = process.env[name];
   return value !== undefined ? [...before, text] : ours === undefined ? [...before] : [...before, `${name}=${ours}`];
 }
 
 function parseDirectory(text: string): string {
   if (text.startsWith('/')) return text;
-  throw new InvalidArgumentError('A directory of the container begins with a slash.');
+  throw new InvalidArgumentError('The path of a directory in the container begins with a slash.');
 }
 
 function parseUser(text: string): { uid: number; gid: number } {
   const [, uid, gid = '0'] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text) ?? [];
   if (uid === undefined || Math.max(Number(uid), Number(gid)) > greatestId) {
-    throw new InvalidArgumentError('A user is a number, or two as in 1000:1000: names are the container’s.');
+    throw new InvalidArgumentError('A user is a number, or two numbers such as 1000:1000. Names are not supported.');
   }
   return { uid: Number(uid), gid: Number(gid) };
 }

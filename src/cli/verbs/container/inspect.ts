@@ -19,7 +19,7 @@ interface InspectOptions extends ShimOption {
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .addOption(execOption('a process that `termshim exec` started in it'))
+    .addOption(execOption('the process with this exec id, as in `termshim ps`'))
     .addOption(formatOption())
     .addOption(shimOption())
     .addHelpText('after', example)
@@ -27,8 +27,11 @@ export function command(): Command {
 }
 
 const example = `
-Of each client it says how much it typed and was shown, and how far its terminal is behind. SKIPPED was never shown: the
-client was too slow, and saw the present screen instead.
+The columns of the clients:
+  TYPED    bytes that were typed into it
+  SEEN     bytes of output that it has read
+  BEHIND   bytes of output that it has not read yet
+  SKIPPED  bytes of output that it has missed, because it was too slow
 
 Examples:
   $ termshim inspect web

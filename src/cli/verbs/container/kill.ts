@@ -17,24 +17,26 @@ export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
     .addOption(
-      new Option('-s, --signal <signal>', 'by name, with or without SIG, or by number')
+      new Option('-s, --signal <signal>', 'the signal: a name, with or without SIG, or a number')
         .argParser(parseSignal)
         .default(constants.signals.SIGTERM, 'TERM'),
     )
-    .addOption(new Option('--all', 'to every process in the container, not its first alone').conflicts('exec'))
-    .addOption(execOption('to a process that `termshim exec` started in it'))
+    .addOption(new Option('--all', 'send it to all processes in the container').conflicts('exec'))
+    .addOption(execOption('send it to the process with this exec id'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(kill);
 }
 
 const example = `
-The first process of a pid namespace ignores the signals that it does not handle, KILL excepted.
+Without --all and --exec, the first process of the container gets the signal. If
+it is the first process of a pid namespace, it ignores all signals for which it
+has no handler, except KILL.
 
 Examples:
   $ termshim kill web
   $ termshim kill -s KILL --all web
-  $ termshim kill -s WINCH --exec shell web
+  $ termshim kill -s WINCH --exec exec-3f2a web
 `;
 
 async function kill(id: string, { signal, all = false, exec, shim }: KillOptions): Promise<void> {

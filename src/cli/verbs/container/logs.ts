@@ -21,17 +21,19 @@ interface LogsOptions {
 export function command(): Command {
   return new Command()
     .argument('<id|file>', 'the container, or the beginning of its id; or the path of a log')
-    .option('-f, --follow', 'go on with what is written from now on, until the container has ended')
-    .addOption(new Option('--tail <lines>', 'only so many lines from the end, or all (default)').argParser(parseTail))
-    .addOption(new Option('--since <time>', 'only from then on: 10m ago, or 2026-01-31T12:00:00Z').argParser(parseTime))
-    .option('--timestamps', 'begin each line with the time at which it was written')
+    .option('-f, --follow', 'print new lines too, until the container has ended')
+    .addOption(new Option('--tail <lines>', 'start with the last N lines, or all (default)').argParser(parseTail))
+    .addOption(new Option('--since <time>', 'start at a time: 10m (ago), or 2026-01-31T12:00:00Z').argParser(parseTime))
+    .option('--timestamps', 'print the time before each line')
     .addHelpText('after', example)
     .action(logs);
 }
 
 const example = `
-Reads json-file logs, as Docker writes them, and those of CRI runtimes, over the files that rotation has made of them. What
-exists as a file, or has a slash, is a path: that is followed until ^C, and no daemon is needed.
+Reads logs in Docker's json-file format and in the CRI format, including the
+rotated files of a log. If the argument contains a slash, or is the name of an
+existing file, it is a path. To read a path, no daemon is needed; with -f, it is
+followed until ^C.
 
 Examples:
   $ termshim logs --tail 100 web
@@ -48,7 +50,7 @@ async function logs(source: string, options: LogsOptions): Promise<void> {
   const { session } = await daemon.sessions.inspect(ids);
   const path = session?.log ?? '';
   if (path === '') {
-    throw new TermshimError('ERR_LOG_NOT_FOUND', `${ids.id} has no log; \`termshim run --log json-file\` gives it one`);
+    throw new TermshimError('ERR_LOG_NOT_FOUND', `the container ${ids.id} has no log: it was started without --log`);
   }
   if (!options.follow) return show(path, options);
   const ended = new AbortController();
@@ -66,20 +68,17 @@ async function show(path: string, { tail, since, timestamps }: LogsOptions, foll
   let isLog = since !== undefined || tail === 0;
   const lines = tail === 'all' ? undefined : tail;
   const onGap = (): void =>
-    void print(`termshim: files of ${printable(path)} were removed before they could be read\n`, 'stderr');
+    void print(`termshim: rotated files of ${printable(path)} were removed before they were read\n`, 'stderr');
   const entries = readLog(path, { tail: lines, since, follow, onGap, onBroken: (count) => (brokenLines = count) });
   for await (const some of entries) {
     isLog ||= some.length > 0;
     for (const { stream, bytes } of runsOf(some, timestamps ?? false)) await print(bytes, stream);
   }
   if (brokenLines > 0 && !isLog) {
-    throw new TermshimError('ERR_LOG_NOT_FOUND', `${path} is no log but a plain file: \`cat\` and \`tail -f\` show it`);
+    throw new TermshimError('ERR_LOG_NOT_FOUND', `${path} is not a log but a plain file: use \`cat\` or \`tail -f\``);
   }
   if (brokenLines > 0) {
-    await print(
-      `termshim: lines of ${printable(path)} left out, as they are no entries of a log: ${brokenLines}\n`,
-      'stderr',
-    );
+    await print(`termshim: left out lines of ${printable(path)} that are not log entries: ${brokenLines}\n`, 'stderr');
   }
 }
 
@@ -101,11 +100,13 @@ function* runsOf(entries: readonly LogEntry[], timestamps: boolean): Generator<P
 function parseTail(text: string): number | 'all' {
   if (text === 'all') return text;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a number of lines, or all.');
+  throw new InvalidArgumentError('The value is a number of lines, or all.');
 }
 
 function parseTime(text: string): bigint {
   const since = parseSince(text, Date.now());
   if (since !== undefined) return since;
-  throw new InvalidArgumentError('A time is a duration before now, such as 10m, RFC 3339, or seconds since 1970.');
+  throw new InvalidArgumentError(
+    'A time is a duration before now, such as 10m, a time in RFC 3339, or seconds since 1970.',
+  );
 }

@@ -14,7 +14,8 @@ export function command(): Command {
 }
 
 const example = `
-They notice nothing of it. What is typed meanwhile waits for them.
+The processes of the container do not run until \`termshim resume\`. Input that is
+typed in the meantime is kept for them.
 
 Example:
   $ termshim pause web && sleep 10 && termshim resume web

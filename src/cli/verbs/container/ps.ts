@@ -18,8 +18,8 @@ interface PsOptions extends ShimOption {
 
 export function command(): Command {
   return new Command()
-    .option('-a, --all', 'also what has ended; it is shown anyway')
-    .option('-w, --watch', 'show it anew each second, until q is pressed')
+    .option('-a, --all', 'no effect: stopped containers are always listed')
+    .option('-w, --watch', 'refresh the table each second, until you press q')
     .addOption(formatOption())
     .addOption(shimOption())
     .addHelpText('after', example)
@@ -27,17 +27,19 @@ export function command(): Command {
 }
 
 const example = `
-IN and OUT count the bytes typed into a terminal and the bytes shown. WAITING is the time since the reader of the output
-FIFO stopped reading: the process waits as soon as it writes more. Attached clients do not count: a client that does not
-read makes the process wait for at most 100 ms, and then misses output.
+IN and OUT are the bytes that were typed into a terminal and that it has shown.
+WAITING is the time since the reader of the output FIFO stopped reading: if the
+process writes more, it waits. An attached client that does not read makes the
+process wait for at most 100 ms, and then misses output.
 
-With --shim, ps lists the processes that this user has started with that shim and not deleted. A shim has no list of its
-containers, and does not count bytes.
+With --shim, ps lists the processes that this user has started with that shim
+and has not deleted. IN and OUT are not shown, because a shim counts no bytes.
 
 Examples:
   $ termshim ps
   $ termshim ps --watch
-  $ termshim ps --format json | jq -r '.[] | select(.state == "running") | .id'
+  $ termshim ps --format json |
+      jq -r '.[] | select(.state == "running") | .id'
 `;
 
 async function ps({ format, watch, shim }: PsOptions): Promise<void> {

@@ -14,8 +14,11 @@ export function command(): Command {
 }
 
 const example = `
-For whoever moves a log away: the daemon goes on in a new file at its path. Prints the path of each that was opened. A log
-driver (binary://) has its file to itself, and opens it anew when it gets SIGHUP.
+Run it after another program has moved a log: the daemon continues in a new file
+at the path of the log. Prints the path of each log that was opened.
+
+It fails for a log driver (binary://), which opens its file itself. Send SIGHUP
+to termshim-log-driver, and it opens its file again.
 
 Example, for a postrotate script of logrotate:
   $ termshim reopen-logs web

@@ -41,28 +41,29 @@ interface RunOptions extends RecordOptions, ShimOption {
 
 export function command(): Command {
   return new Command()
-    .argument('[command...]', 'what to run (not with --bundle)')
-    .option('-i, --interactive', 'connect our stdin')
-    .option('-t, --tty', 'give it a terminal')
-    .option('-d, --detach', 'leave it at once, and print its id; it stays until `termshim delete`')
+    .argument('[command...]', 'the command (default: sh, or $SHELL on this host); not with --bundle')
+    .option('-i, --interactive', 'connect stdin to the process')
+    .option('-t, --tty', 'give the process a terminal')
+    .option('-d, --detach', 'print the id and exit; the container stays until `termshim delete`')
     .addOption(detachKeysOption())
     .addOption(
-      new Option('--size <policy>', 'whose window decides: latest, smallest, largest, a client, or 80x24').argParser(
-        parseSizePolicy,
-      ),
+      new Option(
+        '--size <policy>',
+        "the terminal's size: a policy (see `termshim resize --help`), or a fixed size such as 80x24",
+      ).argParser(parseSizePolicy),
     )
-    .option('--screen', 'keep its screen, and show whoever attaches the screen as it is')
+    .option('--screen', 'keep the screen of the terminal, and show it to each client that attaches')
     .option(
       '--log <uri>',
-      'keep its output: json-file or cri (inspect names the file), or a URI such as file:///tmp/out',
+      'log the output: json-file or cri (`termshim inspect` shows the path), or a URI such as file:///tmp/out',
     )
     .option(
       '--runtime <runtime>',
-      'runc, crun, pty (no container: the process runs on this host) or the path of a runtime',
+      'runc, crun, the path of a runtime, or pty (runs the process on this host, without a container)',
     )
-    .option('--bundle <dir>', 'an OCI bundle')
-    .option('--rootfs <dir>', 'a root filesystem; the rest of the bundle is made for you')
-    .option('--name <id>', 'the container id (default: a random one)')
+    .option('--bundle <dir>', 'run this OCI bundle')
+    .option('--rootfs <dir>', 'run the command in this root filesystem')
+    .option('--name <id>', 'the id of the container (default: a random id)')
     .addOption(recordOption())
     .addOption(recordInputOption())
     .addOption(shimOption())
@@ -72,19 +73,25 @@ export function command(): Command {
 }
 
 const example = `
-Without --bundle, --rootfs and --runtime the command runs on this host, under the pty runtime: no container, no root.
-Exits with the status of the process, 128 + N if signal N ended it; 1 if it could not be run. Without -d the container is
-removed when it has ended.
+With --bundle or --rootfs, the default runtime is runc, or crun if runc is not
+installed. Without them, the command runs on this host under the pty runtime: it
+is not in a container, and needs no root.
 
-With -t and a terminal here, ctrl-p ctrl-q leaves it without a word, with status 0; it goes on, and \`termshim attach\`
-comes back. It goes on too when the window is closed. Where stdout is no terminal the keys mean nothing, a reader that is
-slow is waited for, and one that leaves hangs up.
+The exit status is the status of the process, or 128 + N if signal N ended it.
+If the process could not be run, the exit status is 1. Without -d, the container
+is removed when its process has ended.
+
+With -it, if stdin and stdout are a terminal, ctrl-p ctrl-q detaches with status
+0. The container runs on, and \`termshim attach\` returns to it. Closing the
+window detaches too. If stdout is not a terminal, you cannot detach: the process
+waits for a slow reader, and if the reader exits, the terminal hangs up.
 
 Examples:
   $ termshim run -it -- bash
   $ termshim run -it --rootfs ./alpine -- sh
   $ termshim run -dt --name build --rootfs ./alpine -- make
-  $ termshim run -d --name web --log 'json-file:///var/log/web?max-size=10m&max-file=3' -- ./web
+  $ termshim run -d --name web --log json-file -- ./web
+  $ termshim run -d --log 'json-file:///var/log/web?max-size=10m' -- ./web
   $ termshim run -t --runtime crun --bundle ./my-bundle
   $ termshim run -it --record demo.cast -- bash
 `;
@@ -119,12 +126,13 @@ function runtimeOf({ runtime, shim, bundle, rootfs }: RunOptions): Partial<Creat
 
 function checkUsage(args: string[], { bundle, rootfs, runtime, shim }: RunOptions, self: Command): void {
   const refuse = (reason: string): never => self.error(`error: ${reason}`);
-  if (bundle !== undefined && rootfs !== undefined) refuse('--bundle and --rootfs exclude each other');
-  if (bundle !== undefined && args.length > 0) refuse('with --bundle the command is the one in its config.json');
+  if (bundle !== undefined && rootfs !== undefined) refuse('--bundle and --rootfs cannot be used together');
+  if (bundle !== undefined && args.length > 0)
+    refuse('a command cannot be used with --bundle: config.json has the command');
   if (shim && bundle === undefined && rootfs === undefined) refuse('--shim needs --bundle or --rootfs');
-  if (shim && runtime === 'pty') refuse('the pty runtime makes no containers, which a shim is for');
+  if (shim && runtime === 'pty') refuse('--runtime pty cannot be used with --shim: the pty runtime has no containers');
   if (runtime === 'pty' && rootfs !== undefined)
-    refuse('the pty runtime runs on this host and has no use for --rootfs');
+    refuse('--runtime pty cannot be used with --rootfs: the pty runtime has no containers');
   if (runtime !== undefined && runtime !== 'pty' && bundle === undefined && rootfs === undefined) {
     refuse(`--runtime ${runtime} needs --bundle or --rootfs`);
   }

@@ -24,8 +24,8 @@ export function command(): Command {
 }
 
 const example = `
-CPU is measured for half a second; 100% is one processor. A container without a control group, such as one of the pty
-runtime, has nothing to tell.
+CPU is measured for half a second; 100% is one processor. If a container has no
+control group, as under the pty runtime, all columns show \`-\`.
 
 Examples:
   $ termshim stats

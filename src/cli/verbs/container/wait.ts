@@ -10,15 +10,15 @@ import { type ShimOption, shimOption } from '../../options/shim-option.js';
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .addOption(execOption('a process that `termshim exec` started in it'))
+    .addOption(execOption('the process with this exec id, as in `termshim ps`'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(wait);
 }
 
 const example = `
-Prints the status when the process has ended, at once if it has already: 128 + N if signal N ended it. Its own status is
-0 then, as that of \`docker wait\` is.
+Prints the exit status of the process, or 128 + N if signal N ended it. The
+command itself then exits with status 0, like \`docker wait\`.
 
 Example:
   $ status=$(termshim wait web) && termshim delete web

@@ -20,18 +20,20 @@ interface AttachOptions extends ShimOption {
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .option('--read-only', 'only look: what is typed is dropped, but for the keys that leave')
-    .option('--no-stdin', 'leave our stdin alone')
+    .option('--read-only', 'ignore all input except the detach keys')
+    .option('--no-stdin', 'do not read stdin')
     .addOption(detachKeysOption())
-    .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(execOption('the process with this exec id, as in `termshim ps`'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(attach);
 }
 
 const example = `
-Shows first what is on the screen. ctrl-p ctrl-q leaves without a word, with status 0, and so does a signal, with 128 + N;
-the container goes on. If it ends, the exit status is its own. The end of a stdin that is no terminal types ^D.
+Shows the current screen first. ctrl-p ctrl-q detaches with status 0, and signal
+N detaches with status 128 + N. The container runs on. If the process ends, the
+exit status is the status of the process. If stdin is not a terminal, its end
+types ^D.
 
 Examples:
   $ termshim attach build

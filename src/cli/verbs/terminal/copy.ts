@@ -28,45 +28,47 @@ interface CopyOptions {
 
 export function command(): Command {
   return new Command()
-    .option('--console-socket <path>', 'listen here (default: a temporary socket)')
-    .requiredOption('--stdin <fifo>', 'what is typed comes from here')
-    .requiredOption('--stdout <fifo>', 'what the console shows goes here')
+    .option('--console-socket <path>', 'the socket to listen on (default: a temporary socket)')
+    .requiredOption('--stdin <fifo>', 'the FIFO to read input from')
+    .requiredOption('--stdout <fifo>', 'the FIFO to write output to')
     .addOption(
       new Option(
         '--connect-timeout <duration>',
-        'how long to wait for the console, and for a reader of stdout; 0: for ever',
+        'how long to wait for the console, and for a reader of stdout; 0: no limit',
       )
         .argParser(parseDuration)
         .default(10_000, '10s'),
     )
     .addOption(
-      new Option('--no-reader <policy>', 'while nobody reads stdout: let the process wait, drop output, or hang up')
+      new Option('--no-reader <policy>', 'if nobody reads stdout: let the process wait, drop output, or hang up')
         .choices(noReaderPolicies)
         .default('block'),
     )
     .addOption(
-      new Option('--stdin-eof <policy>', 'when the last writer of stdin leaves: hang up, type ^D, or wait for another')
+      new Option('--stdin-eof <policy>', 'at the end of stdin: hang up, type ^D, or wait for the next writer')
         .choices(stdinEndPolicies)
         .default('hangup'),
     )
     .option(
       '--pid <pid>',
-      'end when this process has ended and its output is copied (default: at the hang-up)',
+      'end when this process has ended and its output is copied (default: when the terminal hangs up)',
       parsePid,
     )
-    .option('--pid-file <file>', "write this process's own pid here")
+    .option('--pid-file <file>', 'write the pid of this command to this file')
     .addHelpText('after', example)
     .action(copy);
 }
 
 const example = `
-Prints {"consoleSocket":PATH} when it listens, and one line of JSON with the bytes and the reason at its end.
+When it listens, it prints {"consoleSocket":PATH}. When the copy has ended, it
+prints one line of JSON: why it ended, and how many bytes it copied.
 
 Example:
   $ mkfifo in out
   $ termshim copy --console-socket /run/c.sock --stdin in --stdout out &
   $ cat out & exec 3>in
   $ runc run --detach --console-socket /run/c.sock my-container
+  $ echo ls >&3
 `;
 
 async function copy(options: CopyOptions): Promise<void> {

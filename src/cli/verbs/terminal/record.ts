@@ -15,17 +15,19 @@ interface RecordOptions {
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .argument('[file]', 'a new file, in the format asciicast v2', absolute)
-    .option('--input', 'record what is typed too, and passwords with it')
+    .argument('[file]', 'the file to create, in the asciicast v2 format', absolute)
+    .option('--input', 'record the input too, including passwords')
     .option('--stop', 'end the recording')
-    .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(execOption('the process with this exec id, as in `termshim ps`'))
     .addHelpText('after', example)
     .action(record);
 }
 
 const example = `
-It begins with what is on the screen, and goes on until the process has ended, whoever is attached. The file is for you
-alone; one that is there already is not touched. \`termshim run --record\` records from the first byte.
+The recording begins with the current screen, and ends with the process, or with
+--stop. It continues if all clients detach. Only you can read the file. An
+existing file is not overwritten. To record from the first byte on, use
+\`termshim run --record\`.
 
 Examples:
   $ termshim record build build.cast
@@ -34,8 +36,9 @@ Examples:
 
 async function record(id: string, path: string | undefined, options: RecordOptions, self: Command): Promise<void> {
   const { input = false, stop = false, exec } = options;
-  if (stop && (path !== undefined || input)) return self.error('error: --stop takes neither a file nor --input');
-  if (!stop && path === undefined) return self.error('error: a file to record to, or --stop');
+  if (stop && (path !== undefined || input))
+    return self.error('error: --stop cannot be used with a file or with --input');
+  if (!stop && path === undefined) return self.error('error: give a file to record to, or --stop');
   using daemon = await connect();
   const ids = await resolveIds(daemon, id, exec);
   if (path === undefined) await daemon.sessions.endRecording(ids);

@@ -20,14 +20,17 @@ interface RecvttyOptions {
 
 export function command(): Command {
   return new Command()
-    .argument('<socket>', 'where to listen')
+    .argument('<socket>', 'the socket to listen on')
     .addOption(
-      new Option('-m, --mode <mode>', 'single: copy one console here; null: read any number, to nowhere')
+      new Option(
+        '-m, --mode <mode>',
+        'single: copy one console to stdout; null: read any number of consoles and drop their output',
+      )
         .choices(['single', 'null'])
         .default('single'),
     )
-    .option('--pid-file <file>', "write this process's own pid here")
-    .option('--no-stdin', 'type nothing (in single mode)')
+    .option('--pid-file <file>', 'write the pid of this command to this file')
+    .option('--no-stdin', 'do not copy stdin to the console (in single mode)')
     .addHelpText('after', example)
     .action(recvtty);
 }

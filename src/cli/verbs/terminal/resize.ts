@@ -16,26 +16,29 @@ interface ResizeOptions extends ShimOption {
 export function command(): Command {
   return new Command()
     .argument('<id>', 'the container, or the beginning of its id')
-    .argument('[columns-x-rows]', 'the size from now on, such as 100x30', parseSize)
+    .argument('[columns-x-rows]', 'the new size, such as 100x30', parseSize)
     .option(
       '--policy <policy>',
-      'whose window decides: latest, smallest, largest, or the number of a client',
+      'the rule that chooses the size: latest, smallest, largest, or the number of a client',
       parseSizePolicy,
     )
-    .addOption(execOption('the terminal of a process that `termshim exec` started in it'))
+    .addOption(execOption('the process with this exec id, as in `termshim ps`'))
     .addOption(shimOption())
     .addHelpText('after', example)
     .action(resize);
 }
 
 const example = `
-A size that is given here stays, whatever window the clients have, until a policy is given. The policy \`latest\`, with
-which every session begins, follows the client that typed last.
+The policies:
+  latest             the window of the client that typed last (the default)
+  smallest, largest  the smallest or largest columns and rows of all windows
+  the number N       the window of client N, as in \`termshim inspect\`
+A size that you set, such as 100x30, stays until you set a policy.
 
 Examples:
   $ termshim resize web 100x30
   $ termshim resize web --policy latest
-  $ termshim resize web --policy 2      # as client 2 of \`termshim inspect web\`
+  $ termshim resize web --policy 2
 `;
 
 async function resize(id: string, size: Size | undefined, options: ResizeOptions, self: Command): Promise<void> {
@@ -43,7 +46,7 @@ async function resize(id: string, size: Size | undefined, options: ResizeOptions
   const fixed = size && `${size.columns}x${size.rows}`;
   const wanted = policy ?? fixed;
   if (wanted === undefined || (policy !== undefined && fixed !== undefined)) {
-    return self.error('error: either a size, such as 100x30, or --policy');
+    return self.error('error: give either a size, such as 100x30, or --policy');
   }
   using daemon = await connect(options);
   await daemon.sessions.setSizePolicy({ ...(await resolveIds(daemon, id, exec)), policy: wanted });

@@ -11,20 +11,22 @@ import { onEndSignal, printLine } from '../../output/exit.js';
 export function command(): Command {
   return new Command()
     .addOption(
-      new Option('--listen <address>', 'where to serve the page; port 0 is any that is free')
+      new Option('--listen <address>', 'the address of the server; port 0 is any free port')
         .argParser(parseListen)
         .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1:0'),
     )
     .addOption(
-      new Option('--format <format>', 'of the one line that is printed').choices(['text', 'json']).default('text'),
+      new Option('--format <format>', 'print the URL as text, or as JSON').choices(['text', 'json']).default('text'),
     )
     .addHelpText('after', example)
     .action(web);
 }
 
 const example = `
-Prints a URL that opens the page once, and serves it until it is ended. Whoever opens it can type into every session:
-listen on another address than loopback only where nobody else can read along, since the page comes by plain HTTP.
+Prints a URL that opens the page once. Serves the page until ^C, or until the
+daemon ends. The page can type into every session. The server uses plain HTTP:
+anyone who can read the traffic can do the same. So use an address other than
+loopback only in a network that you trust.
 
 Examples:
   $ termshim web
@@ -42,7 +44,10 @@ async function web({ listen, format }: { listen: Listen; format: string }): Prom
   const ended = new AbortController();
   const server = await serveWeb({ daemon, ...listen, files: join(packageRoot, 'dist/web') });
   const stop = onEndSignal(() => ended.abort());
-  if (!isLoopback(listen.host)) process.stderr.write('termshim: whoever can read along can take over every session\n');
+  if (!isLoopback(listen.host))
+    process.stderr.write(
+      'termshim: warning: the address is not loopback: anyone who can read the traffic can type into every session\n',
+    );
   try {
     printLine(format === 'json' ? JSON.stringify({ url: server.url }) : server.url);
     const signalled = new Promise<void>((resolve) => ended.signal.addEventListener('abort', () => resolve()));
@@ -51,7 +56,7 @@ async function web({ listen, format }: { listen: Listen; format: string }): Prom
     stop();
     await server.close();
   }
-  if (!ended.signal.aborted) throw new TermshimError('ERR_NO_DAEMON', 'the daemon has ended, and the page with it');
+  if (!ended.signal.aborted) throw new TermshimError('ERR_NO_DAEMON', 'the daemon has ended, so the page is closed');
 }
 
 function isLoopback(host: string): boolean {

@@ -106,14 +106,14 @@ describe('logs of a file', () => {
   test('reports how much of the file is broken', async (t) => {
     const log = newLog(t);
     log.append(`${jsonEntry('one\n')}what\n${jsonEntry('two\n')}is\nthis\n`);
-    const words = `termshim: lines of ${log.path} left out, as they are no entries of a log: 3\n`;
+    const words = `termshim: left out lines of ${log.path} that are not log entries: 3\n`;
     assert.deepEqual(await termshim(['logs', log.path]), shows('one\ntwo\n', words));
   });
 
   test('refuses a plain text file with status 1', async (t) => {
     const log = newLog(t);
     log.append('one\ntwo\n');
-    const words = `termshim: ${log.path} is no log but a plain file: \`cat\` and \`tail -f\` show it [ERR_LOG_NOT_FOUND]\n`;
+    const words = `termshim: ${log.path} is not a log but a plain file: use \`cat\` or \`tail -f\` [ERR_LOG_NOT_FOUND]\n`;
     assert.deepEqual(await termshim(['logs', log.path]), { stdout: '', stderr: words, status: 1 });
     assert.deepEqual((await termshim(['logs', '--since', '10m', log.path])).status, 0);
   });
@@ -159,7 +159,7 @@ describe('logs of a file', () => {
   for (const option of ['--tail=x', '--tail=-1', '--since=tomorrow', '--since=']) {
     test(`refuses ${option}`, async () => {
       const { stderr, status } = await termshim(['logs', option, 'web']);
-      assert.match(stderr, /^error: option .* is invalid\. (It is a number of lines|A time is)\b/);
+      assert.match(stderr, /^error: option .* is invalid\. (The value is a number of lines|A time is)\b/);
       assert.equal(status, 2);
     });
   }
@@ -215,7 +215,7 @@ describe('logs of a container', () => {
   test('says how to get a log if the container has no log', async (t) => {
     const web = session('web');
     const { env } = serveFakeDaemon(t, { list: [web], sessions: { inspect: () => ({ session: web, clients: [] }) } });
-    const stderr = 'termshim: web has no log; `termshim run --log json-file` gives it one [ERR_LOG_NOT_FOUND]\n';
+    const stderr = 'termshim: the container web has no log: it was started without --log [ERR_LOG_NOT_FOUND]\n';
     assert.deepEqual(await termshim(['logs', 'web'], { env }), { stdout: '', stderr, status: 1 });
   });
 
