@@ -1,7 +1,7 @@
 /*
- * Errors say what a container, its config.json or its runtime has said, on the terminal of whoever asked. What could break:
- * a sequence gets through that clears the screen, types for its reader, makes a second line, or turns the order of what is
- * read; a long one fills the terminal; JSON is none any more. Each character that could do harm is tried.
+ * Errors have text from a container, its config.json or its runtime, and appear on the user's terminal. What could
+ * break: a sequence that clears the screen, types for the user, starts a second line or reverses the reading order gets
+ * through; a long text fills the terminal; JSON becomes invalid. The test tries each character that could do harm.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -39,7 +39,7 @@ test('no character that could harm a terminal gets into a line, a cell or JSON',
   }
 });
 
-test('printable text stays as it is, also a second time', () => {
+test('printable text stays unchanged, and escaped text is not escaped again', () => {
   for (const text of ['/run/döner ☃', 'Größe: 5 €', '容器', 'a\\nb']) {
     assert.equal(printable(text), text);
     assert.equal(printableJson(JSON.stringify(text)), JSON.stringify(text));

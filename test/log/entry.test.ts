@@ -1,6 +1,7 @@
 /*
- * Logs are written by Docker, containerd, CRI-O, nerdctl and us, each with something of its own, and a kill leaves half an
- * entry. What is an entry must be read whatever else is in it, byte for byte; what is none must be told, not guessed at.
+ * Docker, containerd, CRI-O, nerdctl and termshim write logs, each in its own way, and a kill leaves half an entry.
+ * Every entry must be read byte for byte, whatever other fields it has, and a line that is not an entry must be
+ * reported as such. The tests parse lines of each writer and broken ones.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -8,7 +9,7 @@ import { parseEntry } from '../../src/log/entry.js';
 
 const time = '2026-01-02T03:04:05.000000006Z';
 
-describe('an entry', () => {
+describe('parseEntry', () => {
   const entries: readonly (readonly [what: string, line: string | Buffer, stream: string, text: string])[] = [
     ['of json-file', `{"log":"hello\\n","stream":"stdout","time":"${time}"}\n`, 'stdout', 'hello\n'],
     ['with attrs', `{"log":"a\\n","stream":"stderr","attrs":{"x":"1"},"time":"${time}"}\n`, 'stderr', 'a\n'],
@@ -31,7 +32,7 @@ describe('an entry', () => {
     ['of CRI that looks like JSON', `${time} stdout F {"log":"x"}\n`, 'stdout', '{"log":"x"}\n'],
   ];
   for (const [what, line, stream, text] of entries) {
-    test(what, () => {
+    test(`reads an entry ${what}`, () => {
       const entry = parseEntry(Buffer.from(line));
       assert.deepEqual(
         { ...entry, bytes: entry?.bytes.toString() },
@@ -40,19 +41,19 @@ describe('an entry', () => {
     });
   }
 
-  test('of CRI has the bytes that were written, UTF-8 or not', () => {
+  test('returns the written bytes of a CRI entry, UTF-8 or not', () => {
     const bytes = Buffer.from([0xff, 0x00, 0x80, 0xe2, 0x82, 0x0a]);
     const line = Buffer.concat([Buffer.from(`${time} stdout F `), bytes]);
     assert.deepEqual(parseEntry(line)?.bytes, bytes);
   });
 
-  test('has a zone, if the writer has one', () => {
+  test('keeps the time zone of the writer', () => {
     const zoned = '2026-01-02T03:04:05.000000006+02:00';
     assert.equal(parseEntry(Buffer.from(`${zoned} stdout F a\n`))?.time, zoned);
   });
 });
 
-describe('a line that is no entry', () => {
+describe('parseEntry returns undefined', () => {
   const lines: readonly string[] = [
     '\n',
     'hello\n',
@@ -70,5 +71,6 @@ describe('a line that is no entry', () => {
     `${time} stdout X a\n`,
     'yesterday stdout F a\n',
   ];
-  for (const line of lines) test(JSON.stringify(line), () => assert.equal(parseEntry(Buffer.from(line)), undefined));
+  for (const line of lines)
+    test(`for ${JSON.stringify(line)}`, () => assert.equal(parseEntry(Buffer.from(line)), undefined));
 });

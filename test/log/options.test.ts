@@ -1,6 +1,7 @@
 /**
- * Options come from a URI, through a shim that shuffles them, or from people who know Docker's. What could break: a size
- * that is read in steps of 1024, an order that matters, a mistake that is passed over and makes a log that grows for ever.
+ * Options come from a URI, through a shim that changes their order, or from people who know Docker's. What could break:
+ * a size is read in steps of 1024, the order of the options matters, or a mistake is ignored and the log grows for
+ * ever.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +11,7 @@ import { sizeBytes } from '../../src/log/size.js';
 
 const path = ['log-path', '/var/log/c.log'] as const;
 
-test('a size is written as Docker writes it', () => {
+test('a size is read as Docker reads it', () => {
   const rows = [
     ['32', 32],
     ['32b', 32],
@@ -95,7 +96,7 @@ test('a wrong option is refused with its name and the reason', () => {
   }
 });
 
-test('options of the library that make no sense are refused, and name the option', () => {
+test('invalid options of the library are refused, and the error names the option', () => {
   for (const [option, value] of [
     ['maxBytes', 0],
     ['maxBytes', -1],

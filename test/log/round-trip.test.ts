@@ -1,8 +1,8 @@
 /*
- * What a process writes goes through our writer and comes out of our reader, cut into pieces by the one, and into entries,
- * blocks and files by both. An error in either may well be hidden by one in the other, as long as each is tested alone. So
- * fast-check makes up streams and their pieces, and what is read must be what was written: while it is written and rotated,
- * afterwards, and from the end.
+ * The writer cuts the output of a process into pieces, and the reader reads it in entries, blocks and files. If each is
+ * tested alone, a fault in one may hide a fault in the other. fast-check makes up streams and pieces, and the output
+ * that is read must equal the output that was written: while the log is written and rotated, afterwards, and from the
+ * end.
  */
 import assert from 'node:assert/strict';
 import { watch } from 'node:fs';
@@ -52,7 +52,7 @@ function long(count: number, filler: string): Buffer {
 // What the first watch leaves open for good.
 before(() => watch(tmpdir()).close());
 
-leakTest('what is written is read again, for any bytes and any sizes of files', async (scope) => {
+leakTest('the reader returns what the writer wrote, for any bytes and any file sizes', async (scope) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(piece, { maxLength: 30, size: 'max' }),

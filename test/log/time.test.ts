@@ -1,6 +1,6 @@
 /*
- * A log has nanoseconds, which a Date has not: entries of one millisecond must be told apart. And `--since` takes what
- * `docker logs` takes: a word that is misread shows too much, or hides what was looked for.
+ * A log has nanoseconds, which a Date cannot hold, and entries of the same millisecond must be distinguished. `--since`
+ * accepts what `docker logs` accepts: a text that is misread shows too much, or hides lines.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { parseTime } from '../../src/log/time.js';
 const second = 1_000_000_000n;
 const noon = 1_767_268_800n * second;
 
-describe('a time', () => {
+describe('parseTime', () => {
   const times: readonly (readonly [text: string, time: bigint | undefined])[] = [
     ['2026-01-01T12:00:00Z', noon],
     ['2026-01-01T12:00:00.5Z', noon + second / 2n],
@@ -24,10 +24,11 @@ describe('a time', () => {
     ['1', undefined],
     ['', undefined],
   ];
-  for (const [text, time] of times) test(JSON.stringify(text), () => assert.equal(parseTime(text), time));
+  for (const [text, time] of times)
+    test(`reads ${JSON.stringify(text)} as ${time}`, () => assert.equal(parseTime(text), time));
 });
 
-describe('since', () => {
+describe('parseSince', () => {
   const now = 1_767_268_800_000;
   const cases: readonly (readonly [text: string, since: bigint | undefined])[] = [
     ['10m', noon - 600n * second],
@@ -43,5 +44,6 @@ describe('since', () => {
     ['-10m', undefined],
     ['', undefined],
   ];
-  for (const [text, since] of cases) test(JSON.stringify(text), () => assert.equal(parseSince(text, now), since));
+  for (const [text, since] of cases)
+    test(`reads ${JSON.stringify(text)} as ${since}`, () => assert.equal(parseSince(text, now), since));
 });

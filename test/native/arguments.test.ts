@@ -1,7 +1,8 @@
 /*
- * The addon's functions are called from typed code, but a type can be wrong at run time: an undefined that became a
- * descriptor, a Buffer where a path was meant. Read as zero, such a value would name descriptor 0. So each parameter of
- * each function gets one value of every wrong type, with the others right: always a TypeError, and never a kernel call.
+ * Typed code calls the functions of the addon, but a type can be wrong at run time: an undefined in the place of a
+ * descriptor, a Buffer in the place of a path. If the addon read such a value as zero, it would use descriptor 0. Each
+ * parameter of each function gets one value of every wrong type, with valid other arguments: the call must throw a
+ * TypeError, and must never reach the kernel.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -137,7 +138,7 @@ for (const [name, kinds] of Object.entries(signatures) as [keyof typeof signatur
   });
 }
 
-test('a missing argument is refused like a wrong one', () => {
+test('a missing argument is refused like one of a wrong type', () => {
   assert.throws(() => (addon.fd_write as (fd: number) => number)(-1), TypeError);
 });
 
@@ -145,7 +146,7 @@ test('additional arguments are ignored', () => {
   assert.equal((addon.fd_close as (...args: unknown[]) => number)(-1, 'a', 'b', 'c', 'd', 'e'), -9);
 });
 
-test('a number that is no 32-bit integer is refused', () => {
+test('a number that is not a 32-bit integer is refused', () => {
   const beyond = 2 ** 32 + process.pid;
   assert.throws(() => addon.pidfd_open(beyond), TypeError, `${beyond} was taken for ${process.pid}`);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 0.5]) {

@@ -1,7 +1,7 @@
 /*
- * Descriptors are numbers, and a number that is closed twice closes a stranger. The addon therefore closes only what
- * stands in its table, and hands out nothing that a child process would inherit: a runtime that inherits the master of
- * another container's console keeps that console open for ever.
+ * A descriptor is a number, and closing a number twice closes a descriptor of somebody else. So the addon closes only
+ * descriptors that are in its table, and returns only descriptors that a child process does not inherit: a runtime that
+ * inherits the pty master of another container keeps that console open for ever.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -20,67 +20,65 @@ import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 
 const { EBADF } = constants.errno;
 
-describe('the table of owned descriptors', () => {
-  test('fd_close refuses a stranger, and leaves it open', () => {
-    const stranger = openSync('/dev/null', 'r');
-    assert.equal(addon.fd_close(stranger), -EBADF);
-    fstatSync(stranger);
-    closeSync(stranger);
-  });
-
-  test('fd_close refuses standard input too', () => {
-    assert.equal(addon.fd_close(0), -EBADF);
-    fstatSync(0);
-  });
-
-  leakTest('fd_close closes a number once, and refuses it afterwards', () => {
-    const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
-    assert.equal(addon.fd_close(fd), 0);
-    const stranger = openSync('/dev/null', 'r');
-    assert.equal(stranger, fd, 'the kernel gives the lowest free number');
-    assert.equal(addon.fd_close(fd), -EBADF);
-    fstatSync(stranger);
-    closeSync(stranger);
-  });
-
-  leakTest('fd_adopt takes a stranger into the table', () => {
-    const fd = openSync('/dev/null', 'r');
-    assert.equal(addon.fd_adopt(fd), fd);
-    assert.equal(addon.fd_adopt(fd), fd, 'once more changes nothing');
-    assert.equal(addon.fd_close(fd), 0);
-    assert.equal(addon.fd_close(fd), -EBADF);
-    assert.throws(() => fstatSync(fd), { code: 'EBADF' });
-  });
-
-  leakTest('fd_release removes a descriptor from the table, and leaves it open', () => {
-    const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
-    assert.equal(addon.fd_release(fd), fd);
-    assert.equal(addon.fd_release(fd), -EBADF);
-    assert.equal(addon.fd_close(fd), -EBADF);
-    fstatSync(fd);
-    closeSync(fd);
-  });
-
-  leakTest('the table grows beyond 64 and beyond 640 descriptors', () => {
-    const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
-    assert.ok(fds.every((fd) => fd >= 0));
-    for (const fd of fds) assert.equal(addon.fd_close(fd), 0, `descriptor ${fd}`);
-    for (const fd of fds) assert.equal(addon.fd_close(fd), -EBADF, `descriptor ${fd}`);
-  });
-
-  leakTest(
-    'each environment has a table of its own: a worker cannot close what the main thread owns',
-    async (scope) => {
-      const { reader } = fifoPair(scope);
-      const worker = new Worker(fixturePath('addon/worker-that-closes'), { workerData: reader.fd });
-      const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
-      assert.deepEqual(message, [-EBADF]);
-      fstatSync(reader.fd);
-    },
-  );
+test('fd_close refuses a descriptor that is not in the table, and leaves it open', () => {
+  const stranger = openSync('/dev/null', 'r');
+  assert.equal(addon.fd_close(stranger), -EBADF);
+  fstatSync(stranger);
+  closeSync(stranger);
 });
 
-describe('CLOEXEC from birth', () => {
+test('fd_close refuses standard input too', () => {
+  assert.equal(addon.fd_close(0), -EBADF);
+  fstatSync(0);
+});
+
+leakTest('fd_close closes a number once, and refuses it afterwards', () => {
+  const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
+  assert.equal(addon.fd_close(fd), 0);
+  const stranger = openSync('/dev/null', 'r');
+  assert.equal(stranger, fd, 'the kernel gives the lowest free number');
+  assert.equal(addon.fd_close(fd), -EBADF);
+  fstatSync(stranger);
+  closeSync(stranger);
+});
+
+leakTest('fd_adopt adds a descriptor to the table that the addon did not open', () => {
+  const fd = openSync('/dev/null', 'r');
+  assert.equal(addon.fd_adopt(fd), fd);
+  assert.equal(addon.fd_adopt(fd), fd, 'once more changes nothing');
+  assert.equal(addon.fd_close(fd), 0);
+  assert.equal(addon.fd_close(fd), -EBADF);
+  assert.throws(() => fstatSync(fd), { code: 'EBADF' });
+});
+
+leakTest('fd_release removes a descriptor from the table, and leaves it open', () => {
+  const fd = addon.fd_open('/dev/null', fs.O_RDONLY, 0);
+  assert.equal(addon.fd_release(fd), fd);
+  assert.equal(addon.fd_release(fd), -EBADF);
+  assert.equal(addon.fd_close(fd), -EBADF);
+  fstatSync(fd);
+  closeSync(fd);
+});
+
+leakTest('the table grows beyond 64 and beyond 640 descriptors', () => {
+  const fds = Array.from({ length: 700 }, () => addon.fd_open('/dev/null', fs.O_RDONLY, 0));
+  assert.ok(fds.every((fd) => fd >= 0));
+  for (const fd of fds) assert.equal(addon.fd_close(fd), 0, `descriptor ${fd}`);
+  for (const fd of fds) assert.equal(addon.fd_close(fd), -EBADF, `descriptor ${fd}`);
+});
+
+leakTest(
+  'each environment has its own table, so a worker cannot close a descriptor of the main thread',
+  async (scope) => {
+    const { reader } = fifoPair(scope);
+    const worker = new Worker(fixturePath('addon/worker-that-closes'), { workerData: reader.fd });
+    const [message] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+    assert.deepEqual(message, [-EBADF]);
+    fstatSync(reader.fd);
+  },
+);
+
+describe('CLOEXEC is set', () => {
   const makers: Readonly<Record<string, (scope: Scope) => number>> = {
     fd_open: () => addon.fd_open('/dev/null', fs.O_RDONLY, 0),
     fd_adopt: () => addon.fd_adopt(openSync('/dev/null', 'r')),
@@ -96,7 +94,7 @@ describe('CLOEXEC from birth', () => {
     pidfd_open: () => addon.pidfd_open(process.pid),
   };
   for (const [name, make] of Object.entries(makers)) {
-    leakTest(name, (scope) => {
+    leakTest(`by ${name}`, (scope) => {
       const fd = make(scope);
       assert.ok(fd >= 0, `${name} answered ${fd}`);
       scope.after(() => addon.fd_close(fd));
@@ -107,7 +105,7 @@ describe('CLOEXEC from birth', () => {
   }
 
   /** node-pty's masters are born without CLOEXEC, so this is a descriptor that needs fd_adopt to set it. */
-  test('fd_adopt sets CLOEXEC', async () => {
+  test('by fd_adopt on a descriptor that has no CLOEXEC', async () => {
     const { open } = (await import('node-pty')) as unknown as { open(options: object): OpenedPty };
     const pty = open({});
     assert.equal(fdFlags(pty.fd) & O_CLOEXEC, 0, 'node-pty has changed: this proves nothing any more');

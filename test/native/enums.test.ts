@@ -1,7 +1,7 @@
 /*
- * The addon answers with numbers of two C enums that TypeScript names: why a pump stopped, and the format of a log. A
- * number that was added or moved on one side alone would be taken for another one without any error. So the addon
- * exports what C says, and both sides must have the same names with the same numbers.
+ * The addon returns numbers of two C enums that TypeScript names: the reason why a pump stopped, and the format of a
+ * log. If a number were added or moved on only one side, it would be taken for another without an error. The addon
+ * exports the values of C, and both sides must have the same names with the same numbers.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,7 +1,7 @@
 /*
- * The raw epoll functions, before os/epoll.ts gives them an owner. A set that could be created twice, or that told an
- * event a second time, or that called JavaScript once for each event, would still pass most tests of the rooms above.
- * This process uses the addon alone, so that the one set of its environment is the test's.
+ * These are the raw epoll functions, without the owner that os/epoll.ts gives them. If a set could be created twice, if
+ * an event were reported twice, or if each event caused its own call of JavaScript, most tests of the higher layers
+ * would still pass. This process uses only the addon, so the one set of its environment belongs to the test.
  */
 import assert from 'node:assert/strict';
 import { constants as fs, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ test('a second epoll_create returns EEXIST', () => {
   );
 });
 
-test('epoll_add returns EPERM for a file and a directory, EEXIST for a second time, and ENOENT for a stranger', (scope) => {
+test('the epoll functions return EPERM for a file and a directory, EEXIST for a known and ENOENT for an unknown descriptor', (scope) => {
   const { reader, writer } = fifoPair(scope);
   const directory = temporaryDirectory(scope);
   writeFileSync(join(directory, 'file'), '');
@@ -93,7 +93,7 @@ test('epoll_add returns EPERM for a file and a directory, EEXIST for a second ti
   assert.equal(addon.epoll_add(-1, EPOLLIN, 0, 0), -EBADF);
 });
 
-test('an event has its slot and generation, up to the greatest, and comes once', async (scope) => {
+test('an event has its slot and generation, up to the greatest values, and is reported once', async (scope) => {
   const greatest = 0x7fffffff;
   const pair = watched(scope, greatest, greatest);
   put(pair);
@@ -109,7 +109,7 @@ test('an event has its slot and generation, up to the greatest, and comes once',
   await waitFor(() => told().length > 2, 'the next edge');
 });
 
-test('epoll_modify asks for other events and reports those that hold already', async (scope) => {
+test('epoll_modify selects other events and reports those that are already true', async (scope) => {
   const pair = watched(scope, 5, 6);
   put(pair);
   await waitFor(() => told().length === 1, 'the event');
@@ -122,7 +122,7 @@ test('epoll_modify asks for other events and reports those that hold already', a
   assert.deepEqual(told()[2], [7, 8, EPOLLHUP]);
 });
 
-test('events beyond one batch come in the next, and none comes twice', async (scope) => {
+test('events beyond one batch are reported in the next batch, and none is reported twice', async (scope) => {
   const pairs = Array.from({ length: 3 * room + 2 }, (_, slot) => watched(scope, slot, 1));
   for (const pair of pairs) put(pair);
   await waitFor(() => told().length >= pairs.length, 'all events');
@@ -181,7 +181,7 @@ test('a pump serves its source without events until the source is empty', async 
   assert.equal(addon.fd_unread(to.reader.fd), 0);
 });
 
-test('a pump that stops for another reason reports its answer', async (scope) => {
+test('a pump that stops for another reason reports why', async (scope) => {
   const from = watched(scope, 41, 1);
   const to = fifoPair(scope);
   const pump = createPump(scope, from.reader.fd, to.writer.fd);

@@ -1,8 +1,8 @@
 /*
- * Log entries are made of whatever bytes a process writes, in whatever pieces they come. What could break: a character
- * that lies across two pieces or two parts of a line, a byte that is no UTF-8, an entry that does not fit, one byte to
- * be escaped among sixteen that are looked at together. So any bytes, cut anywhere, must come back from parsers that
- * are not ours; then each rule is asked for once.
+ * Log entries are made of any bytes that a process writes, in any pieces. What could break: a character that lies
+ * across two pieces or two parts of a line, bytes that are not UTF-8, an entry that does not fit, or one byte to escape
+ * among sixteen that are examined together. fast-check makes up bytes and cuts, and independent parsers must return the
+ * same bytes; then each rule has a test.
  */
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
@@ -86,7 +86,7 @@ function cut(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   return [...pieces, bytes.subarray(at)];
 }
 
-test('any bytes in any pieces come back: from cri unchanged, from json-file as text', () => {
+test('any bytes in any pieces can be read back, from cri unchanged, from json-file as text', () => {
   assertProperty(
     property(anyBytes, cuts, (bytes, lengths) => {
       const cri = parseLog('cri', encodeAll('cri', cut(bytes, lengths)));
@@ -101,7 +101,7 @@ test('any bytes in any pieces come back: from cri unchanged, from json-file as t
   );
 });
 
-test('each byte is encoded at each place among plain ones', () => {
+test('each byte is encoded at each position among plain bytes', () => {
   for (let byte = 0; byte < 256; byte++) {
     for (let place = 0; place < 37; place++) {
       const bytes = Buffer.alloc(37, 'a');
@@ -131,7 +131,7 @@ test('a long line is written in parts of 16 KiB, and only the last ends it', () 
   }
 });
 
-test('a part ends before a character that does not fit whole', () => {
+test('a part ends before a character that does not fit completely', () => {
   for (const format of ['json-file', 'cri'] as const) {
     for (const character of ['ä', '€', '😀']) {
       const length = Buffer.byteLength(character);
@@ -144,7 +144,7 @@ test('a part ends before a character that does not fit whole', () => {
   }
 });
 
-test('a line without an end waits, and is written as it is at the end of the stream', () => {
+test('a line without an end waits, and is written without one at the end of the stream', () => {
   const encoder = addon.log_create(LogFormat.cri, true);
   const into = Buffer.alloc(roomForOne);
   assert.equal(addon.log_encode(encoder, Buffer.from('prompt> '), into), 8 * 2 ** 26);
@@ -156,7 +156,7 @@ test('a line without an end waits, and is written as it is at the end of the str
   addon.log_destroy(encoder);
 });
 
-test('input that may not fit is not taken', () => {
+test('input that might not fit is not consumed', () => {
   const encoder = addon.log_create(LogFormat['json-file'], false);
   const from = Buffer.from('one\ntwo\n');
   assert.equal(addon.log_encode(encoder, from, new Uint8Array(100)), 0);
@@ -167,7 +167,7 @@ test('input that may not fit is not taken', () => {
   addon.log_destroy(encoder);
 });
 
-test('an unknown encoder is EINVAL, and a free id is used again', () => {
+test('an unknown encoder returns EINVAL, and a freed id is used again', () => {
   assert.equal(addon.log_create(2, false), -EINVAL);
   const encoders = Array.from({ length: 40 }, () => addon.log_create(LogFormat.cri, false));
   assert.equal(new Set(encoders).size, 40);

@@ -1,7 +1,7 @@
 /*
- * A pump is the only thing that touches a session's bytes, and its answer is all that JavaScript knows of them. So each
- * answer is forced with the kernel object that causes it, and whatever the answer, the bytes before it have arrived and
- * those after it wait.
+ * Only a pump reads and writes the bytes of a session, and its answer is all that JavaScript knows about them. The
+ * tests force each answer with the kernel object that causes it. In each case the bytes before the stop must have
+ * arrived, and the bytes after it must wait.
  */
 import assert from 'node:assert/strict';
 import { constants as fs } from 'node:fs';
@@ -17,9 +17,9 @@ import { createPump, fifoBytes, openFile, openRawPty, readAll, runPump } from '.
 const { EBADF, EISDIR, ENOSPC } = constants.errno;
 const { O_RDONLY, O_WRONLY, O_NOCTTY, O_NONBLOCK } = fs;
 
-describe('why a pump stops', () => {
+describe('a pump stops for the reason', () => {
   for (const toTheEnd of [false, true]) {
-    leakTest(`empty: all that was there has been moved (toTheEnd ${toTheEnd})`, (scope) => {
+    leakTest(`empty, if it has moved all bytes (toTheEnd ${toTheEnd})`, (scope) => {
       const from = fifoPair(scope);
       const to = fifoPair(scope);
       const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -33,7 +33,7 @@ describe('why a pump stops', () => {
     });
   }
 
-  leakTest('end: the writer of a FIFO has left, and all it wrote comes first', (scope) => {
+  leakTest('end, if the writer of a FIFO has closed it, after all its bytes', (scope) => {
     const from = fifoPair(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -44,7 +44,7 @@ describe('why a pump stops', () => {
     assert.equal(runPump(pump).stop, PumpStop.end, 'and it says so again');
   });
 
-  leakTest('hangup: no tty of the master is open, and all that was written comes first', (scope) => {
+  leakTest('hangup, if no tty of the master is open, after all bytes', (scope) => {
     const { master, tty } = openRawPty(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, master, to.writer.fd);
@@ -54,29 +54,32 @@ describe('why a pump stops', () => {
     assert.equal(readAll(to.reader.fd).toString(), 'last words');
   });
 
-  leakTest('full: nothing is read beyond one block, and all arrives once there is room', (scope) => {
-    const from = fifoPair(scope);
-    const to = fifoPair(scope);
-    const pump = createPump(scope, from.reader.fd, to.writer.fd);
-    const [first, second, third] = [pattern(fifoBytes, 1), pattern(fifoBytes, 2), pattern(fifoBytes, 3)] as const;
-    addon.fd_write(from.writer.fd, first);
-    assert.equal(runPump(pump).stop, PumpStop.empty);
-    addon.fd_write(from.writer.fd, second);
-    assert.deepEqual(runPump(pump), { stop: PumpStop.full, errno: 0 });
-    assert.equal(addon.pump_pending(pump), fifoBytes);
-    assert.equal(addon.fd_write(from.writer.fd, third), fifoBytes);
-    assert.equal(runPump(pump).stop, PumpStop.full, 'a full sink stops the source');
-    assert.equal(addon.fd_unread(from.reader.fd), fifoBytes);
-    assert.ok(readAll(to.reader.fd).equals(first));
-    assert.equal(runPump(pump).stop, PumpStop.full);
-    assert.ok(readAll(to.reader.fd).equals(second));
-    assert.equal(runPump(pump).stop, PumpStop.empty);
-    assert.equal(addon.pump_pending(pump), 0);
-    assert.ok(readAll(to.reader.fd).equals(third));
-    assert.equal(addon.pump_bytes(pump), 3 * fifoBytes);
-  });
+  leakTest(
+    'full, if the sink is full, after reading at most one block, and moves the block when there is room',
+    (scope) => {
+      const from = fifoPair(scope);
+      const to = fifoPair(scope);
+      const pump = createPump(scope, from.reader.fd, to.writer.fd);
+      const [first, second, third] = [pattern(fifoBytes, 1), pattern(fifoBytes, 2), pattern(fifoBytes, 3)] as const;
+      addon.fd_write(from.writer.fd, first);
+      assert.equal(runPump(pump).stop, PumpStop.empty);
+      addon.fd_write(from.writer.fd, second);
+      assert.deepEqual(runPump(pump), { stop: PumpStop.full, errno: 0 });
+      assert.equal(addon.pump_pending(pump), fifoBytes);
+      assert.equal(addon.fd_write(from.writer.fd, third), fifoBytes);
+      assert.equal(runPump(pump).stop, PumpStop.full, 'a full sink stops the source');
+      assert.equal(addon.fd_unread(from.reader.fd), fifoBytes);
+      assert.ok(readAll(to.reader.fd).equals(first));
+      assert.equal(runPump(pump).stop, PumpStop.full);
+      assert.ok(readAll(to.reader.fd).equals(second));
+      assert.equal(runPump(pump).stop, PumpStop.empty);
+      assert.equal(addon.pump_pending(pump), 0);
+      assert.ok(readAll(to.reader.fd).equals(third));
+      assert.equal(addon.pump_bytes(pump), 3 * fifoBytes);
+    },
+  );
 
-  leakTest('full: the sink takes part of a block', (scope) => {
+  leakTest('full, if the sink accepts a part of a block', (scope) => {
     const from = fifoPair(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -92,7 +95,7 @@ describe('why a pump stops', () => {
     assert.ok(Buffer.concat([before, readAll(to.reader.fd)]).equals(sent));
   });
 
-  leakTest('full: a source that ended meanwhile says so once the rest is gone', (scope) => {
+  leakTest('full, if the source has ended meanwhile, and end when the rest is moved', (scope) => {
     const from = fifoPair(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -105,7 +108,7 @@ describe('why a pump stops', () => {
     assert.equal(readAll(to.reader.fd).toString(), 'rest');
   });
 
-  leakTest('broken: the reader has left; the rest is pending and can go to the next reader', (scope) => {
+  leakTest('broken, if the reader has closed the FIFO, and can move the rest to the next reader', (scope) => {
     const from = fifoPair(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, from.reader.fd, to.writer.fd);
@@ -118,7 +121,7 @@ describe('why a pump stops', () => {
     assert.equal(readAll(next).toString(), 'for later');
   });
 
-  leakTest('broken: a tty whose master is gone', (scope) => {
+  leakTest('broken, if the master of a tty is closed', (scope) => {
     const from = fifoPair(scope);
     const master = new OwnedFd(addon.tty_open_master(), 'the master of a test');
     const tty = openFile(scope, `/dev/pts/${addon.tty_pts_number(master.fd)}`, O_WRONLY | O_NOCTTY | O_NONBLOCK);
@@ -127,7 +130,7 @@ describe('why a pump stops', () => {
     assert.equal(runPump(createPump(scope, from.reader.fd, tty)).stop, PumpStop.broken);
   });
 
-  leakTest('budget: a run of a microsecond moves something, and the rest comes in the next', (scope) => {
+  leakTest('budget, if a run of a microsecond is over, after moving some bytes', (scope) => {
     const { master, tty } = openRawPty(scope);
     const to = fifoPair(scope);
     const pump = createPump(scope, master, to.writer.fd);
@@ -143,7 +146,7 @@ describe('why a pump stops', () => {
     assert.ok(readAll(to.reader.fd).equals(sent));
   });
 
-  leakTest('budget: a source that never ends gives the turn back in time', (scope) => {
+  leakTest('budget, if the source never ends, after a bounded time', (scope) => {
     const pump = createPump(scope, openFile(scope, '/dev/zero', O_RDONLY), openFile(scope, '/dev/null', O_WRONLY));
     const start = performance.now();
     assert.equal(runPump(pump, 2000).stop, PumpStop.budget);
@@ -152,7 +155,7 @@ describe('why a pump stops', () => {
     assert.ok(elapsed >= 2 && elapsed < 100, `${elapsed} ms for a budget of 2 ms`);
   });
 
-  leakTest('sourceError: with its errno', (scope) => {
+  leakTest('sourceError, with its errno', (scope) => {
     const to = fifoPair(scope);
     const directory = openFile(scope, '/', O_RDONLY);
     assert.deepEqual(runPump(createPump(scope, directory, to.writer.fd)), {
@@ -162,7 +165,7 @@ describe('why a pump stops', () => {
     assert.deepEqual(runPump(createPump(scope, -1, to.writer.fd)), { stop: PumpStop.sourceError, errno: EBADF });
   });
 
-  leakTest('sinkError: with its errno, and the rest is pending', (scope) => {
+  leakTest('sinkError, with its errno, and keeps the rest', (scope) => {
     const from = fifoPair(scope);
     addon.fd_write(from.writer.fd, Buffer.from('rest'));
     const pump = createPump(scope, from.reader.fd, openFile(scope, '/dev/full', O_WRONLY));

@@ -1,7 +1,8 @@
 /*
- * A ring is arithmetic on places that grow for ever, in a buffer that does not: off by one at the seam, a reader that
- * lost its place and does not know, bytes of one ring read through a reader of another. So it is compared with a plain
- * array for any sequence of writes and reads, and each answer of each function is asked for once.
+ * A ring computes with positions that grow for ever, in a buffer of fixed size. What could break: an error by one at
+ * the end of the buffer, a reader that does not notice that its position was overwritten, or bytes of one ring in a
+ * reader of another. The test compares the ring with a plain array for any sequence of writes and reads, and then
+ * forces each answer of each function.
  */
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
@@ -37,7 +38,7 @@ function tappedPump(scope: Scope, capacity: number): TappedPump {
   };
 }
 
-leakTest('any sequence of writes and reads is as with a plain array', (scope) => {
+leakTest('any sequence of writes and reads gives the same bytes as a plain array', (scope) => {
   const append = record({ kind: constant('append' as const), count: integer({ min: 1, max: 40 }) });
   const read = record({ kind: constant('read' as const), count: integer({ min: 1, max: 40 }) });
   const skip = record({ kind: constant('skip' as const), count: constant(0) });
@@ -119,7 +120,7 @@ leakTest('a reader may begin with older output as far as the ring holds it', (sc
   }
 });
 
-test('an unknown ring is EINVAL', () => {
+test('an unknown ring returns EINVAL', () => {
   assert.equal(addon.ring_create(0), -EINVAL);
   const ring = addon.ring_create(1);
   const reader = addon.ring_reader_create(ring, 0);
@@ -137,7 +138,7 @@ test('an unknown ring is EINVAL', () => {
   assert.equal(addon.pump_tap(12345, 0), -EINVAL);
 });
 
-test('a free id is used again, and many rings are held at a time', () => {
+test('a freed id is used again, and many rings can exist at the same time', () => {
   const rings = Array.from({ length: 100 }, () => addon.ring_create(8));
   assert.equal(new Set(rings).size, 100);
   for (const ring of rings) assert.equal(addon.ring_destroy(ring), 0);

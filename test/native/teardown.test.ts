@@ -1,8 +1,8 @@
 /*
- * An environment can end at any moment of the addon's life: a worker is terminated, a process exits. An open libuv
- * handle aborts the process then, a freed callback crashes it, and a forgotten descriptor stays open in the process
- * that goes on. So one row for each prefix of a life, and each is ended in every way that it can end: as a worker of
- * this process, which must have the descriptors it had before, and as a process of its own, which must exit with 0.
+ * An environment can end at any moment of the addon's life: a worker is terminated, or a process exits. An open libuv
+ * handle then aborts the process, a freed callback crashes it, and a forgotten descriptor stays open in a process that
+ * goes on. Each row is a point of the addon's life, and it ends there in every possible way: as a worker of this
+ * process, which must have the same descriptors as before, and as a process of its own, which must exit with 0.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -54,7 +54,7 @@ async function runWorker(life: Life): Promise<number> {
   return within(Promise.race([exited, failed]), 'the end of the worker');
 }
 
-describe('a worker ends, and this process has the descriptors it had before', () => {
+describe('a worker that ends leaves no descriptor behind', () => {
   const rows: (readonly [string, Ending, number])[] = [
     ...quietStages.map((stage) => [stage, 'by itself', 0] as const),
     ...[...quietStages, ...busyStages].map((stage) => [stage, 'by process.exit', 0] as const),
@@ -67,7 +67,7 @@ describe('a worker ends, and this process has the descriptors it had before', ()
   }
 });
 
-describe('a process ends with 0', { concurrency: 2 }, () => {
+describe('a process ends with status 0', { concurrency: 2 }, () => {
   const rows: (readonly [string, Ending])[] = [
     ...quietStages.map((stage) => [stage, 'by itself'] as const),
     ...[...quietStages, ...busyStages].map((stage) => [stage, 'by process.exit'] as const),
@@ -80,7 +80,7 @@ describe('a process ends with 0', { concurrency: 2 }, () => {
   }
 });
 
-leakTest('the process of a console loses its terminal when the worker that owns it is terminated', async (scope) => {
+leakTest('a process loses its terminal when the worker that owns the console is terminated', async (scope) => {
   const worker = new Worker(fixturePath('addon/worker-with-a-console'));
   const [pid] = (await within(once(worker, 'message'), 'the pid')) as [number];
   scope.after(() => isAlive(pid) && process.kill(pid, 'SIGKILL'));

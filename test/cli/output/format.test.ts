@@ -89,7 +89,8 @@ describe('formatCommand', () => {
     [['echo', '', "it's"], "echo '' 'it'\\''s'"],
     [['sh', '-c', 'a\nb'], "sh -c 'a\\nb'"],
   ];
-  for (const [words, text] of cases) test(text || 'nothing', () => assert.equal(formatCommand(words), text));
+  for (const [words, text] of cases)
+    test(`shows ${JSON.stringify(words)} as ${text || 'nothing'}`, () => assert.equal(formatCommand(words), text));
 });
 
 describe('printable', () => {

@@ -1,8 +1,8 @@
 /**
- * `termshim attach` as people use it: they leave a container by keys, by a signal, by a kill -9, and come back, alone or
- * beside others. What could break: leaving ends the container, or leaves the terminal raw; the keys are not seen, or eat
- * what was typed; one who only looks types; an end is told with another status. Humans at terminals that node-pty plays type
- * and look, the testbed proves that nothing stays.
+ * Users run `termshim attach`: they detach from a container by keys, by a signal or by a kill -9, and attach again,
+ * alone or beside others. What could break: a detach ends the container or leaves the terminal raw; the detach keys are
+ * not recognized, or typed bytes are lost; a read-only client can type; the end is reported with a wrong status.
+ * Terminals of node-pty play the users, and the testbed proves that nothing stays.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -52,7 +52,9 @@ function pidOfAttach(testbed: Testbed, ...args: string[]): number {
 }
 
 for (const runtime of ['runc', 'pty'] as const) {
-  test(`${runtime}: the detach keys leave a run, and attach comes back`, { skip: missingFor(runtime) }, async (t) => {
+  test(`${runtime}: the detach keys detach a run, and attach returns to it`, {
+    skip: missingFor(runtime),
+  }, async (t) => {
     const testbed = openTestbed(t);
     const terminal = await openShell(testbed);
     const before = await terminal.run('stty -a');
@@ -99,7 +101,7 @@ test('a client that is killed with -9 is removed from the session', async (t) =>
   await waitFor(async () => (await sessions.inspect({ id })).clients.length === 0, 'the client to be gone');
 });
 
-test('a client that detaches is gone at once, and had a name before', async (t) => {
+test('a client has a name in the list of clients, and is removed as soon as it detaches', async (t) => {
   const testbed = openTestbed(t);
   const id = await startShell(testbed);
   const terminal = attach(testbed, id);
@@ -113,7 +115,7 @@ test('a client that detaches is gone at once, and had a name before', async (t) 
   assert.deepEqual((await sessions.inspect({ id })).clients, []);
 });
 
-test('a client that is detached by another command leaves as by the keys', async (t) => {
+test('a client that is detached by another command ends as if by the detach keys', async (t) => {
   const { testbed, id, terminal, before } = await attachFromShell(t);
   const { sessions } = await connectToDaemon(testbed);
   const [client] = (await sessions.inspect({ id })).clients;
@@ -135,7 +137,7 @@ test("a resize of the client's window reaches the process", async (t) => {
   await terminal.expect('37 101\r\n');
 });
 
-test('attach --read-only types nothing, and the keys detach it', async (t) => {
+test('attach --read-only types nothing, and the detach keys detach it', async (t) => {
   const testbed = openTestbed(t);
   const id = await startShell(testbed);
   const terminal = attach(testbed, '--read-only', id);
@@ -148,7 +150,7 @@ test('attach --read-only types nothing, and the keys detach it', async (t) => {
   assert.doesNotMatch(await other.expect('but that\r\n'), /not this/);
 });
 
-test('attach --no-stdin leaves stdin to others, and ^C detaches it', async (t) => {
+test('attach --no-stdin leaves stdin to other clients, and ^C detaches it', async (t) => {
   const testbed = openTestbed(t);
   const id = await startShell(testbed);
   const terminal = await openShell(testbed);
@@ -164,7 +166,7 @@ test('attach --no-stdin leaves stdin to others, and ^C detaches it', async (t) =
   assert.equal(await terminal.run('stty -a'), before);
 });
 
-test('attach --detach-keys detaches by other keys, and types the usual ones', async (t) => {
+test('attach --detach-keys detaches by the given keys, and types the default ones', async (t) => {
   const testbed = openTestbed(t);
   const id = await startShell(testbed);
   const terminal = attach(testbed, '--detach-keys', 'ctrl-],x', id);
@@ -207,7 +209,7 @@ test('a pipeline into attach types its text, and ^D at its end', async (t) => {
   assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
 });
 
-test('a reader that leaves ends the attachment and not the container', async (t) => {
+test('if the reader of its stdout exits, attach ends and the container goes on', async (t) => {
   const testbed = openTestbed(t);
   const id = testbed.newId();
   const command = ['sh', '-c', 'while :; do echo tick; sleep 0.02; done'];
@@ -254,7 +256,7 @@ test('attach fails with one line if it cannot attach', async (t) => {
   assert.match(await attaching(ended), /^termshim: [^\n]*has ended[^\n]* \[ERR_STATE_INVALID\]\n$/);
 });
 
-test('a container whose run was detached is removed when it has ended', async (t) => {
+test('a container whose run was detached is removed when its process has ended', async (t) => {
   const testbed = openTestbed(t);
   const id = testbed.newId();
   const terminal = openTerminal(

@@ -1,8 +1,9 @@
 /*
- * `--record` and `termshim record` as people use them, with real containers. The file must play: asciinema shows from it what
- * a terminal saw that was there all along, whoever else has left, was killed or resized meanwhile. What can break: a byte at
- * the beginning, the end or the border of a character; keys that nobody asked to record; a file that is there already; a
- * daemon that is killed; a disk that is full or read-only, which must not cost the container anything but its recording.
+ * The tests run `--record` and `termshim record` with real containers. asciinema must show from the file what a
+ * terminal showed that was attached all the time, even if others detached, were killed or resized meanwhile. What could
+ * break: a byte at the beginning, at the end or inside a character is lost; keys are recorded without a request; an
+ * existing file is overwritten; a kill of the daemon breaks the file; a full or read-only disk costs the container more
+ * than its recording.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +35,7 @@ async function asciinema(testbed: Testbed, ...args: string[]): Promise<string> {
   return shown;
 }
 
-test('a recording plays a session as it was seen, through a detach, a resize and an attach', {
+test('a recording plays a session as a terminal showed it, through a detach, a resize and an attach', {
   skip: missingFor('runc') || missing('asciinema'),
   timeout: 60_000,
 }, async (t) => {
@@ -80,7 +81,7 @@ test('a recording plays a session as it was seen, through a detach, a resize and
   assert.ok((await asciinema(testbed, 'play', '-i', '0.01', path)).includes(playable));
 });
 
-test('keys are recorded only if it is asked for', { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
+test('keys are recorded only on request', { skip: missingFor('runc'), timeout: 60_000 }, async (t) => {
   const testbed = openTestbed(t);
   const script = 'stty -echo; echo "password?"; read -r word; stty echo; echo thanks; read -r word';
   for (const flags of [[], ['--record-input']]) {
@@ -98,7 +99,7 @@ test('keys are recorded only if it is asked for', { skip: missingFor('runc'), ti
   }
 });
 
-test('a process in the background and one that runs already can be recorded', {
+test('a process in the background and one that already runs can be recorded', {
   skip: missingFor('runc'),
   timeout: 60_000,
 }, async (t) => {
@@ -160,7 +161,7 @@ test('a kill of the daemon loses at most a second of a recording', { timeout: 60
   await runToEnd(['sh', '-c', `rm -rf "$XDG_RUNTIME_DIR"/*/*`], { env: testbed.env });
 });
 
-test('run fails before anything runs if the file of its recording cannot be made', {
+test('run fails before the process starts if the file of its recording cannot be created', {
   skip: missingFor('runc'),
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -217,7 +218,7 @@ test('a full disk ends the recording and nothing else', { skip: missingFor('runc
   assert.equal(await within(terminal.exited, 'the end'), 6);
 });
 
-test('a run that waits for a recording on a disk that hangs ends by ^C, and others go on', {
+test('^C ends a run that waits for a recording on a disk that hangs, and other containers go on', {
   skip: missingFor('runc') || missing('root', 'fuse'),
   timeout: 60_000,
 }, async (t) => {

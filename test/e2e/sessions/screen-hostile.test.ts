@@ -1,9 +1,9 @@
 /*
- * A container whose screen is kept, and that means harm. What it writes is understood by an emulator in the daemon that has
- * everybody's terminals: a few bytes could keep it busy for hours, or have it take all memory. So such bytes are written, on
- * the largest screen that there is, while somebody else types at another container of the same daemon: they must be answered
- * within a second, their own screen must be there afterwards, the daemon must stay small, and the session of the harmful one
- * must go on, with its screen, or without it and everybody told why.
+ * A container whose screen is kept may be hostile. An emulator in the daemon, which serves everybody's terminals,
+ * interprets its output: a few bytes could keep the emulator busy for hours, or make it use all memory. The test writes
+ * such bytes on the largest possible screen while a user types at another container of the same daemon. That user must
+ * get an answer within a second and must see the right screen afterwards, the daemon must stay small, and the hostile
+ * session must go on, with its screen, or without it and with a notice to its clients.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -120,7 +120,7 @@ const painted = '\x18\x1b[?1049l';
 const mostBytes = 600 * 1024 * 1024;
 
 for (const [what, script] of Object.entries(harm)) {
-  test(`a container that ${what} delays nobody`, { skip, timeout: 120_000 }, async (t) => {
+  test(`a container that ${what} delays no other container`, { skip, timeout: 120_000 }, async (t) => {
     const scene = await openScene(t, script);
     const starter = await scene.look(false);
     await starter.type('go\n');
@@ -139,7 +139,7 @@ for (const [what, script] of Object.entries(harm)) {
   });
 }
 
-test('a screen whose output takes the emulator too long is dropped, and every client gets a notice', {
+test('the daemon drops a screen whose output takes the emulator too long, and every client gets a notice', {
   skip,
   timeout: 120_000,
 }, async (t) => {

@@ -1,8 +1,8 @@
 /*
- * Several people at one terminal of a real container: two in tmux, one who is killed, one who is stopped in the middle of
- * a flood. What can break: keys of one do not show at the other, detaching takes the container along or its keys get to
- * the shell, a client that dies or stands still holds up the container or the others, and whoever comes later sees
- * nothing until something is drawn.
+ * Several users share one terminal of a real container: two in tmux, one who is killed, one who is stopped in the
+ * middle of a flood. What could break: the keys of one user do not show at the others, detaching ends the container or
+ * the detach keys reach the shell, a client that dies or stalls blocks the container or the other clients, and a client
+ * that attaches later shows nothing until something is drawn.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -34,7 +34,10 @@ async function clientsOf(testbed: Testbed): Promise<number> {
   return (JSON.parse(stdout) as { clients: number }[])[0]?.clients ?? -1;
 }
 
-test('two users in tmux share a session, and one detaches by keys', { skip, timeout: 120_000 }, async (t) => {
+test('two users in tmux share a session, and one detaches by the detach keys', {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
   const testbed = openTestbed(t);
   await startContainer(testbed);
   const [one, two] = [await startTmux(testbed, 'one'), await startTmux(testbed, 'two')];
@@ -81,7 +84,7 @@ for (const leave of ['the keys', 'SIGTERM'] as const) {
   });
 }
 
-test('a killed and a stopped client do not stop a flood for others', { skip, timeout: 120_000 }, async (t) => {
+test('a killed and a stopped client do not stop a flood for other clients', { skip, timeout: 120_000 }, async (t) => {
   const testbed = openTestbed(t);
   await startContainer(testbed);
   const stays = openTerminal(testbed, attachCommand);

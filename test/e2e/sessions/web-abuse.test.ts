@@ -1,8 +1,8 @@
 /*
- * Any user of the machine can dial the port of `termshim web`. What can break: a request that nothing can parse, an upgrade
- * that is refused and reset, a frame that breaks the rules, or one connection too many throws where nobody catches, and the
- * server is gone with everybody's terminal. Each is sent to a real server, without the token; then the server must
- * answer as before, with no more descriptors.
+ * Every user of the machine can dial the port of `termshim web`. What could break: a request that cannot be parsed, an
+ * upgrade that is refused and reset, a frame that breaks the rules, or one connection too many throws an exception that
+ * nothing catches, and the server ends with everybody's terminal. Each is sent to a real server, without the token;
+ * then the server must answer as before, with no more descriptors.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -59,7 +59,7 @@ const attempts: readonly (readonly [string, (url: URL) => string | Buffer, RegEx
   ['text that is no UTF-8', (url) => `${upgrade('/attach', url)}\x81\x82\x00\x00\x00\x00\xff\xff`, /^HTTP\/1.1 101 /],
 ];
 
-test('the server outlives every malformed request, refused and reset upgrade, and broken frame', async (t) => {
+test('the server survives every malformed request, refused or reset upgrade, and broken frame', async (t) => {
   const { url, web } = await serveWebPage(t);
   const pid = web.pid as number;
   await statusOf(url, '/');
@@ -87,7 +87,7 @@ test('the server outlives every malformed request, refused and reset upgrade, an
   await waitFor(() => openDescriptors(pid).length <= before, 'every connection to be closed');
 });
 
-test('connections beyond the limit are refused, and are possible again when others have closed', async (t) => {
+test('connections beyond the limit are refused, and accepted again when others have closed', async (t) => {
   const { url, web } = await serveWebPage(t);
   const open = await Promise.all(Array.from({ length: 300 }, () => dial(url)));
   await waitFor(() => open.some((it) => it.destroyed), 'some to be turned away');
@@ -104,7 +104,7 @@ test('connections beyond the limit are refused, and are possible again when othe
   assert.equal(web.exitCode, null);
 });
 
-test('a client that reads no answer is disconnected after some seconds', {
+test('the server disconnects a client that does not read its answers', {
   timeout: 60_000,
 }, async (t) => {
   const { url, web, testbed } = await serveWebPage(t);
@@ -122,7 +122,7 @@ test('a client that reads no answer is disconnected after some seconds', {
   assert.equal(web.exitCode, null);
 });
 
-test('the page cannot make the server keep more than a window of output, or crash it', {
+test('the page cannot make the server keep more than a window of output, and cannot crash it', {
   timeout: 60_000,
 }, async (t) => {
   const { url, web, testbed } = await serveWebPage(t, "while :; do printf '%01000d' 7; done");

@@ -1,8 +1,8 @@
 /*
- * The page in a real browser: what a person does there (choose a session, type, resize, reload), with the keyboard alone
- * too, and what a stranger must not do. What can break: keys that get lost between the page and the session, a size that
- * does not follow the window, a reload that finds another screen or none, a token that is good twice, a page of somebody
- * else's that types into a session, and a server at another port of this machine that is sent the secret.
+ * The page runs in a real browser. A user chooses a session, types, resizes and reloads, also with the keyboard alone;
+ * a stranger must not be able to do anything. What could break: keys are lost between the page and the session, a size
+ * does not follow the window, a reload shows another screen or none, a token is accepted twice, a page of another
+ * origin types into a session, or a server at another port of this machine receives the secret.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -75,7 +75,7 @@ test('a user of the page chooses a session, types, resizes and reloads', { skip,
   assert.deepEqual(foreign, [], 'requests to others');
 });
 
-test('the page can be used by keyboard alone, and in dark colours', { skip, timeout: 120_000 }, async (t) => {
+test('the page can be used with the keyboard alone, and in dark colours', { skip, timeout: 120_000 }, async (t) => {
   const { testbed, url } = await serveWebPage(t);
   const browser = await openBrowser(testbed);
   const page = await browser.newPage({ colorScheme: 'dark' });
@@ -120,7 +120,7 @@ for (const [what, first] of [
   ['an empty one', ''],
   ['bytes', Buffer.from('wrong')],
 ] as const) {
-  test(`a WebSocket whose first message is ${what} is closed, and nothing is attached`, { skip }, async (t) => {
+  test(`the server closes a WebSocket whose first message is ${what}, and attaches nothing`, { skip }, async (t) => {
     const { testbed, url } = await serveWebPage(t);
     const socket = new WebSocket(`ws://${url.host}/attach?id=box`, { origin: url.origin });
     await once(socket, 'open');
@@ -132,7 +132,7 @@ for (const [what, first] of [
   });
 }
 
-test('a page of another port gets no secret and no session', {
+test('a page from another port gets no secret and no session', {
   skip,
   timeout: 120_000,
 }, async (t) => {

@@ -1,7 +1,7 @@
 /**
- * One script of ctr commands, run with containerd-shim-runc-v2 and with ours. Whoever changes from one to the other must
- * not see a difference: in what is printed, in an exit status, in an event. The words of some refusals are ours; they stand
- * below with the reason, and one that is no longer other words has to leave the list.
+ * The same script of ctr commands runs with containerd-shim-runc-v2 and with termshim. A user who changes from one to
+ * the other must not see a difference in the output, an exit status or an event. The messages of some refusals differ:
+ * they are listed below with the reason, and the test fails if one of them no longer differs.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';

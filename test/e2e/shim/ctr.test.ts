@@ -1,8 +1,8 @@
 /**
- * Our shim under a real containerd, driven by ctr. What could break: a console that ctr attaches to is not the
- * container's, an exit status or an event is lost or comes too early, the last output is missing, something of a container
- * stays on the machine. Each test has a containerd of its own, whose stage proves that no bundle, FIFO, socket, mount,
- * container or process is left.
+ * The shim runs under a real containerd, driven by ctr. What could break: ctr attaches to the wrong console, an exit
+ * status or an event is lost or comes too early, the last output is missing, or something of a container stays on the
+ * machine. Each test has a containerd of its own, whose testbed proves that no bundle, FIFO, socket, mount, container
+ * or process is left.
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -30,7 +30,7 @@ const answering = `stty -echo; while read line; do
   case $line in [0-9]*) echo bye; exit $line;; *) echo "got $line";; esac
 done`;
 
-test('ctr run --rm -t shows the terminal and exits as the process did', { skip }, async (t) => {
+test('ctr run --rm -t shows the terminal and exits with the status of the process', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const id = testbed.newId();
@@ -84,7 +84,7 @@ test('ctr works on a detached terminal: attach, exec -t, pause, resume, ps, metr
   await containerd.ask('containers', 'rm', id);
 });
 
-test('a second ctr attach finds the console as the first left it', { skip }, async (t) => {
+test('a second ctr attach shows the console as the first left it', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const id = testbed.newId();
@@ -130,7 +130,7 @@ test('the last output of a short command on a terminal is never lost', { skip },
 });
 
 for (const snapshotter of ['overlayfs', 'native']) {
-  test(`${snapshotter}: the root filesystem of an image is mounted while there is a task`, { skip }, async (t) => {
+  test(`${snapshotter}: the root filesystem of an image is mounted as long as the task exists`, { skip }, async (t) => {
     const testbed = openTestbed(t);
     const containerd = await startContainerd(testbed);
     const image = await importImage(testbed, containerd, snapshotter);
@@ -203,7 +203,7 @@ test('events come in the order that containerd requires', { skip }, async (t) =>
   ]);
 });
 
-test('Node is executed at the first start alone', { skip }, async (t) => {
+test('only the first start executes Node', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const calls = testbed.path('calls');
   const node = writeProgram(testbed, 'node', `echo "$*" >>'${calls}'; exec '${process.execPath}' "$@"`);

@@ -1,7 +1,7 @@
 /**
- * Descriptors of the daemon, which serves many containers for a long time. What could break: a container inherits one, and
- * so reads another's console or keeps a FIFO open; one stays open for each exec, until there are none left. A crowd of
- * terminals is there while the others come, so that there is something to inherit.
+ * The daemon serves many containers for a long time. What could break: a container inherits a descriptor of the daemon,
+ * and so reads another console or keeps a FIFO open; or each exec leaves a descriptor open until there are none left.
+ * Many terminals are open while the tested containers start, so that there is something to inherit.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('a container has its own descriptors alone', { skip }, async (t) => {
+test('a container inherits only its own descriptors', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const ids = Array.from({ length: 4 }, () => testbed.newId());
@@ -44,7 +44,7 @@ test('a container has its own descriptors alone', { skip }, async (t) => {
   await containerd.ask('containers', 'rm', ...ids);
 });
 
-test('200 execs on a terminal leave no descriptor', { skip }, async (t) => {
+test('200 execs on a terminal leave no descriptor open', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const id = testbed.newId();

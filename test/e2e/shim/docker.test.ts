@@ -1,8 +1,8 @@
 /**
- * A Docker daemon that finds our shim where it expects containerd-shim-runc-v2, with nothing of Docker changed. What
- * could break: Docker opens the FIFOs, waits and deletes in another order than ctr does; it attaches with a terminal that is
- * resized at once; its log must have every line; `docker stop` counts on the signal and then on the status; a health check
- * that is killed at its timeout leaves something behind, or keeps others waiting.
+ * A Docker daemon finds the shim where it expects containerd-shim-runc-v2; Docker itself is unchanged. What could
+ * break: Docker opens the FIFOs, waits and deletes in another order than ctr does; it attaches with a terminal that is
+ * resized at once; its log must have every line; `docker stop` relies on the signal and then on the status; a health
+ * check that is killed at its timeout leaves something behind, or blocks others.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,7 +1,8 @@
 /*
- * Output of those whom a process has left behind, as people see it: through our commands and through ctr. What could break: it
- * is lost, its writer dies of SIGPIPE, the command waits for ever for a service, or an ordinary end becomes slower. Bash alone
- * says what is right for a command line; where others write for ever, the bound is that of containerd's shim, 10 s.
+ * A process may leave other processes behind that still write to its output. What could break: that output is lost, its
+ * writer is killed by SIGPIPE, the command waits for ever for a service, or a normal exit becomes slower. The test
+ * compares the output of termshim's commands and of ctr with that of bash; for a process that writes for ever the bound
+ * is that of containerd's shim, 10 s.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -46,7 +47,7 @@ for (const runtime of runtimeNames) {
   });
 }
 
-test('a background process that writes for ever is cut off after 10 s', { timeout: 60_000 }, async (t) => {
+test('a background process that writes for ever is disconnected after 10 s', { timeout: 60_000 }, async (t) => {
   const testbed = openTestbed(t);
   const begun = performance.now();
   const run = termshimCommand('run', '--', 'sh', '-c', 'while echo more; do sleep 1; done & exit 4');
@@ -57,7 +58,7 @@ test('a background process that writes for ever is cut off after 10 s', { timeou
   assert.ok(elapsedMs > 9500 && elapsedMs < 20_000, `${elapsedMs} ms`);
 });
 
-test('a reader that leaves ends the processes as in a shell, the background ones too', async (t) => {
+test('if the reader exits, the processes end as in a shell, the background ones too', async (t) => {
   const testbed = openTestbed(t);
   for (const script of ['exec yes', 'yes & exit 0']) {
     const command = termshimCommand('run', '--', 'sh', '-c', script).map((word) => `'${word}'`);
@@ -73,7 +74,7 @@ test('a reader that leaves ends the processes as in a shell, the background ones
 
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('ctr task exec shows later output; a process that writes for ever is read after Delete, and lives', {
+test('ctr task exec shows later output, and a process that writes for ever is read after Delete, and lives on', {
   skip,
   timeout: 90_000,
 }, async (t) => {

@@ -1,6 +1,7 @@
 /**
- * Many containers at once in one daemon. What could break: two starts make two daemons, or none; one create waits for
- * another or takes its console; the daemon ends while a container is on its way. All is asked for in the same moment.
+ * One daemon serves many containers at the same time. What could break: two starts create two daemons, or none; a
+ * create waits for another create or takes its console; the daemon ends while a container is being created. All
+ * requests are sent in the same moment.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +17,7 @@ import { openTestbed } from '../../helpers/e2e/testbed.js';
 const timeoutMs = 90_000;
 const skip = missing('root', 'busybox', 'runc', 'containerd');
 
-test('20 containers are created, used and removed at once', { skip }, async (t) => {
+test('20 containers are created, used and removed at the same time', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const ids = Array.from({ length: 20 }, () => testbed.newId());
@@ -46,7 +47,7 @@ test('20 containers are created, used and removed at once', { skip }, async (t) 
   });
 });
 
-test('20 short containers come and go at once, again and again', { skip }, async (t) => {
+test('20 short containers run at the same time, again and again', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const root = testbed.rootfs;

@@ -1,7 +1,8 @@
 /**
- * The options of a container as ctr and containerd hand them over for a runtime of our name. What could break: those of a
- * client before 2.0, of a file of TOML or of `shim_cgroup` are refused or ignored, so that a container runs by another runtime
- * or elsewhere than it was told; or a file that cannot be read keeps other containers waiting.
+ * ctr and containerd pass the options of a container for termshim's runtime type. What could break: options of a client
+ * before 2.0, of a TOML file or of `shim_cgroup` are refused or ignored, so a container runs with another runtime or in
+ * another cgroup; or a file that cannot be read keeps other containers waiting. The tests pass each kind of options and
+ * examine the container.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -68,7 +69,9 @@ test('a file of TOML names the runtime and its root', { skip }, async (t) => {
   assertRefused(await run('echo in', '--runtime-config-path', testbed.path('fifo')), /fifo: it is no file/);
 });
 
-test('a file on a disk that hangs keeps its container waiting alone', { skip: skip || missing('fuse') }, async (t) => {
+test('a file on a disk that hangs keeps only its own container waiting', {
+  skip: skip || missing('fuse'),
+}, async (t) => {
   const { command, run } = await setUp(t);
   const disk = hangingDisk(t);
   const hanging = [1, 2, 3, 4, 5].map((n) =>

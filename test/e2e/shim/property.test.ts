@@ -1,9 +1,10 @@
 /*
- * Create, start, exec, kill, delete and the questions about them, in any order and at the same time, on several
- * containers of one daemon, for a minute. What can break: a state that is left in a way the table does not have, a
- * command that waits for an event that has been, a Wait that nobody answers, a descriptor or a process that stays. A
- * step is one to three commands at once on one container; an answer is success, or one of the three refusals that a
- * wrong state has. After each step nothing may hang, and a single command is checked against the state before it.
+ * The test sends Create, start, exec, kill, delete and queries in any order and at the same time, for several
+ * containers of one daemon, for a minute. What could break: a transition that the table of states does not have, a
+ * command that waits for an event that is over, a Wait that never returns, or a descriptor or a process that stays. A
+ * step is one to three commands at the same time on one container; each answer must be success or one of the three
+ * errors for a wrong state. After each step nothing may hang, and a single command is checked against the state before
+ * it.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * Who dies, and what must live on. containerd may be killed and started again at any time: the container, its console and
- * its exit status are the shim's. The daemon of the shim may be killed too: then its containers are lost, containerd has
- * to be told so (137, by `delete`, with no daemon), and not a mount, a file or a process may stay.
+ * containerd may be killed and restarted at any time: the container, its console and its exit status must survive in
+ * the daemon of the shim. If that daemon is killed, its containers are lost: containerd must be told so (137, by
+ * `delete`, without a daemon), and no mount, file or process may stay. The tests kill each of them and compare.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -80,7 +80,7 @@ test("a container that ends while containerd is away is reported as by container
   await containerd.ask('containers', 'rm', ends, stays, usual);
 });
 
-test('delete cleans up after a kill of the daemon, and containerd reports 137', { skip }, async (t) => {
+test('after a kill of the daemon `delete` cleans up, and containerd reports 137', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const containerd = await startContainerd(testbed);
   const events = await listenToEvents(testbed, containerd);
@@ -124,7 +124,9 @@ for (const [grouping, share] of [
   ['container', []],
   ['pod', ['--annotation', 'io.kubernetes.cri.sandbox-id=SHARED']],
 ] as const) {
-  test(`TERMSHIM_GROUP=${grouping}: a crash of the daemon ends its own group alone`, { skip }, async (t) => {
+  test(`TERMSHIM_GROUP=${grouping}: a crash of the daemon ends only the containers of its own group`, {
+    skip,
+  }, async (t) => {
     const testbed = openTestbed(t);
     const containerd = await startContainerd(testbed, { ...testbed.env, TERMSHIM_GROUP: grouping });
     const [first, second, other] = [testbed.newId(), testbed.newId(), testbed.newId()] as const;

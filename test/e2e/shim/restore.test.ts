@@ -1,8 +1,8 @@
 /**
- * Containers that are restored from a checkpoint under a real containerd, by runc and criu. What could break: the processes
- * begin anew or lose their stdio, a restore that is refused leaves a container, a control group or a directory, or nobody is
- * told why. criu is a program that many machines lack, and it knows kernels: where it works the containers are restored, and
- * where it does not the tests look at what the user is told, at the same place. What is refused whatever criu does comes last.
+ * runc and criu restore containers from a checkpoint under a real containerd. What could break: the processes start
+ * from the beginning or lose their stdio, a refused restore leaves a container, a control group or a directory, or the
+ * user does not learn why. Many machines lack criu, and criu depends on the kernel: if it works, the tests restore
+ * containers; if not, they check the error that the user gets. The last test covers what is refused in any case.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

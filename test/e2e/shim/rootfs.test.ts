@@ -1,7 +1,7 @@
 /*
- * A real runtime in root filesystems of each kind that containerd's snapshotters have, by the daemon as containerd starts it. What
- * could break: a mount that a runtime cannot enter (pivot_root, a FUSE program that root alone may see), and something that is
- * left when the container is deleted.
+ * A real runtime runs in each kind of root filesystem that containerd's snapshotters make, with the daemon as
+ * containerd starts it. What could break: a runtime cannot enter a mount (pivot_root, or a FUSE program that only root
+ * may access), or something is left when the container is deleted.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

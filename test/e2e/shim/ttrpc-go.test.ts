@@ -1,7 +1,8 @@
 /*
- * Our ttrpc against the one it must understand. containerd's own shim, written in Go, is started by hand: our client
- * takes a container through its life by the shim's Task service, and our server stands where containerd would and takes
- * the shim's events. A wrong field number, frame or status would show as an empty field, a hang or another error.
+ * termshim's ttrpc must work with the Go implementation. The test starts containerd's own shim, written in Go:
+ * termshim's client takes a container through its life with the shim's Task service, and termshim's server receives the
+ * shim's events in the place of containerd. A wrong field number, frame or status would show as an empty field, a hang
+ * or another error.
  */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -92,7 +93,7 @@ async function end({ task, id }: GoShim): Promise<void> {
   await task.shutdown({ id, now: true }).catch(() => {});
 }
 
-test('a shim written in Go and our client understand each other through the life of a container', {
+test("termshim's client and server work with a shim written in Go through the life of a container", {
   skip,
 }, async (t) => {
   const testbed = openTestbed(t);

@@ -1,8 +1,8 @@
 /*
- * While a log is read its files are written, renamed, compressed, copied, emptied and removed, at any moment and more than
- * once between two looks. A reader that goes by names reads a file twice, or not at all; one that goes by inodes loses its
- * place when a file is compressed or copied. So fast-check makes histories up, with one step of the reader anywhere in
- * them, and every entry must come once, in order, if there was a time to read it.
+ * While a log is read, its files are written, renamed, compressed, copied, emptied and removed, at any moment, and
+ * several times between two reads. A reader that follows names reads a file twice or not at all; a reader that follows
+ * inodes loses its position when a file is compressed or copied. fast-check makes up histories with a read anywhere in
+ * them; every entry must be returned once, in order, if it existed long enough to be read.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ for (const [format, entry] of Object.entries(formats)) {
     });
   });
 
-  test(`the cursor loses only what is emptied or removed, ${format}`, async (t) => {
+  test(`the cursor loses only entries that were emptied or removed, ${format}`, async (t) => {
     await forAll(t, histories(...kept, 'copy', 'truncate'), async (scope, steps) => {
       const { read, written, gone } = await play(scope, { steps, entry, maxFiles: 3 });
       assert.deepEqual(
@@ -65,7 +65,7 @@ for (const [format, entry] of Object.entries(formats)) {
   });
 }
 
-test('the cursor reads a removed file that it has open, and reports one that it had not', async (t) => {
+test('the cursor reads a removed file that it has open, and reports a removed file that it has not open', async (t) => {
   const log = new WrittenLog(join(temporaryDirectory(t), 'log'), 4);
   const append = (number: number): void => log.append(jsonEntry(`000${number}\n`, { time: timeOfEntry(number) }));
   let gaps = 0;

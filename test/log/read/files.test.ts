@@ -1,6 +1,6 @@
 /*
- * The files of a log are named anew while one looks at them: a look in the middle of that has one twice, and another not
- * at all. What is not seen is not read.
+ * Other programs rename the files of a log while a reader lists them, so one listing may have a file twice or lack a
+ * file. A file that is not listed is not read. Here one process renames all files while the test lists them.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { leakTest } from '../../helpers/base/leak-free.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-leakTest('every file is seen once while all of them are renamed', async (scope) => {
+leakTest('every file is listed once while all of them are renamed', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   const writer = startFixture('log-that-is-rotated', [path, '1000000', '12']);
   const ended = once(writer, 'close');

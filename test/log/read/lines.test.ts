@@ -1,6 +1,7 @@
 /*
- * A file is read in blocks whose borders mean nothing, and for its last lines from the end. Wherever a border falls, the
- * lines must be those that a reading of the whole has; and one without end must not fill the memory.
+ * The reader reads a file in blocks whose boundaries have no meaning, and reads it from the end to find its last lines.
+ * Wherever a boundary falls, the lines must be the same as if the whole file were read at once, and a line without an
+ * end must not fill the memory. fast-check makes up the texts and the block sizes.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +20,7 @@ const file = fc.tuple(fc.array(length, { maxLength: 12 }), fc.nat(5)).map(([leng
   return { lines, bytes: Buffer.concat([...lines, Buffer.alloc(rest, 'z')]), rest };
 });
 
-test('the lines are the same for every size of the blocks', () => {
+test('the lines are the same for every block size', () => {
   fc.assert(
     fc.property(file, fc.array(fc.integer({ min: 1, max: 3 * blockBytes }), { minLength: 1 }), (made, sizes) => {
       const cutter = new LineCutter();
@@ -38,7 +39,7 @@ test('the lines are the same for every size of the blocks', () => {
   );
 });
 
-test('the lines and their positions are the same backwards', async () => {
+test('the lines and their positions are the same if the file is read backwards', async () => {
   await fc.assert(
     fc.asyncProperty(file, async ({ lines, bytes }) => {
       let start = 0;
@@ -73,7 +74,7 @@ function beginning(line: Buffer): string {
   return String(line.subarray(0, 10));
 }
 
-test('a file that is cut off while it is read has no more lines', async () => {
+test('a file that is truncated while it is read has no more lines', async () => {
   const bytes = Buffer.from('one\ntwo\n');
   assert.deepEqual(await backwards(inMemory(bytes), bytes.length + 4), []);
 });

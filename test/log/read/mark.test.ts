@@ -1,7 +1,8 @@
 /*
- * A reader recognizes a file that was compressed, copied or emptied by the last line before the end. The writer may be in the
- * middle of an entry, so a file may end in half a line: the mark must then still be where its line is. With a wrong offset the
- * reader would take a file that it has read for a new one, and show its entries twice or report a gap.
+ * A reader recognizes a file that was compressed, copied or emptied by the last line that it read. The writer may be in
+ * the middle of an entry, so a file may end in half a line, and the mark must still have the offset of its own line.
+ * With a wrong offset the reader would take a file that it has read for a new one, and show its entries twice or report
+ * a gap.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

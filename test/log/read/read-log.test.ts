@@ -1,7 +1,7 @@
 /*
- * A log is many files, some compressed, with two streams in it and lines in several entries. For its last lines it is read
- * from the end, and then each of these is a border to get wrong: so the answer is compared with that of a reading of the
- * whole. A log that goes on is followed while another rotates it as fast as it can.
+ * A log has many files, some compressed, with two streams, and with lines in several entries. The last lines are found
+ * by reading from the end, and each of these properties is a boundary to get wrong, so the test compares the result
+ * with a read of the whole log. Other tests follow a log while another process rotates it as fast as it can.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, watch, writeFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ describe('a log', () => {
     assert.deepEqual(await show(log.path), { stdout: 'begin, go on, end\n', stderr: 'oops\n', brokenLines: 0 });
   });
 
-  leakTest('says where lines begin', async (scope) => {
+  leakTest('has the information where lines begin', async (scope) => {
     const log = newLog(scope);
     log.append(criEntry('a') + criEntry('x', { stream: 'stderr' }) + criEntry('b\n') + criEntry('c\n'));
     const begins: boolean[] = [];
@@ -71,7 +71,7 @@ describe('a log', () => {
     assert.deepEqual(begins, [true, true, false, true]);
   });
 
-  leakTest('is shown without what is broken, which is counted', async (scope) => {
+  leakTest('is shown without its broken lines, which are counted', async (scope) => {
     const log = newLog(scope);
     log.append(`${jsonEntry('one\n')}{"log":"ha\n\0\0\n${jsonEntry('two\n')}`);
     log.append(jsonEntry('half\n').slice(0, 20));
@@ -81,7 +81,7 @@ describe('a log', () => {
     assert.equal((await show(log.path, { tail: 2 })).stdout, 'two\nthree\n');
   });
 
-  leakTest('may have a compressed file that is cut off: what is there is shown', async (scope) => {
+  leakTest('is shown up to the point where a compressed file is cut off', async (scope) => {
     const log = newLog(scope);
     const text = Array.from({ length: 5000 }, (_, n) => jsonEntry(`${n} ${Math.sin(n)}\n`)).join('');
     const bytes = gzipSync(text);
@@ -94,7 +94,7 @@ describe('a log', () => {
     assert.equal((await show(log.path)).stdout, 'new\n');
   });
 
-  leakTest('may have other files beside it, which are not its own', async (scope) => {
+  leakTest('does not include other files beside it', async (scope) => {
     const log = newLog(scope);
     log.append(jsonEntry('own\n'));
     for (const name of ['.1.tmp', '.old', '.1.gz.tmp', '1', '.termshim-gz']) {
@@ -114,7 +114,7 @@ describe('a log', () => {
     assert.equal((await show(link)).stdout, 'one\ntwo\n');
   });
 
-  leakTest('of which there is none is an error', async (scope) => {
+  leakTest('that does not exist is an error', async (scope) => {
     const directory = temporaryDirectory(scope);
     for (const path of [join(directory, 'none'), join(directory, 'no', 'directory'), directory]) {
       for (const options of [{}, { tail: 3 }]) {
@@ -124,14 +124,14 @@ describe('a log', () => {
     await assert.rejects(show('/proc/self/mem/log'), { code: 'ERR_SYSTEM', errno: 'ENOTDIR' });
   });
 
-  leakTest('that is empty is none', async (scope) => {
+  leakTest('that is empty has no lines', async (scope) => {
     const log = newLog(scope);
     for (const options of [{}, { tail: 0 }, { tail: 5 }]) {
       assert.deepEqual(await show(log.path, options), { stdout: '', stderr: '', brokenLines: 0 });
     }
   });
 
-  leakTest('is left at any entry, with nothing open', async (scope) => {
+  leakTest('leaves no descriptor open if the caller stops at any entry', async (scope) => {
     const log = newLog(scope);
     log.append(jsonEntry('one\n'));
     log.rotate();
@@ -140,7 +140,7 @@ describe('a log', () => {
     for await (const _ of readLog(log.path, { follow: new AbortController().signal })) break;
   });
 
-  leakTest('that is written faster than it is read ends where it ended at first', async (scope) => {
+  leakTest('that is written faster than it is read ends where it ended when the read began', async (scope) => {
     const log = newLog(scope);
     log.append(jsonEntry('one\n') + jsonEntry('two\n'));
     const seen: string[] = [];
@@ -185,10 +185,10 @@ function linesOf(entries: readonly MadeEntry[]): MadeEntry[][] {
   return lines.toSorted((a, b) => a.last - b.last).map((line) => line.entries);
 }
 
-describe('the last lines', () => {
+describe('the last lines of a log', () => {
   const anyLog = fc.array(madeEntry, { maxLength: 30 });
 
-  leakTest('are those of the whole, whatever the borders', async () => {
+  leakTest('are the same as those of the whole log, wherever the block boundaries are', async () => {
     await fc.assert(
       fc.asyncProperty(
         anyLog,
@@ -230,7 +230,7 @@ describe('the last lines', () => {
     assert.deepEqual(await within(show(log.path, { tail: 1 }), 'the last line'), last);
   });
 
-  leakTest('are found where nobody knows whether they began there', async (scope) => {
+  leakTest('are found in bounded time if the line before them is endless', async (scope) => {
     const log = newLog(scope);
     truncateSync(log.path, 2 ** 40);
     log.append(`\n${jsonEntry(`${'x'.repeat(1000)}\n`).repeat(1100)}${jsonEntry('last\n', { stream: 'stderr' })}`);
@@ -244,7 +244,7 @@ describe('the last lines', () => {
   }
 });
 
-describe('a log that goes on', () => {
+describe('a followed log', () => {
   /** Reads in the background. `stop` lets it read what is there, and answers with all of it. */
   function follow(scope: Scope, path: string, options: ReadLogOptions = {}) {
     const end = new AbortController();
@@ -268,7 +268,7 @@ describe('a log that goes on', () => {
     };
   }
 
-  leakTest('is followed at once', async (scope) => {
+  leakTest('shows new lines at once', async (scope) => {
     const log = newLog(scope);
     log.append(jsonEntry('there\n'));
     const { has, stop } = follow(scope, log.path);
@@ -283,7 +283,7 @@ describe('a log that goes on', () => {
     assert.equal((await stop()).length, 11);
   });
 
-  leakTest('is shown from now on with a tail of 0', async (scope) => {
+  leakTest('shows only new lines with a tail of 0', async (scope) => {
     const log = newLog(scope);
     log.append(jsonEntry('before\n') + jsonEntry('half\n').slice(0, 10));
     const { has, stop, lines } = follow(scope, log.path, { tail: 0 });
@@ -295,7 +295,7 @@ describe('a log that goes on', () => {
     assert.deepEqual(await stop(), ['half\n']);
   });
 
-  leakTest('has every line once, in order, while another process rotates it as fast as it can', async (scope) => {
+  leakTest('shows every line once, in order, while another process rotates it as fast as it can', async (scope) => {
     const log = newLog(scope);
     const { has, stop } = follow(scope, log.path);
     const count = 2000;
@@ -307,7 +307,7 @@ describe('a log that goes on', () => {
     assert.equal((await show(log.path)).stdout, expected.join(''));
   });
 
-  leakTest('is not read again from older files when it is moved away', async (scope) => {
+  leakTest('does not show older files again when it is moved away', async (scope) => {
     const log = newLog(scope);
     const entry = (n: number): string => jsonEntry(`${n}\n`, { time: timeOfEntry(n) });
     log.append(entry(1));
@@ -321,7 +321,7 @@ describe('a log that goes on', () => {
     assert.deepEqual(await stop(), ['1\n', '2\n', '3\n']);
   });
 
-  leakTest('begins anew when it is emptied', async (scope) => {
+  leakTest('is read from its beginning when it is emptied', async (scope) => {
     const log = newLog(scope);
     const { has, stop } = follow(scope, log.path);
     log.append(jsonEntry('a first line that is rather long\n'));
@@ -335,7 +335,7 @@ describe('a log that goes on', () => {
     assert.equal((await stop()).length, 3);
   });
 
-  leakTest('is waited for when it is removed', async (scope) => {
+  leakTest('waits for a new file when it is removed', async (scope) => {
     const log = newLog(scope);
     const { has, stop } = follow(scope, log.path);
     log.append(jsonEntry('one\n'));
@@ -346,7 +346,7 @@ describe('a log that goes on', () => {
     assert.deepEqual(await stop(), ['one\n', 'two\n']);
   });
 
-  leakTest('is read to its end when that comes', async (scope) => {
+  leakTest('shows all lines before it ends', async (scope) => {
     const log = newLog(scope);
     const { stop, has } = follow(scope, log.path);
     log.append(jsonEntry('one\n'));
@@ -357,7 +357,7 @@ describe('a log that goes on', () => {
     assert.deepEqual(await stop(), ['one\n', 'two\n', 'three\n']);
   });
 
-  leakTest('costs nothing while nothing is written', async (scope) => {
+  leakTest('uses no CPU time while nothing is written', async (scope) => {
     const log = newLog(scope);
     const { has } = follow(scope, log.path);
     log.append(jsonEntry('one\n'));

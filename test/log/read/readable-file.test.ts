@@ -1,7 +1,7 @@
 /*
- * Who opened a file of a log closes it, and nobody else: a stream that closes it on its own error frees its number for
- * another file, which the owner then closes. Each way that an uncompressing can end is forced, and the file must be open
- * until it is closed, however many turns of the thread pool later.
+ * The owner who opened a file of a log must be the only one to close it. A stream that closes the file after its own
+ * error frees the number for another file, which the owner would then close. The tests force each way in which
+ * decompression can end; the file must stay open until the owner closes it, even many turns of the thread pool later.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const files = {
 };
 
 for (const [title, { bytes, isCutOff }] of Object.entries(files)) {
-  leakTest(`the owner of a compressed file ${title} closes it`, async (scope) => {
+  leakTest(`only the owner of a compressed file ${title} closes it`, async (scope) => {
     const path = join(temporaryDirectory(scope), 'log.1.gz');
     writeFileSync(path, bytes);
     using file = openReadable(path);

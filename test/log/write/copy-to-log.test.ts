@@ -1,8 +1,8 @@
 /**
- * A driver reads what a container writes until that ends, or until it is told that the container has ended, while others
- * hold the pipe open. What could break: the last bytes before a hang-up, a log that is full and read into all the same, a
- * drain that waits for a writer that never ends, or leaves what lay in the pipe. So pipes are filled, broken off and kept
- * open, and what arrives is counted to the byte.
+ * A log driver reads the output of a container until it ends, or until a signal says that the container has ended while
+ * other processes hold the pipe open. What could break: the last bytes before a hang-up are lost, the copy reads
+ * although the log is full, or a drain waits for a writer that never ends or leaves bytes in the pipe. The tests fill,
+ * close and hold pipes, and count the bytes that arrive.
  */
 import assert from 'node:assert/strict';
 import { constants, writeFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ function openPipe(scope: Scope): { reader: OwnedFd; writer: OwnedFd } {
 
 const put = (writer: OwnedFd, bytes: Uint8Array): void => assert.equal(addon.fd_write(writer.fd, bytes), bytes.length);
 
-leakTest('the log gets what was there before, what comes, and what is left at the hang-up', async (scope) => {
+leakTest('the log gets the bytes from before the copy, during the copy, and after the hang-up', async (scope) => {
   const { reader, writer } = openPipe(scope);
   const [before, between, last] = [pattern(70, 1), pattern(60_000, 2), pattern(65_536, 3)];
   put(writer, before);
@@ -97,7 +97,7 @@ leakTest('the copy reads nothing while the log is full, and everything afterward
   assert.ok(bytes().equals(Buffer.concat([pattern(100, 1), pattern(200, 2), pattern(300, 3)])));
 });
 
-leakTest('a drain reads what is there, and ends though the pipe is open', async (scope) => {
+leakTest('a drain reads the bytes that are there, and ends although the pipe is open', async (scope) => {
   for (const length of [0, 5, 65_536]) {
     const { reader, writer } = openPipe(scope);
     const { copy, bytes, hasEnded } = listen(reader.fd);
@@ -111,7 +111,7 @@ leakTest('a drain reads what is there, and ends though the pipe is open', async 
   }
 });
 
-leakTest('a drain waits for room in the log, and then reads no more than was there', async (scope) => {
+leakTest('a drain waits for room in the log, and reads only the bytes that were there when it began', async (scope) => {
   const { reader, writer } = openPipe(scope);
   const { copy, bytes, setRoom } = listen(reader.fd);
   setRoom(false);

@@ -1,7 +1,7 @@
 /*
- * A log has a writer that cannot wait, a disk that may be slow, and streams that are cut anywhere. What could break: an
- * order of blocks, a flush that resolves too early or never, a stop of which nobody is told the end, a descriptor that
- * stays. So bytes go through whole logs, and are read back from the files.
+ * A log has a writer that cannot wait, a disk that may be slow, and streams that are cut anywhere. What could break:
+ * blocks change their order, a flush resolves too early or never, a close never resolves, or a descriptor stays open.
+ * The tests write bytes through whole logs, and read them back from the files.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ leakTest('entries of both streams, in either format, are in the file after a flu
   }
 });
 
-leakTest('any bytes of both streams in any pieces are read again', async (scope) => {
+leakTest('any bytes of both streams, in any pieces, can be read back', async (scope) => {
   const piece = record({ stream: constantFrom('stdout' as const, 'stderr' as const), bytes: uint8Array() });
   const anyFormat = constantFrom(...formats);
   await assertProperty(
@@ -57,7 +57,7 @@ leakTest('any bytes of both streams in any pieces are read again', async (scope)
   );
 });
 
-leakTest('a writer that is faster than the disk is told to stop, and when to go on', async (scope) => {
+leakTest('a writer that is faster than the disk is stopped, and continues when there is room', async (scope) => {
   const options = logOptions(scope, { format: 'cri' });
   const { log, room } = await openTestLog(scope, options);
   const block = pattern(65_536);
@@ -74,7 +74,7 @@ leakTest('a writer that is faster than the disk is told to stop, and when to go 
   assert.ok(outputOf(readLog('cri', options.path), 'stdout').equals(expected));
 });
 
-leakTest('a flush does not wait for what is written after it', async (scope) => {
+leakTest('a flush does not wait for later writes', async (scope) => {
   const { log } = await openTestLog(scope, logOptions(scope));
   const block = pattern(65_536);
   let isFlushed = false;
@@ -102,20 +102,23 @@ leakTest('close writes pending and unfinished lines once, and later writes are d
   assert.deepEqual(texts, ['a line\n', 'and the rest', 'and this']);
 });
 
-leakTest('the log makes its directories, is for the user and the group, and is appended to', async (scope) => {
-  const base = temporaryDirectory(scope);
-  const path = join(base, 'a/b/c.log');
-  for (const text of ['one\n', 'two\n']) {
-    const { log } = await openTestLog(scope, logOptions(scope, { path }));
-    log.write('stdout', Buffer.from(text));
-    await log.close();
-  }
-  assert.equal(outputOf(readLog('json-file', path), 'stdout').toString(), 'one\ntwo\n');
-  assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
-});
+leakTest(
+  'the log creates its directories, is readable for the user and the group, and is appended to',
+  async (scope) => {
+    const base = temporaryDirectory(scope);
+    const path = join(base, 'a/b/c.log');
+    for (const text of ['one\n', 'two\n']) {
+      const { log } = await openTestLog(scope, logOptions(scope, { path }));
+      log.write('stdout', Buffer.from(text));
+      await log.close();
+    }
+    assert.equal(outputOf(readLog('json-file', path), 'stdout').toString(), 'one\ntwo\n');
+    assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
+  },
+);
 
 leakTest(
-  'reopen goes on at the path, makes the directories again, and keeps the old file if it fails',
+  'reopen continues at the path, creates the directories again, and keeps the old file if it fails',
   async (scope) => {
     const options = logOptions(scope);
     const { log } = await openTestLog(scope, options);
@@ -154,7 +157,7 @@ leakTest('a path that cannot be a log is refused with the reason', async (scope)
   }
 });
 
-leakTest('a half entry at the end is cut off or completed, and bytes of others stay', async (scope) => {
+leakTest('an incomplete entry at the end is cut off or completed, and other bytes stay', async (scope) => {
   const whole = { 'json-file': '{"log":"a\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n', cri: '' };
   const rows = [
     ['json-file', `${whole['json-file']}{"log":"half of i`, whole['json-file']],

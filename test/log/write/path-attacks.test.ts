@@ -1,8 +1,8 @@
 /*
- * Root writes a log in a directory where somebody else may plant names, a container that has it as a volume for one. What
- * could break: a link or a second name leads what is written, truncated or compressed to a file of root's; a FIFO stops the
- * writer, a device acts; a directory in the way stops the rotation for good. So each of them is planted under each name that
- * the log uses, before it is opened and between two rotations.
+ * Root writes a log in a directory where another user may create files, such as a volume of a container. What could
+ * break: a symbolic or hard link makes the log write to, truncate or compress a file of root; a FIFO blocks the writer,
+ * a device acts on the write, or a directory stops the rotation for ever. The test creates each of them under each name
+ * that the log uses, before it is opened and between two rotations.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -33,7 +33,7 @@ const long = (text: string): string => `${text.repeat(300)}\n`;
 for (const [what, plant] of Object.entries(pathAttacks)) {
   for (const suffix of ['.termshim-new', '.termshim-gz', '.1', '.1.gz', '.2', '.2.gz', '.3']) {
     leakTest(
-      `${what} at F${suffix} leads no write elsewhere, and the log is still rotated`,
+      `${what} at F${suffix} redirects no write, and the log is still rotated`,
       async (scope) => {
         const protectedFile = protectFile(scope);
         const options = logOptions(scope, { maxBytes: 300, maxFiles: 3, compress: true });
@@ -59,7 +59,7 @@ for (const [what, plant] of Object.entries(pathAttacks)) {
 
   for (const kind of ['a log', 'a file'] as const) {
     leakTest(
-      `${what} in the place of ${kind} is refused`,
+      `${what} at the path of ${kind} is refused`,
       async (scope) => {
         const protectedFile = protectFile(scope);
         const options = logOptions(scope, { maxBytes: 1, maxFiles: 2 });
@@ -80,7 +80,7 @@ for (const [what, plant] of Object.entries(pathAttacks)) {
 }
 
 leakTest(
-  'a full file that is planted while the log is open is not compressed',
+  'a full file that another user creates while the log is open is not compressed',
   async (scope) => {
     const protectedFile = protectFile(scope);
     const options = logOptions(scope, { maxBytes: 300, maxFiles: 4, compress: true });
@@ -97,7 +97,7 @@ leakTest(
 );
 
 leakTest(
-  'as root a log is not written where others may write, unless they cannot take it away',
+  'root does not write a log where others may write, unless they cannot remove it',
   async (scope) => {
     const refused = { code: 'ERR_PATH_UNTRUSTED', message: /others may write to its directory \(mode 0/ };
     for (const mode of [0o777, 0o773, 0o757, 0o1777]) {
@@ -119,7 +119,7 @@ leakTest(
 );
 
 leakTest(
-  'a file that somebody else has put into /tmp is not written to',
+  'a file that another user has created in /tmp is not written to',
   async (scope) => {
     const path = join(sharedDirectory(scope, 0o1777), 'c.log');
     writeFileSync(path, 'theirs\n');
@@ -134,7 +134,7 @@ leakTest(
 );
 
 leakTest(
-  'a log in a directory of another user is written for that user',
+  'a log in a directory of another user belongs to that user',
   async (scope) => {
     const directory = temporaryDirectory(scope);
     chownSync(directory, 12_345, 12_345);
@@ -149,7 +149,7 @@ leakTest(
 );
 
 leakTest(
-  'a link on the way is followed only if nobody else could have made it',
+  'a link in the path is followed only if no other user could have created it',
   async (scope) => {
     const [shared, target, safe] = [sharedDirectory(scope), temporaryDirectory(scope), temporaryDirectory(scope)];
     const open = async (path: string): Promise<void> => {
@@ -175,7 +175,7 @@ leakTest(
 );
 
 leakTest(
-  'a directory that is exchanged for a link leads no write elsewhere',
+  'a directory that is replaced by a link redirects no write',
   async (scope) => {
     const [outer, target] = [temporaryDirectory(scope), temporaryDirectory(scope)];
     mkdirSync(join(outer, 'logs'));

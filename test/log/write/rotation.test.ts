@@ -1,8 +1,8 @@
 /**
- * When a file is full, another is begun, while entries go on coming. What could break: an entry in two files, in none or in
- * both, an order that is not that of the writing, an old file that stays or a new one that goes, a name that a file is
- * compressed to when it has another by then, what a kill has left half done. So files are filled many times over, and all that
- * is there is read back.
+ * When a file is full, the log begins another, while entries keep coming. What could break: an entry is split over two
+ * files, lost or doubled; entries change their order; an old file stays, or a new one is removed; a file is compressed
+ * under a name that another file has by then; a kill leaves a rotation unfinished. The tests fill files many times, and
+ * read back everything.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -24,7 +24,7 @@ const line = (number: number): string => `line ${number}`;
 /** With its frame it has some 170 bytes. */
 const long = (text: string): string => text.repeat(100);
 
-leakTest('of any lines in any pieces the newest are kept whole, in order and once', async (scope) => {
+leakTest('the newest of any lines in any pieces are kept whole, in order and once', async (scope) => {
   const lengths = array(integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 60 });
   const limit = constantFrom(1, 300, 5000);
   await assertProperty(
@@ -49,7 +49,7 @@ leakTest('of any lines in any pieces the newest are kept whole, in order and onc
   );
 });
 
-leakTest('a file is full with the entry that reaches the limit', async (scope) => {
+leakTest('a file ends with the entry that reaches the limit', async (scope) => {
   const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
   const { say } = await openTestLog(scope, options);
   await say(`${long('a')}\n`);
@@ -60,7 +60,7 @@ leakTest('a file is full with the entry that reaches the limit', async (scope) =
   assert.deepEqual(readAll(options), ['a', 'b', 'c'].map(long));
 });
 
-leakTest('a log of one file is emptied when it is full, and at once if it is full when opened', async (scope) => {
+leakTest('a log of one file is emptied when it is full, and on open if it is full then', async (scope) => {
   const options = logOptions(scope, { maxBytes: 100, maxFiles: 1 });
   for (const number of [1, 2, 3]) {
     const { log, say } = await openTestLog(scope, options);
@@ -71,7 +71,7 @@ leakTest('a log of one file is emptied when it is full, and at once if it is ful
   }
 });
 
-leakTest('full files are compressed under the number that they have by then', async (scope) => {
+leakTest('a full file is compressed under the number that it has at that moment', async (scope) => {
   const options = logOptions(scope, { maxBytes: 30_000, maxFiles: 4, compress: true });
   const { log, troubles } = await openTestLog(scope, options);
   for (let number = 0; number < 2000; number++) {
@@ -89,7 +89,7 @@ leakTest('full files are compressed under the number that they have by then', as
   assert.equal(statSync(`${options.path}.1.gz`).mode & 0o777, 0o640 & ~process.umask());
 });
 
-leakTest('the rotation continues what a kill has left half done', async (scope) => {
+leakTest('the next rotation finishes one that a kill interrupted', async (scope) => {
   const options = logOptions(scope, { maxBytes: 100, maxFiles: 4, compress: true });
   const { path } = options;
   const entry = (text: string): string => `{"log":"${text}\\n","stream":"stdout","time":"2026-01-01T00:00:00Z"}\n`;
@@ -112,7 +112,7 @@ leakTest('files beyond a lower maximum are removed', async (scope) => {
   assert.deepEqual(logFiles(options.path), ['', '.1', '.1.bak']);
 });
 
-leakTest('a log that somebody has removed is made anew when it is full', async (scope) => {
+leakTest('a log that another program has removed is created again when it is full', async (scope) => {
   const options = logOptions(scope, { maxBytes: 250, maxFiles: 2 });
   const { say, troubles } = await openTestLog(scope, options);
   await say(`${long('a')}\n`);
@@ -124,7 +124,7 @@ leakTest('a log that somebody has removed is made anew when it is full', async (
 });
 
 leakTest(
-  'a full file that cannot be renamed grows on, and nothing is lost',
+  'a full file that cannot be renamed grows, and nothing is lost',
   async (scope) => {
     const options = logOptions(scope, { maxBytes: 100, maxFiles: 2 });
     const { path } = options;

@@ -1,7 +1,7 @@
 /**
- * A disk that hangs, as a network's may, keeps each thread that writes to it, and libuv has four for everybody. What could
- * break: four logs on such a disk, and no file is read or written in the whole daemon, whose consoles go on only because they
- * need no thread. So a file system is frozen under more logs than that, while another disk is written to.
+ * A disk that hangs, such as one on a network, blocks each thread that writes to it, and libuv has four threads for
+ * everything. What could break: four logs on such a disk stop every other read and write of files in the daemon. The
+ * test freezes a file system under more than four logs, and writes to another disk.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -32,7 +32,7 @@ async function whileFrozen(disk: string, work: () => Promise<void>): Promise<voi
 }
 
 mountTest(
-  'logs on a disk that hangs wait, and no other log does',
+  'logs on a disk that hangs wait, and no other log waits',
   async (testbed) => {
     const disk = mountDisk(testbed);
     const paths = Array.from({ length: 8 }, (_, at) => join(disk, `${at}.log`));
