@@ -1,7 +1,7 @@
 /*
- * The console socket is a door that anybody of our user may knock at, in any way: with no descriptor, with two, with a
- * file, with garbage, saying nothing at all. A wrong dialer must be told from a good one, must cost no descriptor, and
- * a silent one must not hold up the runtime that comes after it. Whatever happened, the next console can be received.
+ * Any process of the same user can dial the console socket, and can send no descriptor, two descriptors, a file,
+ * garbage, or nothing at all. A wrong dialer must be recognized and must cost no descriptor, and a silent one must not
+ * delay the runtime that dials after it. In each case the next console can be received.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -20,8 +20,8 @@ import { within } from '../helpers/base/wait-for.js';
 
 const { O_RDONLY, O_RDWR, O_NOCTTY } = constants;
 
-describe('a good dialer', () => {
-  leakTest('sends a master: the console is the same pty', async (scope) => {
+describe('a dialer that sends a console', () => {
+  leakTest("gives the socket's owner the same pty", async (scope) => {
     const socket = listen(scope);
     const sent = openMaster(scope);
     dial(scope, socket).send('/dev/pts/3', [sent]);
@@ -33,17 +33,17 @@ describe('a good dialer', () => {
 
   const texts: readonly (readonly [string, Uint8Array | string])[] = [
     ['what runc 1.1 says', '/dev/ptmx'],
-    ['what runc 1.3 says', '/dev/pts/ptmx'],
-    ['what crun says', ' '],
+    ['the text of runc 1.3', '/dev/pts/ptmx'],
+    ['the text of crun', ' '],
     ['one zero byte', new Uint8Array(1)],
     ['the name of another tty, with a zero at its end', '/dev/pts/4095\0'],
-    ['what is no path', 'orphan-pts-master'],
+    ['a text that is no path', 'orphan-pts-master'],
     ['5000 bytes', 'n'.repeat(5000)],
-    ['what is not UTF-8', Buffer.from([0xff, 0xfe, 0x41])],
-    ['what a terminal would obey', '\u001b]0;owned\u0007'],
+    ['bytes that are not UTF-8', Buffer.from([0xff, 0xfe, 0x41])],
+    ['a sequence that a terminal would obey', '\u001b]0;owned\u0007'],
   ];
   for (const [what, said] of texts) {
-    leakTest(`sends ${what}: the tty has the name that the kernel gave it`, async (scope) => {
+    leakTest(`may send ${what}, and the tty has the name that the kernel gave it`, async (scope) => {
       const socket = listen(scope);
       const sent = openMaster(scope);
       dial(scope, socket).send(said, [sent]);
@@ -64,7 +64,7 @@ describe('a good dialer', () => {
     assert.equal((await receive(scope, socket)).name, ttyOf(late));
   });
 
-  leakTest('leaves at once after sending', async (scope) => {
+  leakTest('may close its connection at once', async (scope) => {
     const socket = listen(scope);
     const dialer = dial(scope, socket);
     dialer.send('x', [openMaster(scope)]);
@@ -72,7 +72,7 @@ describe('a good dialer', () => {
     await receive(scope, socket);
   });
 
-  leakTest('wins over silent dialers before it, whose connections are dropped', async (scope) => {
+  leakTest('is served before silent dialers that came earlier, whose connections are closed', async (scope) => {
     const socket = listen(scope);
     for (let i = 0; i < 5; i++) dial(scope, socket);
     const receiving = receive(scope, socket);
@@ -82,7 +82,7 @@ describe('a good dialer', () => {
     assert.equal((await receiving).name, ttyOf(good));
   });
 
-  leakTest('two at once: one console is received, nothing of the other stays', async (scope) => {
+  leakTest('is the only one that is served, and nothing of a second one stays', async (scope) => {
     const socket = listen(scope);
     const [first, second] = [openMaster(scope), openMaster(scope)];
     for (const master of [first, second]) dial(scope, socket).send('x', [master]);
@@ -138,10 +138,10 @@ const misdeeds: readonly Misdeed[] = [
   { what: 'does not come', act: () => {}, ...silence },
 ];
 
-describe('a bad dialer', () => {
+describe('a wrong dialer', () => {
   for (const { what, act, code, words } of misdeeds) {
     for (const isEarly of [true, false]) {
-      leakTest(`${what} (${isEarly ? 'before' : 'after'} receive)`, async (scope) => {
+      leakTest(`that ${what} ${isEarly ? 'before' : 'after'} receive is refused`, async (scope) => {
         const socket = listen(scope);
         if (isEarly) act(scope, socket);
         const receiving = socket.receive({ timeoutMs: code === silence.code ? 100 : 5000 });
@@ -166,7 +166,7 @@ describe('a bad dialer', () => {
     dial(scope, socket).send('x', [good]);
     assert.equal((await receiving).name, ttyOf(good));
   };
-  leakTest('of another user is turned away, and the good one after it wins', turnedAway, { skip: missing('root') });
+  leakTest('of another user is refused, and the next dialer is served', turnedAway, { skip: missing('root') });
 });
 
 function sendMany(count: number): Misdeed['act'] {

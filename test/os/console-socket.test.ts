@@ -1,7 +1,7 @@
 /*
- * A console socket is a file in a place where others may be, and a wait that may have no end. It must not be placed
- * where a runtime cannot dial it, or over what is there already; the wait must end at its timeout, its abort and its
- * close; and afterwards neither a file nor a timer nor a watch may be left, however the process ends.
+ * A console socket is a file in a directory that others may use, and a wait for a console may never end. The socket
+ * must not have a path that a runtime cannot dial, or replace an existing file. The wait must end at its timeout, by an
+ * abort signal and by close; afterwards no file, timer or watch may be left, however the process ends.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ describe('listen', () => {
     assert.equal(existsSync(dirname(socket.path)), false);
   });
 
-  leakTest('at a path leaves the directory, and close removes the socket alone', (scope) => {
+  leakTest('at a path leaves the directory, and close removes only the socket', (scope) => {
     const path = join(temporaryDirectory(scope), 'given.sock');
     const socket = listen(scope, path);
     assert.equal(socket.path, path);
@@ -34,7 +34,7 @@ describe('listen', () => {
     assert.ok(existsSync(dirname(path)));
   });
 
-  leakTest('a path of 107 bytes is dialled; one of 108 is refused with both numbers', async (scope) => {
+  leakTest('accepts a path of 107 bytes, and refuses one of 108 with both numbers', async (scope) => {
     const place = temporaryDirectory(scope);
     const longest = join(place, 'x'.repeat(106 - place.length));
     const socket = listen(scope, longest);
@@ -43,7 +43,7 @@ describe('listen', () => {
     assert.throws(() => ConsoleSocket.listen(`${longest}x`), isError('ERR_SOCKET_PATH_TOO_LONG', /108.*107/s));
   });
 
-  leakTest('a temporary directory whose path is too long is removed again', (scope) => {
+  leakTest('removes a temporary directory whose path is too long', (scope) => {
     const deep = join(temporaryDirectory(scope), 'd'.repeat(100));
     mkdirSync(deep);
     useRuntimeDirectory(scope, deep);
@@ -51,7 +51,7 @@ describe('listen', () => {
     assert.deepEqual(readdirSync(join(deep, 'termshim')), []);
   });
 
-  leakTest('a path in use is refused, and whatever is there stays', (scope) => {
+  leakTest('refuses a path in use, and leaves the file there', (scope) => {
     const place = temporaryDirectory(scope);
     const socket = listen(scope, join(place, 'socket'));
     assert.throws(() => ConsoleSocket.listen(socket.path), isError('ERR_SOCKET_IN_USE', /exists already/));
@@ -61,12 +61,12 @@ describe('listen', () => {
     assert.equal(statSync(join(place, 'file')).size, 4);
   });
 
-  leakTest('a directory that is not there is refused', (scope) => {
+  leakTest('refuses a directory that does not exist', (scope) => {
     const path = join(temporaryDirectory(scope), 'none/socket');
     assert.throws(() => ConsoleSocket.listen(path), isError('ERR_SYSTEM', /none\/socket.*ENOENT/));
   });
 
-  leakTest('an empty path is refused', (scope) => {
+  leakTest('refuses an empty path', (scope) => {
     const listenNowhere = (): void => {
       const socket = ConsoleSocket.listen('');
       scope.after(() => socket.close());
@@ -74,7 +74,7 @@ describe('listen', () => {
     assert.throws(listenNowhere, { name: 'TermshimError' });
   });
 
-  leakTest('forty can listen at once without a warning of too many listeners', async (scope) => {
+  leakTest('can be called forty times without a warning of too many listeners', async (scope) => {
     const warnings: string[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning.name);
     process.on('warning', onWarning);
@@ -89,14 +89,14 @@ describe('listen', () => {
   });
 });
 
-describe('the end of waiting', () => {
-  leakTest('the timeout is an error that says where and how long', async (scope) => {
+describe('a wait for a console', () => {
+  leakTest('fails at its timeout, with the path and the time', async (scope) => {
     const socket = listen(scope);
     const message = `no console came to ${socket.path} within 0.05 s`;
     await assert.rejects(socket.receive({ timeoutMs: 50 }), { code: 'ERR_CONSOLE_TIMEOUT', message });
   });
 
-  leakTest('an abort ends the wait with its reason, before and during it', async (scope) => {
+  leakTest('fails with the reason of an abort signal, before and during the wait', async (scope) => {
     const socket = listen(scope);
     const reason = new Error('runc failed');
     await assert.rejects(socket.receive({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
@@ -107,7 +107,7 @@ describe('the end of waiting', () => {
     await assert.rejects(within(receiving, 'the abort'), (error) => error === reason);
   });
 
-  leakTest('close ends the wait, and nothing of it stays', async (scope) => {
+  leakTest('fails when the socket is closed, and nothing of it stays', async (scope) => {
     const socket = listen(scope);
     const receiving = socket.receive({ timeoutMs: 1500 });
     const start = performance.now();
@@ -118,7 +118,7 @@ describe('the end of waiting', () => {
   });
 
   for (const prefix of ['receive on a closed socket', 'receive twice', 'close while receiving']) {
-    test(`a process ends in spite of a console socket: ${prefix}`, async (scope) => {
+    test(`does not keep the process alive: ${prefix}`, async (scope) => {
       const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
       const outcome = await runFixture('os/console-socket-lets-go', [prefix, '-'], { timeout: 4000, env });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: 'rejected\n', stderr: '' });
@@ -126,7 +126,7 @@ describe('the end of waiting', () => {
   }
 });
 
-describe('the directory is gone after', () => {
+describe('the directory of a console socket is removed by', () => {
   for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
     for (const where of ['temporary', 'given']) {
       test(`${ending}, with a ${where} path`, async (scope) => {

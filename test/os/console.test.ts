@@ -1,7 +1,7 @@
 /*
- * A console decides what a process's terminal does: its size, its end of file, its hang-up. Each is asked of a real
- * process on the other side. And what comes from outside may be no console at all, so `adopt` gets every other kind of
- * descriptor and must close it.
+ * A console decides what the terminal of a process does: its size, its end of file, its hang-up. The tests ask a real
+ * process on the other side about each of them. A descriptor from outside may not be a console, so `adopt` gets every
+ * other kind of descriptor and must close it.
  */
 import assert from 'node:assert/strict';
 import { constants, fstatSync, openSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ const type = (console: Console, text: string | Uint8Array): void => {
 };
 
 describe('open', () => {
-  leakTest('the name of a console is the path of its tty', (scope) => {
+  leakTest('makes a console whose name is the path of its tty', (scope) => {
     const console = openConsole(scope);
     assert.match(console.name, /^\/dev\/pts\/\d+$/);
     const tty = OwnedFd.open(console.name, O_RDWR | O_NOCTTY, console.name);
@@ -50,7 +50,7 @@ describe('open', () => {
     tty.close();
   });
 
-  leakTest('the size of a console is none at first, then what was set', (scope) => {
+  leakTest('makes a console without a size until one is set', (scope) => {
     assert.deepEqual(openConsole(scope).size, { columns: 0, rows: 0 });
     const console = openConsole(scope, { columns: 132, rows: 43 });
     assert.deepEqual(console.size, { columns: 132, rows: 43 });
@@ -81,7 +81,7 @@ describe('adopt', () => {
     });
   }
 
-  leakTest('takes a master, makes it non-blocking, and names its tty', () => {
+  leakTest('accepts a pty master, makes it non-blocking, and names its tty', () => {
     const fd = addon.tty_open_master();
     addon.fd_set_nonblocking(fd, false);
     const console = Console.adopt(fd);
@@ -92,22 +92,22 @@ describe('adopt', () => {
     assert.equal(console.isOpen, false);
   });
 
-  leakTest('a master that the addon did not open is owned from then on: close closes it', () => {
+  leakTest('becomes the owner of a pty master that the addon did not open', () => {
     const fd = openSync('/dev/ptmx', O_RDWR | O_NOCTTY);
     const console = Console.adopt(fd);
     console.close();
     assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the master is still open, and its process never hung up');
   });
 
-  leakTest('a stranger that the addon did not open is closed too', () => {
+  leakTest('closes a refused descriptor that the addon did not open', () => {
     const fd = openSync('/dev/null', O_RDWR);
     assert.throws(() => Console.adopt(fd), { code: 'ERR_NOT_A_CONSOLE' });
     assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'the refused descriptor is still open');
   });
 });
 
-describe('what the process notices', () => {
-  leakTest('resize: SIGWINCH and the new size; the same size again: nothing', async (scope) => {
+describe('the process gets', () => {
+  leakTest('SIGWINCH and the new size by resize, and nothing for the same size', async (scope) => {
     const console = openConsole(scope, { columns: 80, rows: 24 });
     const script = "trap 'echo winch; stty size' WINCH; stty size; echo ready; while :; do read line && echo got; done";
     const { shown } = startOn(scope, console, script);
@@ -120,14 +120,14 @@ describe('what the process notices', () => {
     assert.equal(shown.text().match(/winch/g)?.length, 1);
   });
 
-  leakTest('clearOnlcr: a newline comes as it is', async (scope) => {
+  leakTest('newlines unchanged by clearOnlcr', async (scope) => {
     const console = openConsole(scope);
     console.clearOnlcr();
     const { shown } = startOn(scope, console, "printf 'a\\nb\\n'");
     assert.equal((await shown.all()).toString(), 'a\nb\n');
   });
 
-  leakTest('close: SIGHUP', async (scope) => {
+  leakTest('SIGHUP by close', async (scope) => {
     const console = openConsole(scope);
     const directory = temporaryDirectory(scope);
     const { shown, leader } = startOn(
@@ -144,7 +144,7 @@ describe('what the process notices', () => {
 });
 
 describe('unreadInputBytes', () => {
-  leakTest('what was typed until it is read', async (scope) => {
+  leakTest('counts typed bytes until the process reads them', async (scope) => {
     const console = openConsole(scope);
     const latch = makeLatch(scope);
     const script = `stty -echo; echo ready; ${latch.wait}; read line; echo "got $line"; sleep 60`;
@@ -158,7 +158,7 @@ describe('unreadInputBytes', () => {
     assert.equal(console.unreadInputBytes, 0);
   });
 
-  leakTest('asking does not end the copy of an output, nor make the tty ours', async (scope) => {
+  leakTest('does not end the copy of the output, and does not end the process', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'echo ready; exec cat');
     await shown.expect('ready');
@@ -171,7 +171,7 @@ describe('unreadInputBytes', () => {
 });
 
 describe('endOfFile', () => {
-  leakTest('on an empty line: one VEOF ends cat', async (scope) => {
+  leakTest('types one VEOF on an empty line, which ends cat', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'echo ready; cat');
     await shown.expect('ready');
@@ -180,7 +180,7 @@ describe('endOfFile', () => {
     assert.equal(await within(leader.exited, 'the end of cat'), 0);
   });
 
-  leakTest('after half a line: two, and the half line arrives', async (scope) => {
+  leakTest('types two VEOF after half a line, which arrives', async (scope) => {
     const console = openConsole(scope);
     const { shown, leader } = startOn(scope, console, 'stty -echo; echo ready; cat');
     await shown.expect('ready\r\n');
@@ -191,14 +191,14 @@ describe('endOfFile', () => {
     assert.equal((await shown.all()).toString(), 'ready\r\nhalf');
   });
 
-  leakTest('the process may have chosen another character', async (scope) => {
+  leakTest('types the character that the process has chosen', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, "stty eof '^X'; echo ready; read line");
     await shown.expect('ready');
     assert.deepEqual([...console.endOfFile(true)], [0x18]);
   });
 
-  leakTest('in raw mode it is a key like any other: one, whatever the line', async (scope) => {
+  leakTest('types one character in raw mode, where it is a key like any other', async (scope) => {
     const console = openConsole(scope);
     const { shown } = startOn(scope, console, 'stty raw -echo; echo ready; head -c 1 | od -An -tx1');
     await shown.expect('ready');
@@ -208,7 +208,7 @@ describe('endOfFile', () => {
   });
 });
 
-leakTest('a closed console is closed for everything', () => {
+leakTest('every function of a closed console fails', () => {
   const console = Console.open();
   console.close();
   assert.throws(() => console.fd, { code: 'ERR_SYSTEM', errno: 'EBADF' });

@@ -1,7 +1,8 @@
 /*
- * Everything that waits in termshim waits here, and each descriptor's number is used again as soon as it is closed. The
- * dangers are an event that reaches the wrong listener, one that is told to nobody (edge-triggered: it never comes
- * again), and a set that keeps a process alive, or a core busy, with nothing to wait for.
+ * Every wait in termshim goes through this module, and the kernel reuses the number of a descriptor as soon as it is
+ * closed. What could break: an event reaches the wrong listener; an event is lost, and an edge-triggered event is never
+ * repeated; or a set keeps a process alive, or a core busy, with nothing to wait for. The tests force each case with
+ * FIFOs and real processes.
  */
 import assert from 'node:assert/strict';
 import { constants, writeFileSync } from 'node:fs';
@@ -33,8 +34,8 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-describe('events', () => {
-  leakTest('those that hold already are told first, then each new edge', async (scope) => {
+describe('the listener of a watch', () => {
+  leakTest('is called for events that are already true, then for each new edge', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     const { told } = record(scope, reader.fd, EPOLLIN);
@@ -48,7 +49,7 @@ describe('events', () => {
     assert.deepEqual(told, [EPOLLIN, EPOLLIN, EPOLLIN | EPOLLHUP]);
   });
 
-  leakTest('a writer is told of room, and of a reader that leaves', async (scope) => {
+  leakTest('is called for a writer when there is room, and when the reader closes', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
     await waitFor(() => told.length === 1, 'room');
@@ -60,13 +61,13 @@ describe('events', () => {
     assert.deepEqual(told, [EPOLLOUT, EPOLLOUT, EPOLLOUT | EPOLLERR]);
   });
 
-  leakTest('nothing is told synchronously', (scope) => {
+  leakTest('is never called synchronously', (scope) => {
     const { writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
     assert.deepEqual(told, []);
   });
 
-  leakTest('change asks for others, and tells again what holds', async (scope) => {
+  leakTest('is called after change for the new events, also for those that are already true', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     const { told, watching } = record(scope, reader.fd, EPOLLOUT);
@@ -78,7 +79,7 @@ describe('events', () => {
     await waitFor(() => told.length === 2, 'the same again');
   });
 
-  leakTest('three hundred at once, more than one batch: each is told once', async (scope) => {
+  leakTest('is called once for each of three hundred events, which are more than one batch', async (scope) => {
     const counts = new Map<number, number>();
     for (let i = 0; i < 300; i++) {
       const { reader, writer } = fifoPair(scope);
@@ -92,8 +93,8 @@ describe('events', () => {
   });
 });
 
-describe('the end of a watch', () => {
-  leakTest('a watch may be closed twice, and in its own listener', async (scope) => {
+describe('a closed watch', () => {
+  leakTest('may be closed again, and may be closed in its own listener', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     let count = 0;
     const watching = watch(reader.fd, EPOLLIN, () => {
@@ -111,7 +112,7 @@ describe('the end of a watch', () => {
     await waitFor(() => told.length === 1, 'the event of the next watch, which the closed one must not end');
   });
 
-  leakTest('change after close does not affect the next watch of that descriptor', async (scope) => {
+  leakTest('does not change the next watch of its descriptor', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     const first = record(scope, reader.fd, EPOLLIN);
     first.watching.close();
@@ -122,35 +123,32 @@ describe('the end of a watch', () => {
     assert.deepEqual(first.told, []);
   });
 
-  leakTest(
-    'an event of the same batch reaches neither a closed watch nor the next user of its number',
-    async (scope) => {
-      const pairs = [fifoPair(scope), fifoPair(scope)];
-      const log: string[] = [];
-      const watches = pairs.map(({ reader }, i) =>
-        watch(reader.fd, EPOLLIN, () => {
-          log.push(`event of ${i}`);
-          const other = pairs[1 - i] as (typeof pairs)[number];
-          const number = other.reader.fd;
-          watches[1 - i]?.close();
-          other.reader.close();
-          const next = OwnedFd.open(other.path, constants.O_RDWR | constants.O_NONBLOCK, 'the next user of the number');
-          scope.after(() => next.close());
-          addon.fd_discard(next.fd, 10);
-          assert.equal(next.fd, number);
-          const watching = watch(next.fd, EPOLLIN, () => log.push('event of the next user'));
-          scope.after(() => watching?.close());
-        }),
-      );
-      for (const watching of watches) scope.after(() => watching?.close());
-      for (const { writer } of pairs) addon.fd_write(writer.fd, x);
-      await waitFor(() => log.length > 0, 'the first event');
-      await settled();
-      assert.equal(log.length, 1, log.join(', '));
-    },
-  );
+  leakTest('gets no event of the same batch, and neither does the next user of its number', async (scope) => {
+    const pairs = [fifoPair(scope), fifoPair(scope)];
+    const log: string[] = [];
+    const watches = pairs.map(({ reader }, i) =>
+      watch(reader.fd, EPOLLIN, () => {
+        log.push(`event of ${i}`);
+        const other = pairs[1 - i] as (typeof pairs)[number];
+        const number = other.reader.fd;
+        watches[1 - i]?.close();
+        other.reader.close();
+        const next = OwnedFd.open(other.path, constants.O_RDWR | constants.O_NONBLOCK, 'the next user of the number');
+        scope.after(() => next.close());
+        addon.fd_discard(next.fd, 10);
+        assert.equal(next.fd, number);
+        const watching = watch(next.fd, EPOLLIN, () => log.push('event of the next user'));
+        scope.after(() => watching?.close());
+      }),
+    );
+    for (const watching of watches) scope.after(() => watching?.close());
+    for (const { writer } of pairs) addon.fd_write(writer.fd, x);
+    await waitFor(() => log.length > 0, 'the first event');
+    await settled();
+    assert.equal(log.length, 1, log.join(', '));
+  });
 
-  leakTest('a slot is used again a thousand times without stray events', async (scope) => {
+  leakTest('frees its slot, which can be used a thousand times without stray events', async (scope) => {
     const { reader, writer } = fifoPair(scope);
     addon.fd_write(writer.fd, x);
     let strays = 0;
@@ -161,8 +159,8 @@ describe('the end of a watch', () => {
   });
 });
 
-describe('what cannot be watched', () => {
-  leakTest('a regular file, a directory and /dev/null are always ready: watch returns undefined', (scope) => {
+describe('watch', () => {
+  leakTest('returns undefined for a regular file, a directory and /dev/null, which are always ready', (scope) => {
     const directory = temporaryDirectory(scope);
     writeFileSync(join(directory, 'file'), '');
     for (const path of [directory, join(directory, 'file'), '/dev/null']) {
@@ -175,7 +173,7 @@ describe('what cannot be watched', () => {
     }
   });
 
-  leakTest('a closed descriptor and one that is watched already are exceptions that say so', (scope) => {
+  leakTest('throws for a closed descriptor and for one that is already watched', (scope) => {
     const { reader } = fifoPair(scope);
     record(scope, reader.fd, EPOLLIN);
     const attempted = { name: 'TermshimError', code: 'ERR_SYSTEM', syscall: 'epoll_ctl' };
@@ -183,7 +181,7 @@ describe('what cannot be watched', () => {
     assert.throws(() => watch(1_000_000, EPOLLIN, () => {}), { ...attempted, errno: 'EBADF' });
   });
 
-  leakTest('a watch that failed leaves its slot to the next', async (scope) => {
+  leakTest('frees the slot if it fails', async (scope) => {
     for (let i = 0; i < 10; i++) assert.throws(() => watch(1_000_000, EPOLLIN, () => {}));
     const { writer } = fifoPair(scope);
     const { told } = record(scope, writer.fd, EPOLLOUT);
@@ -191,8 +189,8 @@ describe('what cannot be watched', () => {
   });
 });
 
-describe('a listener that throws', () => {
-  test('is an uncaught exception, and later batches come all the same', async () => {
+describe('an exception in a listener', () => {
+  test('is an uncaught exception, and later batches are still delivered', async () => {
     const { code, signal, stdout, stderr } = await runFixture('os/epoll-listener-throws', ['next batch']);
     assert.deepEqual(
       { code, signal, stdout, stderr },
@@ -200,32 +198,32 @@ describe('a listener that throws', () => {
     );
   });
 
-  test('does not take the others of its batch along: an edge is told only once', async () => {
+  test('does not stop the other events of its batch', async () => {
     const { stdout, stderr } = await runFixture('os/epoll-listener-throws', ['same batch']);
     assert.deepEqual([stdout.split('\n').toSorted(), stderr], [['', 'caught oops', 'other'], '']);
   });
 
-  test('ends the process if nobody catches', async () => {
+  test('ends the process if it is not handled', async () => {
     const { code, signal, stderr } = await runFixture('os/epoll-listener-throws', ['uncaught']);
     assert.deepEqual({ code, signal }, { code: 1, signal: null });
     assert.match(stderr, /Error: oops/);
   });
 
-  test('a promise that a listener rejects is an unhandled rejection', async () => {
+  test('that is an async function is an unhandled rejection', async () => {
     const { stdout } = await runFixture('os/epoll-listener-throws', ['rejection']);
     assert.equal(stdout, 'rejected oops\nlater\n');
   });
 });
 
-describe('the life of the process', () => {
+describe('the process', () => {
   for (const prefix of ['nothing watched', 'watch closed', 'all of many closed']) {
-    test(`the process ends with ${prefix}`, async () => {
+    test(`ends with ${prefix}`, async () => {
       const outcome = await runFixture('os/epoll-process-ends', [prefix], { timeout: 5000 });
       assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
     });
   }
 
-  test('a watch keeps it alive until its event', async () => {
+  test('stays alive for a watch until its event', async () => {
     const outcome = await runFixture('os/epoll-process-ends', ['waiting for a child'], { timeout: 5000 });
     assert.deepEqual(outcome, { code: 0, signal: null, stdout: 'the event came\n', stderr: '' });
   });

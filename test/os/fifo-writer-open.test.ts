@@ -1,8 +1,7 @@
 /*
- * A writer that opened a FIFO without a reader would lose what a short process wrote, and one that waited for the
- * reader in open(2) would park a thread of libuv's pool: four of them freeze all file access. So it is opened against
- * readers that are there, that wait in open(2) themselves, that come late, or never, and against paths that change
- * meanwhile.
+ * A writer that opened a FIFO without a reader would lose the output of a short process, and a writer that waited in
+ * open(2) would block a thread of libuv's pool: four of them stop all file access. The tests open it while a reader
+ * exists, waits in open(2) itself, comes late or never, and while the path changes.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -18,13 +17,13 @@ import { within } from '../helpers/base/wait-for.js';
 const invalid = { name: 'TermshimError', code: 'ERR_FIFO_INVALID' };
 
 describe('FifoWriter.open', () => {
-  leakTest('finds a reader that is there', async (scope) => {
+  leakTest('succeeds if there is a reader', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     writeOnce(await openWriter(scope, reader.path), 'hello');
     assert.equal(readOnce(reader), 'hello');
   });
 
-  leakTest('finds a reader that waits in open(2)', async (scope) => {
+  leakTest('succeeds if a reader waits in open(2)', async (scope) => {
     const path = newFifo(scope);
     const child = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'ignore'] });
     const writer = await openWriter(scope, path);
@@ -47,7 +46,7 @@ describe('FifoWriter.open', () => {
     assert.equal(await within(text(child.stdout), 'the reader'), 'hello');
   });
 
-  leakTest('gives up after the time, and names the path and the time', async (scope) => {
+  leakTest('fails after its timeout, and names the path and the time', async (scope) => {
     const path = newFifo(scope);
     const start = performance.now();
     await assert.rejects(FifoWriter.open(path, { timeoutMs: 120 }), (error: Error & { code: string }) => {
@@ -59,7 +58,7 @@ describe('FifoWriter.open', () => {
     assert.ok(elapsed >= 119 && elapsed < 1000, `${elapsed} ms`);
   });
 
-  leakTest('a signal that aborts while it waits ends it with the reason', async (scope) => {
+  leakTest('fails with the reason of a signal that aborts during the wait', async (scope) => {
     const path = newFifo(scope);
     const aborting = new AbortController();
     const reason = new Error('enough');
@@ -68,14 +67,14 @@ describe('FifoWriter.open', () => {
     await assert.rejects(within(opening, 'the abort'), (error) => error === reason);
   });
 
-  leakTest('a signal that has aborted already opens nothing, not even where a reader is', async (scope) => {
+  leakTest('opens nothing if the signal has already aborted, even if there is a reader', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const reason = new Error('enough');
     const opening = FifoWriter.open(reader.path, { timeoutMs: 0, signal: AbortSignal.abort(reason) });
     await assert.rejects(opening, (error) => error === reason);
   });
 
-  leakTest('a path that becomes another file while it waits is refused', async (scope) => {
+  leakTest('refuses a path that becomes another file during the wait', async (scope) => {
     const path = newFifo(scope);
     const opening = FifoWriter.open(path, { timeoutMs: 5000 });
     opening.catch(() => {});
@@ -86,7 +85,7 @@ describe('FifoWriter.open', () => {
     assert.equal(statSync(path).size, 0);
   });
 
-  leakTest('a path that vanishes while it waits is refused', async (scope) => {
+  leakTest('refuses a path that vanishes during the wait', async (scope) => {
     const path = newFifo(scope);
     const opening = FifoWriter.open(path, { timeoutMs: 5000 });
     opening.catch(() => {});
@@ -95,7 +94,7 @@ describe('FifoWriter.open', () => {
     await assert.rejects(within(opening, 'the refusal'), invalid);
   });
 
-  leakTest('twenty wait at once, and no thread is parked: the file system still answers', async (scope) => {
+  leakTest('blocks no thread while twenty calls wait', async (scope) => {
     const abortings = Array.from({ length: 20 }, () => new AbortController());
     const openings = abortings.map(({ signal }) => FifoWriter.open(newFifo(scope), { timeoutMs: 0, signal }));
     await within(readFile('/proc/self/stat'), 'the file system', 2000);

@@ -1,8 +1,8 @@
 /*
- * A FIFO is what lies between us and a client, and clients come late, leave early, or never come. An open that blocked
- * would freeze a thread of libuv's pool; a writer that opened without a reader would lose what a short process wrote; a
- * holder that was forgotten would hide the end. So each end is opened against every state of the other side, with real
- * readers in other processes, and every prefix of a life must leave no descriptor.
+ * FIFOs connect the daemon with its clients, which come late, leave early, or never come. An open that blocks would
+ * stop a thread of libuv's pool; a writer that is opened without a reader would lose the output of a short process; a
+ * holder that is never released would hide the end. The tests open each end in every state of the other side, with real
+ * readers in other processes; no sequence of calls may leave a descriptor.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { waitFor } from '../helpers/base/wait-for.js';
 
 const EAGAIN = 11;
 
-leakTest('createFifo: only this user can open it, and it does not take over what is there', (scope) => {
+leakTest('createFifo makes a FIFO that only this user can open, and refuses an existing path', (scope) => {
   const path = join(temporaryDirectory(scope), 'fifo');
   createFifo(path);
   assert.ok(statSync(path).isFIFO());
@@ -26,10 +26,10 @@ leakTest('createFifo: only this user can open it, and it does not take over what
   assert.throws(() => createFifo(path), { ...attempted, message: new RegExp(path) });
 });
 
-describe('no FIFO at the path', () => {
+describe('opening either end', () => {
   const places: Readonly<Record<string, (directory: string) => string>> = {
     nothing: (directory) => join(directory, 'none'),
-    'nothing, in a directory that is none': (directory) => join(directory, 'none/none'),
+    'a path in a directory that does not exist': (directory) => join(directory, 'none/none'),
     'a directory': (directory) => directory,
     'a regular file': (directory) => {
       writeFileSync(join(directory, 'file'), '');
@@ -47,7 +47,7 @@ describe('no FIFO at the path', () => {
     'a name that is too long': (directory) => join(directory, 'x'.repeat(300)),
   };
   for (const [what, place] of Object.entries(places)) {
-    leakTest(`${what}: neither end opens, and the error names the path`, async (scope) => {
+    leakTest(`fails for ${what}, and the error names the path`, async (scope) => {
       const path = place(temporaryDirectory(scope));
       const isTold = (error: Error): boolean => error.name === 'TermshimError' && error.message.includes(path);
       assert.throws(() => FifoReader.open(path), isTold);
@@ -55,7 +55,7 @@ describe('no FIFO at the path', () => {
     });
   }
 
-  leakTest('a symbolic link to a FIFO is followed', async (scope) => {
+  leakTest('follows a symbolic link to a FIFO', async (scope) => {
     const path = newFifo(scope);
     symlinkSync('fifo', `${path}-link`);
     const reader = openReader(scope, `${path}-link`);
@@ -65,7 +65,7 @@ describe('no FIFO at the path', () => {
 });
 
 describe('FifoReader', () => {
-  leakTest('opens at once; a FIFO that nobody writes is not at its end', async (scope) => {
+  leakTest('opens at once, and is not at the end of a FIFO without a writer', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const events: number[] = [];
     const watching = watch(reader.fd, EPOLLIN, (bits) => events.push(bits));
@@ -81,7 +81,7 @@ describe('FifoReader', () => {
     assert.equal(readOnce(reader), '');
   });
 
-  leakTest('hold delays the end until release', async (scope) => {
+  leakTest('delays the end from hold to release', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     reader.hold();
     reader.hold();
@@ -97,7 +97,7 @@ describe('FifoReader', () => {
     assert.equal(readOnce(reader), '');
   });
 
-  leakTest('hold opens its own FIFO even if the path is another’s by now', async (scope) => {
+  leakTest('holds its own FIFO even if the path names another one by then', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     renameSync(reader.path, `${reader.path}-moved`);
     createFifo(reader.path);
@@ -111,7 +111,7 @@ describe('FifoReader', () => {
 });
 
 describe('FifoWriter', () => {
-  leakTest('hasReader tells somebody else from our own holder', async (scope) => {
+  leakTest('does not count its own holder as a reader', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     assert.equal(writer.hasReader(), true);
@@ -126,7 +126,7 @@ describe('FifoWriter', () => {
     assert.equal(readOnce(next), 'kept', 'the question loses nothing');
   });
 
-  leakTest('a held FIFO fills up, and breaks after release', async (scope) => {
+  leakTest('fills a held FIFO, and gets EPIPE after release', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     writer.hold();
@@ -140,7 +140,7 @@ describe('FifoWriter', () => {
     writer.release();
   });
 
-  leakTest('dropOldest drops from the front while the FIFO is held', async (scope) => {
+  leakTest('drops the oldest bytes of a held FIFO by dropOldest', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     writeOnce(writer, '0123456789');
@@ -151,7 +151,7 @@ describe('FifoWriter', () => {
     assert.equal(writer.dropOldest(4), 0, 'empty');
   });
 
-  leakTest('what was written stays for the reader after close', async (scope) => {
+  leakTest('leaves the written bytes for the reader after close', async (scope) => {
     const reader = openReader(scope, newFifo(scope));
     const writer = await openWriter(scope, reader.path);
     writeOnce(writer, 'rest');
@@ -161,7 +161,7 @@ describe('FifoWriter', () => {
   });
 });
 
-describe('every prefix of a life leaves nothing', () => {
+describe('no descriptor is left by', () => {
   const readers: Readonly<Record<string, (reader: FifoReader) => void>> = {
     opened: () => {},
     held: (reader) => reader.hold(),
@@ -172,7 +172,7 @@ describe('every prefix of a life leaves nothing', () => {
     'closed already': (reader) => reader.close(),
   };
   for (const [what, live] of Object.entries(readers)) {
-    leakTest(`reader ${what}`, (scope) => {
+    leakTest(`a reader that was ${what}`, (scope) => {
       const reader = FifoReader.open(newFifo(scope));
       live(reader);
       reader.close();
@@ -193,7 +193,7 @@ describe('every prefix of a life leaves nothing', () => {
     'closed already': (writer) => writer.close(),
   };
   for (const [what, live] of Object.entries(writers)) {
-    leakTest(`writer ${what}`, async (scope) => {
+    leakTest(`a writer that was ${what}`, async (scope) => {
       const reader = openReader(scope, newFifo(scope));
       const writer = await FifoWriter.open(reader.path, { timeoutMs: 1000 });
       live(writer);

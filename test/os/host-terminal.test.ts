@@ -1,8 +1,7 @@
 /*
- * The standard descriptors that we were started with belong to somebody else, who goes on using them when we have
- * ended, however we end. O_NONBLOCK left on a shared description makes the shell's next `cat` fail, and a file that is
- * read through an offset of its own is read twice. Each kind of descriptor is handed to a program as a shell would do
- * it.
+ * The standard descriptors of termshim belong to its caller, who uses them again when termshim has ended in any way. If
+ * O_NONBLOCK stays on a shared description, the next `cat` of the shell fails; if a file is read through a new offset,
+ * it is read twice. The test passes each kind of descriptor to a program as a shell would.
  */
 import assert from 'node:assert/strict';
 import { type SpawnOptions, spawn } from 'node:child_process';
@@ -63,7 +62,7 @@ const untouched = {
 
 describe('openHostStream', () => {
   for (const standard of [0, 1] as const) {
-    leakTest(`a tty as ${standard} gets a description of its own, and the shared one stays blocking`, async (scope) => {
+    leakTest(`opens a new description of a tty as ${standard}, and the shared one stays blocking`, async (scope) => {
       const console = Console.open();
       scope.after(() => console.close());
       const tty = opened(scope, console.name, O_RDWR | O_NOCTTY);
@@ -74,35 +73,31 @@ describe('openHostStream', () => {
       if (standard === 0) assert.deepEqual([report.first, report.second], ['one\n', 'two\n']);
     });
 
-    leakTest(
-      `a pipe as ${standard} gets a description of its own, and the shared one stays blocking`,
-      async (scope) => {
-        const pair = fifoPair(scope);
-        const fd = opened(scope, pair.path, standard === 0 ? constants.O_RDONLY : constants.O_WRONLY);
-        if (standard === 0) addon.fd_write(pair.writer.fd, Buffer.from('helloworld'));
-        const report = await openIn(standard, fd);
-        assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
-        assert.equal(fdFlags(fd) & O_NONBLOCK, 0);
-        if (standard === 0) assert.deepEqual([report.first, report.second], ['hello', 'world']);
-        const block = Buffer.alloc(32);
-        if (standard === 1)
-          assert.equal(block.toString('utf8', 0, addon.fd_read(pair.reader.fd, block)), 'first second');
-      },
-    );
+    leakTest(`opens a new description of a pipe as ${standard}, and the shared one stays blocking`, async (scope) => {
+      const pair = fifoPair(scope);
+      const fd = opened(scope, pair.path, standard === 0 ? constants.O_RDONLY : constants.O_WRONLY);
+      if (standard === 0) addon.fd_write(pair.writer.fd, Buffer.from('helloworld'));
+      const report = await openIn(standard, fd);
+      assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
+      assert.equal(fdFlags(fd) & O_NONBLOCK, 0);
+      if (standard === 0) assert.deepEqual([report.first, report.second], ['hello', 'world']);
+      const block = Buffer.alloc(32);
+      if (standard === 1) assert.equal(block.toString('utf8', 0, addon.fd_read(pair.reader.fd, block)), 'first second');
+    });
 
-    test(`a socket as ${standard}, which has no path, is changed and changed back`, async () => {
+    test(`changes the flags of a socket as ${standard}, which has no path, and restores them`, async () => {
       const { first, second, ...flags } = await openIn(standard, 'pipe');
       assert.deepEqual(flags, { ...untouched, meanwhile: true });
       assert.deepEqual([first, second], standard === 0 ? ['hello', 'world'] : ['', '']);
     });
 
-    leakTest(`/dev/null as ${standard} is opened`, async (scope) => {
+    leakTest(`opens /dev/null as ${standard}`, async (scope) => {
       const report = await openIn(standard, opened(scope, '/dev/null', O_RDWR));
       assert.deepEqual({ ...report, ...pickFlags(report) }, { ...report, ...untouched });
     });
   }
 
-  leakTest('a regular file keeps its shared offset, both ways', async (scope) => {
+  leakTest('keeps the shared offset of a regular file, for reads and writes', async (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     writeFileSync(path, 'helloworld!');
     const input = opened(scope, path, constants.O_RDONLY);
@@ -119,7 +114,7 @@ describe('openHostStream', () => {
     assert.equal(readFileSync(path, 'utf8'), 'first second');
   });
 
-  leakTest('a file that is appended to keeps what was there', async (scope) => {
+  leakTest('appends to a file that was opened for appending', async (scope) => {
     const path = join(temporaryDirectory(scope), 'log');
     writeFileSync(path, 'old ');
     await openIn(1, opened(scope, path, constants.O_WRONLY | constants.O_APPEND));
@@ -137,7 +132,7 @@ describe('hostSize', () => {
     return JSON.parse(await text(child.stderr as NodeJS.ReadableStream)) as unknown;
   }
 
-  leakTest('is that of stdin, else of stdout, and ignores a tty without a size', async (scope) => {
+  leakTest('returns the size of stdin, else of stdout, and ignores a tty without a size', async (scope) => {
     const consoles = [{ columns: 132, rows: 43 }, { columns: 80, rows: 24 }, undefined].map((size) =>
       Console.open(size),
     );
@@ -154,7 +149,7 @@ describe('hostSize', () => {
     assert.equal(await sizeWith(['ignore', 'ignore']), null);
   });
 
-  test('each new size is reported until the watch is stopped', async (scope) => {
+  test('reports each new size until the watch is stopped', async (scope) => {
     const terminal = openTerminal(openTestbed(scope), [process.execPath, fixturePath('host-size'), 'watch']);
     const said = await terminal.expect(/pid \d+\./);
     assert.match(said, /\{"columns":80,"rows":24\}/);

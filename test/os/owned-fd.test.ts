@@ -1,6 +1,6 @@
 /*
- * A descriptor that is closed twice closes a stranger, and one that is used after its end names a stranger. The owner's
- * object must refuse both, and say which descriptor was meant.
+ * If a descriptor is closed twice, the second close hits a descriptor of somebody else, and so does a use after the
+ * close. The object that owns a descriptor must refuse both, and must name the descriptor.
  */
 import assert from 'node:assert/strict';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { temporaryDirectory } from '../helpers/base/temporary-directory.js';
 const { O_RDONLY, O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
 
 describe('OwnedFd', () => {
-  leakTest('close closes once, and may be called again', () => {
+  leakTest('closes once, and may be closed again', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'nothing');
     assert.ok(owned.isOpen);
     assert.ok(fdFlags(owned.fd) & O_CLOEXEC);
@@ -29,7 +29,7 @@ describe('OwnedFd', () => {
     closeSync(stranger);
   });
 
-  leakTest('release gives the descriptor away open, once', () => {
+  leakTest('releases the descriptor open, once', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the void');
     const fd = owned.release();
     assert.equal(owned.isOpen, false);
@@ -39,14 +39,14 @@ describe('OwnedFd', () => {
     closeSync(fd);
   });
 
-  leakTest('the fd of a closed OwnedFd is an exception that names it', () => {
+  leakTest('throws an error with its name if the fd of a closed one is read', () => {
     const owned = OwnedFd.open('/dev/null', O_RDONLY, 'the stdin FIFO /run/in');
     owned.close();
     const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'EBADF' };
     assert.throws(() => owned.fd, { ...expected, message: /the stdin FIFO \/run\/in/ });
   });
 
-  leakTest('open fails with what was attempted and the kernel’s words', (scope) => {
+  leakTest('fails to open with the path and the kernel’s message', (scope) => {
     const path = join(temporaryDirectory(scope), 'none');
     assert.throws(() => OwnedFd.open(path, O_RDONLY, `the FIFO ${path}`), {
       name: 'TermshimError',
@@ -57,7 +57,7 @@ describe('OwnedFd', () => {
     });
   });
 
-  leakTest('tryOpen returns undefined for the expected errno and throws for others', (scope) => {
+  leakTest('returns undefined from tryOpen for the expected errno and throws for others', (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     assert.equal(OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENOENT), undefined);
     assert.throws(() => OwnedFd.tryOpen(path, O_RDONLY, path, os.errno.ENXIO), { errno: 'ENOENT' });

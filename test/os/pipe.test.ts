@@ -1,6 +1,7 @@
 /*
- * The two ends of a pipe have different needs: ours must never block the thread, the process's must block, or programs
- * that do not expect EAGAIN lose output. The flag belongs to each end alone, and an end that an error leaves open is lost.
+ * The two ends of a pipe have different needs: termshim's end must never block the thread, and the end of the process
+ * must block, because programs that do not expect EAGAIN lose output. Each end has its own flag. If the creation fails,
+ * neither end may stay open.
  */
 import assert from 'node:assert/strict';
 import { constants, fstatSync } from 'node:fs';
@@ -32,7 +33,7 @@ for (const ours of ['reader', 'writer'] as const) {
   });
 }
 
-leakTest('bytes that go into the writer come out of the reader', (scope) => {
+leakTest('the reader of a pipe gets the bytes of the writer', (scope) => {
   const { ours, theirs } = open(scope, { ours: 'reader', name: 'a test' });
   const into = Buffer.alloc(8);
   assert.ok(addon.fd_read(ours.fd, into) < 0);
@@ -43,7 +44,7 @@ leakTest('bytes that go into the writer come out of the reader', (scope) => {
 });
 
 describe('the owner', () => {
-  leakTest('of a pipe is this user by default', (scope) => {
+  leakTest('the owner of a pipe is this user by default', (scope) => {
     const { ours } = open(scope, { ours: 'reader', name: 'a test' });
     assert.equal(fstatSync(ours.fd).uid, process.geteuid?.());
   });
@@ -60,7 +61,7 @@ describe('the owner', () => {
     { skip: missing('root') },
   );
 
-  leakTest('an owner that cannot be set is an error, and both ends are closed', () => {
+  leakTest('if the owner of a pipe cannot be set, both ends are closed', () => {
     const owner = { uid: -2, gid: 0 };
     assert.throws(() => createPipe({ ours: 'reader', name: 'stdout', owner }), {
       code: 'ERR_SYSTEM',

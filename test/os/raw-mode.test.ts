@@ -1,7 +1,7 @@
 /*
- * A terminal left raw is dead to its human. So a human sits at a real shell in a real terminal, starts a program that
- * takes the terminal over, and the program ends in every way it can: by itself, by a signal, by an exception, by a stop
- * in between, and by the closing of the window, when the terminal answers EIO to everything.
+ * A user cannot work at a terminal that stays raw. The test starts a program from a real shell in a real terminal; the
+ * program makes the terminal raw and ends in every possible way: by itself, by a signal, by an exception, after a stop,
+ * and when the window is closed and the terminal answers EIO to everything.
  */
 import assert from 'node:assert/strict';
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,8 +21,8 @@ import { waitFor, within } from '../helpers/base/wait-for.js';
 
 const { O_NONBLOCK, O_NOCTTY, O_RDWR } = constants;
 
-describe('raw mode, at a shell', () => {
-  test('is entered, and restored on demand; once is enough', async (scope) => {
+describe('raw mode', () => {
+  test('is entered and restored on request, and a second restore does nothing', async (scope) => {
     const { terminal, pid, modes } = await sitAtRawProgram(scope, 'restores');
     assert.equal(modes(), 'raw');
     process.kill(pid, 'SIGUSR2');
@@ -38,7 +38,7 @@ describe('raw mode, at a shell', () => {
     ['by an uncaught exception, not restored', 'SIGUSR2', 'throws', 7],
   ];
   for (const [what, signal, scene, status] of endings) {
-    test(`the program ends ${what}: the shell has its terminal as it was`, async (scope) => {
+    test(`is restored for the shell if the program ends ${what}`, async (scope) => {
       const { terminal, pid, modes } = await sitAtRawProgram(scope, scene);
       assert.equal(modes(), 'raw');
       process.kill(pid, signal);
@@ -49,7 +49,7 @@ describe('raw mode, at a shell', () => {
     });
   }
 
-  test('a stop gives the terminal back for its duration; fg takes it again', async (scope) => {
+  test('is restored by a stop, and entered again by fg', async (scope) => {
     const { terminal, pid, modes } = await sitAtRawProgram(scope, 'restores');
     for (let round = 0; round < 2; round++) {
       process.kill(pid, 'SIGTSTP');
@@ -68,7 +68,7 @@ describe('raw mode, at a shell', () => {
   /* The kernel sends SIGCONT along with SIGHUP, and the terminal answers EIO to everything from then on. */
   for (const isStopped of [false, true]) {
     leakTest(
-      `the window is closed${isStopped ? ' while it is stopped' : ''}: it ends as it wants to`,
+      `lets the program end in its own way if the window is closed${isStopped ? ' while it is stopped' : ''}`,
       async (scope) => {
         const logPath = join(temporaryDirectory(scope), 'log');
         writeFileSync(logPath, '');
@@ -90,7 +90,7 @@ describe('raw mode, at a shell', () => {
     );
   }
 
-  test('without a terminal at stdin there is nothing to do', async () => {
+  test('is not entered if stdin is not a terminal', async () => {
     assert.equal((await runFixture('os/raw-mode', ['restores'])).stdout, 'no terminal\r\n');
   });
 });

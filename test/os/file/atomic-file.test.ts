@@ -1,6 +1,7 @@
 /*
- * A pid file is written where a caller wants it, as root in /tmp for one, and records where a daemon wants them. Whatever
- * somebody has planted there must not be written through, and a reader must find all of a file or nothing.
+ * A pid file is written where the caller wants it, for example as root in /tmp, and a daemon writes records. Files that
+ * another user has created there must not redirect the write, and a reader must find the complete file or none. The
+ * tests create each kind of file at the path.
  */
 import assert from 'node:assert/strict';
 import { existsSync, linkSync, lstatSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
@@ -17,7 +18,7 @@ const skip = missing('root');
 
 for (const [what, plant] of Object.entries(pathAttacks)) {
   leakTest(
-    `${what} at the path of a pid file is not written through`,
+    `${what} at the path of a pid file redirects no write`,
     async (scope) => {
       const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'pid');
@@ -33,7 +34,7 @@ for (const [what, plant] of Object.entries(pathAttacks)) {
   );
 
   leakTest(
-    `${what} at the path of a recording or of a runtime's log is not written through`,
+    `${what} at the path of a recording or of a runtime's log redirects no write`,
     async (scope) => {
       const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'file');
@@ -51,7 +52,7 @@ for (const [what, plant] of Object.entries(pathAttacks)) {
 
   if (what.startsWith('a directory')) continue;
   leakTest(
-    `${what} in the place of a record is replaced`,
+    `${what} at the path of a record is replaced`,
     (scope) => {
       const protectedFile = protectFile(scope);
       const path = join(temporaryDirectory(scope), 'record');
@@ -65,7 +66,7 @@ for (const [what, plant] of Object.entries(pathAttacks)) {
   );
 }
 
-leakTest('a link on the way that others may have made leads no pid file, recording or log elsewhere', async (scope) => {
+leakTest('a link in the path that others may have created redirects no pid file, recording or log', async (scope) => {
   const [shared, target] = [sharedDirectory(scope), temporaryDirectory(scope)];
   symlinkSync(target, join(shared, 'run'));
   const path = join(shared, 'run/file');
@@ -79,7 +80,7 @@ leakTest('a link on the way that others may have made leads no pid file, recordi
   assert.deepEqual(readdirSync(target), []);
 });
 
-leakTest('a file replaces an older one whole if nothing is planted', async (scope) => {
+leakTest('a file replaces an older one as a whole', async (scope) => {
   const shared = sharedDirectory(scope, 0o1777);
   for (const pid of ['7\n', '8\n']) {
     await writePidFile(join(shared, 'pid'), pid);

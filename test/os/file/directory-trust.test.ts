@@ -1,7 +1,8 @@
 /*
- * What lies in a directory is believed because nobody else can put it there. What could break: a link, a directory of another
- * user, or one that others may write to is taken, itself or one above it; a sticky /tmp is refused, and nobody without
- * $XDG_RUNTIME_DIR can work; the rule of the launcher is another. Each is a real directory; who asks is root, and another user.
+ * The daemon trusts the files of a directory because no other user can put them there. What could break: a link, a
+ * directory of another user, or one that others may write to is trusted, itself or as a parent; a sticky /tmp is
+ * refused, so a user without $XDG_RUNTIME_DIR cannot work; or the launcher has another rule. Each case is a real
+ * directory; root and another user check it.
  */
 import assert from 'node:assert/strict';
 import {
@@ -60,33 +61,33 @@ const unsafe: readonly Case[] = [
     open: (top) => make(join(top, 'theirs'), 0o700, stranger),
   },
   {
-    title: 'one that everybody may write to, and its sticky bit',
+    title: 'writable for everybody, with a sticky bit',
     words: /^others may write to .*\/open, whose mode is 1777$/,
     open: (top) => make(join(top, 'open'), 0o1777),
   },
   {
-    title: 'one that its group may write to',
+    title: 'writable for its group',
     words: /^others may write to .*\/group, whose mode is 0770$/,
     open: (top) => make(join(top, 'group'), 0o770),
   },
   {
-    title: 'one in a directory that everybody may write to, without a sticky bit',
+    title: 'in a directory that everybody may write to, without a sticky bit',
     words: /\/own can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
     open: (top) => make(join(make(join(top, 'open'), 0o777), 'own'), 0o700),
   },
   {
-    title: 'one that is deeper below such a directory',
+    title: 'deeper below such a directory',
     words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
     open: (top) => make(join(make(join(make(join(top, 'open'), 0o777), 'a'), 0o755), 'own'), 0o700),
   },
   {
-    title: 'one below a directory of another user',
+    title: 'below a directory of another user',
     words: /\/own can be exchanged by the user 65533, whose directory .*\/theirs is$/,
     needs: missing('root'),
     open: (top) => make(join(make(join(top, 'theirs'), 0o755, stranger), 'own'), 0o700),
   },
   {
-    title: 'one that a link leads to, below such a directory',
+    title: 'behind a link, below such a directory',
     words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
     open(top) {
       const open = make(join(top, 'open'), 0o777);
@@ -97,7 +98,7 @@ const unsafe: readonly Case[] = [
   },
 ];
 
-describe('what is not trusted', () => {
+describe('a directory is not trusted if it is', () => {
   for (const { title, words, needs = false, open } of unsafe) {
     test(title, { skip: needs }, async (t) => {
       const path = open(temporaryDirectory(t));
@@ -113,7 +114,7 @@ describe('what is not trusted', () => {
     });
   }
 
-  test('a path that is no directory is not trusted, by another process either', async (t) => {
+  test('a file, in the view of another process too', async (t) => {
     const file = join(temporaryDirectory(t), 'file');
     writeFileSync(file, '');
     for (const [path, words] of [
@@ -133,8 +134,8 @@ describe('what is not trusted', () => {
   });
 });
 
-describe('what is trusted', () => {
-  test('a directory of this user is trusted wherever the sticky bit keeps it', async (t) => {
+describe('a directory is trusted', () => {
+  test('if it belongs to this user, and a sticky bit protects it in its parent', async (t) => {
     const top = temporaryDirectory(t);
     const sticky = make(join(top, 'sticky'), 0o1777);
     for (const mode of [0o700, 0o755, 0o711]) {
@@ -145,20 +146,20 @@ describe('what is trusted', () => {
     }
   });
 
-  test('a missing directory is made for this user alone', (t) => {
+  test('if it was missing and is created for this user alone', (t) => {
     const path = join(temporaryDirectory(t), 'a/b');
     assertTrusted(path, 'ours');
     makePrivateDirectory(path);
     assert.equal(lstatSync(path).mode & 0o7777, 0o700);
   });
 
-  test('a directory of root is trusted if the caller allows that', { skip: missing('root') }, async () => {
+  test('if it belongs to root and the caller allows that', { skip: missing('root') }, async () => {
     const { stdout } = await asNobody('/usr', 'ours or root');
     assert.equal(stdout, 'trusted\n');
     assert.match((await asNobody('/usr', 'ours')).stdout, /^\/usr is not a directory of this user\n$/);
   });
 
-  test('root of the host is nobody in a user namespace, and trusted if the caller allows it', {
+  test('if it belongs to root of the host, seen from a user namespace, and the caller allows that', {
     skip: missing('root'),
   }, async (t) => {
     const path = make(join(temporaryDirectory(t), 'own'), 0o700, nobody);
@@ -169,16 +170,16 @@ describe('what is trusted', () => {
   });
 });
 
-describe('the place of a user', () => {
+describe('the runtime directory of a user', () => {
   const inRun = (): string => (process.geteuid?.() === 0 ? '/run/t' : join(tmpdir(), `t-${process.geteuid?.()}`));
 
-  test('the directory lies below $XDG_RUNTIME_DIR if that is trusted', (t) => {
+  test('is below $XDG_RUNTIME_DIR if that is trusted', (t) => {
     const base = useRuntimeDirectory(t);
     assert.equal(placeOfUser('t'), join(base, 't'));
   });
 
   for (const { title, needs = false, open } of unsafe) {
-    test(`the directory lies elsewhere if $XDG_RUNTIME_DIR is ${title}`, { skip: needs }, (t) => {
+    test(`is not below $XDG_RUNTIME_DIR if that is ${title}`, { skip: needs }, (t) => {
       useRuntimeDirectory(t, open(temporaryDirectory(t)));
       assert.equal(placeOfUser('t'), inRun());
     });
@@ -188,7 +189,7 @@ describe('the place of a user', () => {
     [0o1777, /^made\n$/],
     [0o777, /^.*\/termshim-65534 can be exchanged by others, who may write to .*, whose mode is 0777\n$/],
   ] as const) {
-    test(`the directory of temporary files is used with mode ${mode.toString(8)}`, {
+    test(`is below the directory of temporary files if that has mode ${mode.toString(8)}`, {
       skip: missing('root'),
     }, async (t) => {
       const top = temporaryDirectory(t);
@@ -199,7 +200,7 @@ describe('the place of a user', () => {
     });
   }
 
-  test('a directory or a link that somebody else made before is refused', { skip: missing('root') }, async (t) => {
+  test('is refused if another user has created a directory or a link there', { skip: missing('root') }, async (t) => {
     const top = temporaryDirectory(t);
     chmodSync(top, 0o711);
     const tmp = make(join(top, 'tmp'), 0o1777);

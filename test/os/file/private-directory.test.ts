@@ -1,7 +1,8 @@
 /*
- * Sockets and FIFOs lie in directories that nobody else may enter, and that must not stay: not when the owner is done,
- * not when the process ends early. Where they lie depends on who runs us and on $XDG_RUNTIME_DIR. What a kill leaves can be
- * told from what is just being made: whoever sweeps at any moment of its making takes nothing from its owner.
+ * Sockets and FIFOs lie in directories that no other user may enter, and that must be removed when the owner is done
+ * and when the process ends early. Their parent depends on the user and on $XDG_RUNTIME_DIR. A directory that a killed
+ * process has left must be told apart from one that is being created: a cleanup at any moment of the creation must not
+ * take it from its owner. The tests create, kill and clean up at the same time.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -19,7 +20,7 @@ import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 describe('createPrivateDirectory', () => {
-  leakTest('a new directory lies below $XDG_RUNTIME_DIR, with mode 0700 whatever the umask', (scope) => {
+  leakTest('makes a directory below $XDG_RUNTIME_DIR, with mode 0700 for every umask', (scope) => {
     const base = temporaryDirectory(scope);
     useRuntimeDirectory(scope, base);
     const umask = process.umask(0);
@@ -37,7 +38,7 @@ describe('createPrivateDirectory', () => {
     assert.deepEqual(readdirSync(join(base, 'termshim')), []);
   });
 
-  leakTest('remove deletes what is in it, and may be called twice', (scope) => {
+  leakTest('makes a directory that is removed with its files, and may be removed twice', (scope) => {
     useRuntimeDirectory(scope, temporaryDirectory(scope));
     const { path, remove } = createPrivateDirectory('run');
     mkdirSync(join(path, 'bundle'));
@@ -48,7 +49,7 @@ describe('createPrivateDirectory', () => {
   });
 
   leakTest(
-    'a directory that cannot be removed keeps no descriptor, and can be removed later',
+    'keeps no descriptor if the directory cannot be removed, and can remove it later',
     (scope) => {
       useRuntimeDirectory(scope, temporaryDirectory(scope));
       const { path, remove } = createPrivateDirectory('run');
@@ -72,14 +73,14 @@ describe('createPrivateDirectory', () => {
     { skip: missing('root') },
   );
 
-  leakTest('an error says where no directory can be made', (scope) => {
+  leakTest('fails with the path if the directory cannot be created', (scope) => {
     const base = useRuntimeDirectory(scope);
     writeFileSync(join(base, 'termshim'), '');
     const words = /^cannot make the directory .*\/termshim: file already exists \(EEXIST\)$/;
     assert.throws(() => createPrivateDirectory('test'), { code: 'ERR_SYSTEM', message: words });
   });
 
-  test('no directory is made in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
+  test('makes no directory in the runtime directory of another user', { skip: missing('root') }, async (scope) => {
     const base = temporaryDirectory(scope);
     chownSync(base, 65_534, 65_534);
     const env = { ...process.env, XDG_RUNTIME_DIR: base };
@@ -89,7 +90,7 @@ describe('createPrivateDirectory', () => {
   });
 
   for (const ending of ['process.exit', 'an uncaught exception', 'its natural end']) {
-    test(`the directories of a process are removed after ${ending}, with forty others`, async (scope) => {
+    test(`makes forty directories that are removed after ${ending}`, async (scope) => {
       const base = temporaryDirectory(scope);
       const env = { ...process.env, XDG_RUNTIME_DIR: base };
       const { stdout, stderr } = await runFixture('os/private-directories-at-exit', [ending], { env });
@@ -101,7 +102,7 @@ describe('createPrivateDirectory', () => {
 });
 
 describe('takeAbandonedPlaces', () => {
-  leakTest('the directories of a living process are not taken, nor those that it has removed', (scope) => {
+  leakTest('takes no directory of a living process, and none that was removed', (scope) => {
     useRuntimeDirectory(scope);
     const { remove } = createPrivateDirectory('test');
     assert.deepEqual(takeAbandonedDirectories(), []);
@@ -109,7 +110,7 @@ describe('takeAbandonedPlaces', () => {
     assert.deepEqual(takeAbandonedDirectories(), []);
   });
 
-  leakTest('an abandoned directory is taken by one sweep, and kept from the others', async (scope) => {
+  leakTest('takes an abandoned directory for one cleanup only', async (scope) => {
     const base = useRuntimeDirectory(scope);
     const owner = startFixture('os/owner-of-a-directory', ['test']);
     await once(owner.stdout as NodeJS.ReadableStream, 'readable');
@@ -125,7 +126,7 @@ describe('takeAbandonedPlaces', () => {
     assert.deepEqual(readdirSync(join(base, 'termshim')), []);
   });
 
-  test('three processes that make and remove directories lose none to a fourth that sweeps all the time', async (scope) => {
+  test('takes no directory from three processes that create and remove them all the time', async (scope) => {
     const env = { ...process.env, XDG_RUNTIME_DIR: temporaryDirectory(scope) };
     const makers = Array.from({ length: 3 }, () => runFixture('os/private-directories-under-sweep', ['make'], { env }));
     const sweeper = startFixture('os/private-directories-under-sweep', ['sweep'], { env });
@@ -139,7 +140,7 @@ describe('takeAbandonedPlaces', () => {
 });
 
 describe('atExit', () => {
-  test('leaves no listener behind when everything is forgotten', () => {
+  test('leaves no listener behind when all cleanups were cancelled', () => {
     const before = process.listenerCount('exit');
     const forgets = [atExit(() => {}), atExit(() => {})];
     assert.equal(process.listenerCount('exit'), before + 1);
@@ -147,7 +148,7 @@ describe('atExit', () => {
     assert.equal(process.listenerCount('exit'), before);
   });
 
-  test('a failing cleanup does not stop the others', async () => {
+  test('runs the other cleanups if one fails', async () => {
     const { stdout } = await runFixture('os/at-exit-with-a-failure');
     assert.equal(stdout, 'first\nthird\n');
   });

@@ -1,6 +1,7 @@
 /*
- * A file of others is read in a process of its own. What could break: a disk that hangs takes the threads that serve everybody
- * with it, more than was asked for is read, what is no file is waited for, or the process stays.
+ * A file of another user is read in a separate process. What could break: a disk that hangs blocks the threads that
+ * serve everybody, more is read than was requested, the reader waits for something that is not a file, or the process
+ * stays. The tests read from a real disk that hangs, and from files of each kind.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +38,7 @@ leakTest('readElsewhere returns the end of a file, and nothing if the file is to
   await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it is an older one$/ });
 });
 
-leakTest('readElsewhere refuses what is no regular file, and does not wait for it', async (scope) => {
+leakTest('readElsewhere refuses a path that is not a regular file, and does not wait for it', async (scope) => {
   const directory = temporaryDirectory(scope);
   createFifo(join(directory, 'fifo'));
   mkdirSync(join(directory, 'directory'));
@@ -63,7 +64,7 @@ function readersOf(path: string): string[] {
 }
 
 leakTest(
-  'a disk that hangs delays no other reader, and its children are killed',
+  'a disk that hangs delays no other reader, and the processes that read it are killed',
   async (scope) => {
     const disk = hangingDisk(scope);
     const path = (n: number): string => join(disk, `${n}`);

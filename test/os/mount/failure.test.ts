@@ -1,7 +1,7 @@
 /*
- * A mount can fail for reasons that nobody foresees, after others have been made. What stays mounted then belongs to
- * nobody, and what is unmounted too much belongs to somebody else. So each kind of failure is forced in the last mount of
- * a row, in each of its steps, and what the kernel lists afterwards must be what it listed before.
+ * A mount can fail for many reasons, after other mounts of the same call have succeeded. If these stay, nobody owns
+ * them; if too much is unmounted, it belongs to somebody else. The tests force each kind of failure in the last mount
+ * of a list, in each of its steps; afterwards the kernel must list the same mounts as before.
  */
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
@@ -20,7 +20,7 @@ import {
   tmpfsAt,
 } from '../../helpers/base/mounts.js';
 
-describe('the error names the mount and the reason, and the mounts before it are undone', () => {
+describe('the earlier mounts are undone, and the error names the mount and the reason, for', () => {
   const missingLayer = `lowerdir=/:/no/layer${':/'.repeat(2100)}`;
   const rows: Readonly<Record<string, readonly [Mount, string, RegExp]>> = {
     'no such source': [bind('/no/such', 'bind'), 'ENOENT', /^cannot mount bind \/no\/such at .*root: no such file/],
@@ -60,7 +60,7 @@ describe('the error names the mount and the reason, and the mounts before it are
     'there are more than 500 options': { type: 'fuse3.x', options: Array.from({ length: 501 }, () => 'o') },
   };
   for (const [reason, more] of Object.entries(refused)) {
-    test(`what is not done is refused by name: ${reason}`, async () => {
+    test(`an unsupported request: ${reason}`, async () => {
       const mount = { type: 'ext4', source: '/disk', options: [], ...more };
       const message = `cannot mount ${mount.type} /disk at /mnt: ${reason}`;
       await assert.rejects(mountAll([mount], '/mnt'), { code: 'ERR_MOUNT_FAILED', message });
@@ -68,7 +68,7 @@ describe('the error names the mount and the reason, and the mounts before it are
   }
 });
 
-mountTest('what was mounted before the call is left alone, and so is what was remounted', async ({ root }) => {
+mountTest('mounts from before the call are left alone, and so is a remounted one', async ({ root }) => {
   await mountAll([tmpfs()], root);
   const failing = tmpfs('remount', 'constructor');
   await assert.rejects(mountAll([tmpfs(), tmpfs('remount', 'ro'), failing], root), { errno: 'EINVAL' });
@@ -76,7 +76,7 @@ mountTest('what was mounted before the call is left alone, and so is what was re
   assert.ok(mountsAt(root)[0]?.flags.includes('rw'));
 });
 
-mountTest('mounts at targets are undone where they are', async ({ root, make }) => {
+mountTest('mounts at targets are undone at their targets', async ({ root, make }) => {
   const source = make('source', 'root/one', 'root/two');
   symlinkSync('/two', `${root}/link`);
   const mounts = ['one', 'link', 'one', '.', 'two'].map((target) => bindAt(target, source, 'bind', 'ro'));
@@ -85,7 +85,7 @@ mountTest('mounts at targets are undone where they are', async ({ root, make }) 
   assert.deepEqual(mountsAt(root), []);
 });
 
-describe('in a user namespace, where the flags of a foreign mount are locked', () => {
+describe('in a user namespace, which locks the flags of inherited mounts,', () => {
   async function bindThere({ directory, make, after }: MountTestbed, ...options: string[]): Promise<string> {
     const source = make('source');
     await mountAll([tmpfs('nosuid', 'nodev', 'noexec')], source);

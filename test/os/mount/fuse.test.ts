@@ -1,7 +1,7 @@
 /*
- * A root filesystem that a FUSE program serves. What could break: a program that stays when its container has gone, a helper that
- * hangs, a program that stops answering: then everything that looks at the mount waits in the kernel, and whoever does it on the
- * main thread of a daemon stops all of its containers. So real programs are mounted, stopped and killed, while a timer shows
+ * A FUSE program can serve a root filesystem. What could break: the program stays when its container is gone, a helper
+ * hangs, or the program stops answering: then every access to the mount waits in the kernel, and an access on the main
+ * thread of a daemon stops all of its containers. The tests mount, stop and kill real programs, while a timer shows
  * that this thread goes on.
  */
 import assert from 'node:assert/strict';
@@ -67,7 +67,7 @@ for (const type of ['fuse.bindfs', 'fuse3.bindfs']) {
 }
 
 mountTest(
-  'squashfuse mounts an image below another mount, and a bind mount shows what is in it',
+  'squashfuse mounts an image below another mount, and a bind mount shows its files',
   async (testbed) => {
     const { directory, root } = testbed;
     const image = squashfsImage(directory);
@@ -84,7 +84,7 @@ mountTest(
 );
 
 mountTest(
-  'a program that fails gives its reason, and a missing one is named',
+  'the error has the message of a program that fails, and the name of a missing one',
   async (testbed) => {
     const { directory, root } = testbed;
     const failed = (message: RegExp) => ({ code: 'ERR_MOUNT_FAILED', message });
@@ -105,7 +105,7 @@ mountTest(
 );
 
 mountTest(
-  'a helper that hangs is ended with the time, or by a signal, and keeps nobody waiting',
+  'a helper that hangs is killed after the timeout, or by a signal, and blocks no other mount',
   async (testbed) => {
     const { root } = testbed;
     addProgram(testbed, 'hangs', 'sleep 1000 & sleep 1000');
@@ -125,7 +125,7 @@ mountTest(
 );
 
 mountTest(
-  'a mount whose program has stopped is unmounted, and the program killed',
+  'a mount whose program has stopped is unmounted, and the program is killed',
   async (testbed) => {
     const { directory, root } = testbed;
     await mountAll([fuse('fuse3.bindfs', smallTree(directory), 'attr_timeout=0', 'entry_timeout=0')], root);

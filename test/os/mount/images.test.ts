@@ -1,8 +1,8 @@
 /*
- * The root filesystems of containerd's other snapshotters: an image file behind a loop device, erofs, layers whose ids are
- * mapped. What could break: a device that stays when the mount has gone or has failed, an image that is written to though it is
- * read-only, files that belong to the wrong user, a helper mount that is left on the host. Each is made with a real image, and
- * compared with what the kernel then says.
+ * These are the root filesystems of containerd's other snapshotters: an image file behind a loop device, erofs, and
+ * layers with mapped ids. What could break: a device stays when the mount is gone or has failed, a read-only image is
+ * written to, files belong to the wrong user, or a helper mount is left on the host. Each test uses a real image, and
+ * compares the mounts with what the kernel reports.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -15,9 +15,9 @@ import { waitFor } from '../../helpers/base/wait-for.js';
 
 const ext4 = (source: string, ...options: string[]) => ({ type: 'ext4', source, options });
 
-describe('loop', () => {
+describe('a loop device', () => {
   mountTest(
-    'an image is written to, and its device goes with the mount',
+    'writes to its image, and is removed with the mount',
     async ({ directory, root }) => {
       const image = ext4Image(directory);
       await mountAll([ext4(image, 'loop')], root);
@@ -35,7 +35,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'a read-only image has a read-only device, and not a byte of it changes',
+    'of a read-only image is read-only, and no byte of the image changes',
     async ({ directory, root }) => {
       const image = ext4Image(directory);
       const before = readFileSync(image);
@@ -51,7 +51,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'many images, and one image twice, are mounted at once',
+    'can exist many times at the same time, also twice for one image',
     async ({ directory, make, after }) => {
       const image = ext4Image(directory);
       const roots = Array.from({ length: 12 }, (_, at) => make(`root-${at}`));
@@ -65,7 +65,7 @@ describe('loop', () => {
   );
 
   mountTest(
-    'a failing mount leaves no loop device, and a file that is no image is refused',
+    'is removed if the mount fails, and a file that is no image is refused',
     async ({ directory, root, make, path }) => {
       const image = ext4Image(directory);
       const attempt = async (mount: ReturnType<typeof ext4>, message: RegExp): Promise<void> => {
@@ -85,9 +85,9 @@ describe('loop', () => {
   );
 });
 
-describe('erofs', () => {
+describe('an erofs image', () => {
   mountTest(
-    'an image behind a loop device',
+    'can be mounted from behind a loop device',
     async ({ directory, root }) => {
       const image = erofsImage(directory);
       await mountAll([{ type: 'erofs', source: image, options: ['ro', 'loop'] }], root);
@@ -98,7 +98,7 @@ describe('erofs', () => {
   );
 
   mountTest(
-    'an erofs image is the lower layer of an overlay, as the erofs snapshotter has it',
+    'can be the lower layer of an overlay, as with the erofs snapshotter',
     async ({ directory, root, make, after }) => {
       const layer = make('layer');
       after(() => unmountAll(layer));
@@ -114,11 +114,11 @@ describe('erofs', () => {
   );
 });
 
-describe('ids that are mapped', () => {
+describe('with mapped ids,', () => {
   const maps = ['uidmap=0:100000:65536', 'gidmap=0:200000:65536'];
   const ownerOf = (path: string): number[] => [statSync(path).uid, statSync(path).gid];
 
-  mountTest('a mapped bind mount, also read-only, is one mount at its target', async ({ root, make }) => {
+  mountTest('a bind mount, also a read-only one, is one mount at its target', async ({ root, make }) => {
     const source = make('source');
     writeFileSync(join(source, 'file'), '');
     chownSync(join(source, 'file'), 5, 6);
@@ -133,7 +133,7 @@ describe('ids that are mapped', () => {
     );
   });
 
-  mountTest('a mapped rbind includes what is mounted in it', async ({ root, make, after }) => {
+  mountTest('an rbind mount includes the mounts below its source', async ({ root, make, after }) => {
     const inner = make('source/inner');
     await mountAll([tmpfs()], inner);
     after(() => unmountAll(inner));
@@ -142,7 +142,7 @@ describe('ids that are mapped', () => {
     assert.deepEqual(ownerOf(join(root, 'inner/file')), [100_000, 200_000]);
   });
 
-  mountTest('several ranges are mapped, and an id that is in none is nobody’s', async ({ root, make }) => {
+  mountTest('an id in one of several ranges is mapped, and any other id becomes nobody', async ({ root, make }) => {
     const source = make('source');
     for (const [name, id] of Object.entries({ one: 0, two: 1000, none: 7 })) {
       writeFileSync(join(source, name), '');
@@ -159,7 +159,7 @@ describe('ids that are mapped', () => {
     ['two', 2],
     ['sixty, which are more than a page', 60],
   ] as const) {
-    mountTest(`the lower layers of an overlay: ${title}`, async ({ directory, root, make }) => {
+    mountTest(`the ids of the lower layers of an overlay are mapped: ${title}`, async ({ directory, root, make }) => {
       const layers = Array.from({ length: count }, (_, i) => make(`${'long'.repeat(30)}/snapshots-${i}/a:b`));
       layers.forEach((layer, i) => writeFileSync(join(layer, `file-${i}`), String(i)));
       const lower = layers.map((layer) => layer.replaceAll(':', String.raw`\:`)).join(':');
@@ -174,7 +174,7 @@ describe('ids that are mapped', () => {
   }
 
   mountTest(
-    'an image behind a loop device',
+    'the ids of an image behind a loop device are mapped',
     async ({ directory, root }) => {
       await mountAll([ext4(ext4Image(directory), 'loop', ...maps)], root);
       assert.deepEqual(ownerOf(join(root, 'hello')), [100_000, 200_000]);
@@ -182,7 +182,7 @@ describe('ids that are mapped', () => {
     'disk',
   );
 
-  mountTest('a mapping that fails is undone, and the error says so', async ({ root, make }) => {
+  mountTest('a failed mapping is undone, and the error says so', async ({ root, make }) => {
     mkdirSync(join(root, 'inner'));
     const failing = { ...bind('/proc', 'rbind', ...maps), target: 'inner' };
     const message = /^cannot map the ids of bind \/proc at .*root\/inner: .*\(EINVAL\)$/;

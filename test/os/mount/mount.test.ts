@@ -1,7 +1,7 @@
 /*
- * A root file system that is mounted wrongly is seen by every process of the container: a layer in the wrong order, a
- * flag that is not there, a file of the host where a link in an image led. So mounts of each kind are made for real, as
- * root, and compared with what the kernel then lists. Images have more layers than mount(2) has room for.
+ * Every process of a container sees a root filesystem that is mounted wrongly: a layer in the wrong order, a missing
+ * flag, or a file of the host where a link in an image led. The tests make mounts of each kind as root, and compare
+ * them with what the kernel lists. Images have more layers than mount(2) has room for.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ mountTest('tmpfs is mounted with its own options and the flags of the mount', as
 });
 
 describe('overlay', () => {
-  mountTest('layers are merged, and what is written goes to the upper one', async ({ root, make, path }) => {
+  mountTest('merges layers, and writes to the upper one', async ({ root, make, path }) => {
     const [above, below] = [make('above'), make('below')];
     writeFileSync(join(below, 'name'), 'below');
     writeFileSync(join(below, 'only'), 'below');
@@ -37,7 +37,7 @@ describe('overlay', () => {
     assert.deepEqual(readdirSync(path('upper')), ['new']);
   });
 
-  mountTest('sixty layers with long paths, which are more than a page', async ({ root, make }) => {
+  mountTest('mounts sixty layers whose paths are longer than a page', async ({ root, make }) => {
     const layers = Array.from({ length: 60 }, (_, i) => make(`${'long'.repeat(30)}/snapshots-${i}/fs`));
     layers.forEach((layer, i) => {
       writeFileSync(join(layer, `file-${i}`), '');
@@ -50,7 +50,7 @@ describe('overlay', () => {
     assert.equal(readFileSync(join(root, 'same'), 'utf8'), '0', 'the first is the uppermost');
   });
 
-  mountTest('sixty layers whose paths have colons, commas and backslashes', async ({ root, make }) => {
+  mountTest('mounts sixty layers whose paths have colons, commas and backslashes', async ({ root, make }) => {
     const layers = Array.from({ length: 60 }, (_, i) => make(`a:b,c\\d ${'long'.repeat(30)}-${i}`));
     layers.forEach((layer, i) => mkdirSync(join(layer, `in-${i}`)));
     const escaped = layers.map((layer) => layer.replaceAll(/[\\:,]/g, String.raw`\$&`));
@@ -72,7 +72,7 @@ describe('bind', () => {
     assert.deepEqual(readdirSync(join(root, 'inner')), ['file']);
   });
 
-  mountTest('the flags of a bind mount are its own and not those of its source', async ({ root, make }) => {
+  mountTest('has its own flags and not those of its source', async ({ root, make }) => {
     const source = make('source');
     await mountAll([bind(source, 'rbind', 'ro', 'nosuid', 'noexec')], root);
     assertFlags(root, ['ro', 'nosuid', 'noexec'], ['nodev']);
@@ -80,22 +80,19 @@ describe('bind', () => {
     writeFileSync(join(source, 'file'), '');
   });
 
-  mountTest(
-    'a flag that the source locks stays set unless the options lift it by name',
-    async ({ root, make, after }) => {
-      const source = make('source');
-      await mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
-      after(() => unmountAll(source));
-      await mountAll([bind(source, 'bind', 'ro')], root);
-      assertFlags(root, ['ro', 'nosuid', 'nodev', 'noatime'], ['noexec']);
-      await unmountAll(root);
-      await mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
-      assertFlags(root, ['rw', 'nosuid', 'noexec'], ['nodev']);
-    },
-  );
+  mountTest('keeps a flag that its source locks unless an option clears it by name', async ({ root, make, after }) => {
+    const source = make('source');
+    await mountAll([tmpfs('nosuid', 'nodev', 'noatime')], source);
+    after(() => unmountAll(source));
+    await mountAll([bind(source, 'bind', 'ro')], root);
+    assertFlags(root, ['ro', 'nosuid', 'nodev', 'noatime'], ['noexec']);
+    await unmountAll(root);
+    await mountAll([bind(source, 'bind', 'noexec', 'dev')], root);
+    assertFlags(root, ['rw', 'nosuid', 'noexec'], ['nodev']);
+  });
 });
 
-mountTest('remount changes the mount at its target', async ({ root }) => {
+mountTest('a remount changes the mount at its target', async ({ root }) => {
   await mountAll([tmpfs('nodev'), tmpfs('remount', 'ro', 'nodev')], root);
   assert.equal(mountsAt(root).length, 1);
   assertFlags(root, ['ro', 'nodev']);
@@ -113,7 +110,7 @@ describe('propagation', () => {
     ['runbindable', /^unbindable$/],
   ];
   for (const [options, expected] of rows) {
-    mountTest(`${options}: one after the other`, async ({ root, make, after }) => {
+    mountTest(`follows the options ${options} in their order`, async ({ root, make, after }) => {
       const source = make('source');
       await mountAll([tmpfs('shared')], source);
       after(() => unmountAll(source));
@@ -141,21 +138,18 @@ describe('a target', () => {
     assert.equal(readFileSync(join(root, 'file'), 'utf8'), 'content');
   });
 
-  mountTest(
-    'a target never lies outside of the root, wherever links and dots lead',
-    async ({ directory, root, make, path }) => {
-      make('outside', 'root/outside');
-      symlinkSync(path('outside'), join(root, 'absolute'));
-      symlinkSync('../../outside', join(root, 'relative'));
-      mkdirSync(join(root, path('outside')), { recursive: true });
-      for (const target of ['absolute', 'relative', '../outside', '/../../outside', 'outside/../../../outside']) {
-        await mountAll([tmpfsAt(target)], root);
-        assert.equal(mountsAt(root).length, 1, target);
-        assert.equal(mountsAt(directory).length, 1, target);
-        await unmountAll(root);
-      }
-    },
-  );
+  mountTest('is never outside of the root, wherever links and dots lead', async ({ directory, root, make, path }) => {
+    make('outside', 'root/outside');
+    symlinkSync(path('outside'), join(root, 'absolute'));
+    symlinkSync('../../outside', join(root, 'relative'));
+    mkdirSync(join(root, path('outside')), { recursive: true });
+    for (const target of ['absolute', 'relative', '../outside', '/../../outside', 'outside/../../../outside']) {
+      await mountAll([tmpfsAt(target)], root);
+      assert.equal(mountsAt(root).length, 1, target);
+      assert.equal(mountsAt(directory).length, 1, target);
+      await unmountAll(root);
+    }
+  });
 
   mountTest('that leads nowhere else is the root itself', async ({ root }) => {
     await mountAll([tmpfsAt('..'), tmpfsAt('/'), tmpfsAt('.'), tmpfsAt('')], root);

@@ -1,6 +1,7 @@
 /*
- * Whoever removes a bundle removes what is still mounted in it, which may be somebody's data. So everything must be gone
- * after unmountAll, however it was stacked, hidden or named, while others use it; and nothing else may be gone.
+ * Whoever removes a bundle would also remove the files of a filesystem that is still mounted in it. unmountAll must
+ * unmount everything there, even if it is stacked, hidden, strangely named or in use, and nothing else. The tests make
+ * such mounts and compare what the kernel lists.
  */
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { join } from 'node:path';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
 import { mountTest, mountsAt, tmpfs, tmpfsAt } from '../../helpers/base/mounts.js';
 
-mountTest('unmountAll removes a stack of mounts, those in it, and those it hides', async ({ root, make }) => {
+mountTest('unmountAll removes a stack of mounts, the mounts in it, and those that it hides', async ({ root, make }) => {
   make('root/inner');
   await mountAll([tmpfsAt('inner'), tmpfs(), tmpfs(), tmpfs()], root);
   make('root/inner');
@@ -19,7 +20,7 @@ mountTest('unmountAll removes a stack of mounts, those in it, and those it hides
 });
 
 mountTest(
-  'unmountAll removes mounts below a directory that is none itself, and none beside it',
+  'unmountAll removes mounts below a directory that is not a mount, and none beside it',
   async ({ directory, root, make, after }) => {
     const beside = make('root-beside', 'root/a/b', 'root/a blank\\and\ta tab');
     await mountAll([tmpfs()], beside);
@@ -50,7 +51,7 @@ mountTest('unmountAll does not follow a link', async ({ root, path }) => {
   assert.deepEqual(mountsAt(root), []);
 });
 
-mountTest('unmountAll succeeds if nothing is mounted, or nothing is there', async ({ root }) => {
+mountTest('unmountAll succeeds if nothing is mounted, or the directory does not exist', async ({ root }) => {
   await unmountAll(root);
   await unmountAll(join(root, 'no/where'));
 });

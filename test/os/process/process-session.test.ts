@@ -1,6 +1,6 @@
 /**
- * Whether a ^C can reach us decides how runtimes are run: a wrong yes would kill them with it. A process tells it of
- * itself in each place where it can stand: at the head of a session or behind another, with a terminal and without.
+ * Whether ^C can reach termshim decides how it runs runtimes: with a wrong answer ^C kills them too. A process reports
+ * its own answer in each position: as the leader of a session or as another member, with a terminal and without.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,17 +9,17 @@ import { fixturePath, runFixture } from '../../helpers/base/fixture.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { startOnTty } from '../../helpers/copy/tty-process.js';
 
-test('the head of a session without a terminal is quiet', async () => {
+test('no signal of a terminal can reach the leader of a session without a terminal', async () => {
   const { stdout } = await runFixture('os/tell-session', [], { detached: true });
   assert.equal(stdout, 'quiet\n');
 });
 
-test('a process in the session of another is not quiet', async () => {
+test('a signal of a terminal can reach a process that does not lead its session', async () => {
   const { stdout } = await runFixture('os/tell-session');
   assert.equal(stdout, 'not quiet\n');
 });
 
-test('the head of a session with a terminal is not quiet', async (t) => {
+test('a signal of a terminal can reach the leader of a session with a terminal', async (t) => {
   const console = Console.open({ columns: 80, rows: 24 });
   t.after(() => console.close());
   const screen = readFrom(console.fd);

@@ -1,6 +1,7 @@
 /**
- * Signals go to whoever has a pid now. A program's name can imitate the fields of /proc/PID/stat, and a pid may belong
- * to a stranger or to a zombie: neither may be taken for the process that was meant.
+ * A signal goes to the process that has a pid at that moment. The name of a program can imitate the fields of
+ * /proc/PID/stat, and a pid may belong to another process or to a zombie by then: neither may be taken for the intended
+ * process. The tests use a program with such a name, and processes that have ended.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -34,7 +35,7 @@ test('readEntry reads a process whose name looks like fields', async (t) => {
   assert.ok(listEntries().some((other) => other.pid === pid));
 });
 
-test('signalProcess signals that process and no other', async (t) => {
+test('signalProcess signals the intended process and no other', async (t) => {
   const { pid, exit } = await startSleep(t);
   const identity = identify(pid);
   const stranger = { pid, startTime: identity.startTime - 1 };

@@ -1,7 +1,7 @@
 /*
- * Who waits for a process must learn its end whenever it comes: before the watch, during it, or never because nobody
- * has such a pid. A process that is another's child must not be reaped, nor be waited for in vain. This process has no
- * handler of SIGCHLD, so that a zombie stays one until it is watched; the whole subreaper is in subreaper.test.ts.
+ * A waiter must learn the end of a process if it comes before the watch, during it, or never, because no process has
+ * the pid. A child of another process must not be reaped, and the wait for it must end. This process has no handler of
+ * SIGCHLD, so a zombie stays until it is watched; subreaper.test.ts tests the whole subreaper.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -33,7 +33,7 @@ async function startGrandchild(scope: Scope, script: string): Promise<number> {
   return Number(String(line));
 }
 
-describe('the exit status of a child that a runtime left to us', () => {
+describe('the exit status of an inherited child is reported for', () => {
   const rows: readonly (readonly [string, string, number])[] = [
     ['exit 0', 'exit 0', 0],
     ['exit 7', 'exit 7', 7],
@@ -61,7 +61,7 @@ describe('the exit status of a child that a runtime left to us', () => {
   }
 });
 
-leakTest('a signal reaches the process while it runs, and is false afterwards', async () => {
+leakTest('signal reaches the process while it runs, and returns false afterwards', async () => {
   const pid = await startOrphan('exec sleep 60');
   const watching = watchProcess(pid);
   assert.equal(watching.signal(0), true);
@@ -80,15 +80,12 @@ leakTest('an invalid pid is an error that says so', () => {
   for (const pid of [0, -1]) assert.throws(() => watchProcess(pid), { name: 'TermshimError', errno: 'EINVAL' });
 });
 
-describe('a process that is not our child', () => {
-  leakTest(
-    'the end of a process that is not our child is reported without a status, which its parent gets',
-    async (scope) => {
-      const pid = await startGrandchild(scope, 'sleep 0.05; exit 7');
-      assert.notEqual(parentOf(pid), process.pid);
-      assert.equal(await within(watchProcess(pid).exited, 'the exit'), undefined);
-    },
-  );
+describe('a child of another process', () => {
+  leakTest('is reported as ended without a status, which its parent gets', async (scope) => {
+    const pid = await startGrandchild(scope, 'sleep 0.05; exit 7');
+    assert.notEqual(parentOf(pid), process.pid);
+    assert.equal(await within(watchProcess(pid).exited, 'the exit'), undefined);
+  });
 
   leakTest('can be sent signals', async (scope) => {
     const pid = await startGrandchild(scope, 'exec sleep 60');
@@ -111,7 +108,7 @@ leakTest('close before the end reports and reaps nothing, and may be called twic
   assert.equal(await within(watchProcess(pid).exited, 'the next watch'), 0);
 });
 
-leakTest('a hundred watches at once each get the status of their own process', async (scope) => {
+leakTest('a hundred watches at the same time each get the status of their own process', async (scope) => {
   const latch = makeLatch(scope);
   const codes = Array.from({ length: 100 }, (_, code) => code);
   const pids = await Promise.all(codes.map((code) => startOrphan(`${latch.wait}; exit ${code}`)));
@@ -120,7 +117,7 @@ leakTest('a hundred watches at once each get the status of their own process', a
   assert.deepEqual(await within(exits, 'all exits'), codes);
 });
 
-test('a watch keeps our process alive, and a closed one does not', async () => {
+test('a watch keeps the process alive, and a closed one does not', async () => {
   const outcome = await runFixture('os/process-watch-lets-go', [], { timeout: 5000 });
   assert.deepEqual(outcome, { code: 0, signal: null, stdout: '', stderr: '' });
 });

@@ -1,7 +1,8 @@
 /*
- * A subreaper inherits every orphan below it, and has to reap them; but libuv waits for Node's own children by pid, and
- * a status that was stolen from it never comes again: `exit` is never emitted. So Node's children and orphans end here
- * in crowds, at the same time, and every status must be right while no zombie stays. This whole process is a subreaper.
+ * A subreaper inherits every orphan below it and must reap it. But libuv waits for Node's own children by pid, and a
+ * status that something else reaps never comes again: `exit` is never emitted. The tests end many of Node's children
+ * and many orphans at the same time; every status must be right, and no zombie may stay. This whole process is a
+ * subreaper.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, type SpawnOptions, exec, execFileSync, fork, spawn, spawnSync } from 'node:child_process';
@@ -53,27 +54,27 @@ function noZombieStays(): Promise<unknown> {
   return waitFor(isClean, 'every zombie to be reaped', 3000);
 }
 
-describe('orphans', () => {
-  leakTest('become our children, and are reaped when nobody asks', async () => {
+describe('an orphan', () => {
+  leakTest('becomes a child of this process, and is reaped if nobody watches it', async () => {
     const pids = await Promise.all(Array.from({ length: 30 }, (_, i) => startOrphan(`sleep 0.0${i % 10}`)));
     await waitFor(() => pids.every((pid) => processState(pid) === undefined), 'all to be reaped');
     await noZombieStays();
   });
 
-  leakTest('one that is watched tells its status', async () => {
+  leakTest('that is watched is reported with its status', async () => {
     const pid = await startOrphan('sleep 0.05; exit 9');
     assert.equal(parentOf(pid), process.pid);
     assert.equal(await within(watchProcess(pid).exited, 'the exit'), 9);
     await noZombieStays();
   });
 
-  leakTest('one whose watch was closed is reaped like any other', async () => {
+  leakTest('whose watch was closed is reaped like any other', async () => {
     const pid = await startOrphan('sleep 0.05');
     watchProcess(pid).close();
     await waitFor(() => processState(pid) === undefined, 'it to be reaped');
   });
 
-  leakTest('one that ends while orphans are held can be watched afterwards', async () => {
+  leakTest('that ends while orphans are held can be watched afterwards', async () => {
     const release = holdOrphans();
     const pid = await startOrphan('sleep 0.03; exit 9');
     await waitFor(() => processState(pid) === 'Z', 'a zombie');
@@ -83,7 +84,7 @@ describe('orphans', () => {
     assert.equal(await within(exited, 'the exit'), 9);
   });
 
-  leakTest('those that end while orphans are held are reaped at the release of the last hold', async () => {
+  leakTest('that ends while orphans are held is reaped at the release of the last hold', async () => {
     const releases = [holdOrphans(), holdOrphans()];
     const pids = await Promise.all([1, 2, 3].map(() => startOrphan('sleep 0.03')));
     await waitFor(() => pids.every((pid) => processState(pid) === 'Z'), 'zombies');
@@ -94,45 +95,48 @@ describe('orphans', () => {
     await noZombieStays();
   });
 
-  test('a zombie from before, for which nobody waits, does not stand in their way', async () => {
+  test('is reaped although an older zombie, for which nobody waits, stays', async () => {
     const { code, stdout } = await runFixture('os/subreaper-with-a-zombie-from-before');
     assert.deepEqual({ code, stdout }, { code: 0, stdout: 'all orphans were reaped\n' });
   });
 
-  leakTest('the grandchild of a grandchild', async () => {
+  leakTest('that is the grandchild of a grandchild is reaped too', async () => {
     const pid = await startOrphan('(sh -c "sleep 0.05" &) ; sleep 0.02');
     await waitFor(() => processState(pid) === undefined, 'the first');
     await noZombieStays();
   });
 });
 
-describe('Node’s own children', () => {
-  leakTest('fifty, fifty orphans and fifty that are watched end at once: every status is right', async (scope) => {
-    const latch = makeLatch(scope);
-    const codes = Array.from({ length: 50 }, (_, code) => code);
-    const watchedPids = await Promise.all(codes.map((code) => startOrphan(`${latch.wait}; exit ${100 + code}`)));
-    const orphans = await Promise.all(codes.map(() => startOrphan(latch.wait)));
-    const watched = Promise.all(watchedPids.map((pid) => watchProcess(pid).exited));
-    const children = Promise.all(codes.map((code) => statusOf(startChild(`${latch.wait}; exit ${code}`))));
-    await waitFor(() => childPids().length >= 150, 'all to be our children');
-    latch.open();
-    assert.deepEqual(await within(children, 'the children'), codes);
-    assert.deepEqual(
-      await within(watched, 'the watched'),
-      codes.map((code) => 100 + code),
-    );
-    await waitFor(() => orphans.every((pid) => processState(pid) === undefined), 'the orphans');
-    await noZombieStays();
-  });
+describe('a child of Node', () => {
+  leakTest(
+    'has its status if fifty children, fifty orphans and fifty watched ones end at the same time',
+    async (scope) => {
+      const latch = makeLatch(scope);
+      const codes = Array.from({ length: 50 }, (_, code) => code);
+      const watchedPids = await Promise.all(codes.map((code) => startOrphan(`${latch.wait}; exit ${100 + code}`)));
+      const orphans = await Promise.all(codes.map(() => startOrphan(latch.wait)));
+      const watched = Promise.all(watchedPids.map((pid) => watchProcess(pid).exited));
+      const children = Promise.all(codes.map((code) => statusOf(startChild(`${latch.wait}; exit ${code}`))));
+      await waitFor(() => childPids().length >= 150, 'all to be our children');
+      latch.open();
+      assert.deepEqual(await within(children, 'the children'), codes);
+      assert.deepEqual(
+        await within(watched, 'the watched'),
+        codes.map((code) => 100 + code),
+      );
+      await waitFor(() => orphans.every((pid) => processState(pid) === undefined), 'the orphans');
+      await noZombieStays();
+    },
+  );
 
-  test('those from before the process became a subreaper', async () => {
+  test('has its status if it was started before the process became a subreaper', async () => {
     assert.deepEqual(
       await within(earlyStatuses, 'the children', 3000),
       early.map((_, code) => code),
     );
   });
 
-  leakTest('of every kind: signals, spawnSync, execFileSync, exec, fork', async () => {
+  leakTest('has its status by signals, spawnSync, execFileSync, exec and fork', async () => {
     const killed = startChild('exec sleep 60');
     const status = statusOf(killed);
     killed.kill('SIGKILL');
@@ -144,7 +148,7 @@ describe('Node’s own children', () => {
     await noZombieStays();
   });
 
-  leakTest('one that is aborted: the error does not end the care for it', async () => {
+  leakTest('that is aborted is still reaped after its error', async () => {
     const codes = Array.from({ length: 20 }, (_, code) => code);
     const statuses = codes.map((code) => {
       const aborting = new AbortController();
@@ -157,7 +161,7 @@ describe('Node’s own children', () => {
     assert.deepEqual(await within(Promise.all(statuses), 'the aborted', 3000), codes);
   });
 
-  test('one that cannot be started is still an uncaught exception if nobody listens', async () => {
+  test('that cannot be started is still an uncaught exception if nobody listens', async () => {
     const { stdout } = await runFixture('os/subreaper-with-failing-spawn');
     assert.equal(stdout, 'uncaught ENOENT\n');
   });
