@@ -21,6 +21,7 @@ import {
   writeRecord,
 } from './container-directory.js';
 import { deleteByShim, startShim } from './program.js';
+import { unlessSilent } from './unless-silent.js';
 
 export type Task = Client<typeof TaskDefinition>;
 
@@ -56,9 +57,14 @@ export class Shims implements Disposable {
 
   /** Throws ERR_PROCESS_NOT_FOUND, and ERR_SHIM_FAILED if the shim has died. */
   async taskOf(id: string): Promise<Task> {
-    const { socket, service: name } = this.recordOf(id);
-    const connecting = this.#connections.get(id) ?? this.#connect(id, socket);
-    return clientOf(TaskDefinition, await connecting, name);
+    return clientOf(TaskDefinition, await this.#connectionOf(id), this.recordOf(id).service);
+  }
+
+  /** Does the work, and aborts its signal with ERR_SHIM_FAILED if the shim hangs meanwhile. */
+  async unlessHanging<T>(id: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const connection = await this.#connectionOf(id);
+    const { service: name = TaskDefinition.fullName } = this.recordOf(id);
+    return unlessSilent({ connection, service: name, fail: () => hasDied(id) }, work);
   }
 
   /** Throws ERR_PROCESS_NOT_FOUND. */
@@ -66,6 +72,11 @@ export class Shims implements Disposable {
     const record = readRecord(id);
     if (record?.shim === this.#program) return record;
     throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such container of ${this.#program}: ${id}`);
+  }
+
+  #connectionOf(id: string): Promise<TtrpcConnection> {
+    const { socket } = this.recordOf(id);
+    return this.#connections.get(id) ?? this.#connect(id, socket);
   }
 
   #connect(id: string, socket: string | undefined): Promise<TtrpcConnection> {

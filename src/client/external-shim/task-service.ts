@@ -44,6 +44,19 @@ export function taskOfShims(shims: Shims): ShimsTask {
     });
   }
 
+  /** As `call`, for a request that may take the shim any time. It fails if the shim hangs meanwhile. */
+  function callUnlimited<T>(
+    id: string,
+    work: (task: Task, options: CallOptions) => Promise<T>,
+    { signal, ...options }: CallOptions = {},
+  ): Promise<T> {
+    return call(id, (task) =>
+      shims.unlessHanging(id, (hanging) =>
+        work(task, { ...options, signal: signal ? AbortSignal.any([signal, hanging]) : hanging }),
+      ),
+    );
+  }
+
   /** If the request has a terminal without FIFOs, makes FIFOs for clients that attach now or later. */
   function stdioOf(ids: ProcessIds, { terminal, stdin = '', stdout = '', stderr = '' }: Stdio): Stdio {
     if (!terminal || stdout !== '') return { stdin: plain(stdin), stdout: plain(stdout), stderr: plain(stderr) };
@@ -60,7 +73,8 @@ export function taskOfShims(shims: Shims): ShimsTask {
     const task = await shims.start(id, signal);
     signal?.throwIfAborted();
     const stdio = stdioOf({ id, execId: '' }, request);
-    const creating = task.create({ ...request, id, bundle, options: optionsOf(request), ...stdio });
+    const wanted = { ...request, id, bundle, options: optionsOf(request), ...stdio };
+    const creating = callUnlimited(id, (it, options) => it.create(wanted, options));
     await Promise.race([
       creating,
       ...(signal ? [once(signal, 'abort').then(() => delay(createGraceMs, undefined, { ref: false }))] : []),
@@ -71,8 +85,9 @@ export function taskOfShims(shims: Shims): ShimsTask {
     return created;
   }
 
+  const forwarded = forwarding(call);
   const task: Task = {
-    ...forwarding(call),
+    ...forwarded,
     async create(request, { signal } = {}) {
       const { id = '' } = request;
       const bundle = makeBundle(id, configOf(request), { shim: shims.program });
@@ -83,30 +98,30 @@ export function taskOfShims(shims: Shims): ShimsTask {
         throw error;
       }
     },
-    async exec(request) {
+    async exec(request, options) {
       const { id = '', execId = '' } = request;
       makeExecDirectory({ id, execId });
       try {
         const stdio = stdioOf({ id, execId }, request);
-        return await call(id, (it) => it.exec({ ...request, spec: processOf(request), ...stdio }));
+        return await forwarded.exec({ ...request, spec: processOf(request), ...stdio }, options);
       } catch (error) {
         removeDirectory({ id, execId });
         throw error;
       }
     },
-    start: (request, options) =>
-      call(request.id ?? '', async (it) => {
-        const answer = await it.start(request, options);
-        await deferred.send(it, { id: request.id ?? '', execId: request.execId ?? '' });
-        return answer;
-      }),
-    resizePty(request) {
-      deferred.resize(request);
-      return call(request.id ?? '', (it) => it.resizePty(request));
+    async start(request, options) {
+      const { id = '', execId = '' } = request;
+      const answer = await callUnlimited(id, (it, limits) => it.start(request, limits), options);
+      await deferred.send(forwarded, { id, execId });
+      return answer;
     },
-    closeIO(request) {
+    resizePty(request, options) {
+      deferred.resize(request);
+      return forwarded.resizePty(request, options);
+    },
+    closeIO(request, options) {
       deferred.closeInput(request);
-      return call(request.id ?? '', (it) => it.closeIO(request));
+      return forwarded.closeIO(request, options);
     },
     state: async (request, options) =>
       isCleanedUp(request)
@@ -114,6 +129,7 @@ export function taskOfShims(shims: Shims): ShimsTask {
         : call(request.id ?? '', (it) => it.state(request, { ...briefly, ...options })).catch(
             unlessHalfMade(request, message(StateResponse)),
           ),
+    // A process may run for ever, so this has no limit.
     wait: async (request, options) =>
       isCleanedUp(request) ? cleanedUp : call(request.id ?? '', (it) => it.wait(request, options)),
     async kill(request) {
@@ -129,7 +145,9 @@ export function taskOfShims(shims: Shims): ShimsTask {
     },
     async delete(request, options) {
       const { id = '', execId = '' } = request;
-      const deleting = isCleanedUp(request) ? { pid: 0, ...cleanedUp } : call(id, (it) => it.delete(request, options));
+      const deleting = isCleanedUp(request)
+        ? { pid: 0, ...cleanedUp }
+        : callUnlimited(id, (it, limits) => it.delete(request, limits), options);
       const deleted = await Promise.resolve(deleting).catch(unlessHalfMade(request, { pid: 0, ...cleanedUp }));
       if (execId === '') await shims.end(id);
       else removeDirectory({ id, execId });

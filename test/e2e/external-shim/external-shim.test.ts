@@ -6,6 +6,7 @@
  * mount or control group stays.
  */
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
@@ -220,6 +221,20 @@ for (const shim of [runcShimPath, shimPath]) {
       const id = await start(external, ['sleep', '1000']);
       for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGSTOP');
       assert.equal((await state(external, id))?.['state'], 'unknown');
+      const verbs = [
+        ['kill', id],
+        ['exec', '-t', id, 'sh'],
+        ['attach', id],
+        ['pause', id],
+        ['stats', id],
+        ['delete', id],
+      ];
+      const asked = verbs.map(async (verb) => {
+        const { stdout, stderr, status } = await ask(...verb);
+        assert.match(stderr, /^termshim: the shim of \S+ does not answer: [^\n]* \[ERR_SHIM_FAILED\]\n$/, verb[0]);
+        assert.deepEqual([stdout, status], ['', 1], verb[0]);
+      });
+      await Promise.all(asked);
       assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
       await isGone(external);
     });
@@ -230,6 +245,9 @@ for (const shim of [runcShimPath, shimPath]) {
       const run = ['run', '-it', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', ...shell];
       const terminal = openTerminal(testbed, termshimCommand(...run));
       await terminal.expect(prompt);
+      // A shim that is killed during the start leaves its private directory to the next daemon.
+      const directories = (): string[] => readdirSync(`${testbed.env['XDG_RUNTIME_DIR']}/termshim`);
+      await waitFor(() => !directories().some((it) => it.startsWith('of-')), 'the end of the start');
       for (const pid of daemonsOf(testbed)) process.kill(pid, 'SIGKILL');
       await terminal.expect(/termshim: [^\n]*\[ERR_SHIM_FAILED\]\r\n/);
       assert.equal(await within(terminal.exited, 'the end of the run'), 1);
