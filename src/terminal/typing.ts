@@ -2,9 +2,7 @@
  * Copies what a human types to a session, and looks for the detach keys. It sees them even while the session takes no
  * input.
  */
-import { constants } from 'node:os';
-import { addon } from '../native/addon.js';
-import { EPOLLIN, watch } from '../os/epoll.js';
+import { DescriptorReader } from '../os/descriptor-reader.js';
 import { createWriteQueue } from '../stdio/copy/write-queue.js';
 import { createDetachMatcher } from './detach-keys.js';
 
@@ -29,52 +27,42 @@ const farewellMs = 500;
  */
 export function copyTyping({ source, sink, detachKeys, onDetach }: TypingOptions): () => void {
   const matcher = createDetachMatcher(detachKeys);
-  const block = new Uint8Array(4096);
   let farewell: NodeJS.Timeout | undefined;
   let isLeaving = false;
-  let hasEnded = false;
 
   const leave = (): void => {
     stop();
     onDetach();
   };
   /** The session has taken all that waited, or takes nothing more. */
-  const goOn = (): void => (isLeaving ? leave() : read());
+  const goOn = (): void => (isLeaving ? leave() : reader.resume());
   const queue = sink === undefined ? undefined : createWriteQueue({ fd: sink, onDrain: goOn, onBroken: goOn });
+  const pendingBytes = (): number => queue?.pendingBytes ?? 0;
 
-  const hasRoom = (): boolean => (queue?.pendingBytes ?? 0) < mostBytes;
-
-  function read(): void {
-    while (!isLeaving && !hasEnded && hasRoom()) {
-      const got = addon.fd_read(source, block);
-      if (got === -constants.errno.EAGAIN) return;
-      if (got <= 0) return end();
-      take(block.slice(0, got));
-    }
-  }
-
-  function take(typed: Uint8Array): void {
+  function take(typed: Uint8Array): boolean {
     const { deliver, isComplete } = matcher.feed(typed);
     if (deliver.length > 0) queue?.write(deliver);
     isLeaving = isComplete;
-    if (!isLeaving) return;
-    if ((queue?.pendingBytes ?? 0) === 0) leave();
+    if (!isLeaving) return pendingBytes() < mostBytes;
+    if (pendingBytes() === 0) leave();
     else farewell = setTimeout(leave, farewellMs);
-  }
-
-  /** The terminal was closed: the bytes that looked like the beginning of the keys are delivered. */
-  function end(): void {
-    hasEnded = true;
-    queue?.write(matcher.held);
+    return false;
   }
 
   function stop(): void {
     clearTimeout(farewell);
-    watching?.close();
+    reader.close();
     queue?.close();
-    hasEnded = true;
   }
 
-  const watching = watch(source, EPOLLIN, read);
+  const reader = new DescriptorReader({
+    source,
+    name: 'what is typed',
+    block: new Uint8Array(4096),
+    // The queue keeps the bytes.
+    onBytes: (bytes) => take(bytes.slice()),
+    // The terminal was closed: the bytes that looked like the beginning of the keys are delivered.
+    onEnd: () => queue?.write(matcher.held),
+  });
   return stop;
 }

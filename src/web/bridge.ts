@@ -9,8 +9,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { WebSocket } from 'ws';
-import { addon } from '../native/addon.js';
-import { EPOLLIN, watch } from '../os/epoll.js';
+import { DescriptorReader } from '../os/descriptor-reader.js';
 import { createFifo, FifoReader, FifoWriter } from '../os/fifo.js';
 import { createPrivateDirectory } from '../os/file/private-directory.js';
 import { createWriteQueue } from '../stdio/copy/write-queue.js';
@@ -110,32 +109,31 @@ interface Sending {
 }
 
 function sendOutput(socket: WebSocket, { fd }: FifoReader, closed: Promise<void>): Sending {
-  const block = Buffer.alloc(64 * 1024);
   let underWay = 0;
   let settle = (): void => {};
-  const send = (): void => {
-    while (underWay < windowBytes) {
-      const got = addon.fd_read(fd, block);
-      if (got === 0) return settle();
-      if (got < 0) return;
-      underWay += got;
-      socket.send(Buffer.from(block.subarray(0, got)));
-    }
-  };
-  const ended = new Promise<void>((resolve) => {
-    const watching = watch(fd, EPOLLIN, send);
-    settle = () => {
-      watching?.close();
-      resolve();
-    };
-    void closed.then(settle);
+  const ended = new Promise<void>((resolve) => (settle = resolve));
+  const reader = new DescriptorReader({
+    source: fd,
+    name: 'output',
+    block: Buffer.alloc(64 * 1024),
+    onBytes(bytes) {
+      underWay += bytes.length;
+      // The socket keeps the bytes.
+      socket.send(Buffer.from(bytes));
+      return underWay < windowBytes;
+    },
+    onEnd: settle,
+  });
+  void closed.then(() => {
+    reader.close();
+    settle();
   });
   return {
     ended,
     onShown(bytes) {
       // Bytes that are still in this process were not shown, whatever the page reports.
       underWay = Math.max(underWay - bytes, socket.bufferedAmount, 0);
-      send();
+      if (underWay < windowBytes) reader.resume();
     },
   };
 }
