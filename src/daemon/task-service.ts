@@ -18,8 +18,8 @@ import { type Implementation, type Service, service } from '../ttrpc/service.js'
 import { Code, RpcError, statusCodes } from '../ttrpc/status.js';
 import { readCheckpoint } from './create/checkpoint.js';
 import { autoRemove, autoRemoveExec } from './cleanup/auto-remove.js';
-import { readStdio, stdioFields } from './create/stdio.js';
-import type { Task } from './task.js';
+import { readStdio } from './create/stdio.js';
+import { type Task, deleteExec } from './task.js';
 import type { Tasks } from './tasks.js';
 import { packAny, timestampOf, unpackAny } from '../ttrpc/message.js';
 
@@ -46,16 +46,19 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     async delete({ id, execId }, { signal }) {
       const task = tasks.get(id);
       const { pid } = task.container.process(execId);
-      const exit = await task.container.delete(execId, signal);
-      if (execId === '') await tasks.remove(task);
+      if (execId !== '') return { pid, ...exitFields(await deleteExec(task, execId, signal)) };
+      const exit = await task.container.delete('', signal);
+      await tasks.remove(task);
       return { pid, ...exitFields(exit) };
     },
-    async exec({ id, execId, spec, ...request }, { connection }) {
+    async exec({ id, execId, spec, terminal, stdin, stdout, stderr }, { connection }) {
       const task = tasks.get(id);
       if (execId === '') throw new RpcError(Code.InvalidArgument, 'a process of a container needs an id');
       const own = unpackAny(ExecOptions, spec);
       const process = parseJson('spec', own?.process ?? spec?.value);
-      task.container.addExec(execId, process, readStdio(request, { ...task.stdioContext, id: execId }));
+      const stdio = { terminal, stdin, stdout, stderr };
+      task.container.addExec(execId, process, readStdio(stdio, { ...task.stdioContext, id: execId }));
+      task.execStdio.set(execId, stdio);
       if (own?.remove === true) autoRemoveExec(connection, task, execId);
       return {};
     },
@@ -144,15 +147,19 @@ const statuses: Readonly<Record<ProcessState, Status>> = {
   deleted: Status.STOPPED,
 };
 
-function stateOf({ request, container }: Task, execId: string): StateResponse {
+function stateOf({ request, container, execStdio }: Task, execId: string): StateResponse {
   const process = container.process(execId);
+  const { terminal, stdin, stdout, stderr } = execStdio.get(execId) ?? request;
   return {
     id: execId === '' ? container.id : execId,
     bundle: request.bundle,
     pid: process.pid,
     status: statuses[process.state],
     execId,
-    ...stdioFields(process.options.stdio),
+    terminal,
+    stdin,
+    stdout,
+    stderr,
     ...exitFields(process.exit),
   };
 }

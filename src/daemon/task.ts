@@ -13,6 +13,7 @@ import type { Cgroup } from '../task/cgroup/cgroup-paths.js';
 import { type OomWatch, watchOom } from '../task/cgroup/oom-watch.js';
 import { type TaskContainer, createTaskContainer } from '../task/container.js';
 import type { TaskEvent } from '../task/event.js';
+import type { Exit } from '../task/launch.js';
 import type { CreateTaskRequest } from '../ttrpc/gen/containerd/task.js';
 import { annotatedLog } from './create/annotated-log.js';
 import { type ContainerDirectory, openContainerDirectory } from './container-directory.js';
@@ -20,11 +21,13 @@ import { readRestore } from './create/checkpoint.js';
 import { removeContainerRecord, writeContainerRecord } from './container-record.js';
 import { type OwnSettings, type RuntimeSettings, readCreateOptions } from './create/create-options.js';
 import { writeUserDaemonRecord } from './cleanup/user-daemon-record.js';
-import { readStdio, type StdioContext } from './create/stdio.js';
+import { readStdio, type StdioContext, type StdioRequest } from './create/stdio.js';
 
 export interface Task {
   readonly request: CreateTaskRequest;
   readonly container: TaskContainer;
+  /** The stdio of each exec, as in its request. The answer of State repeats it. */
+  readonly execStdio: Map<string, StdioRequest>;
   /** The content of config.json. */
   readonly spec: OciSpec;
   /** The context for reading the stdio of an exec. */
@@ -155,11 +158,18 @@ async function createTaskIn(
     });
     made = container;
     if (container.init.isMade) lookAfter(container);
-    return { request, container, spec, stdioContext, own, release };
+    return { request, container, execStdio: new Map(), spec, stdioContext, own, release };
   } catch (error) {
     await release().catch(onError);
     throw error;
   }
+}
+
+/** Deletes an exec that has ended or was not started. */
+export async function deleteExec({ container, execStdio }: Task, execId: string, signal?: AbortSignal): Promise<Exit> {
+  const exit = await container.delete(execId, signal);
+  execStdio.delete(execId);
+  return exit;
 }
 
 /** If the watch fails, for instance because cgroups are read-only, the container runs without it. */

@@ -2,7 +2,7 @@
  * Removes containers and execs whose command asked for their removal. Usually the command itself does that. If it is
  * killed, or leaves while the process goes on, the daemon does it once the process has ended.
  */
-import type { Task } from '../task.js';
+import { type Task, deleteExec } from '../task.js';
 import type { Tasks } from '../tasks.js';
 
 /**
@@ -22,11 +22,11 @@ export function autoRemove(client: AbortSignal, tasks: Tasks, task: Task): void 
 }
 
 /** Does the same as `autoRemove` for an exec. */
-export function autoRemoveExec(client: AbortSignal, { container }: Task, execId: string): void {
-  const process = container.process(execId);
+export function autoRemoveExec(client: AbortSignal, task: Task, execId: string): void {
+  const process = task.container.process(execId);
   const remove = async (): Promise<boolean> => {
     try {
-      await container.delete(execId);
+      await deleteExec(task, execId);
       return true;
     } catch {
       return false;

@@ -40,23 +40,10 @@ export function readStdio(request: StdioRequest, context: StdioContext, logUri =
   const common = { stdin: source?.path, holdStdin: hold === 'yes', noReader };
   const target = log !== undefined && stdout === logUri ? log : output && targetOf(output, context);
   if (request.terminal) {
-    return remember(request, { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end });
+    return { kind: 'terminal', ...common, ...orLog({ stdout: target }, log), stdinEnd: end };
   }
   const targets = { stdout: target, stderr: stderrOf(request, target, context) };
-  return remember(request, { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner });
-}
-
-/** The request from which `readStdio` has made each of its results. */
-const requests = new WeakMap<ProcessStdio, StdioRequest>();
-
-function remember({ stdin, stdout, stderr }: StdioRequest, stdio: ProcessStdio): ProcessStdio {
-  requests.set(stdio, { terminal: stdio.kind === 'terminal', stdin, stdout, stderr });
-  return stdio;
-}
-
-/** The request from which `stdio` was read. The answer of State repeats it. */
-export function stdioFields(stdio: ProcessStdio): StdioRequest {
-  return requests.get(stdio) ?? { terminal: stdio.kind === 'terminal', stdin: '', stdout: '', stderr: '' };
+  return { kind: 'pipes', ...common, ...orLog(targets, log), owner: context.owner };
 }
 
 /** Output without another target goes to the log. If any stream has another target, the log gets a copy of both. */
