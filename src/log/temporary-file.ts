@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, unlink } from 'node:fs/promises';
-import type { TrustedDirectory } from '../os/file/trusted-directory.js';
-import { createFile } from '../os/file/trusted-file.js';
+import type { OpenDirectory } from '../os/file/open-directory.js';
+import { createFile } from '../os/file/open-file.js';
 import { logMode } from './log-mode.js';
 
 export interface Temporary {
@@ -18,7 +18,7 @@ type Purpose = 'new' | 'gz' | 'old';
 
 /** @param log the name of the log in the directory */
 export async function createTemporary(
-  directory: TrustedDirectory,
+  directory: OpenDirectory,
   log: string,
   purpose: Purpose,
   access: number,

@@ -2,7 +2,7 @@
 import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isOurs } from '../../os/file/trusted-directory.js';
+import { isOurs } from '../../os/file/open-directory.js';
 
 /**
  * Returns a URI unchanged. The name of a format becomes the URI of a log file of that format. The file's name contains

@@ -1,7 +1,7 @@
 /** Reads requests about checkpoints: Checkpoint, which writes one, and a Create that names one to restore from. */
 import { isAbsolute, join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
-import { trustedDirectoryElsewhere } from '../../os/file/trusted-in-child.js';
+import { trustedDirectoryElsewhere } from '../../os/file/directory-trust-in-child.js';
 import type { Bundle } from '../../runtime/spec/bundle.js';
 import type { RestoreFrom } from '../../task/container-options.js';
 import { CheckpointOptions as LegacyOptions } from '../../ttrpc/gen/containerd/linux-runc-options.js';

@@ -7,8 +7,8 @@ import { type FileHandle, readdir, rename, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { createMutex } from '../../async/mutex.js';
-import type { TrustedDirectory } from '../../os/file/trusted-directory.js';
-import { openToRead } from '../../os/file/trusted-file.js';
+import type { OpenDirectory } from '../../os/file/open-directory.js';
+import { openToRead } from '../../os/file/open-file.js';
 import { compressFile } from './compress.js';
 import { logError } from '../log-error.js';
 import type { LogSettings } from '../options.js';
@@ -30,7 +30,7 @@ export interface Backups {
  * @param onError called once when a file cannot be compressed; this is tried again when the next file is full
  */
 export function createBackups(
-  directory: TrustedDirectory,
+  directory: OpenDirectory,
   { path, maxFiles, compress }: LogSettings,
   onError: (error: TermshimError) => void,
 ): Backups {

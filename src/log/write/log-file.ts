@@ -6,8 +6,8 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { TermshimError } from '../../errors/errors.js';
 import { type RunExclusive, createMutex } from '../../async/mutex.js';
-import { openDirectoryOf, type TrustedDirectory } from '../../os/file/trusted-directory.js';
-import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
+import { openDirectoryOf, type OpenDirectory } from '../../os/file/open-directory.js';
+import { assertNotShared, openToAppend } from '../../os/file/open-file.js';
 import { type Backups, createBackups } from './backups.js';
 import { logError } from '../log-error.js';
 import { logMode } from '../log-mode.js';
@@ -101,16 +101,16 @@ interface OpenedFile {
   size: number;
   /** The mutex of the disk that has the file. */
   runExclusive: RunExclusive;
-  directory: TrustedDirectory;
+  directory: OpenDirectory;
 }
 
 /** A running compression goes on, and needs the directory. */
-function letGo({ directory, backups }: { directory: TrustedDirectory; backups: Backups }): void {
+function letGo({ directory, backups }: { directory: OpenDirectory; backups: Backups }): void {
   void backups.settle().then(() => directory.close());
 }
 
 async function openAtEnd({ path, format }: LogSettings): Promise<OpenedFile> {
-  let [directory, file]: [TrustedDirectory?, FileHandle?] = [];
+  let [directory, file]: [OpenDirectory?, FileHandle?] = [];
   try {
     directory = await openDirectoryOf(path, true);
     assertNotShared(directory, path);

@@ -2,8 +2,8 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { createMutex } from '../../async/mutex.js';
-import { openDirectoryOf } from '../../os/file/trusted-directory.js';
-import { assertNotShared, openToAppend } from '../../os/file/trusted-file.js';
+import { openDirectoryOf } from '../../os/file/open-directory.js';
+import { assertNotShared, openToAppend } from '../../os/file/open-file.js';
 import type { Log, LogEvents } from './log.js';
 import { logError } from '../log-error.js';
 

@@ -7,7 +7,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
-import { openDirectoryOf, untrusted } from './trusted-directory.js';
+import { openDirectoryOf, untrusted } from './open-directory.js';
 import { fileError, undefinedIfAbsent } from '../../errors/file-error.js';
 
 /** Writes a file of mode 0600, in a directory that only this user may write to. Throws ERR_SYSTEM. */

@@ -1,6 +1,7 @@
 /**
  * Checks who may change a directory. A socket, a FIFO or a record is trusted because of its directory, so only root and
- * this user may create files there or replace the directory. native/launcher/directory.c has the same rule.
+ * this user may create files there or replace the directory. native/launcher/directory.c has the same rule. The rule for
+ * log files, whose directories others may write to, is in open-directory.ts.
  */
 import { type Stats, chmodSync, constants, lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -72,8 +73,7 @@ function faultAbove(path: string, steps: Iterable<Step>): string | undefined {
   for (const step of steps) {
     if (!isOfTheSystem(step))
       return `${path} can be exchanged by the user ${step.uid}, whose directory ${step.path} is`;
-    const isSticky = (step.mode & 0o1000) !== 0;
-    if (isOpenToOthers(step) && !isSticky) {
+    if (isOpenToOthers(step) && !isSticky(step)) {
       return `${path} can be exchanged by others, who may write to ${step.path}, whose mode is ${modeOf(step)}`;
     }
   }
@@ -84,6 +84,11 @@ type Mode = Pick<Stats, 'mode'>;
 
 function isOpenToOthers({ mode }: Mode): boolean {
   return (mode & 0o022) !== 0;
+}
+
+/** In a sticky directory a user cannot remove or replace files of another user. */
+export function isSticky({ mode }: Mode): boolean {
+  return (mode & 0o1000) !== 0;
 }
 
 function modeOf({ mode }: Mode): string {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isTrustedLink } from '../../os/file/trusted-directory.js';
+import { isTrustedLink } from '../../os/file/open-directory.js';
 
 export type LogFormat = 'json' | 'text';
 

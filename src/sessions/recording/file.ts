@@ -4,8 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { errnoOf, fileError } from '../../errors/file-error.js';
-import { openDirectoryOf } from '../../os/file/trusted-directory.js';
-import { createFile } from '../../os/file/trusted-file.js';
+import { openDirectoryOf } from '../../os/file/open-directory.js';
+import { createFile } from '../../os/file/open-file.js';
 
 export interface RecordingFile {
   /** Characters that are not written yet. */

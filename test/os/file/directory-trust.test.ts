@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { placeOfUser } from '../../../src/os/file/runtime-directory.js';
 import { assertTrusted, isTrusted, makePrivateDirectory } from '../../../src/os/file/directory-trust.js';
-import { trustedDirectoryElsewhere } from '../../../src/os/file/trusted-in-child.js';
+import { trustedDirectoryElsewhere } from '../../../src/os/file/directory-trust-in-child.js';
 import { isError, useRuntimeDirectory } from '../../helpers/copy/dialer.js';
 import { runFixture } from '../../helpers/base/fixture.js';
 import { missing } from '../../helpers/base/requirement.js';

@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createFifo } from '../../../src/os/fifo.js';
 import { readElsewhere } from '../../../src/os/file/read-in-child.js';
-import { trustedDirectoryElsewhere } from '../../../src/os/file/trusted-in-child.js';
+import { trustedDirectoryElsewhere } from '../../../src/os/file/directory-trust-in-child.js';
 import { hangingDisk } from '../../helpers/base/hanging-disk.js';
 import { leakTest } from '../../helpers/base/leak-free.js';
 import { missing } from '../../helpers/base/requirement.js';

@@ -1,6 +1,6 @@
 /**
  * Opens the directory of a file that is to be written, and keeps it open, so that another user cannot redirect
- * operations on names in it.
+ * operations on names in it. Others may write to the directory; see directory-trust.ts if they may not.
  *
  * Another user, or a container that has a directory of the path as a volume, may put a link there that leads to a file
  * that only this process may write. So each directory is opened relative to the one before, and a link is followed only
@@ -12,8 +12,9 @@ import { type FileHandle, lstat, mkdir, open, readlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
 import { errnoOf } from '../../errors/file-error.js';
+import { isSticky } from './directory-trust.js';
 
-export interface TrustedDirectory {
+export interface OpenDirectory {
   readonly stats: Stats;
   /** The path of a name in the directory. If the name may be a link, the caller must handle that. */
   at(name: string): string;
@@ -27,7 +28,7 @@ export interface TrustedDirectory {
  *
  * @param make whether to make missing directories, with mode 0755
  */
-export async function openDirectoryOf(file: string, make = false): Promise<TrustedDirectory> {
+export async function openDirectoryOf(file: string, make = false): Promise<OpenDirectory> {
   const path = dirname(resolve(file));
   const names = path.split('/').filter((name) => name !== '');
   let place = await hold('/');
@@ -70,11 +71,6 @@ export function isWritableByOthers({ mode, gid }: Stats): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && !isOurGroup);
 }
 
-/** In a sticky directory a user cannot remove or replace files of another user. */
-export function isSticky({ mode }: Stats): boolean {
-  return (mode & 0o1000) !== 0;
-}
-
 export function untrusted(path: string, reason: string): TermshimError {
   return new TermshimError('ERR_PATH_UNTRUSTED', `${path} is not written: ${reason}`);
 }
@@ -85,7 +81,7 @@ const mostLinks = 40;
 /** O_PATH of open(2), which node:fs lacks: it only finds a file, so a FIFO does not block and a device does nothing. */
 export const O_PATH = 0o10000000;
 
-async function lookAt(place: TrustedDirectory, name: string, make: boolean): Promise<Stats> {
+async function lookAt(place: OpenDirectory, name: string, make: boolean): Promise<Stats> {
   try {
     return await lstat(place.at(name));
   } catch (error) {
@@ -97,13 +93,13 @@ async function lookAt(place: TrustedDirectory, name: string, make: boolean): Pro
   }
 }
 
-async function exchange(old: TrustedDirectory, path: string): Promise<TrustedDirectory> {
+async function exchange(old: OpenDirectory, path: string): Promise<OpenDirectory> {
   const next = await hold(path);
   await old.close();
   return next;
 }
 
-async function hold(path: string): Promise<TrustedDirectory> {
+async function hold(path: string): Promise<OpenDirectory> {
   const handle = await open(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const stats = await handle.stat();

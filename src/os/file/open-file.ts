@@ -3,7 +3,8 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TermshimError } from '../../errors/errors.js';
-import { isOurs, isSticky, isWritableByOthers, O_PATH, type TrustedDirectory, untrusted } from './trusted-directory.js';
+import { isSticky } from './directory-trust.js';
+import { isOurs, isWritableByOthers, O_PATH, type OpenDirectory, untrusted } from './open-directory.js';
 import { errnoOf, undefinedIfAbsent } from '../../errors/file-error.js';
 
 export interface AppendOptions {
@@ -25,7 +26,7 @@ const mostAttempts = 5;
  * a regular file, and with what node:fs throws.
  */
 export async function openToAppend(
-  directory: TrustedDirectory,
+  directory: OpenDirectory,
   path: string,
   { mode, access, takesDevice = false }: AppendOptions,
 ): Promise<FileHandle> {
@@ -43,7 +44,7 @@ export async function openToAppend(
 }
 
 /** Opens a file to read, by the same rules. Undefined if there is none. */
-export function openToRead(directory: TrustedDirectory, path: string): Promise<FileHandle | undefined> {
+export function openToRead(directory: OpenDirectory, path: string): Promise<FileHandle | undefined> {
   return openExisting(directory, path, O_RDONLY, false);
 }
 
@@ -54,7 +55,7 @@ export function createFile(at: string, access: number, mode: number): Promise<Fi
 
 /** Checks the file, then opens the file that it has checked, not the name again. Undefined if there is none. */
 async function openExisting(
-  directory: TrustedDirectory,
+  directory: OpenDirectory,
   path: string,
   flags: number,
   takesDevice: boolean,
@@ -72,7 +73,7 @@ async function openExisting(
   }
 }
 
-function assertFile(stats: Stats, directory: TrustedDirectory, path: string): void {
+function assertFile(stats: Stats, directory: OpenDirectory, path: string): void {
   if (stats.isSymbolicLink()) throw untrusted(path, 'it is a symbolic link');
   if (!stats.isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
   if (stats.nlink > 1) throw untrusted(path, 'it has another name elsewhere (a hard link)');
@@ -85,7 +86,7 @@ function assertFile(stats: Stats, directory: TrustedDirectory, path: string): vo
  * Throws ERR_PATH_UNTRUSTED if this process is root and others may write to the directory: they could fill, remove and
  * replace the files. In a sticky directory such as /tmp they cannot. logrotate has the same rule.
  */
-export function assertNotShared(directory: TrustedDirectory, path: string): void {
+export function assertNotShared(directory: OpenDirectory, path: string): void {
   const { stats } = directory;
   if (process.geteuid?.() !== 0 || !isWritableByOthers(stats) || isSticky(stats)) return;
   const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
