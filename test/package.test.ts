@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../src/package-root.js';
+import { packageRoot } from '../src/package.js';
 
 interface Manifest {
   bin: Record<string, string>;

@@ -3,7 +3,7 @@
  * status 1; a wrong command line is status 2.
  */
 import { Command, CommanderError } from 'commander';
-import { version } from '../version.js';
+import { version } from '../package.js';
 import { exitWithError } from './output/exit.js';
 import { beginProgram } from '../os/process/node-program.js';
 import { printable } from '../errors/printable.js';

@@ -1,7 +1,7 @@
 /** Starts the user's daemon. */
 import { constants, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonScript } from '../daemon-script.js';
+import { daemonScript } from '../package.js';
 import { addon } from '../native/addon.js';
 import { lockDirectory } from '../os/file/directory-lock.js';
 import { durationMs } from './duration.js';

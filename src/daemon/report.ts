@@ -5,7 +5,7 @@
  * processes.
  */
 import { readdirSync } from 'node:fs';
-import { version } from '../version.js';
+import { version } from '../package.js';
 import type { Log } from './daemon-log.js';
 import type { Tasks } from './tasks.js';
 

@@ -11,7 +11,7 @@ import { backgroundDone } from '../async/background.js';
 import { createSessions } from '../sessions/sessions.js';
 import { serveTtrpc } from '../ttrpc/server.js';
 import { Code, RpcError } from '../ttrpc/status.js';
-import { version } from '../version.js';
+import { version } from '../package.js';
 import { eventMessage } from './event-message.js';
 import { watchIdle } from './idle.js';
 import { type Log, createLog } from './daemon-log.js';

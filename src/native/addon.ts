@@ -11,7 +11,7 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { packageRoot } from '../package-root.js';
+import { packageRoot } from '../package.js';
 
 export interface Addon {
   // fd.c: plain descriptors, pipes and FIFOs, eventfd(2)

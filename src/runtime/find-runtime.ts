@@ -1,7 +1,7 @@
 /** Finds the program of an OCI runtime. */
 import { join, resolve } from 'node:path';
 import { TermshimError } from '../errors/errors.js';
-import { packageRoot } from '../package-root.js';
+import { packageRoot } from '../package.js';
 import { findProgram, isProgram } from './find-program.js';
 
 /** A runtime that was found; pass it to `ociRuntime`. */

@@ -3,7 +3,7 @@ import { readFeatures } from '../runtime/runtime-features.js';
 import { RuntimeInfo } from '../ttrpc/gen/containerd/types.js';
 import { Any } from '../ttrpc/gen/google/protobuf/any.js';
 import { decodeMessage, message } from '../ttrpc/message.js';
-import { version } from '../version.js';
+import { version } from '../package.js';
 import { readCreateOptions } from '../daemon/create/create-options.js';
 import { readStdin } from './read-stdin.js';
 

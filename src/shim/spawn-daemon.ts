@@ -1,7 +1,7 @@
 /** Starts a daemon for containerd. */
 import { constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { daemonScript } from '../daemon-script.js';
+import { daemonScript } from '../package.js';
 import { addon } from '../native/addon.js';
 import { errnoOf, fileError } from '../errors/file-error.js';
 import { OwnedFd } from '../os/owned-fd.js';

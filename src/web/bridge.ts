@@ -124,10 +124,8 @@ function sendOutput(socket: WebSocket, { fd }: FifoReader, closed: Promise<void>
     },
     onEnd: settle,
   });
-  void closed.then(() => {
-    reader.close();
-    settle();
-  });
+  void closed.then(settle);
+  void ended.then(() => reader.close());
   return {
     ended,
     onShown(bytes) {

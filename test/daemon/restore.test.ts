@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/package.js';
 import { CreateOptions } from '../../src/ttrpc/gen/termshim/options.js';
 import { Options } from '../../src/ttrpc/gen/containerd/runc-options.js';
 import { Options as GenericOptions } from '../../src/ttrpc/gen/containerd/runtimeoptions.js';

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { daemonScript } from '../../src/daemon-script.js';
+import { daemonScript } from '../../src/package.js';
 import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/errors/errors.js';
 import { OwnedFd } from '../../src/os/owned-fd.js';

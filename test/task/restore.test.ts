@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/package-root.js';
+import { packageRoot } from '../../src/package.js';
 import { directoriesOf } from '../../src/task/cgroup/cgroup-paths.js';
 import { ociRuntime, type OciRuntime } from '../../src/runtime/oci-runtime.js';
 import { ptyRuntimeProgram } from '../helpers/runtime/fake-runtime.js';

@@ -9,7 +9,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { errorWords } from '../../errors/error-line.js';
 import { beginProgram } from '../../os/process/node-program.js';
 import { placeOfUser } from '../../os/file/runtime-directory.js';
-import { version } from '../../version.js';
+import { version } from '../../package.js';
 import { printAtOnce } from '../output/print-at-once.js';
 
 const noSandbox = `

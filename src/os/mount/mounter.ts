@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '../../package-root.js';
+import { packageRoot } from '../../package.js';
 import { fileError } from '../../errors/file-error.js';
 import { leadsQuietSession } from '../process/process-session.js';
 

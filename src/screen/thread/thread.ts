@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../../errors/errors.js';
-import { packageRoot } from '../../package-root.js';
+import { packageRoot } from '../../package.js';
 import { type Answer, busyScreen, type Order, type Picture, turnCount, type Work } from './messages.js';
 import { threadMs } from './thread-time.js';
 

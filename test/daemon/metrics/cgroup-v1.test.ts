@@ -13,7 +13,7 @@ import type { CgroupV1 } from '../../../src/task/cgroup/cgroup-paths.js';
 import { readMetrics } from '../../../src/daemon/metrics/metrics.js';
 import { readMetricsV1 } from '../../../src/daemon/metrics/cgroup-v1.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v1.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const controllers = ['blkio', 'cpu', 'cpuacct', 'hugetlb', 'memory', 'pids', 'rdma'];

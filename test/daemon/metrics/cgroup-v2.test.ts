@@ -10,7 +10,7 @@ import { parseIo, readMetricsV2 } from '../../../src/daemon/metrics/cgroup-v2.js
 import { parsePressure } from '../../../src/daemon/metrics/pressure.js';
 import { parseRdma } from '../../../src/daemon/metrics/rdma.js';
 import { Metrics } from '../../../src/ttrpc/gen/containerd/cgroup-v2.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';
 
 const whole: Metrics = {

@@ -23,7 +23,7 @@ import { addon } from '../../../src/native/addon.js';
 import { check } from '../../../src/errors/errors.js';
 import { createFifo } from '../../../src/os/fifo.js';
 import { OwnedFd } from '../../../src/os/owned-fd.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { fakeRuntime } from '../../helpers/runtime/fake-runtime.js';

@@ -7,7 +7,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'smol-toml';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { temporaryDirectory } from '../../helpers/base/temporary-directory.js';

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { Console } from '../../../src/os/console.js';
 import { createFifo } from '../../../src/os/fifo.js';
 import { findRuntime } from '../../../src/runtime/find-runtime.js';

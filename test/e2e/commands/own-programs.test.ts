@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { makeBundle as makeHostBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { fakeRuntime, ptyRuntimeProgram } from '../../helpers/runtime/fake-runtime.js';

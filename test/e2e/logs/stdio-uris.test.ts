@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { mountAll, unmountAll } from '../../../src/os/mount/mount-all.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { runToEnd } from '../../helpers/base/command.js';
 import { openDescriptors } from '../../helpers/base/descriptors.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { runOnPty } from '../../helpers/sessions/pty-command.js';
 import { type Containerd, startContainerd } from '../../helpers/shim/containerd.js';
 import { hasStatus } from '../../helpers/shim/ctr.js';

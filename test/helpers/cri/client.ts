@@ -2,7 +2,7 @@
 import { type Client, type ServiceError, credentials, loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 
 /** What the calls answer, as far as the tests read it; 64-bit numbers are strings. */
 export interface Answers {

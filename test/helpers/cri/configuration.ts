@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import type { ContainerdOptions } from '../shim/containerd.js';
 import { shimPath } from '../shim/shim.js';
 import type { Testbed } from '../e2e/testbed.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { addon } from '../../../src/native/addon.js';
 import type { OwnedFd } from '../../../src/os/owned-fd.js';
 import { createPipe } from '../../../src/os/pipe.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { outcomeOf, type CommandResult } from '../base/command.js';
 import type { Scope } from '../base/leak-free.js';
 import { waitFor, within } from '../base/wait-for.js';

@@ -1,7 +1,7 @@
 /** Runtimes that misbehave. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import type { Testbed } from '../e2e/testbed.js';
 
 export const ptyRuntimeProgram = join(packageRoot, 'bin/termshim-runtime-pty');

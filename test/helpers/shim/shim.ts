@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 import { type DaemonKey, socketPath } from '../../../src/shim/address.js';
 import { type CommandOptions, type CommandResult, runToEnd } from '../base/command.js';
 import type { Scope } from '../base/leak-free.js';

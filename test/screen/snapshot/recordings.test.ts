@@ -11,7 +11,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Size } from '../../../src/os/console.js';
 import { type EmulatedTerminal, createEmulatedTerminal, openScreen } from '../../helpers/sessions/emulated-terminal.js';
-import { packageRoot } from '../../../src/package-root.js';
+import { packageRoot } from '../../../src/package.js';
 
 interface Recording {
   /** At the beginning. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectDaemon } from '../../../client/daemon-connection.js';
 import { TermshimError } from '../../../errors/errors.js';
-import { packageRoot } from '../../../package-root.js';
+import { packageRoot } from '../../../package.js';
 import { serveWeb } from '../../../web/serve.js';
 import { onEndSignal, printLine } from '../../output/exit.js';
 
