@@ -1,7 +1,7 @@
 /**
- * Here everything is installed; on a user's machine stands only what is packed, with `dependencies`. So the test packs,
- * follows every import from what package.json exports, and reads every require of the bundles, which have swallowed the
- * rest: none may lead outside.
+ * On a development machine everything is installed; on a user's machine there are only the packed files and the
+ * `dependencies`. The test packs the package, follows every import from the exports in package.json, and reads every
+ * require of the bundles, which contain all other modules: none may lead outside.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -41,7 +41,7 @@ test('the library needs the packed files and the dependencies, and nothing else'
   }
 });
 
-test('no module is packed that imports one that is not', () => {
+test('no packed module imports a module that is not packed', () => {
   for (const extension of ['.js', '.d.ts'] as const) {
     const modules = filesIn('dist/src', extension);
     assert.ok(modules.length > 100, `${modules.length} modules`);

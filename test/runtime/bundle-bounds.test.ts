@@ -1,7 +1,8 @@
 /*
- * A config.json is written by others, and read on the thread that serves everybody. What could break: one of 10 MB, or nested a
- * hundred thousand times, keeps it busy or ends it where its values are written again; one that is a FIFO, or that another
- * file stands in for, keeps it waiting for ever. Each must be refused at once, in words.
+ * Other users write config.json, and the daemon reads it on the thread that serves everybody. What could break: a file
+ * of 10 MB, or with a hundred thousand nested arrays, keeps the thread busy or overflows the stack when its values are
+ * written again; a FIFO, or a file that replaces it, blocks the thread for ever. Each must be refused at once, with the
+ * reason.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -60,13 +61,13 @@ for (const [what, [make, reason]] of Object.entries(refused)) {
   });
 }
 
-test('a config.json that is nested up to the limit is read, and brackets in a string do not count', async (t) => {
+test('a config.json is read that is nested up to the limit, and brackets in a string do not count', async (t) => {
   const bundle = newBundle(t);
   writeFileSync(join(bundle, 'config.json'), withAnnotation(`[${nested(190)},"${'[{'.repeat(1000)}\\"["]`));
   await readBundle(bundle);
 });
 
-test('a runtime that answers with too much is refused, and nothing else happens', () => {
+test('an answer of a runtime that is too long is refused', () => {
   assert.equal(parseState(`{"a":${nested(100_000)}}`), undefined);
   assert.equal(lastErrorWords(`{"level":"error","msg":"no","a":${nested(100_000)}}\n`, 'stderr'), 'stderr');
   assert.throws(() => parseJson(`"${'x'.repeat(maxJsonBytes)}"`), JsonBoundError);

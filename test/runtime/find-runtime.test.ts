@@ -1,6 +1,6 @@
 /**
- * Which runtime is taken decides whether a process is isolated from the host. PATH is replaced by directories of the
- * test's own, so that every combination of runc and crun is tried; a bundle must never end up under the pty runtime.
+ * The choice of the runtime decides whether a process is isolated from the host. The tests replace PATH by directories
+ * of their own to try every combination of runc and crun; a bundle must never run under the pty runtime.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const inBundle = { isBundleGiven: true };
 const onHost = { isBundleGiven: false };
 const code = 'ERR_RUNTIME_NOT_FOUND';
 
-test('findRuntime takes runc for a bundle, or crun if there is no runc', (t) => {
+test('findRuntime selects runc for a bundle, or crun if there is no runc', (t) => {
   const both = installPrograms(t, 'runc', 'crun');
   assert.deepEqual(findRuntime(undefined, inBundle), { name: 'runc', command: [join(both, 'runc')] });
   assert.deepEqual(findRuntime('crun', inBundle), { name: 'crun', command: [join(both, 'crun')] });
@@ -34,13 +34,13 @@ test('findRuntime takes runc for a bundle, or crun if there is no runc', (t) => 
   assert.deepEqual(findRuntime(undefined, inBundle), { name: 'crun', command: [join(crun, 'crun')] });
 });
 
-test('findRuntime never falls back to no isolation', (t) => {
+test('findRuntime fails for a bundle if there is no runtime that isolates', (t) => {
   installPrograms(t);
   assert.throws(() => findRuntime(undefined, inBundle), { code, message: /neither runc nor crun is in PATH/ });
   assert.throws(() => findRuntime('runc', inBundle), { code, message: 'runc is not in PATH' });
 });
 
-test('findRuntime takes the pty runtime if there is no bundle', (t) => {
+test('findRuntime selects the pty runtime if there is no bundle', (t) => {
   installPrograms(t, 'runc');
   const { name, command } = findRuntime(undefined, onHost);
   assert.equal(name, 'pty');
@@ -56,13 +56,13 @@ test('findRuntime skips directories and files that cannot be executed', (t) => {
   assert.throws(() => findRuntime(undefined, inBundle), { code });
 });
 
-test('findRuntime takes a path', (t) => {
+test('findRuntime accepts a path', (t) => {
   const path = join(installPrograms(t, 'youki'), 'youki');
   assert.deepEqual(findRuntime(path, onHost), { name: path, command: [path] });
   assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is no program that can be run` });
 });
 
-test('findRuntime takes any other program in PATH by its name, as containerd and Docker name them', (t) => {
+test('findRuntime accepts the name of any program in PATH, as containerd and Docker do', (t) => {
   const directory = installPrograms(t, 'nvidia-container-runtime');
   const name = 'nvidia-container-runtime';
   assert.deepEqual(findRuntime(name, inBundle), { name, command: [join(directory, name)] });

@@ -1,7 +1,7 @@
 /**
- * A runtime may refuse, die, hang, be absent or leave a process behind that holds everything it inherited. Fixture
- * programs do each of these; every call must settle with the right error, promptly, and leave neither a file nor a
- * running program. The private files stand under XDG_RUNTIME_DIR, which is the test's own directory.
+ * A runtime may refuse, die, hang, be missing, or leave a process behind that holds everything it inherited. Fixture
+ * programs do each of these; every call must settle soon with the right error, and leave neither a file nor a running
+ * program. The private files are below XDG_RUNTIME_DIR, which is the test's own directory.
  */
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -67,7 +67,7 @@ test('OciRuntime passes globals, verb and options in the order that runtimes exp
   assertNothingLeft();
 });
 
-test('a runtime inherits our environment, but not the variable of the supervisor that we report to', async (t) => {
+test('a runtime inherits the environment, but not the variable by which its caller reports to a supervisor', async (t) => {
   const path = join(temporaryDirectory(t), 'environment');
   const { runtime } = setUp(t, '', [], { command: ['/bin/sh', '-c', `env >${path}`] });
   process.env['NOTIFY_SOCKET'] = '/run/systemd/notify';
@@ -87,7 +87,7 @@ const deletions: [what: string, plain: string, force: boolean, calls: string[], 
 ];
 
 for (const [what, plain, force, calls, failure] of deletions) {
-  test(`deletes ${what}`, async (t) => {
+  test(`OciRuntime deletes ${what}`, async (t) => {
     const recorded = join(temporaryDirectory(t), 'calls');
     const script = `shift 4; echo "$@" >>${recorded}; [ "$2" = --force ] || ${plain}`;
     const { runtime, assertNothingLeft } = setUp(t, '', [], {
@@ -124,7 +124,7 @@ const failures: [name: string, code: string, message: string][] = [
 ];
 
 for (const [name, code, message] of failures) {
-  test(`tells of a ${name}`, async (t) => {
+  test(`OciRuntime reports a ${name}`, async (t) => {
     const { runtime, assertNothingLeft } = setUp(t, name);
     await assert.rejects(runtime.create('c', create), { code, message });
     assertNothingLeft();
@@ -161,7 +161,7 @@ test('an error has the reason of a log with entries of several lines, and no sta
   failing.assertNothingLeft();
 });
 
-test('the output and the answers of a runtime are bounded', async (t) => {
+test('OciRuntime reads a bounded part of the output and the answers of a runtime', async (t) => {
   const log = `while [ "$1" != --log ]; do shift; done; yes '{"level":"info","msg":"x"}' | head -c 30000000 >"$2"; `;
   const entry = `echo '\n{"level":"error","msg":"the reason"}' >>"$2"; `;
   const answer = `printf '['; yes '1,' | head -c 30000000; printf '1]'; `;
@@ -190,7 +190,7 @@ test('a call does not wait for a container that holds inherited descriptors', as
   assertNothingLeft();
 });
 
-test('a runtime runs in a session of its own, so ^C or a hang-up of our terminal does not kill it half-way', async (t) => {
+test("a runtime runs in its own session, so ^C or a hang-up of the user's terminal does not kill it", async (t) => {
   const file = join(temporaryDirectory(t), 'session');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-records-its-session', [file]);
   await runtime.start('c');
@@ -256,7 +256,7 @@ test('an abort of a restore ends its helpers and lets the runtime clean up', asy
   assertNothingLeft();
 });
 
-test('the time limit of a restore does the same, and a runtime that still hangs is killed with its processes', async (t) => {
+test('the time limit of a restore ends its helpers, and a runtime that still hangs is killed with its processes', async (t) => {
   const outcomes: [afterwards: string, words: string][] = [
     ['echo criu failed >&2; exit 1', 'it said: criu failed'],
     ['exit 0', 'it gave no reason'],
@@ -287,7 +287,7 @@ test('a foreground exec has no time limit', async (t) => {
   await assert.rejects(exec, /enough/);
 });
 
-test('an error names a program that is missing or cannot be executed', async (t) => {
+test('the error names a program that is missing or cannot be executed', async (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'runtime');
   writeFileSync(file, '#!/bin/sh\n', { mode: 0o644 });

@@ -1,6 +1,6 @@
 /**
- * A runtime's answer decides what is done to a container next, so what is not an OCI state must not pass for one: text
- * that is no JSON, a missing field, a status that does not exist.
+ * The answer of a runtime decides what happens to a container next, so only a valid OCI state may be accepted. The
+ * tests parse text that is not JSON, a missing field, and a status that does not exist.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { parseState } from '../../src/runtime/oci-state.js';
 
 const whole = { ociVersion: '1.0.2', id: 'a', status: 'running', pid: 7, bundle: '/b', annotations: { k: 'v' } };
 
-test('a state is read, and unknown fields are dropped', () => {
+test('a state is parsed, and unknown fields are dropped', () => {
   assert.deepEqual(parseState(JSON.stringify({ ...whole, owner: 'root', rootfs: '/r' })), whole);
 });
 

@@ -1,7 +1,7 @@
 /**
- * What people put in front of runc looks for options where go-runc has them, so their order counts. A runtime takes an option
- * that it was not meant to get as silently as one that it was: each is tried alone and absent. And no relative path may depend
- * on where the runtime runs.
+ * Programs that people put in front of runc look for options where go-runc puts them, so the order counts. A runtime
+ * accepts an unintended option as silently as an intended one, so the tests pass each option alone and leave it out. No
+ * relative path may depend on the directory in which the runtime runs.
  */
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
@@ -77,4 +77,4 @@ const table: [what: string, built: string[], expected: string[]][] = [
 ];
 
 for (const [what, built, expected] of table)
-  test(`the arguments of ${what} are built`, () => assert.deepEqual(built, expected));
+  test(`the arguments of ${what} are complete and in the order of go-runc`, () => assert.deepEqual(built, expected));

@@ -1,7 +1,8 @@
 /**
- * The runtime's log is the only explanation that a user gets. An entry may take a line or several, and hold braces and quotes;
- * there may be warnings after the error, half an entry (the runtime died while it wrote), no JSON at all, or nothing while the
- * reason stands on stderr. It must become one line, and a log that was made to be slow must not be.
+ * The runtime's log is the only explanation that a user gets. An entry may take several lines and contain braces and
+ * quotes; warnings may follow the error; the log may end in half an entry because the runtime died, contain no JSON, or
+ * be empty while the reason is on stderr. The reason must become one line, and a log that was made to be slow must not
+ * take long.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -58,7 +59,7 @@ const table: [what: string, log: string, stderr: string, expected: string][] = [
 ];
 
 for (const [what, log, stderr, expected] of table) {
-  test(`the reason of a failure is ${what}`, () => assert.equal(lastErrorWords(log, stderr), expected));
+  test(`the reason of a failure is found: ${what}`, () => assert.equal(lastErrorWords(log, stderr), expected));
 }
 
 const slow: [what: string, log: string][] = [

@@ -1,7 +1,8 @@
 /*
- * A runtime says no more of a failed restore than that criu has failed: the reason is in criu's log. What could break: another
- * reason is told than that of this restore, the log is waited for, an error that has nothing to do with criu is changed, or what
- * criu mounts stays where it was killed, or goes while another works there.
+ * If a restore fails, the runtime says only that criu has failed; the reason is in criu's log. What could break: the
+ * reason of another restore is reported, the caller waits for the log, an error that has nothing to do with criu is
+ * changed, a mount stays after criu was killed, or is removed while another restore uses it. The tests write such logs,
+ * and mount as criu does.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -31,7 +32,7 @@ const table: [what: string, log: string, expected: string][] = [
 ];
 
 for (const [what, log, expected] of table) {
-  test(`criu's reason is ${what}`, () => {
+  test(`criu's reason is found: ${what}`, () => {
     assert.equal(lastCriuWords(log), expected);
   });
 }
@@ -45,14 +46,14 @@ function failing(directory: string, prepare: (log: string) => void, error: Error
   });
 }
 
-test('an error has the reason that criu wrote meanwhile, and names its log', async (t) => {
+test('an error has the reason that criu wrote during the call, and names its log', async (t) => {
   const directory = temporaryDirectory(t);
   const message = `runc restore failed: criu failed; criu said: Can't (${directory}/restore.log)`;
   const write = (log: string): void => writeFileSync(log, "(00.1) Error (x.c:1): Can't");
   await assert.rejects(failing(directory, write), { code: 'ERR_RUNTIME_FAILED', message });
 });
 
-test('an error stays as it is if criu had no part in it, or left no reason', async (t) => {
+test('an error is unchanged if criu was not involved, or wrote no reason', async (t) => {
   const write = (log: string): void => writeFileSync(log, 'Error (x.c:1): old');
   const prepared: [prepare: (log: string) => void, error: Error][] = [
     [() => {}, failure],
@@ -85,7 +86,9 @@ function makeYard(directory: string, name: string): string {
   return yard;
 }
 
-test('the mounts of criu go when the last caller that works there fails', { skip: missing('root') }, async (t) => {
+test('the mounts of criu are removed when the last caller that uses the directory fails', {
+  skip: missing('root'),
+}, async (t) => {
   const directory = temporaryDirectory(t);
   const kept = join(directory, '.criu.kept');
   mkdirSync(kept);

@@ -1,8 +1,8 @@
 /*
- * What a program asks of the emulator with a few bytes is bounded. What could break: a bound that changes what a program in
- * its right mind is shown, or a sequence that is written in another way, or cut somewhere, and passes it. So a terminal with
- * bounds is compared with xterm.js as it is, for streams that are made up, and cut anywhere; and what takes xterm.js hours or
- * gigabytes is written in every form there is, each of which has a time.
+ * A program can request a lot from the emulator with a few bytes, so the emulator has bounds. What could break: a bound
+ * changes the screen of an ordinary program, or a sequence passes a bound because it is written in another form or cut
+ * somewhere. The test compares a terminal with bounds with plain xterm.js, for made-up streams that are cut anywhere,
+ * and writes the sequences that take xterm.js hours or gigabytes in every form, each with a time limit.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,13 +22,13 @@ const size = { columns: 20, rows: 6 };
 const numRuns = Number(process.env['RUNS'] ?? 100);
 
 async function compare(bytes: Uint8Array, cuts: readonly number[]): Promise<void> {
-  const [settleWithin, unbounded] = await Promise.all([createEmulatedTerminal(size), createUnbounded(size)]);
+  const [bounded, unbounded] = await Promise.all([createEmulatedTerminal(size), createUnbounded(size)]);
   try {
     unbounded.feed(bytes);
-    feedInPieces(settleWithin, bytes, cuts);
-    assert.deepEqual(settleWithin.describe(), unbounded.describe());
+    feedInPieces(bounded, bytes, cuts);
+    assert.deepEqual(bounded.describe(), unbounded.describe());
   } finally {
-    settleWithin.close();
+    bounded.close();
     unbounded.close();
   }
 }
@@ -41,11 +41,11 @@ function feedInPieces(terminal: EmulatedTerminal, bytes: Uint8Array, cuts: reado
 const cuts = fc.array(fc.nat(), { maxLength: 6 });
 
 for (const [name, stream] of [
-  ['what programs write', terminalStream({ ...size, kind: 'narrow' })],
+  ['the output of programs', terminalStream({ ...size, kind: 'narrow' })],
   ['wide characters', terminalStream({ ...size, kind: 'wide' })],
   ['hyperlinks', linkStream],
 ] as const) {
-  test(`${name}: the bounds change nothing, however it is cut`, async () => {
+  test(`the bounds change nothing for ${name}, however it is cut`, async () => {
     const property = fc.asyncProperty(stream, cuts, (pieces, at) => compare(Buffer.from(pieces.join('')), at));
     await fc.assert(property, { numRuns });
   });
@@ -95,7 +95,7 @@ const text = fc.constantFrom(
   '\x1b#8',
 );
 
-test('counts within the size of the screen work as without bounds, in both forms', async () => {
+test('counts within the size of the screen have the same effect as without bounds, in both forms', async () => {
   const stream = fc.array(fc.oneof(counted, text), { maxLength: 40 });
   const property = fc.asyncProperty(stream, cuts, (pieces, at) => compare(Buffer.from(pieces.join('')), at));
   await fc.assert(property, { numRuns: numRuns * 2 });
@@ -156,7 +156,7 @@ const strings: Record<string, [start: string, end: string]> = {
 };
 
 for (const [name, [start, end]] of Object.entries(strings)) {
-  test(`a string of 10 MB is ignored, and what follows works as ever: ${name}`, async () => {
+  test(`a string of 10 MB is ignored, and later output is not affected: ${name}`, async () => {
     const [long, none] = await Promise.all([createEmulatedTerminal(size), createEmulatedTerminal(size)]);
     try {
       long.feed(Buffer.from(start));
@@ -173,7 +173,7 @@ for (const [name, [start, end]] of Object.entries(strings)) {
   });
 }
 
-test('a title is kept up to the bound, and an address beyond the bound ends the hyperlink before it', async () => {
+test('a title is cut at the bound, and an address beyond the bound ends the previous hyperlink', async () => {
   const terminal = await createEmulatedTerminal(size);
   try {
     terminal.feed(Buffer.from(`\x1b]2;${'x'.repeat(maxStringLength - 2)}\x07`));
@@ -188,7 +188,7 @@ test('a title is kept up to the bound, and an address beyond the bound ends the 
   }
 });
 
-test('links that no cell uses any more are forgotten, and the others are kept', async () => {
+test('links that no cell uses are forgotten, and the others are kept', async () => {
   const screen = await openScreen(size);
   try {
     screen.feed(Buffer.from('\x1b]8;;http://kept\x07kept\x1b]8;;\x07\r\n'));

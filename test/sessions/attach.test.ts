@@ -1,7 +1,8 @@
 /*
- * Several clients at one terminal: each sees all and types, wherever the others are. What can break: output from before
- * the attach, or from just after the start; a client that stalls, leaves or is killed in the middle of a flood, which must
- * not stop the process or another client (they wait for at most 100 ms); descriptors of those that are gone; the last output.
+ * Several clients share one terminal: each sees all output and can type. What could break: output from before the
+ * attach, or from right after the start, is lost; a client that stalls, leaves or is killed in the middle of a flood
+ * stops the process or another client (they wait for at most 100 ms); descriptors of clients that left stay open; the
+ * last output is lost. The tests attach through the daemon in this process, with a real process.
  */
 import assert from 'node:assert/strict';
 import { openDescriptors } from '../helpers/base/descriptors.js';
@@ -29,7 +30,7 @@ leakTest('a client that attaches before the start sees everything to the end', a
   assert.deepEqual(story.slice(3).toSorted(), ['detach 1', 'detach 2', 'exit', 'start']);
 });
 
-leakTest('every client may type, and what each typed and saw is counted', async (scope) => {
+leakTest('every client may type, and the bytes that each typed and received are counted', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done');
   await session.start();
   const one = await session.attach({ label: 'one' });
@@ -57,7 +58,7 @@ leakTest('every client may type, and what each typed and saw is counted', async 
   }
 });
 
-leakTest('a client that comes later is shown what has been', async (scope) => {
+leakTest('a client that attaches later gets the earlier output', async (scope) => {
   const session = await newSession(scope, 'echo what has been; exec sleep 100');
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the output');
@@ -68,7 +69,7 @@ leakTest('a client that comes later is shown what has been', async (scope) => {
   assert.equal((await blind.output.all()).toString(), '');
 });
 
-leakTest('a client that detaches gets no more, and is no client any more', async (scope) => {
+leakTest('a client that detaches gets no more output, and is removed from the list', async (scope) => {
   const session = await newSession(scope, 'stty -echo; while read -r line; do echo "got $line"; done');
   await session.start();
   const [one, two, killed, silent] = [
@@ -93,7 +94,7 @@ leakTest('a client that detaches gets no more, and is no client any more', async
   assert.equal((await session.attach()).number, 5);
 });
 
-leakTest('a client that only looks stays for as long as it reads', async (scope) => {
+leakTest('a read-only client stays attached as long as it reads', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   const looker = await session.attach({ isReadOnly: true });
@@ -137,7 +138,7 @@ leakTest('a stalled client does not stop a flood, and a client that reads gets a
   assert.ok((after?.skippedBytes ?? 0n) > 1_000_000n);
 });
 
-leakTest('the last output reaches all clients that read, and not the one that does not', async (scope) => {
+leakTest('the last output reaches all clients that read, and is dropped for one that does not', async (scope) => {
   const lines = 30_000;
   const session = await newSession(scope, `stty -opost; seq ${lines}`);
   const reading = await session.attach();
@@ -151,7 +152,7 @@ leakTest('the last output reaches all clients that read, and not the one that do
   await within(session.task.delete({ id: session.id }), 'the delete');
 });
 
-leakTest('clients come and go, and leave no descriptor behind', async (scope) => {
+leakTest('clients that attach and detach leave no descriptor behind', async (scope) => {
   const session = await newSession(scope, 'while :; do echo some output; sleep 0.02; done');
   await session.start();
   const stays = await session.attach();
@@ -167,7 +168,7 @@ leakTest('clients come and go, and leave no descriptor behind', async (scope) =>
   await waitFor(() => openDescriptors().length === before, 'as many descriptors as before');
 });
 
-leakTest('a client that does not open its own end is not waited for', async (scope) => {
+leakTest('Attach fails after a bounded time if the client does not open its ends of the FIFOs', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   await assert.rejects(session.attach({ stdout: newFifo(scope) }), {
@@ -177,7 +178,7 @@ leakTest('a client that does not open its own end is not waited for', async (sco
   assert.equal((await session.describe()).clients, 0);
 });
 
-leakTest('Attach says why it is refused, and leaves nothing open', async (scope) => {
+leakTest('Attach fails with the reason, and leaves nothing open', async (scope) => {
   const session = await newSession(scope, 'exit 0');
   const client = await session.attach();
   await assert.rejects(session.sessions.attach({ id: 'x' }), {
@@ -199,7 +200,7 @@ leakTest('Attach says why it is refused, and leaves nothing open', async (scope)
   await assert.rejects(session.attach(), { code: Code.NotFound });
 });
 
-leakTest('an exec process can be attached to before it is started, and is shown from its first byte', async (scope) => {
+leakTest('a client that attaches to an exec process before its start gets its first byte', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   const { id, task } = session;
@@ -240,7 +241,7 @@ leakTest('a process without a terminal is listed, and cannot be attached to', as
   });
 });
 
-leakTest('a container that is deleted by force lets its clients go', async (scope) => {
+leakTest('a container that is deleted by force releases its clients', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   await session.start();
   const client = await session.attach();
@@ -248,7 +249,7 @@ leakTest('a container that is deleted by force lets its clients go', async (scop
   await client.output.all();
 });
 
-leakTest('a session reports since when its console waits for a reader', async (scope) => {
+leakTest('a session reports how long its console has waited for a reader', async (scope) => {
   const stdout = newFifo(scope);
   const reader = openReader(scope, stdout);
   const session = await newSession(scope, 'read -r go; yes; exec sleep 100', { stdout });
@@ -264,7 +265,7 @@ leakTest('a session reports since when its console waits for a reader', async (s
   output.close();
 });
 
-leakTest('a container of containerd has its FIFO, and clients beside it', async (scope) => {
+leakTest("a container of containerd has a FIFO for containerd's client, and other clients beside it", async (scope) => {
   const script = 'stty -echo; echo before; while read -r line; do echo "got $line"; done';
   const session = await newSession(scope, script, { isOfContainerd: true });
   await session.start();

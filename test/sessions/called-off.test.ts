@@ -1,8 +1,9 @@
 /*
- * Attach and Record that are given up: by a deadline that passes, or a connection that is closed. What could break: a client
- * that nobody knows stays attached, with its FIFOs, and its window counts; a recording goes on to a file that nobody waits
- * for; the next Record is refused; a Record that waits for another begins after it was called off. An Attach waits for a reader
- * of its output, who does not come, or comes at that very moment; a Record waits for the picture of a screen, which is held back.
+ * A caller of Attach or Record may give up: its deadline passes, or its connection is closed. What could break: a
+ * client that nobody knows stays attached with its FIFOs, and its window counts; a recording continues to a file that
+ * nobody waits for; the next Record is refused; a Record that waits for another one starts after it was cancelled. In
+ * the tests an Attach waits for a reader of its output that never comes, or comes at that moment; a Record waits for a
+ * snapshot that the test delays.
  */
 import assert from 'node:assert/strict';
 import { constants, existsSync } from 'node:fs';
@@ -45,7 +46,7 @@ async function clientsOf(session: TestSession): Promise<number> {
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
   leakTest(
-    `an Attach that waits for a reader leaves no client behind if ${how}, and the next one gets everything`,
+    `an Attach that waits for a reader leaves no client behind if ${how}, and the next one gets all output`,
     async (scope) => {
       const session = await newSession(scope, 'echo ready; exec sleep 100');
       await session.start();
@@ -118,7 +119,7 @@ function heldScreens(): { openScreen: OpenLink; letGo: () => void } {
 }
 
 for (const how of ['the deadline passes', 'the connection is closed']) {
-  leakTest(`a Record that is called off because ${how} removes its file, and the next one records`, async (scope) => {
+  leakTest(`a Record that is cancelled because ${how} removes its file, and the next one records`, async (scope) => {
     const { openScreen, letGo } = heldScreens();
     const session = await newSession(scope, 'echo ready; read -r line; echo "got $line"', {
       openScreen,

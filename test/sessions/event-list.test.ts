@@ -1,6 +1,7 @@
 /*
- * Several clients poll one list at their own pace. What can break: an event between two polls, one that comes while many
- * wait, a client that leaves while it waits, a list that grows without end, a number of another daemon.
+ * Several clients poll one list at their own pace. What could break: an event between two polls is lost, an event
+ * reaches only one of many waiting clients, a client that leaves still waits, the list grows without a bound, or a
+ * number from another daemon is accepted. The tests poll the list in each of these ways.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +15,7 @@ async function kindsAfter(events: EventList, number: bigint, waitMs = 0): Promis
   return found.map((it) => `${it.number} ${it.kind}`);
 }
 
-test('a caller gets the events that it does not know, at once', async () => {
+test('a caller gets the events that it does not know at once', async () => {
   const events = createEventList();
   for (const kind of ['create', 'start', 'exit']) events.add({ id: 'c', kind });
   assert.deepEqual(await kindsAfter(events, 0n), ['1 create', '2 start', '3 exit']);
@@ -22,7 +23,7 @@ test('a caller gets the events that it does not know, at once', async () => {
   assert.deepEqual(await kindsAfter(events, 3n), []);
 });
 
-test('fields that are not set are empty, and those that are set stay', async () => {
+test('fields that are not set are empty, and those that are set are kept', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'exit', execId: 'e', pid: 7, exitStatus: 3 });
   const [event] = await events.after(0n, 0, never);
@@ -31,7 +32,7 @@ test('fields that are not set are empty, and those that are set stay', async () 
   assert.ok(Math.abs(Number(timestamp?.seconds) - Date.now() / 1000) < 5);
 });
 
-test('all waiting callers get the next event, and only that', async () => {
+test('all waiting callers get the next event, and no other', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'create' });
   const waiting = [kindsAfter(events, 1n, 60_000), kindsAfter(events, 1n, 60_000)];
@@ -50,7 +51,7 @@ test('a wait of the longest possible time gets the next event', async () => {
   assert.deepEqual(await waiting, ['1 create']);
 });
 
-test('a client that leaves waits no longer', async () => {
+test('the wait of a client that leaves ends', async () => {
   const events = createEventList();
   const leaving = new AbortController();
   const gone = new Error('gone');
@@ -60,7 +61,7 @@ test('a client that leaves waits no longer', async () => {
   await assert.rejects(events.after(0n, 60_000, leaving.signal), gone);
 });
 
-test('the last thousand events are kept', async () => {
+test('the list keeps the last thousand events', async () => {
   const events = createEventList();
   for (let i = 1; i <= 1500; i++) events.add({ id: String(i), kind: 'oom' });
   const all = await events.after(0n, 0, never);
@@ -68,13 +69,13 @@ test('the last thousand events are kept', async () => {
   assert.deepEqual([all[0]?.number, all.at(-1)?.number], [501n, 1500n]);
 });
 
-test('a number of another daemon is ignored', async () => {
+test('a number from another daemon is ignored', async () => {
   const events = createEventList();
   events.add({ id: 'c', kind: 'create' });
   assert.deepEqual(await kindsAfter(events, 500n, 60_000), ['1 create']);
 });
 
-test('the end answers those that wait, and later calls do not wait', async () => {
+test('the end of the list ends all waits, and later calls do not wait', async () => {
   const events = createEventList();
   const waiting = kindsAfter(events, 0n, 60_000);
   events.close();

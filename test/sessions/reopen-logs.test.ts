@@ -1,7 +1,8 @@
 /*
- * Somebody moves a log away, and the daemon is told. What can break: it goes on in the file that was moved, entries are lost
- * or come twice on the way from the one to the other, a descriptor of the old one stays, a log that cannot be opened anew
- * takes the old one along, and where there is nothing to open nobody is told why.
+ * Another program moves a log away, and ReopenLogs tells the daemon. What could break: the daemon continues in the
+ * moved file, entries are lost or doubled between the two files, a descriptor of the old file stays open, a log that
+ * cannot be reopened loses the old file too, or the caller does not learn that there is nothing to reopen. The tests
+ * move logs while a process counts.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -53,7 +54,7 @@ for (const [name, targetAt] of Object.entries(targets)) {
     // Without a terminal the process has the file itself.
     const isBeside = name === 'file' && kind === 'pipes';
     leakTest(
-      `${kind}: no entry is lost or doubled if a ${name}${isBeside ? ' beside a FIFO' : ''} is moved while a process counts`,
+      `${kind}: no entry is lost or doubled if a ${name}${isBeside ? ' beside a FIFO' : ''} is moved while a process writes`,
       async (scope) => {
         const directory = temporaryDirectory(scope);
         const [path, enough] = [join(directory, 'log'), join(directory, 'enough')];
@@ -86,7 +87,7 @@ for (const [name, targetAt] of Object.entries(targets)) {
   }
 }
 
-leakTest('a log that cannot be opened anew goes on in the old file, and the error says why', async (scope) => {
+leakTest('a log that cannot be reopened continues in the old file, and the error says why', async (scope) => {
   const path = join(temporaryDirectory(scope), 'log');
   const latch = makeLatch(scope);
   const { container } = await newContainer(
@@ -104,7 +105,7 @@ leakTest('a log that cannot be opened anew goes on in the old file, and the erro
   assert.equal(textOf(`${path}.1`), 'one\ntwo\n');
 });
 
-leakTest('an error says why there is nothing to open', async (scope) => {
+leakTest('the error says why there is nothing to reopen', async (scope) => {
   const directory = temporaryDirectory(scope);
   const none = await newContainer(scope, 'exec sleep 100', stdioOf('pipes', undefined));
   await assert.rejects(reopenLogs(none.container), {
@@ -134,7 +135,7 @@ leakTest('ReopenLogs answers with the paths', async (scope) => {
   await assert.rejects(session.sessions.reopenLogs({ id: 'x' }), { message: 'there is no container x' });
 });
 
-leakTest('the error for a log driver says that the driver must be told itself', async (scope) => {
+leakTest('the error for a log driver says that the driver needs its own signal', async (scope) => {
   const driver = join(temporaryDirectory(scope), 'driver');
   writeFileSync(driver, '#!/bin/sh\ncat <&3 >/dev/null 5>&- & exec 3<&- 4<&- 5>&-; wait', { mode: 0o755 });
   const session = await newSession(scope, 'exec sleep 100', { stdout: `binary://${driver}` });

@@ -1,6 +1,6 @@
 /*
- * Whose window counts is a question with many small answers: who typed last and then left, who has no window, who only
- * looks. Each is a row here.
+ * Many cases decide whose window sets the size: a client typed last and then left, a client has no window, a client is
+ * read-only. Each case is a row.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +48,7 @@ const rows: [policy: SizePolicy, windows: string, size: string | undefined][] = 
 ];
 
 for (const [policy, windows, expected] of rows) {
-  test(`${formatSizePolicy(policy)} of [${windows}]: ${expected ?? 'it stays'}`, () => {
+  test(`the policy ${formatSizePolicy(policy)} with the windows [${windows}] sets ${expected ?? 'no size'}`, () => {
     const size: Size | undefined = chooseSize(policy, windowsOf(windows));
     assert.equal(size && `${size.columns}x${size.rows}`, expected);
   });

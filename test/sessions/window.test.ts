@@ -1,7 +1,7 @@
 /*
- * The size of a terminal that several look at, and the screen that they are shown. A program draws for one size: it must
- * be the right one from the first byte, change when the policy says so and not otherwise, and a program that has drawn
- * long ago must draw anew for whoever comes, unless a screen is kept.
+ * Several clients share a terminal with one size, and new clients get its screen. A program draws for one size: the
+ * size must be right from the first byte and change only when the policy says so, and a program that has drawn long ago
+ * must draw again for a new client, unless a screen is kept. The tests attach clients with windows to real programs.
  */
 import assert from 'node:assert/strict';
 import { Code } from '../../src/ttrpc/status.js';
@@ -24,7 +24,7 @@ leakTest('the window of a client that attaches before the start is set from the 
   assert.equal(await client.output.expect('\r\n'), '43 132\r\n');
 });
 
-leakTest('the size follows the client that typed last, and stays when the last one leaves', async (scope) => {
+leakTest('the size follows the client that typed last, and stays when the last client leaves', async (scope) => {
   const session = await newSession(scope, 'exec cat');
   await session.start();
   const { id, sessions } = session;
@@ -49,7 +49,7 @@ leakTest('the size follows the client that typed last, and stays when the last o
   assert.deepEqual(resized, ['resize 1', 'resize 2', 'resize 1', 'resize 2', 'resize 2']);
 });
 
-leakTest('a size policy holds until another is set, or its client has left', async (scope) => {
+leakTest('a size policy stays until another is set, or until its client leaves', async (scope) => {
   const session = await newSession(scope, 'exec cat');
   await session.start();
   const { id, sessions } = session;
@@ -78,7 +78,7 @@ leakTest('a size policy holds until another is set, or its client has left', asy
   assert.equal((await session.describe()).sizePolicy, 'latest');
 });
 
-leakTest('a program redraws for a new client, because the size changes by a row and back', async (scope) => {
+leakTest('a program redraws for a new client because the size changes by a row and back', async (scope) => {
   const session = await newSession(scope, tellsSizes);
   await session.start();
   await waitFor(async () => (await session.describe()).stdoutBytes > 0n, 'the first size');
@@ -118,7 +118,7 @@ leakTest('a size that is set during a redraw stays', async (scope) => {
 /** How a screen begins that is painted. */
 const painted = '\x18\x1b[?1049l';
 
-leakTest('a client sees the kept screen first', async (scope) => {
+leakTest('a client gets the kept screen first', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; while read -r line; do echo "got $line"; done', {
     annotations: { 'io.termshim.screen': 'true' },
   });
@@ -142,7 +142,7 @@ leakTest('a client sees the kept screen first', async (scope) => {
   assert.deepEqual(session.faults, []);
 });
 
-leakTest('a client that was skipped is told so in the scrolled part, and then shown the screen', async (scope) => {
+leakTest('a client that was skipped gets a notice in the scrolled part, and then the screen', async (scope) => {
   const session = await newSession(scope, 'stty -opost; read -r go; seq 100000; echo end; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
   });
@@ -158,7 +158,7 @@ leakTest('a client that was skipped is told so in the scrolled part, and then sh
   await stalled.output.expect('end');
 });
 
-leakTest('a session that has lost its screen keeps its terminal, and every client gets a notice', async (scope) => {
+leakTest('a session that has lost its kept screen goes on, and every client gets a notice', async (scope) => {
   const session = await newSession(scope, 'echo hello; exec sleep 100', {
     annotations: { 'io.termshim.screen': 'true' },
     openScreen(listener) {
@@ -179,7 +179,7 @@ leakTest('a session that has lost its screen keeps its terminal, and every clien
   assert.ok((await session.story()).includes('screen-lost'));
 });
 
-leakTest('a screen is kept only where config.json asks for it', async (scope) => {
+leakTest('a screen is kept only if config.json requests it', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100', { openScreen: () => assert.fail('not asked for') });
   await session.start();
   await session.attach();

@@ -1,6 +1,6 @@
 /**
- * Two containers share a daemon exactly if their sockets have the same name. Names that collide would put containers of
- * two namespaces together; test/shim/launcher/launcher.test.ts compares them with those of the launcher.
+ * Two containers share a daemon exactly if their sockets have the same name. Names that collide would give containers
+ * of two namespaces the same daemon; test/shim/launcher/launcher.test.ts compares the names with those of the launcher.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,13 +9,13 @@ import { isError } from '../helpers/copy/dialer.js';
 
 const key = { address: '/run/containerd/containerd.sock', namespace: 'default', group: '' };
 
-test('the name is FNV-1a over address, namespace and group', () => {
+test('the name of a socket is FNV-1a over address, namespace and group', () => {
   // Computed by another program, once.
   assert.equal(socketPath({ address: 'a', namespace: '', group: '' }), `${socketDirectory}/termshim-e5d2f7190427066c`);
   assert.equal(socketPath(key), `${socketDirectory}/termshim-585e9cba44a07116`);
 });
 
-test('address, namespace and group cannot run into each other', () => {
+test('names differ if the same text is divided differently into address, namespace and group', () => {
   const texts = ['', 'a', 'ab', 'b', 'aa'];
   const keys = texts.flatMap((address) =>
     texts.flatMap((namespace) => texts.map((group) => ({ address, namespace, group }))),
@@ -23,12 +23,12 @@ test('address, namespace and group cannot run into each other', () => {
   assert.equal(new Set(keys.map(socketPath)).size, keys.length);
 });
 
-test('an address is made of a path, and read back', () => {
+test('a path becomes an address, and the address is parsed to the same path', () => {
   assert.equal(fromAddress(toAddress('/run/x')), '/run/x');
   for (const text of ['', '/run/x', 'unix://', 'unix://x', 'vsock://1:2']) assert.equal(fromAddress(text), undefined);
 });
 
-test('the group is empty for all, and the id for a group of one container', async (t) => {
+test('the group is empty by default, and the id if each container has its own', async (t) => {
   const before = process.env['TERMSHIM_GROUP'];
   t.after(() => {
     if (before === undefined) delete process.env['TERMSHIM_GROUP'];

@@ -1,7 +1,7 @@
 /*
- * When a daemon without containerd ends: when it has been idle for long enough, or when somebody asks it to and nothing
- * runs. A daemon that ends too early takes containers and clients with it; one that never ends, or leaves its socket
- * behind, is found by nobody. What keeps it is forced one by one: a container, a client, a reservation, one who waits.
+ * A daemon without containerd ends if it has been idle for long enough, or if Stop is called and no container runs. A
+ * daemon that ends too early takes containers and clients with it; one that never ends, or leaves its socket behind, is
+ * hard to find. The tests force each reason to stay: a container, a client, a reservation, a waiting caller.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -82,17 +82,17 @@ async function assertStays(daemon: Daemon, why: string): Promise<void> {
 
 const idleExit = ['--idle-exit', String(idleMs / 1000)];
 
-test('a daemon that nobody ever calls ends', async (t) => {
+test('a daemon that gets no call ends', async (t) => {
   await assertEnds(startDaemon(t, idleExit));
 });
 
-test('a daemon without --idle-exit stays', async (t) => {
+test('a daemon without --idle-exit does not end', async (t) => {
   const daemon = startDaemon(t, []);
   (await connect(daemon)).close();
   await assertStays(daemon, 'nobody asked it to end');
 });
 
-test('a client, a container and a reservation each keep the daemon', async (t) => {
+test('a client, a container and a reservation each keep the daemon alive', async (t) => {
   const daemon = startDaemon(t, idleExit);
   const first = await connect(daemon);
   await first.sessions.list({});
@@ -113,7 +113,7 @@ test('a client, a container and a reservation each keep the daemon', async (t) =
   await assertEnds(daemon);
 });
 
-test('Stop ends a daemon that runs nothing, and names what runs otherwise', async (t) => {
+test('Stop ends a daemon without a container, and otherwise names the containers', async (t) => {
   const daemon = startDaemon(t, []);
   const client = await connect(daemon);
   const id = await createContainer(daemon, client);

@@ -1,8 +1,8 @@
 /**
- * `delete` is what containerd calls when there is nobody left who knows the container, and never calls twice. Whatever
- * state a daemon died in, the container must be gone afterwards, with its processes, its mounts and its socket, and the
- * answer must be one that containerd can read. What must not go is what is not the container's: another process that
- * was given its pid, the socket of a daemon that lives.
+ * containerd calls `delete` once, when no other process knows the container. In whatever state a daemon died, the
+ * container must be gone afterwards, with its processes, its mounts and its socket, and containerd must be able to read
+ * the answer. What belongs to others must stay: another process that got the pid, and the socket of a daemon that
+ * lives. The tests create each state by hand.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -109,7 +109,7 @@ test('delete leaves mounts that the daemon did not make', { skip }, async (t) =>
   spawnSync('umount', ['-l', rootfs]);
 });
 
-test('delete takes runc for a container of another shim, with the root of containerd-shim-runc-v2', {
+test('delete uses runc for a container of another shim, with the root of containerd-shim-runc-v2', {
   skip,
 }, async (t) => {
   const testbed = openTestbed(t);
@@ -169,7 +169,7 @@ test('delete leaves the socket of a daemon that does not know the container', { 
   assert.ok(existsSync(shim.socketOf()));
 });
 
-test('delete gives a daemon that hangs two seconds, and leaves its socket', { skip }, async (t) => {
+test('delete waits two seconds for a daemon that hangs, and leaves its socket', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const shim = shimCaller(t);
   const container = await loseContainer(testbed);
@@ -187,7 +187,7 @@ test('delete gives a daemon that hangs two seconds, and leaves its socket', { sk
   assert.ok(existsSync(shim.socketOf()));
 });
 
-test('delete warns of what the runtime cannot do, and does the rest', { skip }, async (t) => {
+test('delete warns if the runtime fails, and does the rest', { skip }, async (t) => {
   const testbed = openTestbed(t);
   const shim = shimCaller(t);
   const container = await loseContainer(testbed);
@@ -205,7 +205,7 @@ test('delete warns of what the runtime cannot do, and does the rest', { skip }, 
   assert.equal(isMounted(rootfs), false);
 });
 
-test('delete leaves another process that has the pid by now', { skip }, async (t) => {
+test('delete does not kill another process that has the pid by now', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1');
   const other = spawn('sleep', ['1000'], { stdio: 'ignore' });

@@ -1,8 +1,8 @@
 /**
- * containerd and people ask a shim who it is, and read the answer from stdout alone. containerd 2 reads from it what the
- * runtime can do: without that a pod gets no user namespace. What can break is that it names another runtime's features,
- * or that it never answers, and containerd never starts: for stdin that has no end or is no message, and for a runtime
- * that hangs, prints without end, or knows no `features`. Here stdin is all of these, and so are programs.
+ * containerd and users ask a shim for its version with `-info`, and read the answer from stdout alone. containerd 2
+ * learns from it what the runtime can do; without it a pod gets no user namespace. What could break: the answer has the
+ * features of another runtime, or it never comes, so containerd never starts, because stdin has no end or is no
+ * message, or because a runtime hangs, prints without end or has no `features`. The tests use such inputs and programs.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 /**
- * `start` as containerd calls it. Two starts may find at once that there is no daemon, or the same dead socket, and
- * only one may act on it; whatever is said beside the address corrupts it; a failure may leave a daemon or a socket that
- * nobody ends. So each is forced here, through the launcher and without it, with daemons of this package.
+ * containerd calls `start`. Two starts may find at the same time that there is no daemon, or the same dead socket, and
+ * only one of them may act; anything that is printed beside the address corrupts it; a failure may leave a daemon or a
+ * socket behind. The tests force each case, through the launcher and without it, with real daemons.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
@@ -33,7 +33,7 @@ function assertNothingLeft(shim: ShimCaller, id: string, socket: string): void {
 }
 
 for (const [name, program] of Object.entries(programs)) {
-  test(`${name}: the first start makes a daemon, and the second finds it`, { skip }, async (t) => {
+  test(`${name}: the first start creates a daemon, and the second finds it`, { skip }, async (t) => {
     const shim = shimCaller(t);
     const socket = shim.socketOf();
     const answer = { stdout: toAddress(socket), stderr: '', status: 0 };
@@ -46,7 +46,7 @@ for (const [name, program] of Object.entries(programs)) {
     assert.deepEqual(shim.daemons(), daemons);
   });
 
-  test(`${name}: twenty starts at a dead socket make one daemon`, { skip }, async (t) => {
+  test(`${name}: twenty starts at a dead socket create one daemon`, { skip }, async (t) => {
     const shim = shimCaller(t);
     leaveSocket(t, shim.socketOf());
     const ids = Array.from({ length: 20 }, (_, i) => `c${i}`);
@@ -94,7 +94,7 @@ test('a daemon inherits what it needs, and nothing else', { skip }, async (t) =>
   assert.ok(!descriptors.some((it) => it.endsWith(socketDirectory)), 'it holds the lock');
 });
 
-test('a start waits for a daemon that is about to end, and makes another', { skip }, async (t) => {
+test('a start waits for a daemon that is about to end, and creates another', { skip }, async (t) => {
   const shim = shimCaller(t);
   const socket = shim.socketOf();
   const server = serveShim(t, socket, {
@@ -165,7 +165,7 @@ const failures: [
 ];
 
 for (const [title, TERMSHIM_GROUP, prepare, line] of failures) {
-  test(`a failure of start is one line and leaves nothing behind: ${title}`, { skip }, async (t) => {
+  test(`a failed start prints one line and leaves nothing behind: ${title}`, { skip }, async (t) => {
     const shim = shimCaller(t);
     const socket = shim.socketOf(TERMSHIM_GROUP === 'container' ? 'c1' : '');
     prepare(shim.makeBundle('c1'), socket);
@@ -177,7 +177,7 @@ for (const [title, TERMSHIM_GROUP, prepare, line] of failures) {
   });
 }
 
-test('broken JSON in the config.json of a pod is an error that says where', { skip }, async (t) => {
+test('broken JSON in the config.json of a pod is an error that says where it is', { skip }, async (t) => {
   const shim = shimCaller(t);
   const bundle = shim.makeBundle('c1', '{\n  "ociVersion": }');
   const { stderr, status } = await shim.call('c1', ['start'], { environment: { TERMSHIM_GROUP: 'pod' } });
@@ -190,14 +190,14 @@ test('broken JSON in the config.json of a pod is an error that says where', { sk
   assert.deepEqual(readdirSync(bundle), ['config.json']);
 });
 
-test('start gives up a daemon that does not answer', { skip }, async (t) => {
+test('start fails if the daemon does not answer', { skip }, async (t) => {
   const socket = shimCaller(t).socketOf();
   await serveRaw(t, socket, () => {});
   const words = new RegExp(`the daemon at ${socket} has taken no container for 0.2 s: .*did not answer`);
   await assert.rejects(reserve(socket, 'c1', 200), isError('ERR_DAEMON_FAILED', words));
 });
 
-test('wrong arguments of start are one line of error', { skip }, async (t) => {
+test('wrong arguments of start cause one line of error', { skip }, async (t) => {
   const shim = shimCaller(t);
   for (const [words, reason] of [
     [[], 'a command is missing: containerd calls this program with start or delete'],

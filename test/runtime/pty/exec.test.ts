@@ -1,6 +1,6 @@
 /**
- * A second process in a container has everything that can go wrong with the first, and it must not outlive the
- * container: nothing but the runtime's own record ties it to it. Each way to start one is tried, and each way to end.
+ * A second process in a container can fail like the first one, and it must not outlive the container: only the
+ * runtime's own record connects the two. The tests try each way to start a second process, and each way to end it.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ test('exec runs a process with the environment and directory of its file', async
     assert.equal(await runtime.exec('c', { processFile, stdio: ['ignore', out, out] }), 128 + 15);
   });
 
-  await t.test('exec --detach with a terminal sends a second console', async (tt) => {
+  await t.test('exec --detach with a terminal sends a console of its own', async (tt) => {
     write({
       args: ['sh', '-c', 'stty size; read line; exit 5'],
       terminal: true,
@@ -65,7 +65,7 @@ test('exec runs a process with the environment and directory of its file', async
     assert.equal(console.output(), `${console.label}\r\n`);
   });
 
-  await t.test('exec refuses what cannot run', async () => {
+  await t.test('exec refuses a process that cannot run', async () => {
     write({ args: ['nonesuch'] });
     const message = 'pty exec failed: exec: "nonesuch": executable file not found in $PATH';
     await assert.rejects(runtime.exec('c', { processFile, detach: true }), failed(message));
@@ -79,7 +79,7 @@ test('exec runs a process with the environment and directory of its file', async
     );
   });
 
-  await t.test('delete --force ends an exec process, and exec is refused after the end', async () => {
+  await t.test('delete --force ends an exec process, and exec is refused after the end of the container', async () => {
     write({ args: ['sh', '-c', 'sleep 1000; true'] });
     const execPidFile = join(directory, 'late-pid');
     await runtime.exec('c', { processFile, detach: true, pidFile: execPidFile });

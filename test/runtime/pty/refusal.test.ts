@@ -1,6 +1,6 @@
 /**
- * A refused command must say why in one line and leave nothing behind, whichever step it came to: no state, no pid
- * file, no stub that waits for ever. Every misuse of every verb is tried on the real program.
+ * A refused command must say why in one line and leave nothing behind, whichever step it reached: no state, no pid
+ * file, no stub that waits for ever. The tests try every misuse of every verb on the real program.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * A bundle comes from outside: every way in which it can be wrong must end in one line that names the file and the
- * reason, and nothing that runc takes (null for an absent field, fields that we do not know) may be refused.
+ * A bundle comes from outside. Every mistake in it must be reported in one line that names the file and the reason, and
+ * everything that runc accepts (null for a missing field, unknown fields) must be accepted.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -68,7 +68,7 @@ test('the error names the file that is missing on disk', async (t) => {
   await assert.rejects(readBundle(directory), { code: 'ERR_SYSTEM', message: /config\.json: .*EISDIR/ });
 });
 
-test('a config that runc takes is read, and unknown fields are kept', async (t) => {
+test('a config that runc accepts is read, and unknown fields are kept', async (t) => {
   const process = { ...plain, terminal: null, user: null, env: null, consoleSize: null, rlimits: null, apparmor: 'x' };
   const directory = bundleWith(t, JSON.stringify({ ociVersion: '1.0.2', process, linux: {}, annotations: null }));
   const bundle = await readBundle(directory);
@@ -76,7 +76,7 @@ test('a config that runc takes is read, and unknown fields are kept', async (t) 
   assert.deepEqual(bundle.spec, { ociVersion: '1.0.2', process, linux: {}, annotations: null });
 });
 
-test('a process for exec is read', async (t) => {
+test('the process of an exec is read', async (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'process.json');
   writeFileSync(path, JSON.stringify({ ...plain, terminal: true }));
@@ -85,7 +85,7 @@ test('a process for exec is read', async (t) => {
   await assert.rejects(readProcess(path), { code: 'ERR_BUNDLE_INVALID', message: /process\.json: args is missing$/ });
 });
 
-test('the terminal of the config must be the requested one', async (t) => {
+test('a config is refused if its terminal differs from the request', async (t) => {
   const without = await readBundle(bundleWith(t, spec(plain)));
   const having = await readBundle(bundleWith(t, spec({ ...plain, terminal: true })));
   assertTerminal(without, false);

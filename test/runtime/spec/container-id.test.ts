@@ -1,6 +1,6 @@
 /**
- * An id becomes a file name in a runtime's state directory: one that is let through could leave that directory, and one
- * that is refused without need locks out a container that runc would take. Both lists are tried.
+ * An id becomes a file name in a runtime's state directory. If a wrong id is accepted, it can leave that directory; if
+ * a valid id is refused, a container that runc would run cannot be used. The tests try both kinds.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * What the default configuration leaves out is not isolated, and what it has too much of a rootless runtime refuses.
- * The whole of it runs in test/e2e/run/oci-runtime.test.ts; here are the choices that depend on the options.
+ * If the default configuration lacks something, the container is not isolated; if it has too much, a rootless runtime
+ * refuses it. test/e2e/run/oci-runtime.test.ts runs all of it; these tests check the parts that depend on the options.
  */
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
@@ -28,7 +28,7 @@ function mountOf(options: DefaultSpecOptions, destination: string): { type: stri
   return mounts.find((mount) => mount.destination === destination);
 }
 
-test('the default spec is a bundle that we read ourselves', async (t) => {
+test('the default spec can be read as a bundle', async (t) => {
   const directory = join(temporaryDirectory(t), 'new', 'bundle');
   const spec = defaultSpec({ ...plain, hostname: 'box' });
   await writeBundle(directory, spec);

@@ -1,6 +1,6 @@
 /*
- * One more process in a container is like its first, but for what was asked. A variable that is there twice means one thing
- * to one program and another to the next.
+ * An exec process is like the first process of its container, except for the fields of the request. If a variable
+ * occurs twice, programs disagree about its value. The tests build processes from specs and requests.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,23 +18,23 @@ const init = {
 };
 const nothing = { args: ['ls', '-l'], terminal: false, env: [], cwd: undefined, user: undefined };
 
-test('an exec process inherits from the first process what is not set', () => {
+test('an exec process inherits the fields that the request does not set from the first process', () => {
   const { consoleSize: _, ...rest } = init;
   assert.deepEqual(execProcess(init, nothing), { ...rest, args: ['ls', '-l'], terminal: false });
 });
 
-test('an exec process does not inherit what is set', () => {
+test('an exec process does not inherit the fields that the request sets', () => {
   const user = { uid: 7, gid: 8 };
   const said = execProcess(init, { ...nothing, cwd: '/tmp', user });
   assert.deepEqual([said.cwd, said.user], ['/tmp', user]);
 });
 
-test('each variable of an exec process exists once, and the last value counts', () => {
+test('each variable of an exec process occurs once, with its last value', () => {
   const env = ['HOME=/tmp', 'NEW=a=b', 'NEW=c'];
   assert.deepEqual(execProcess(init, { ...nothing, env }).env, ['PATH=/bin', 'HOME=/tmp', 'NEW=c']);
 });
 
-test('an exec process with a terminal has a TERM, which is the container’s own if it has one', () => {
+test('an exec process with a terminal has a TERM, which is that of the container if it has one', () => {
   assert.deepEqual(execProcess(init, { ...nothing, terminal: true }).env, ['TERM=xterm', 'PATH=/bin', 'HOME=/root']);
   const { env } = execProcess({ ...init, env: ['TERM=vt100'] }, { ...nothing, terminal: true });
   assert.deepEqual(env, ['TERM=vt100']);

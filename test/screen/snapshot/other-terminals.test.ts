@@ -1,12 +1,13 @@
 /*
- * A snapshot is for whatever terminal the client sits at, and each knows other sequences. The tests of the screen show it to
- * the emulator that made it, which would not find a sequence that it alone knows.
+ * A snapshot is for the terminal of any client, and terminals support different sequences. The other tests show the
+ * snapshot to the emulator that made it, so they would not find a sequence that only this emulator knows. This test
+ * shows it to tmux.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openScreen } from '../../helpers/sessions/emulated-terminal.js';
 
-test('the keypad is set by what every terminal knows: tmux has no mode 66', async () => {
+test('the keypad mode is set by a sequence that every terminal knows, because tmux has no mode 66', async () => {
   const screen = await openScreen({ columns: 20, rows: 3 });
   try {
     screen.feed(Buffer.from('\x1b[?66h'));

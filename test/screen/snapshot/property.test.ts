@@ -1,7 +1,8 @@
 /*
- * A screen may be asked for anywhere in a program's output: in the middle of a sequence or of a character, before a line
- * wraps, with a scroll region, on either screen. No list of examples has all of it. So fast-check makes streams up, and two
- * terminals are compared: one that was there all along, and one that got a snapshot, and then what came after it.
+ * A snapshot may be requested at any point of a program's output: in the middle of a sequence or of a character, before
+ * a line wraps, with a scroll region, on either screen. A list of examples cannot have all of these. fast-check makes
+ * up streams, and the test compares two terminals: one that got the whole stream, and one that got a snapshot and then
+ * the rest.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +20,7 @@ const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env
 
 for (const [index, size] of [...sizes, ...sizes].entries()) {
   const kind = index < sizes.length ? 'narrow' : 'wide';
-  test(`a snapshot anywhere in any stream shows what is there, ${kind}, ${size.columns}x${size.rows}`, async () => {
+  test(`a snapshot at any point of any stream shows the screen, ${kind}, ${size.columns}x${size.rows}`, async () => {
     await fc.assert(
       fc.asyncProperty(
         terminalStream({ ...size, kind }),
@@ -37,7 +38,7 @@ for (const [index, size] of [...sizes, ...sizes].entries()) {
 /*
  * A size changes both screens; the normal one's lines are broken anew, by whether they go on in the next.
  */
-test('a snapshot shows what is there if the size changes before and after', async () => {
+test('a snapshot shows the screen if the size changes before and after', async () => {
   const size = fc.record({ columns: fc.integer({ min: 2, max: 16 }), rows: fc.integer({ min: 1, max: 7 }) });
   await fc.assert(
     fc.asyncProperty(

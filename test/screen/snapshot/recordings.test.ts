@@ -1,9 +1,9 @@
 /*
- * What made-up streams may not have: the sequences that programs write, in the order in which they write them. Editors,
- * pagers, prompts in colours, a file manager's boxes and a terminal multiplexer were recorded, with wide characters, scroll
- * regions, the alternate screen in and out, and changes of the size. A terminal that comes in the middle of one, between any
- * two bytes, must show what one shows that was there all along, in every cell and every mode, then and to the end. RUNS says
- * in how many places each is cut.
+ * Real programs write sequences in an order that made-up streams may not have. The recordings are of editors, pagers,
+ * prompts in colours, a file manager's boxes and a terminal multiplexer, with wide characters, scroll regions, changes
+ * to the alternate screen and back, and changes of the size. A terminal that starts with a snapshot between any two
+ * bytes must show the same as a terminal that got all bytes, in every cell and every mode, then and at the end. RUNS
+ * sets the number of cuts for each recording.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -52,7 +52,7 @@ function readSize(text: string): Size {
 const pieces = Number(process.env['RUNS'] ?? 40);
 
 for (const name of recordingNames) {
-  test(`a snapshot anywhere shows what is there: ${name}`, async () => {
+  test(`a snapshot at any point shows the screen: ${name}`, async () => {
     const { size, events } = readRecording(name);
     const there = await createEmulatedTerminal(size);
     const screen = await openScreen(size);

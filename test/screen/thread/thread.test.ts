@@ -1,8 +1,8 @@
 /*
- * The limits of the emulator are known to hold for what we know. For what we do not, its thread is ended when it takes too
- * long, or too much memory, and what could break then is everything else in it: the screens of others must be there again as
- * they were, also those that have had more output than is remembered, and whoever has asked for one must be answered. So the
- * emulator is given bugs of each kind, which one container runs into while others have screens in the same thread.
+ * The emulator has limits for the known dangers. For unknown ones, its thread is ended if it takes too long or too much
+ * memory, and that affects everything else in the thread: the screens of other containers must be restored, also those
+ * with more output than the ring holds, and each pending request for a screen must be answered. The test gives the
+ * emulator faults of each kind, which one container triggers while others have screens in the same thread.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -37,11 +37,11 @@ async function addHarm(scope: Scope, session: TestSession, bug: string): Promise
 const painted = '\x18\x1b[?1049l';
 
 for (const [what, bug, reason] of [
-  ['never comes back', 'H', /^the emulator was busy with it for more than 2 s$/],
+  ['never returns', 'H', /^the emulator was busy with it for more than 2 s$/],
   // Either limit may be met first: V8 takes its time to find that there is no more memory.
   ['takes all memory', 'M', /^the emulator (was busy with it for more than 2 s|ran out of memory with it)$/],
 ] as const) {
-  leakTest(`an emulator ${what} loses its own screen, and those of others stay`, async (scope) => {
+  leakTest(`a screen whose emulator ${what} is lost, and the other screens stay`, async (scope) => {
     const script = String.raw`printf '\033]2;a title\a\033[2;9r\033[31mred'; read -r go; seq 90000; echo; echo last; exec sleep 100`;
     const session = await newSession(scope, script, { annotations, openScreen: openLinks(program) });
     const doHarm = await addHarm(scope, session, bug);
@@ -70,23 +70,20 @@ for (const [what, bug, reason] of [
   });
 }
 
-leakTest(
-  'a screen of the next thread has the modes that were set before the output that the ring still has',
-  async (scope) => {
-    const script = String.raw`printf '\033]2;a title\a\033[?2004h'; seq 90000; echo last; exec sleep 100`;
-    const session = await newSession(scope, script, { annotations, openScreen: openLinks(program) });
-    const doHarm = await addHarm(scope, session, 'H');
-    const client = await session.attach();
-    await session.start();
-    await client.output.expect('last\r\n');
-    const before = await session.attach();
-    await before.output.expect('last');
-    await doHarm();
-    const after = await session.attach();
-    await after.output.expect('last');
-    assert.ok(after.output.text().includes('\x1b]2;a title') && after.output.text().includes('\x1b[?2004h'));
-  },
-);
+leakTest('a restored screen has the modes that were set by output that the ring no longer holds', async (scope) => {
+  const script = String.raw`printf '\033]2;a title\a\033[?2004h'; seq 90000; echo last; exec sleep 100`;
+  const session = await newSession(scope, script, { annotations, openScreen: openLinks(program) });
+  const doHarm = await addHarm(scope, session, 'H');
+  const client = await session.attach();
+  await session.start();
+  await client.output.expect('last\r\n');
+  const before = await session.attach();
+  await before.output.expect('last');
+  await doHarm();
+  const after = await session.attach();
+  await after.output.expect('last');
+  assert.ok(after.output.text().includes('\x1b]2;a title') && after.output.text().includes('\x1b[?2004h'));
+});
 
 leakTest(
   "an emulator that fails by no session's fault loses all screens of its thread, and no session",

@@ -1,8 +1,8 @@
 /*
- * A recording is text, and what a terminal shows is bytes, read in pieces that end anywhere. What can break: a character on
- * the border of two pieces is torn, or held back for ever; bytes that are no UTF-8 are lost or make JSON that no player
- * reads; output and input, which interleave, complete each other's characters; times go back. fast-check makes up the bytes
- * and the borders.
+ * A recording is text, and the output of a terminal is bytes that are read in pieces of any length. What could break: a
+ * character at the border of two pieces is split, or held back for ever; bytes that are not UTF-8 are lost, or make
+ * JSON that no player reads; output and input, which interleave, complete each other's characters; times go back.
+ * fast-check makes up the bytes and the borders.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -41,8 +41,8 @@ function decode(steps: readonly Step[], wanted: 'o' | 'i'): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(all);
 }
 
-describe('a cast', () => {
-  test('has all that was written and typed, whatever the bytes and wherever they are cut', () => {
+describe('an asciicast', () => {
+  test('has all output and input, for any bytes in any pieces', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(step, fc.double({ min: 0, max: 1e7, noNaN: true })), { maxLength: 40 }),
@@ -71,7 +71,7 @@ describe('a cast', () => {
     );
   });
 
-  test('holds a character back until it is whole, and no longer', () => {
+  test('holds a character back only until it is complete', () => {
     const asciicast = createCast(() => 1234.5678);
     assert.equal(asciicast.output(Buffer.from([0x61, 0xf0, 0x9f])), '[1.234568,"o","a"]\n');
     assert.equal(asciicast.output(Buffer.from([0x98])), '');
@@ -82,7 +82,7 @@ describe('a cast', () => {
     assert.equal(asciicast.end(), '[1.234568,"o","\ufffd"]\n');
   });
 
-  test('begins with what a player wants to know', () => {
+  test('begins with a header for the player', () => {
     assert.deepEqual(JSON.parse(header), {
       version: 2,
       width: 80,

@@ -1,8 +1,9 @@
 /*
- * A session that is recorded: the file must have what the terminal showed, from the first byte to the last, and be complete
- * when the exit is told; what is typed only if it was asked for. What can break: a size that nobody of ours has set, or that
- * only makes the program draw anew; a process that is not made yet, or never; a file that is there already, cannot be made,
- * or is on a disk that is full, which the session must not feel.
+ * The file of a recorded session must have the output of the terminal from the first byte to the last, and must be
+ * complete when the exit is reported; input is recorded only on request. What could break: a size that changes only to
+ * make the program draw again is recorded; a process is recorded that does not exist yet, or never starts; an existing
+ * file is overwritten; a file that cannot be created, or a full disk, affects the session. The tests record real
+ * processes, on a real full disk too.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -35,7 +36,7 @@ function sizesOf({ events }: Asciicast): string[] {
   return events.filter(({ kind }) => kind === 'r').map(({ data }) => data);
 }
 
-leakTest('a recording from before the start has all that a client sees, and the sizes', async (scope) => {
+leakTest('a recording from before the start has all output that a client gets, and the sizes', async (scope) => {
   const session = await newSession(
     scope,
     'stty -echo; echo "h\u00e9llo \u{1f600}"; read -r go; stty size; read -r go; stty size; stty columns 77; echo end',
@@ -66,7 +67,7 @@ leakTest('a recording from before the start has all that a client sees, and the 
   assert.equal((await session.describe()).recording, '');
 });
 
-leakTest('a recording has what any client types if that is requested', async (scope) => {
+leakTest('a recording has the input of every client if that is requested', async (scope) => {
   const session = await newSession(scope, 'stty raw -echo; echo ready; head -c 9 >/dev/null; echo done');
   const path = newPath(scope);
   await session.sessions.record({ id: session.id, path, input: true });
@@ -115,7 +116,7 @@ leakTest('a recording of a running session begins with the screen and ends on re
   assert.equal(readAsciicast(first).all('o'), asciicast.all('o'));
 });
 
-leakTest('a recording begins with the kept screen if anything was shown', async (scope) => {
+leakTest('a recording begins with the kept screen if there was output before', async (scope) => {
   const options = { annotations: { 'io.termshim.screen': 'true' } };
   const session = await newSession(scope, 'printf "over\\rnew!\\n"; read -r go; echo end', options);
   const { id, sessions } = session;
@@ -154,7 +155,7 @@ leakTest('an exec process is recorded from its first byte; one that is never sta
   await waitFor(() => !existsSync(other), 'the file of what never was to go');
 });
 
-leakTest('output is soon in the file, and nothing is written while nothing is shown', async (scope) => {
+leakTest('output reaches the file soon, and nothing is written while there is no output', async (scope) => {
   const session = await newSession(scope, 'stty -echo; echo ready; read -r go; exec sleep 100');
   const path = newPath(scope);
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -166,7 +167,7 @@ leakTest('output is soon in the file, and nothing is written while nothing is sh
   await session.sessions.endRecording({ id: session.id });
 });
 
-leakTest('Record says why a file cannot be recorded to, and leaves nothing behind', async (scope) => {
+leakTest('Record fails with the reason for a file that it cannot use, and leaves nothing behind', async (scope) => {
   const session = await newSession(scope, 'exec sleep 100');
   const { id, sessions, task } = session;
   const directory = temporaryDirectory(scope);
@@ -205,7 +206,7 @@ leakTest('Record says why a file cannot be recorded to, and leaves nothing behin
 });
 
 leakTest(
-  'a full disk ends the recording at a whole line, and the session goes on',
+  'a full disk ends the recording at a complete line, and the session goes on',
   async (scope) => {
     const disk = temporaryDirectory(scope);
     await mountAll([tmpfs('size=256k')], disk);

@@ -1,6 +1,7 @@
 /*
- * A disk may take less than a terminal shows, for a moment or for good. The recorder must not keep more than so much, must
- * go on when there is room again, from a place where a player can, and must say how much is missing.
+ * A disk may be slower than the output of a terminal, for a moment or for ever. The recorder must keep a bounded amount
+ * of data, must continue when there is room, at a point where a player can continue, and must record how much is
+ * missing. The tests play the disk.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -60,7 +61,7 @@ function startRecording(withInput = false) {
 const line = `\u001b[31m${'x'.repeat(1000)}\r\n`;
 const mebibyte = 1024 * 1024;
 
-test('output that the disk does not take is left out, counted, and followed by a valid picture', () => {
+test('output that the disk does not accept is left out, counted, and followed by a valid screen', () => {
   const { file, recorder, show } = startRecording();
   let shown = 0;
   for (; shown < 20_000; shown++) show(line);
@@ -85,7 +86,7 @@ test('output that is left out at the end is counted', () => {
   assert.match(parseAsciicast(file.text).all('o').slice(-100), /1[0-9] MB of output skipped\]\r\n$/);
 });
 
-test('a paste without an end is bounded too', () => {
+test('an endless paste is bounded too', () => {
   const { file, type } = startRecording(true);
   for (let typed = 0; typed < 20_000; typed++) type(line);
   assert.ok(file.pendingLength < 9 * mebibyte, `${file.pendingLength} characters wait`);

@@ -1,6 +1,7 @@
 /*
- * What a client is told in place of what it missed stands in the middle of anything: the sequence that was cut off there
- * must not swallow it, and the amount must be one that people read.
+ * A client that missed output gets a notice in its place, which may fall anywhere in the stream: a sequence that was
+ * cut off there must not swallow the notice, and the amount must be readable. The tests format amounts, and put the
+ * notice behind open sequences.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +23,7 @@ const rows: [bytes: number, amount: string][] = [
 ];
 
 for (const [bytes, amount] of rows) {
-  test(`${bytes} bytes are ${amount}`, () => {
+  test(`the notice writes ${bytes} bytes as ${amount}`, () => {
     assert.equal(
       Buffer.from(skippedNotice(bytes)).toString(),
       `\x18\x1b[m\r\n[termshim: ${amount} of output skipped]\r\n`,

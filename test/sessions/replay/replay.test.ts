@@ -1,7 +1,8 @@
 /*
- * A client that comes is shown the end of what has been. If that begins inside an escape sequence, its rest is shown as
- * text, or a string swallows the screen; if it begins inside a character, there is a blot. The buffer may begin anywhere,
- * so fast-check makes up streams of pieces and cuts them anywhere: what is left must begin where a piece does.
+ * A new client gets the end of the earlier output. If that begins inside an escape sequence, the rest is shown as text,
+ * or a string swallows the screen; if it begins inside a character, a wrong character is shown. The buffer may begin
+ * anywhere, so fast-check makes up streams of pieces and cuts them anywhere: the replay must begin where a piece
+ * begins.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -56,7 +57,7 @@ function boundaries(pieces: readonly string[]): Set<number> {
   return offsets;
 }
 
-test('the rest of any stream, cut anywhere, begins with a whole sequence', () => {
+test('the replay of any stream, cut anywhere, begins with a complete sequence', () => {
   fc.assert(
     fc.property(stream, fc.nat(3000), fc.nat(3000), (pieces, cutAt, maxBytes) => {
       const whole = Buffer.from(pieces.join(''));
@@ -79,7 +80,7 @@ test('all of the output is replayed if its beginning is known', () => {
   );
 });
 
-test('of a stream with lines no more than the first line and an open sequence is lost', () => {
+test('a stream with lines loses at most its first line and an open sequence', () => {
   const line = fc.string({ unit: character, maxLength: 200 }).map((words) => `${words}\r\n`);
   fc.assert(
     fc.property(fc.array(line, { minLength: 3, maxLength: 40 }), fc.nat(), (lines, seed) => {
@@ -118,7 +119,7 @@ for (const [what, output, maxBytes, expected] of rows) {
   });
 }
 
-test('the start of a line is looked for within a bound', () => {
+test('the search for the start of a line is bounded', () => {
   const picture = `\x1b[H${'\x1b[5;5Hxx'.repeat(2000)}\n$ `;
   const tail = safeTail(Buffer.from(picture), { maxBytes: 10_000, isWhole: false });
   assert.ok(tail.length > 5000, `${tail.length} bytes`);

@@ -1,8 +1,9 @@
 /**
- * The stdin of `start`: containerd since 2.3 asks there by BootstrapParams, and wants a BootstrapResult; an older one writes
- * the options of the runtime, or nothing, and wants a bare address. What could break: one is taken for the other, by the
- * launcher or by Node, which must decide the same; or a stdin that never ends, has no bounds or is no message at all makes
- * `start` wait or fail. So each is asked by every way to answer: a daemon that lives, one that is made, and Node alone.
+ * containerd since 2.3 writes BootstrapParams to the stdin of `start` and expects a BootstrapResult; older versions
+ * write the options of the runtime, or nothing, and expect a bare address. What could break: one is taken for the
+ * other, by the launcher or by Node, which must decide the same; or a stdin that never ends, has no bounds or is no
+ * message makes `start` wait or fail. The tests send each to every path that answers: a living daemon, a new daemon,
+ * and Node alone.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -138,7 +139,7 @@ for (const [name, program, isAlive] of ways) {
   });
 }
 
-test('Node finds in its stdin what the launcher has read', { skip }, async (t) => {
+test('Node gets the stdin that the launcher has read', { skip }, async (t) => {
   const shim = shimCaller(t);
   const input = paramsFor('c1', shim.namespace);
   const environment = { TERMSHIM_NODE: reportingNode };
@@ -146,7 +147,7 @@ test('Node finds in its stdin what the launcher has read', { skip }, async (t) =
   assert.equal(words.at(-1), 'start');
 });
 
-test('the launcher and Node decide the same, and no bytes crash either', { skip }, async (t) => {
+test('the launcher and Node decide the same, and no input crashes either', { skip }, async (t) => {
   const shim = setUp(t, true);
   const { namespace } = shim;
   const address = toAddress(shim.socketOf());

@@ -1,7 +1,8 @@
 /**
- * containerd asks for `delete` after every end of a container, and waits. Where the bundle has no record the launcher
- * answers alone; what can break is that it does so although something is left to undo, which nobody would ever undo, or
- * that containerd cannot read the answer. So each doubt must lead to Node: here a program that tells how it was executed.
+ * containerd calls `delete` after every end of a container, and waits. If the bundle has no record the launcher answers
+ * alone. What could break: it answers although something must still be undone, which then stays for ever, or containerd
+ * cannot read its answer. In every doubtful case the launcher must execute Node, here a program that prints how it was
+ * executed.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,7 +45,7 @@ function setUp(t: TestContext) {
   };
 }
 
-test('the launcher answers a delete without a record and a daemon alone', { skip }, async (t) => {
+test('the launcher answers a delete alone if there is no record and no daemon', { skip }, async (t) => {
   const { answer, write } = setUp(t);
   const never = await answer();
   assertKilledNow(never);
@@ -57,14 +58,14 @@ test('the launcher answers a delete without a record and a daemon alone', { skip
   }
 });
 
-test('the launcher has a living daemon give up its reservation if there is no record', { skip }, async (t) => {
+test('the launcher makes a living daemon give up its reservation if there is no record', { skip }, async (t) => {
   const { answer, socketOf } = setUp(t);
   const server = serveShim(t, socketOf());
   assertKilledNow(await answer());
   assert.deepEqual({ forgotten: server.forgotten, reserved: server.reserved }, { forgotten: ['c1'], reserved: [] });
 });
 
-test('the launcher takes the arguments of containerd in any order, with any group', { skip }, async (t) => {
+test('the launcher accepts the arguments of containerd in any order, with any group', { skip }, async (t) => {
   const { bundle, namespace, address } = setUp(t);
   const words = ['-id', 'c1', '-bundle', bundle, '-debug', '-address', address, '-namespace', namespace, 'delete'];
   for (const group of ['pod', 'container', 'anything']) {
@@ -80,7 +81,7 @@ test('an id reaches the daemon unchanged', { skip }, async (t) => {
   assert.deepEqual(server.forgotten, ids);
 });
 
-test('the launcher leaves a record to Node, and does not ask the daemon', { skip }, async (t) => {
+test('the launcher executes Node if there is a record, and does not ask the daemon', { skip }, async (t) => {
   const { assertLeftToNode, socketOf, writeRecord } = setUp(t);
   const server = serveShim(t, socketOf());
   writeRecord();
@@ -88,7 +89,7 @@ test('the launcher leaves a record to Node, and does not ask the daemon', { skip
   assert.deepEqual(server.forgotten, []);
 });
 
-test('the launcher leaves a record to Node that appears while the daemon is asked', { skip }, async (t) => {
+test('the launcher executes Node if a record appears while it asks the daemon', { skip }, async (t) => {
   const { assertLeftToNode, socketOf, writeRecord } = setUp(t);
   const onForget = () => {
     writeRecord();
@@ -98,13 +99,13 @@ test('the launcher leaves a record to Node that appears while the daemon is aske
   await assertLeftToNode();
 });
 
-test('the launcher leaves a container that the daemon knows to Node', { skip }, async (t) => {
+test('the launcher executes Node for a container that the daemon knows', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   serveShim(t, socketOf(), { onForget: () => ({ known: true, pid: 77 }) });
   await assertLeftToNode();
 });
 
-test('the launcher leaves a refusal of the daemon to Node', { skip }, async (t) => {
+test('the launcher executes Node if the daemon refuses', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   const onForget = (): never => {
     throw new RpcError(Code.Internal, 'no');
@@ -113,13 +114,13 @@ test('the launcher leaves a refusal of the daemon to Node', { skip }, async (t) 
   await assertLeftToNode();
 });
 
-test('the launcher leaves a daemon that was killed to Node, which removes its socket', { skip }, async (t) => {
+test('the launcher executes Node if the daemon was killed, and Node removes the socket', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   serveShim(t, socketOf()).close();
   await assertLeftToNode();
 });
 
-test('a daemon that ends while it is asked has removed its socket', { skip }, async (t) => {
+test('the launcher accepts that a daemon ends during the request and has removed its socket', { skip }, async (t) => {
   const { answer, socketOf } = setUp(t);
   await serveRaw(t, socketOf(), (dialer) => {
     rmSync(socketOf());
@@ -128,7 +129,7 @@ test('a daemon that ends while it is asked has removed its socket', { skip }, as
   assertKilledNow(await answer());
 });
 
-test('the launcher leaves a daemon that hangs up, or is silent for a second, to Node', { skip }, async (t) => {
+test('the launcher executes Node if the daemon hangs up, or is silent for a second', { skip }, async (t) => {
   const { assertLeftToNode, socketOf } = setUp(t);
   let hasLeft = false;
   await serveRaw(t, socketOf(), (dialer) => {
@@ -156,14 +157,14 @@ const otherAddresses: [title: string, address: string][] = [
 ];
 
 for (const [title, address] of otherAddresses) {
-  test(`the launcher leaves an address ${title} to Node`, { skip }, async (t) => {
+  test(`the launcher executes Node for an address ${title}`, { skip }, async (t) => {
     const { assertLeftToNode, write } = setUp(t);
     write('address', address);
     await assertLeftToNode();
   });
 }
 
-test('the launcher leaves a missing or invalid address file to Node', { skip }, async (t) => {
+test('the launcher executes Node if the address file is missing or invalid', { skip }, async (t) => {
   const { assertLeftToNode, makeBundle, argumentsFor } = setUp(t);
   const other = makeBundle('c2');
   const words = [...argumentsFor('c2'), '-bundle', other, 'delete'];
@@ -173,21 +174,21 @@ test('the launcher leaves a missing or invalid address file to Node', { skip }, 
 });
 
 for (const text of ['', 'x', '-1', '1 2', '12\n', '12\0', '9999999999', '1'.repeat(1000)]) {
-  test(`the launcher leaves an init.pid with ${JSON.stringify(text.slice(0, 12))} to Node`, { skip }, async (t) => {
+  test(`the launcher executes Node for an init.pid with ${JSON.stringify(text.slice(0, 12))}`, { skip }, async (t) => {
     const { assertLeftToNode, write } = setUp(t);
     write('init.pid', text);
     await assertLeftToNode();
   });
 }
 
-test('the launcher leaves a bundle that is missing or no directory to Node', { skip }, async (t) => {
+test('the launcher executes Node for a bundle that is missing or no directory', { skip }, async (t) => {
   const { assertLeftToNode, argumentsFor, bundle } = setUp(t);
   for (const path of [join(bundle, 'none'), join(bundle, 'address'), '']) {
     await assertLeftToNode([...argumentsFor('c1'), '-bundle', path, 'delete']);
   }
 });
 
-test('the launcher leaves other arguments to Node', { skip }, async (t) => {
+test('the launcher executes Node for other arguments', { skip }, async (t) => {
   const { assertLeftToNode, argumentsFor, bundle, wordsFor } = setUp(t);
   await assertLeftToNode([...argumentsFor('c1'), 'delete']);
   await assertLeftToNode([...wordsFor('c1'), 'now']);

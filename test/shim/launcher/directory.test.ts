@@ -1,7 +1,7 @@
 /*
- * The launcher asks whoever listens at the name of the daemon, so the directory must be root's alone. What could break: it
- * dials a socket that somebody else has put there, and gives containerd their address. In a mount namespace another directory
- * stands in the place of that of the sockets, with somebody in it who says yes.
+ * The launcher asks the process that listens at the name of the daemon's socket, so only root may be able to write to
+ * the directory. What could break: the launcher dials the socket of another user, and gives containerd its address. In
+ * a mount namespace the test replaces the directory of the sockets by another, with a server that answers yes.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
@@ -25,7 +25,7 @@ function setUp(t: TestContext) {
   return { directory, server, start, answer: toAddress(shim.socketOf()) };
 }
 
-test('the launcher asks a daemon in a directory of root alone', { skip }, async (t) => {
+test('the launcher asks a daemon in a directory that only root may write to', { skip }, async (t) => {
   const { server, start, answer } = setUp(t);
   assert.deepEqual(await start(), { stdout: answer, stderr: '', status: 0 });
   assert.deepEqual(server.reserved, ['c1']);
@@ -37,7 +37,7 @@ for (const [title, change, words] of [
   ['a group may write to', (path: string) => chmodSync(path, 0o770), /others may write to/],
   ['is another user’s', (path: string) => chownSync(path, 65_534, 65_534), /not a directory of this user/],
 ] as const) {
-  test(`the launcher asks nobody in a directory that ${title}`, { skip }, async (t) => {
+  test(`the launcher asks no daemon in a directory that ${title}`, { skip }, async (t) => {
     const { directory, server, start } = setUp(t);
     change(directory);
     const { stdout, stderr, status } = await start();

@@ -1,7 +1,7 @@
 /**
- * The launcher computes the name of the socket and speaks ttrpc on its own, beside what TypeScript does: they must not
- * drift apart. So it is put before a real ttrpc server at the path that TypeScript computes. And whatever else happens,
- * it must not answer but execute Node: here a program that tells how it was executed.
+ * The launcher computes the name of the socket and speaks ttrpc in its own code, beside the code in TypeScript, and the
+ * two must agree. The tests run it against a real ttrpc server at the path that TypeScript computes. In every other
+ * case it must not answer but execute Node, here a program that prints how it was executed.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs';
@@ -40,7 +40,7 @@ test('the launcher asks a living daemon and answers with its address', { skip },
   assert.equal(readFileSync(join(bundle, 'address'), 'utf8'), answer);
 });
 
-test('the launcher takes exactly the arguments of containerd, in any order, and every valid id', {
+test('the launcher accepts exactly the arguments of containerd, in any order, and every valid id', {
   skip,
 }, async (t) => {
   const { socketOf, directory, address, namespace } = setUp(t);
@@ -93,7 +93,7 @@ const otherWords: [title: string, words: string[]][] = [
 ];
 
 for (const [title, words] of otherWords) {
-  test(`the launcher leaves to Node: ${title}`, { skip }, async (t) => {
+  test(`the launcher executes Node: ${title}`, { skip }, async (t) => {
     const { call, socketOf, argumentsFor } = setUp(t);
     const server = serveShim(t, socketOf());
     const execution = executionIn(await call(words));
@@ -103,7 +103,7 @@ for (const [title, words] of otherWords) {
 }
 
 for (const group of ['pod', 'container', 'anything']) {
-  test(`the launcher leaves TERMSHIM_GROUP=${group} to Node`, { skip }, async (t) => {
+  test(`the launcher executes Node for TERMSHIM_GROUP=${group}`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     const server = serveShim(t, socketOf());
     const { isLocked } = executionIn(await start({ environment: { TERMSHIM_GROUP: group } }));
@@ -112,14 +112,14 @@ for (const group of ['pod', 'container', 'anything']) {
 }
 
 for (const group of ['', 'namespace']) {
-  test(`the launcher takes TERMSHIM_GROUP=${group} for the default`, { skip }, async (t) => {
+  test(`the launcher treats TERMSHIM_GROUP=${group} as the default`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     serveShim(t, socketOf());
     assert.equal((await start({ environment: { TERMSHIM_GROUP: group } })).stdout, toAddress(socketOf()));
   });
 }
 
-test('the launcher leaves a refusal of the daemon to Node, under the lock', { skip }, async (t) => {
+test('the launcher executes Node under the lock if the daemon refuses', { skip }, async (t) => {
   const { start, socketOf, makeBundle } = setUp(t);
   const onReserve = (): void => {
     throw new RpcError(Code.Unavailable, 'about to end');
@@ -144,7 +144,7 @@ const wrongAnswers: [title: string, bytes: number[]][] = [
 ];
 
 for (const [title, bytes] of wrongAnswers) {
-  test(`the launcher does not take for a yes: ${title}`, { skip }, async (t) => {
+  test(`the launcher executes Node for a wrong answer: ${title}`, { skip }, async (t) => {
     const { start, socketOf } = setUp(t);
     await serveRaw(t, socketOf(), (dialer) => dialer.end(Buffer.from(bytes)));
     assert.equal(executionIn(await start()).isLocked, true);
@@ -191,7 +191,7 @@ function isLockAwaited(): boolean {
   return /-> FLOCK/.test(readFileSync('/proc/locks', 'utf8'));
 }
 
-test('the launcher leaves a bundle that cannot be written to Node', { skip }, async (t) => {
+test('the launcher executes Node for a bundle that cannot be written to', { skip }, async (t) => {
   const { start, socketOf, makeBundle } = setUp(t);
   const server = serveShim(t, socketOf());
   // Here a directory is in the way of the temporary file: nothing else stops root.
@@ -200,7 +200,7 @@ test('the launcher leaves a bundle that cannot be written to Node', { skip }, as
   assert.deepEqual(server.reserved, ['c1', 'c1']);
 });
 
-test('the launcher may be executed by a link of another name', { skip }, async (t) => {
+test('the launcher may be executed through a link with another name', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const link = join(directory, 'containerd-shim-runc-v2');
   symlinkSync(shimPath, link);
@@ -208,7 +208,7 @@ test('the launcher may be executed by a link of another name', { skip }, async (
   assert.equal(words[nodeFlags.length], shimScript);
 });
 
-test('a copy of the launcher and a machine without Node are each one line of error', { skip }, async (t) => {
+test('a copy of the launcher, or a machine without Node, causes one line of error', { skip }, async (t) => {
   const { start, directory } = setUp(t);
   const copy = join(temporaryDirectory(t), 'containerd-shim-termshim-v2');
   copyFileSync(shimPath, copy);

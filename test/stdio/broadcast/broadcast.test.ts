@@ -1,8 +1,9 @@
 /*
- * Several who follow one console, each at its own pace: the console must never wait for one of them, nobody may miss a
- * byte who reads, and one that stalls must come back to the present and be told what it missed. What can break: a
- * subscriber that is told of nothing because the addon moved the bytes alone, one that leaves in the middle, the last
- * output when the process ends, and descriptors of those that left.
+ * Several subscribers get the output of one console, each at its own pace. The console must wait for each of them only
+ * for a bounded time, a subscriber that reads must not miss a byte, and one that stalled must continue with current
+ * output and get a notice of what it missed. What could break: a subscriber gets nothing because the addon moved the
+ * bytes alone, one leaves in the middle, the last output is lost at the end of the process, or descriptors of those
+ * that left stay open.
  */
 import assert from 'node:assert/strict';
 import { FifoReader, FifoWriter } from '../../../src/os/fifo.js';
@@ -70,7 +71,7 @@ async function follow(scope: Scope, { copy }: Session, more: Partial<FollowOptio
   return { subscriber, output, ended, leave };
 }
 
-leakTest('every subscriber gets all output after its own first bytes', async (scope) => {
+leakTest('every subscriber gets its own first bytes and then all output', async (scope) => {
   const session = startSession(scope);
   void session.copy.broadcast;
   await writeAll(session.tty.fd, 'before ');
@@ -84,7 +85,7 @@ leakTest('every subscriber gets all output after its own first bytes', async (sc
   assert.equal(Buffer.from(session.copy.broadcast.recent(9)).toString(), 'ore after');
 });
 
-leakTest('a stalled subscriber is skipped and told so, and never delays the others', async (scope) => {
+leakTest('a stalled subscriber is skipped and gets a notice, and never delays the others', async (scope) => {
   const session = startSession(scope);
   const [stalled, other] = [await follow(scope, session), await follow(scope, session)];
   stalled.output.pause();
@@ -120,7 +121,7 @@ leakTest('a subscriber that reads with a delay misses nothing', async (scope) =>
   }
 });
 
-leakTest('a subscriber that was skipped is waited for again after it has caught up', async (scope) => {
+leakTest('the console waits again for a skipped subscriber that has caught up', async (scope) => {
   const session = startSession(scope);
   const client = await follow(scope, session);
   client.output.pause();
@@ -138,7 +139,7 @@ leakTest('a subscriber that was skipped is waited for again after it has caught 
   assert.equal(client.subscriber.skippedBytes, skippedBytes);
 });
 
-leakTest('a subscriber that is too slow is skipped now and then, and not all the time', async (scope) => {
+leakTest('a subscriber that is too slow is skipped sometimes, and gets output in between', async (scope) => {
   const session = startSession(scope);
   let skips = 0;
   const onSkipped = (bytes: number) => ({ bytes: Buffer.from(`${++skips}:${bytes} `.padStart(10_000, '-')) });
@@ -199,7 +200,7 @@ leakTest('at the end each subscriber that reads gets the rest, and the others ar
   reader.close();
 });
 
-leakTest('an observer sees every byte in order, also the last', async (scope) => {
+leakTest('an observer gets every byte in order, also the last', async (scope) => {
   const session = startSession(scope);
   const seen: Buffer[] = [];
   const observer = session.copy.broadcast.observe((bytes) => void seen.push(Buffer.from(bytes)));

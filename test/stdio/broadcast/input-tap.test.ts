@@ -1,7 +1,8 @@
 /*
- * What is typed, for whoever records it: it comes from the stdin FIFO, which the addon serves alone while nobody asks, from
- * clients, and from us, who type ^D at the end of stdin. What can break: bytes that were moved without a word, an order that
- * is not the console's, one who listened and has left and keeps being told, and input that stops flowing when they leave.
+ * A recording gets the input of a console from a tap. The input comes from the stdin FIFO, which the addon moves alone
+ * if there is no tap, from clients, and from termshim itself, which types ^D at the end of stdin. What could break:
+ * bytes are moved without a report, their order is not that of the console, a closed tap still gets bytes, or the input
+ * stops when a tap closes.
  */
 import assert from 'node:assert/strict';
 import { FifoReader, FifoWriter } from '../../../src/os/fifo.js';
@@ -12,7 +13,7 @@ import { pattern } from '../../helpers/copy/pattern.js';
 import { within } from '../../helpers/base/wait-for.js';
 import { writeAll } from '../../helpers/copy/write-all.js';
 
-leakTest('a tap gets everything that the console takes, in order', async (scope) => {
+leakTest('a tap gets all input of the console, in order', async (scope) => {
   const session = await startSession(scope);
   session.run('stty raw -echo; echo ready; exec cat');
   await session.screen.expect('ready');
@@ -58,7 +59,7 @@ leakTest('a tap gets a long paste whole', async (scope) => {
   assert.ok(Buffer.concat(heard).equals(paste));
 });
 
-leakTest('a tap gets the end of stdin as the character that is typed for it', async (scope) => {
+leakTest('a tap gets the end of stdin as the character that is typed in its place', async (scope) => {
   const session = await startSession(scope, { stdinEnd: 'veof' });
   session.run('stty -echo; echo ready; exec cat');
   await session.screen.expect('ready');

@@ -1,7 +1,7 @@
 /*
- * A full destination must stop its source, and nothing may be lost, doubled or kept in growing memory meanwhile. Both
- * ways are filled to the brim: a paste of a megabyte into a process that reads slowly, and a client that stops reading.
- * The wake-ups that follow are where edge-triggered code hangs, so every byte is compared.
+ * A full destination must stop its source, and meanwhile nothing may be lost, doubled or kept in growing memory. The
+ * tests fill both directions: a paste of a megabyte into a process that reads slowly, and a client that stops reading.
+ * Edge-triggered code can hang at the wake-ups that follow, so the tests compare every byte.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
 const megabyte = 1_000_000;
 
 describe('a paste', () => {
-  leakTest('a megabyte into a process that reads in fits and starts arrives byte for byte', async (scope) => {
+  leakTest('of a megabyte into a process that reads with pauses arrives byte for byte', async (scope) => {
     const session = await startSession(scope);
     const file = join(session.directory, 'file');
     const slowly = 'head -c 30000; sleep 0.1; head -c 7; sleep 0.1; head -c 200000; sleep 0.1; head -c 769993';
@@ -28,7 +28,7 @@ describe('a paste', () => {
     assert.equal((await session.copy.done).stdinBytes, megabyte);
   });
 
-  leakTest('one line after another in canonical mode', async (scope) => {
+  leakTest('of many lines in canonical mode arrives line by line', async (scope) => {
     const session = await startSession(scope);
     const file = join(session.directory, 'file');
     const lines = Array.from({ length: 5000 }, (_, i) => `line ${i} ${'x'.repeat(i % 70)}\n`).join('');
@@ -39,7 +39,7 @@ describe('a paste', () => {
     assert.equal(readFileSync(file, 'utf8'), lines);
   });
 
-  leakTest('into a process that does not read stops at what the kernel and one block hold', async (scope) => {
+  leakTest("stops when the kernel's buffers and one block are full if the process does not read", async (scope) => {
     const session = await startSession(scope);
     const leader = session.run('stty raw -echo; echo ready; sleep 60');
     await session.screen.expect('ready');
@@ -57,7 +57,7 @@ describe('a paste', () => {
     await typing;
   });
 
-  leakTest('into a process that ends without reading: the copy ends', async (scope) => {
+  leakTest('into a process that ends without reading does not keep the copy from ending', async (scope) => {
     const session = await startSession(scope);
     session.run('stty raw -echo; echo ready; sleep 0.1');
     await session.screen.expect('ready');
@@ -68,7 +68,7 @@ describe('a paste', () => {
 });
 
 describe('a client that stops reading', () => {
-  leakTest('stops the process; when it reads on, it gets everything', async (scope) => {
+  leakTest('stops the process, and gets everything when it reads again', async (scope) => {
     const session = await startSession(scope, { hasStdin: false });
     const path = join(session.directory, 'output');
     const sent = printablePattern(megabyte);
@@ -87,7 +87,7 @@ describe('a client that stops reading', () => {
     assert.equal(result.stdoutBytes, megabyte);
   });
 
-  leakTest('does not stop what is typed', async (scope) => {
+  leakTest('does not stop the input', async (scope) => {
     const session = await startSession(scope);
     const file = join(session.directory, 'file');
     session.run('stty raw -echo; echo ready; yes & head -c 200000 >"$1"; kill $!; wait', file);

@@ -1,7 +1,8 @@
 /*
- * A copy must end in time and close everything, from whatever point of its life: before the runtime has its ends, while
- * it copies, while it drains into a client that does not read, while it flushes into a FIFO that nobody reads, and when
- * it cannot even begin. Each point is brought together with each way to end; a descriptor that stays open fails the test.
+ * A copy must end after a bounded time and close everything, from any point of its life: before the runtime has its
+ * ends, while it copies, while it drains into a client that does not read, while it flushes into a FIFO without a
+ * reader, and if it cannot start. The tests combine each point with each way to end; a descriptor that stays open fails
+ * the test.
  */
 import assert from 'node:assert/strict';
 import { constants, readFileSync } from 'node:fs';
@@ -25,7 +26,7 @@ function fileSink(path: string): Sink {
   return plainSink(OwnedFd.open(path, O_WRONLY | O_CREAT, path));
 }
 
-describe('each point of a life, ended in each way', () => {
+describe('a copy closes everything', () => {
   const flood = 'yes & yes >&2 & sleep 60';
   const points: Readonly<Record<string, (session: PipeSession) => unknown>> = {
     'before anything': () => {},
@@ -64,7 +65,7 @@ describe('each point of a life, ended in each way', () => {
     processEnded: (copy) => copy.processEnded(),
     shutdown: (copy) => copy.shutdown(),
     close: (copy) => copy.close(),
-    'all of them, several times': (copy) => {
+    'all of these several times': (copy) => {
       for (let i = 0; i < 3; i++) {
         copy.shutdown();
         copy.started();
@@ -75,7 +76,7 @@ describe('each point of a life, ended in each way', () => {
   };
   for (const [point, live] of Object.entries(points)) {
     for (const [way, end] of Object.entries(ways)) {
-      leakTest(`${point}: ${way}`, async (scope) => {
+      leakTest(`when it is ended by ${way} ${point}`, async (scope) => {
         const session = await startPipes(scope, { tellsEnd: false, drainTimeoutMs: 200 });
         await live(session);
         end(session.copy);
@@ -92,7 +93,7 @@ describe('each point of a life, ended in each way', () => {
 });
 
 describe('the time to drain', () => {
-  leakTest('nobody reads: the copy ends in time, and says exactly what was not delivered', async (scope) => {
+  leakTest('ends the copy if nobody reads, and the result says exactly what was not delivered', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 200, tellsEnd: false });
     session.stdout.leave();
     session.stderr.leave();
@@ -108,7 +109,7 @@ describe('the time to drain', () => {
     assert.equal(stdoutBytes, 65_541);
   });
 
-  leakTest('what a background process adds meanwhile is not counted', async (scope) => {
+  leakTest('ends without counting what a background process writes meanwhile', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 300, tellsEnd: false });
     session.stdout.leave();
     const leader = session.run('head -c 120000 /dev/zero; (sleep 0.1; head -c 10000 /dev/zero) &');
@@ -117,7 +118,7 @@ describe('the time to drain', () => {
     assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 120_000);
   });
 
-  leakTest('0 waits without end, and `close` ends the waiting', async (scope) => {
+  leakTest('is endless if it is 0, and `close` ends the wait', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     session.stdout.leave();
     const leader = session.run('head -c 120000 /dev/zero');
@@ -143,8 +144,8 @@ describe('the time to drain', () => {
   });
 });
 
-describe('an output that is no FIFO', () => {
-  leakTest('a regular file gets all of it', async (scope) => {
+describe('an output that is not a FIFO', () => {
+  leakTest('gets all bytes if it is a regular file', async (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     const session = await startPipes(scope, { stdout: fileSink(path) });
     session.run('seq 20000');
@@ -154,25 +155,28 @@ describe('an output that is no FIFO', () => {
     assert.equal(result.stdoutBytes, expected.length);
   });
 
-  leakTest('a full disk ends its own stream; the other goes on, and the errno is told at the end', async (scope) => {
-    const session = await startPipes(scope, { stdout: fileSink('/dev/full') });
-    session.run('trap "" PIPE; echo lost; until ! echo lost; do sleep 0.01; done 2>/dev/null; echo after >&2');
-    await session.stderr.expect('after\n');
-    const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'ENOSPC', syscall: 'write' };
-    await assert.rejects(within(session.copy.done, 'the failure'), expected);
-    assert.equal((await session.stderr.all()).toString(), 'after\n');
-  });
+  leakTest(
+    'ends on a full disk while the other output goes on, and the errno is reported at the end',
+    async (scope) => {
+      const session = await startPipes(scope, { stdout: fileSink('/dev/full') });
+      session.run('trap "" PIPE; echo lost; until ! echo lost; do sleep 0.01; done 2>/dev/null; echo after >&2');
+      await session.stderr.expect('after\n');
+      const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'ENOSPC', syscall: 'write' };
+      await assert.rejects(within(session.copy.done, 'the failure'), expected);
+      assert.equal((await session.stderr.all()).toString(), 'after\n');
+    },
+  );
 });
 
-describe('a copy that cannot begin', () => {
-  leakTest('because stdin cannot be watched: it throws, and everything is closed', () => {
+describe('a copy that cannot start', () => {
+  leakTest('because stdin cannot be watched throws, and everything is closed', () => {
     const outputs = { stdout: fileSink('/dev/null'), stderr: fileSink('/dev/null') };
     const stdin = { fd: 1_000_000, close() {} } as unknown as FifoReader;
     assert.throws(() => copyPipes({ ...outputs, stdin, drainTimeoutMs: 0 }), { errno: 'EBADF' });
   });
 
   for (const culprit of ['stdout', 'stderr'] as const) {
-    leakTest(`because ${culprit} cannot be watched: started throws, and close closes everything`, async (scope) => {
+    leakTest(`because ${culprit} cannot be watched throws from started, and close closes everything`, async (scope) => {
       const stdin = FifoReader.open(newFifo(scope));
       stdin.hold();
       const streams = { stdout: fileSink('/dev/null'), stderr: fileSink('/dev/null') };
@@ -196,7 +200,7 @@ describe('a copy that cannot begin', () => {
     assert.equal(readFileSync(path, 'utf8'), '');
   });
 
-  leakTest('because the pipes cannot be given to their owner', (scope) => {
+  leakTest('because the owner of the pipes cannot be set throws, and everything is closed', (scope) => {
     const options = { stdin: FifoReader.open(newFifo(scope)), stdout: fileSink('/dev/null'), drainTimeoutMs: 0 };
     const owner = { uid: 2 ** 32 - 2, gid: -5 };
     assert.throws(() => copyPipes({ ...options, owner }), {

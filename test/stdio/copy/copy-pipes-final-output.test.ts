@@ -1,7 +1,7 @@
 /*
- * The last output of a process lies in its pipes when it has gone, and other processes may hold those pipes open, silent
- * or writing for ever. So processes write and are gone at once, many times, with and without company, into readers that
- * read, that do not read yet, and that come late: what the ended process wrote must arrive, all of it, and the end too.
+ * The last output of a process is still in its pipes when it has exited, and other processes may hold those pipes open,
+ * silent or writing for ever. In the tests many processes write and exit at once, alone and with others, into readers
+ * that read, that do not read yet, and that come late: all output of the ended process must arrive, and then the end.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ leakTest('two hundred processes that write and exit lose no output', async (scop
 });
 
 describe('a background process that holds the pipes', () => {
-  leakTest('is not waited for, and what it writes is copied all the same, to its end', async (scope) => {
+  leakTest('does not delay the end, and its output is still copied to its end', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     const { path, bytes } = output(session, 50_000);
     const late = output(session, 200_000, 2);
@@ -56,7 +56,7 @@ describe('a background process that holds the pipes', () => {
     assert.ok((await session.stdout.all()).equals(Buffer.concat([bytes, late.bytes])));
   });
 
-  leakTest('and writes without end, does not displace the last words, nor keep them back', async (scope) => {
+  leakTest('and writes without end does not displace or delay the last output of the process', async (scope) => {
     for (let round = 0; round < 5; round++) {
       const session = await startPipes(scope, { drainTimeoutMs: 0 });
       session.stdout.pause();
@@ -72,7 +72,7 @@ describe('a background process that holds the pipes', () => {
     }
   });
 
-  leakTest('has as long as the time to drain, and gets SIGPIPE when it writes after that', async (scope) => {
+  leakTest('may write for the time to drain, and gets SIGPIPE if it writes after that', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 300 });
     const latch = makeLatch(scope);
     const status = join(session.directory, 'status');
@@ -86,7 +86,7 @@ describe('a background process that holds the pipes', () => {
     assert.equal(written, String(128 + constants.signals.SIGPIPE));
   });
 
-  leakTest('writes on when the copy was abandoned: that is read and dropped, and nobody dies of it', async (scope) => {
+  leakTest('may go on writing after the copy was abandoned, and its output is read and dropped', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     const latch = makeLatch(scope);
     const status = join(session.directory, 'status');
@@ -107,7 +107,7 @@ describe('a background process that holds the pipes', () => {
 describe('a pipe that the process made larger', () => {
   const enlarge = 'perl -e "fcntl(STDOUT, 1031, 1 << 20) or die";';
   leakTest(
-    'is read to its end: a megabyte that nobody had read yet',
+    'is read to its end, even if it holds a megabyte',
     async (scope) => {
       const session = await startPipes(scope, { drainTimeoutMs: 0 });
       const { path, bytes } = output(session, 1_000_000);
@@ -124,7 +124,7 @@ describe('a pipe that the process made larger', () => {
 });
 
 describe('a client that does not read yet', () => {
-  leakTest('gets all of it, when what there is fits into the pipe and the FIFO', async (scope) => {
+  leakTest('gets all output if it fits into the pipe and the FIFO', async (scope) => {
     const session = await startPipes(scope);
     const { path, bytes } = output(session, 100_000);
     session.stdout.pause();
@@ -136,7 +136,7 @@ describe('a client that does not read yet', () => {
     assert.ok((await session.stdout.all()).equals(bytes));
   });
 
-  leakTest('gets all of it, when it comes back after the process has gone', async (scope) => {
+  leakTest('gets all output if it returns after the process has exited', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     const { path, bytes } = output(session, 150_000);
     session.stdout.leave();
@@ -149,7 +149,7 @@ describe('a client that does not read yet', () => {
     assert.ok((await screen.all()).equals(bytes));
   });
 
-  leakTest('does not hold up the other output', async (scope) => {
+  leakTest('does not delay the other output', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     session.stdout.leave();
     const leader = session.run('echo out; echo err >&2');

@@ -1,7 +1,7 @@
 /*
- * Whatever the order in which a process writes to its two outputs, closes one and ends, and in which readers stop, go on,
- * leave and come back: each stream arrives whole, in order, and apart from the other, and what is not read is counted to
- * the byte. Examples cannot try every order, so fast-check makes the orders up; the test itself plays the process.
+ * A process writes to its two outputs, closes one and ends in any order, while readers stop, continue, leave and
+ * return. Each stream must arrive complete, in order, and apart from the other, and unread bytes must be counted
+ * exactly. Examples cannot have every order, so fast-check makes them up; the test itself plays the process.
  */
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -38,7 +38,7 @@ interface Stream {
   screens: Screen[];
 }
 
-leakTest('both outputs arrive whole, in any order of writes, pauses, changes of the reader and ends', async () => {
+leakTest('both outputs arrive complete, in any order of writes, pauses, changes of the reader and ends', async () => {
   const readsAtLast = fc.boolean();
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), readsAtLast, async (steps, isRead) => {

@@ -1,6 +1,6 @@
 /*
- * End of file on stdin is what many programs wait for, and it must come exactly once everything was read: not when a
- * client leaves, since another may come; not before CloseIO, which lets our own writing end go; and after CloseIO not
+ * Many programs wait for the end of file on stdin, and it must come exactly once, after all input: not when a client
+ * leaves, since another may come; not before CloseIO, which releases termshim's own writing end; and after CloseIO not
  * before the last client has left and its last byte was delivered. A process that does not read must stop its client,
  * and one that closes stdin must not end anything else.
  */
@@ -19,7 +19,7 @@ import { writeAll } from '../../helpers/copy/write-all.js';
 const openKeyboard = (path: string): Promise<FifoWriter> => FifoWriter.open(path, { timeoutMs: 1000 });
 
 describe('end of file', () => {
-  leakTest('does not come when a client leaves: a second one is read, and a third', async (scope) => {
+  leakTest('does not come when a client leaves, and a second and a third client are read', async (scope) => {
     const session = await startPipes(scope);
     const leader = session.run('while read line; do echo "got $line"; done; echo end');
     await session.type('first\n');
@@ -62,7 +62,7 @@ describe('end of file', () => {
     assert.equal(session.stdout.text(), 'end\n');
   });
 
-  leakTest('comes to a process that starts after all was typed', async (scope) => {
+  leakTest('comes to a process that starts after all input was written', async (scope) => {
     const session = await startPipes(scope);
     await session.type('early');
     session.stdin.release();
@@ -76,7 +76,7 @@ describe('end of file', () => {
 });
 
 describe('a megabyte', () => {
-  leakTest('into a process that reads in fits and starts, then the end', async (scope) => {
+  leakTest('arrives in a process that reads with pauses, and then the end', async (scope) => {
     const session = await startPipes(scope);
     const file = join(session.directory, 'file');
     const slowly = 'head -c 30000; sleep 0.1; head -c 7; sleep 0.1; head -c 300000; sleep 0.1; cat';
@@ -90,27 +90,30 @@ describe('a megabyte', () => {
     assert.equal((await session.copy.done).stdinBytes, sent.length);
   });
 
-  leakTest('into a process that does not read stops at what the kernel and one block hold', async (scope) => {
-    const session = await startPipes(scope);
-    const leader = session.run('sleep 60');
-    let isTyped = false;
-    const typing = session.type(pattern(1_000_000)).then(
-      () => (isTyped = true),
-      () => {},
-    );
-    await waitFor(() => session.copy.stdinBytes === 65536, 'the pipe to fill up');
-    await delay(50);
-    assert.equal(session.copy.stdinBytes, 65536);
-    assert.equal(isTyped, false);
-    process.kill(-leader.pid, 'SIGKILL');
-    await within(session.copy.done, 'the end, with the input still waiting');
-    await typing;
-    assert.equal(isTyped, false);
-  });
+  leakTest(
+    "stops its writer when the kernel's buffers and one block are full if the process does not read",
+    async (scope) => {
+      const session = await startPipes(scope);
+      const leader = session.run('sleep 60');
+      let isTyped = false;
+      const typing = session.type(pattern(1_000_000)).then(
+        () => (isTyped = true),
+        () => {},
+      );
+      await waitFor(() => session.copy.stdinBytes === 65536, 'the pipe to fill up');
+      await delay(50);
+      assert.equal(session.copy.stdinBytes, 65536);
+      assert.equal(isTyped, false);
+      process.kill(-leader.pid, 'SIGKILL');
+      await within(session.copy.done, 'the end, with the input still waiting');
+      await typing;
+      assert.equal(isTyped, false);
+    },
+  );
 });
 
 describe('a process that closes its stdin', () => {
-  leakTest('breaks the pipe of who types, and its output goes on', async (scope) => {
+  leakTest('breaks the pipe of the client, and its output goes on', async (scope) => {
     const session = await startPipes(scope);
     session.run('exec <&-; echo closed; sleep 0.2; echo end');
     await session.stdout.expect('closed');
@@ -128,7 +131,7 @@ describe('a process that closes its stdin', () => {
     assert.equal(result.reason, 'exit');
   });
 
-  leakTest('while input waits for it', async (scope) => {
+  leakTest('may close it while input waits for it', async (scope) => {
     const session = await startPipes(scope);
     session.run('sleep 0.1; exec <&-; sleep 0.1; echo end');
     await assert.rejects(session.type(pattern(1_000_000)), { errno: 'EPIPE' });
@@ -137,7 +140,7 @@ describe('a process that closes its stdin', () => {
   });
 });
 
-leakTest('a process without stdin reads the end at once', async (scope) => {
+leakTest('a process without stdin gets the end of file at once', async (scope) => {
   const session = await startPipes(scope, { hasStdin: false });
   session.run('cat; echo end');
   const result = await within(session.copy.done, 'the end');

@@ -1,7 +1,7 @@
 /*
- * A process without a terminal has three streams that end one by one, each in its own way, while the others go on. What
- * belongs to one must not show up in another, a stream that has ended must cost nothing, and what the process does with
- * its ends - it opens them anew, hands them on, closes them - must work as with any pipe.
+ * A process without a terminal has three streams that end one by one while the others continue. The events of one
+ * stream must not affect another, a stream that has ended must cost nothing, and whatever the process does with its
+ * ends (reopens them, passes them on, closes them) must work as with any pipe.
  */
 import assert from 'node:assert/strict';
 import { constants, fstatSync } from 'node:fs';
@@ -48,7 +48,7 @@ leakTest('a megabyte passes through cat and back', async (scope) => {
 });
 
 describe('the ends for the process', () => {
-  leakTest('are blocking, and are inherited by nobody whom they were not given to', async (scope) => {
+  leakTest('are blocking, and no other process inherits them', async (scope) => {
     const { copy } = await startPipes(scope);
     for (const end of copy.childEnds) {
       const flags = fdFlags(end as number);
@@ -65,7 +65,7 @@ describe('the ends for the process', () => {
     for (const end of copy.childEnds) assert.throws(() => fstatSync(end as number), { code: 'EBADF' });
   });
 
-  leakTest('without any stream there are none, and the copy ends with the process', async () => {
+  leakTest('do not exist without a stream, and the copy ends with the process', async () => {
     const copy = copyPipes({ drainTimeoutMs: 1000 });
     assert.deepEqual(copy.childEnds, ['ignore', 'ignore', 'ignore']);
     copy.started();
@@ -77,7 +77,7 @@ describe('the ends for the process', () => {
   });
 
   leakTest(
-    'can be opened anew by their owner, as /dev/stdout is',
+    'can be opened again by their owner, as by /dev/stdout',
     async (scope) => {
       const owner = { uid: 54321, gid: 54322 };
       const session = await startPipes(scope, { owner });
@@ -96,7 +96,7 @@ describe('the ends for the process', () => {
 });
 
 describe('an output that the process closes', () => {
-  leakTest('has ended for its reader, while the others go on', async (scope) => {
+  leakTest('ends for its reader, while the other streams go on', async (scope) => {
     const session = await startPipes(scope);
     const leader = session.run('echo out; exec >&-; read line; echo "err $line" >&2; cat >&2');
     assert.equal((await session.stdout.all()).toString(), 'out\n');
@@ -112,7 +112,7 @@ describe('an output that the process closes', () => {
     assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
   });
 
-  leakTest('keeps what nobody has read for who comes later, and then ends', async (scope) => {
+  leakTest('keeps unread bytes for a later reader, and then ends', async (scope) => {
     const session = await startPipes(scope);
     session.stdout.leave();
     session.run('echo out; exec >&-; echo err >&2; read line');
@@ -127,22 +127,25 @@ describe('an output that nobody reads', () => {
   const count = 300_000;
   const flood = `head -c ${count} /dev/zero; echo done >&2; sleep 60`;
 
-  leakTest('block: the process waits, and the next reader misses nothing; the other output goes on', async (scope) => {
-    const session = await startPipes(scope);
-    session.stdout.leave();
-    const leader = session.run('echo before >&2; head -c 300000 /dev/zero; echo after >&2');
-    await session.stderr.expect('before');
-    await waitFor(() => session.copy.stdoutBytes >= 65536, 'the FIFO to fill up');
-    await delay(50);
-    assert.equal(leader.hasExited, false);
-    assert.doesNotMatch(session.stderr.text(), /after/);
-    const screen = session.stdout.return();
-    await session.stderr.expect('after');
-    assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
-    assert.equal((await screen.all()).length, 300_000);
-  });
+  leakTest(
+    'makes the process wait with the policy block, the next reader misses nothing, and the other output goes on',
+    async (scope) => {
+      const session = await startPipes(scope);
+      session.stdout.leave();
+      const leader = session.run('echo before >&2; head -c 300000 /dev/zero; echo after >&2');
+      await session.stderr.expect('before');
+      await waitFor(() => session.copy.stdoutBytes >= 65536, 'the FIFO to fill up');
+      await delay(50);
+      assert.equal(leader.hasExited, false);
+      assert.doesNotMatch(session.stderr.text(), /after/);
+      const screen = session.stdout.return();
+      await session.stderr.expect('after');
+      assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 0);
+      assert.equal((await screen.all()).length, 300_000);
+    },
+  );
 
-  leakTest('discard: the process goes on, and what is not undelivered was discarded', async (scope) => {
+  leakTest('is discarded with the policy discard, and discarded and undelivered bytes are counted', async (scope) => {
     const session = await startPipes(scope, { noReader: 'discard' });
     session.stdout.leave();
     const leader = session.run(flood);
@@ -153,7 +156,7 @@ describe('an output that nobody reads', () => {
     assert.ok(discardedBytes > 0 && undeliveredBytes > 0);
   });
 
-  leakTest('hangup: its pipe closes, and nothing else', async (scope) => {
+  leakTest('closes its pipe alone with the policy hangup', async (scope) => {
     const session = await startPipes(scope, { noReader: 'hangup' });
     const pipe = `pipe:[${fstatSync(session.copy.childEnds[1] as number).ino}]`;
     session.run('trap "" PIPE; read line; echo lost || echo "$line: broken" >&2; read line; echo "$line" >&2');
@@ -167,7 +170,7 @@ describe('an output that nobody reads', () => {
     assert.deepEqual([result.reason, result.undeliveredBytes], ['exit', 0]);
   });
 
-  leakTest('hangup: what was written and not read is undelivered', async (scope) => {
+  leakTest('counts unread bytes as undelivered with the policy hangup', async (scope) => {
     const session = await startPipes(scope, { noReader: 'hangup' });
     session.stdout.pause();
     const leader = session.run(flood);

@@ -1,7 +1,7 @@
 /*
- * One way, from any kind of descriptor to any other, as `attach` and `recvtty` use it: what a shell gives as stdin may
- * be a terminal, a pipe, a file, /dev/null. Each ends in its own way, and each hands out its bytes in its own portions;
- * a terminal that is not raw gives one line at a time, and tells of several lines only once.
+ * `attach` and `recvtty` copy in one direction, from any kind of descriptor to any other: stdin may be a terminal, a
+ * pipe, a file or /dev/null. Each kind ends in its own way and returns its bytes in its own portions; a terminal that
+ * is not raw returns one line at a time, and reports several lines only once. The tests copy each kind.
  */
 import assert from 'node:assert/strict';
 import { constants, readFileSync, writeFileSync } from 'node:fs';
@@ -51,8 +51,8 @@ function start(scope: Scope, source: OwnedFd, sink: OwnedFd): { copy: StreamCopy
   return { copy: copy as StreamCopy, ended: () => within(ended, 'the end of the copy', 3000) };
 }
 
-describe('the source', () => {
-  leakTest('a pipe is copied to its end, a megabyte', async (scope) => {
+describe('a copy', () => {
+  leakTest('reads a megabyte from a pipe to its end', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { copy, ended } = start(scope, from.reader, to.writer);
     const screen = readFrom(to.reader.fd);
@@ -65,7 +65,7 @@ describe('the source', () => {
     assert.ok((await screen.hasBytes(sent.length)).equals(sent));
   });
 
-  leakTest('a pipe whose writer had left before is copied to its end', async (scope) => {
+  leakTest('reads a pipe to its end whose writer has closed it before', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     addon.fd_write(from.writer.fd, Buffer.from('last words'));
     from.writer.close();
@@ -74,7 +74,7 @@ describe('the source', () => {
     assert.equal(copy.bytes, 10);
   });
 
-  leakTest('a FIFO without a writer is waited for', async (scope) => {
+  leakTest('waits for a writer of a FIFO', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     from.writer.close();
     from.reader.close();
@@ -89,7 +89,7 @@ describe('the source', () => {
   });
 
   for (const length of [0, 5, 300_000]) {
-    leakTest(`a regular file of ${length} bytes is copied`, async (scope) => {
+    leakTest(`reads a regular file of ${length} bytes`, async (scope) => {
       const to = fifoPair(scope);
       const path = join(temporaryDirectory(scope), 'file');
       const sent = pattern(length);
@@ -103,12 +103,12 @@ describe('the source', () => {
     });
   }
 
-  leakTest('/dev/null ends at once', async (scope) => {
+  leakTest('ends at once with /dev/null', async (scope) => {
     const to = fifoPair(scope);
     assert.equal(await start(scope, opened(scope, '/dev/null', O_RDONLY), to.writer).ended(), 'end');
   });
 
-  leakTest('a terminal that is not raw: several lines that wait there are all copied', async (scope) => {
+  leakTest('reads several waiting lines from a terminal that is not raw', async (scope) => {
     const { master, tty } = openPty(scope);
     const to = fifoPair(scope);
     addon.fd_write(master.fd, Buffer.from('one\ntwo\nthree\n'));
@@ -120,7 +120,7 @@ describe('the source', () => {
     assert.equal(screen.text(), 'one\ntwo\nthree\n');
   });
 
-  leakTest('a terminal that is not raw: lines that come in a burst later', async (scope) => {
+  leakTest('reads a later burst of lines from a terminal that is not raw', async (scope) => {
     const { master, tty } = openPty(scope);
     const to = fifoPair(scope);
     start(scope, tty, to.writer);
@@ -132,7 +132,7 @@ describe('the source', () => {
     }
   });
 
-  leakTest('a terminal: ^D on an empty line is the end', async (scope) => {
+  leakTest('ends at ^D on an empty line of a terminal', async (scope) => {
     const { master, tty } = openPty(scope);
     const to = fifoPair(scope);
     const { copy, ended } = start(scope, tty, to.writer);
@@ -141,7 +141,7 @@ describe('the source', () => {
     assert.equal(copy.bytes, 4);
   });
 
-  leakTest('a raw terminal: every byte; its hang-up is the end', async (scope) => {
+  leakTest('reads every byte of a raw terminal, and ends when it hangs up', async (scope) => {
     const { master, tty } = openPty(scope);
     const to = fifoPair(scope);
     addon.tty_set_raw(tty.fd);
@@ -155,7 +155,7 @@ describe('the source', () => {
     assert.equal(await ended(), 'end');
   });
 
-  leakTest('a directory is an error with its errno', async (scope) => {
+  leakTest('fails for a directory with the errno', async (scope) => {
     const to = fifoPair(scope);
     const end = await start(scope, opened(scope, '/', O_RDONLY), to.writer).ended();
     assert.equal((end as NodeJS.ErrnoException).errno, 'EISDIR');
@@ -163,8 +163,8 @@ describe('the source', () => {
   });
 });
 
-describe('the sink', () => {
-  leakTest('a reader that leaves is `broken`, even while nothing is copied', async (scope) => {
+describe('the sink of a copy', () => {
+  leakTest('is `broken` if its reader closes it, even while nothing is copied', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { ended } = start(scope, from.reader, to.writer);
     await delay(10);
@@ -172,7 +172,7 @@ describe('the sink', () => {
     assert.equal(await ended(), 'broken');
   });
 
-  leakTest('a reader that leaves while the sink is full is `broken`', async (scope) => {
+  leakTest('is `broken` if its reader closes it while it is full', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { ended } = start(scope, from.reader, to.writer);
     const writing = writeAll(from.writer.fd, pattern(150_000)).catch(() => {});
@@ -183,7 +183,7 @@ describe('the sink', () => {
     await writing;
   });
 
-  leakTest('a terminal that hangs up is `broken`', async (scope) => {
+  leakTest('is `broken` if it is a terminal that hangs up', async (scope) => {
     const from = fifoPair(scope);
     const { master, tty } = openPty(scope);
     const { ended } = start(scope, from.reader, tty);
@@ -192,7 +192,7 @@ describe('the sink', () => {
     assert.equal(await ended(), 'broken');
   });
 
-  leakTest('a regular file takes everything, and a full disk is an error', async (scope) => {
+  leakTest('may be a regular file, and a full disk is an error', async (scope) => {
     const from = fifoPair(scope);
     const path = join(temporaryDirectory(scope), 'file');
     addon.fd_write(from.writer.fd, Buffer.from('content'));
@@ -208,7 +208,7 @@ describe('the sink', () => {
 });
 
 describe('close', () => {
-  leakTest('stops, is idempotent, and nothing is told any more', async (scope) => {
+  leakTest('stops the copy, is idempotent, and nothing is reported after it', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const copy = copyStream({ source: from.reader.fd, sink: to.writer.fd, onEnd: () => assert.fail('told') });
     addon.fd_write(from.writer.fd, Buffer.from('x'));

@@ -1,7 +1,7 @@
 /*
- * A copy must end in time and close everything, from whatever state it is in: copying, draining into a client that does
- * not read, flushing into a FIFO that nobody reads, failing on a full disk. It must say what it could not deliver, and
- * a second wish to end must not undo the first.
+ * A copy must end after a bounded time and close everything, in any state: while it copies, drains into a client that
+ * does not read, flushes into a FIFO without a reader, or fails on a full disk. It must report what it could not
+ * deliver, and a second request to end must not undo the first. The tests end real processes in each state.
  */
 import assert from 'node:assert/strict';
 import { constants, existsSync, readFileSync } from 'node:fs';
@@ -20,8 +20,8 @@ import { waitFor, within } from '../../helpers/base/wait-for.js';
 
 const { O_WRONLY, O_CREAT, O_NONBLOCK } = constants;
 
-describe('EIO, when no tty is open', () => {
-  leakTest('is no end where the process is ours: the next one on the tty is copied', async (scope) => {
+describe('EIO, which means that no tty is open,', () => {
+  leakTest('does not end the copy by default, and the next process on the tty is copied', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false });
     for (let round = 0; round < 3; round++) {
       const leader = session.run(`stty -echo; echo "process ${round}"; read line; echo "got $line"`);
@@ -34,14 +34,14 @@ describe('EIO, when no tty is open', () => {
     assert.equal((await within(session.copy.done, 'the end')).reason, 'exit');
   });
 
-  leakTest('is the end where it is not: hangup', async (scope) => {
+  leakTest('ends the copy with the reason hangup if endsOnHangup is set', async (scope) => {
     const session = await startSession(scope, { endsOnHangup: true, tellsEnd: false });
     session.run('echo hello');
     assert.equal((await within(session.copy.done, 'the end')).reason, 'hangup');
     assert.equal((await session.screen.all()).toString(), 'hello\r\n');
   });
 
-  leakTest('is no end before anybody has opened the tty', async (scope) => {
+  leakTest('does not end the copy before a process has opened the tty', async (scope) => {
     const session = await startSession(scope, { endsOnHangup: true, tellsEnd: false });
     await new Promise((resolve) => setTimeout(resolve, 50));
     const leader = session.run('echo hello');
@@ -52,7 +52,7 @@ describe('EIO, when no tty is open', () => {
 });
 
 describe('the time to drain', () => {
-  leakTest('nobody reads: the copy ends in time and says what was not delivered', async (scope) => {
+  leakTest('ends the copy if nobody reads, and the result says what was not delivered', async (scope) => {
     const session = await startSession(scope, { drainTimeoutMs: 200, hasStdin: false, tellsEnd: false });
     session.leaveScreen();
     const leader = session.run('stty -opost; printf 1234567890');
@@ -67,7 +67,7 @@ describe('the time to drain', () => {
   });
 
   leakTest(
-    'what is in the FIFO, in the block that waits and in the console itself is undelivered, all of it',
+    'ends with all bytes of the FIFO, the waiting block and the console counted as undelivered',
     async (scope) => {
       const session = await startSession(scope, { drainTimeoutMs: 200, hasStdin: false });
       session.screen.pause();
@@ -85,26 +85,23 @@ describe('the time to drain', () => {
   );
 });
 
-describe('others who go on writing', () => {
-  leakTest(
-    'keep nothing back: what the leader can have written was read soon, without a chance pause of theirs',
-    async (scope) => {
-      const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
-      const leader = session.run(
-        'stty -opost; trap "" HUP; (yes & yes & yes &); while :; do echo leader; done & sleep 0.2',
-      );
-      await within(leader.exited, 'the leader');
-      const before = session.copy.stdoutBytes;
-      session.copy.processEnded();
-      await within(session.copy.drained, 'what the leader wrote', 2000);
-      const { stdoutBytes } = session.copy;
-      assert.ok(stdoutBytes - before <= 192 * 1024, `${stdoutBytes - before} bytes came after the end`);
-      session.copy.close();
-      assert.equal((await within(session.copy.done, 'the end', 2000)).reason, 'exit');
-    },
-  );
+describe('background processes that go on writing', () => {
+  leakTest('do not delay the output of the leader, even if they never pause', async (scope) => {
+    const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
+    const leader = session.run(
+      'stty -opost; trap "" HUP; (yes & yes & yes &); while :; do echo leader; done & sleep 0.2',
+    );
+    await within(leader.exited, 'the leader');
+    const before = session.copy.stdoutBytes;
+    session.copy.processEnded();
+    await within(session.copy.drained, 'what the leader wrote', 2000);
+    const { stdoutBytes } = session.copy;
+    assert.ok(stdoutBytes - before <= 192 * 1024, `${stdoutBytes - before} bytes came after the end`);
+    session.copy.close();
+    assert.equal((await within(session.copy.done, 'the end', 2000)).reason, 'exit');
+  });
 
-  leakTest('have as long as the time to drain, and are hung up then', async (scope) => {
+  leakTest('may write for the time to drain, and are hung up then', async (scope) => {
     const session = await startSession(scope, { drainTimeoutMs: 300 });
     const status = join(temporaryDirectory(scope), 'status');
     session.run(`trap "" HUP; (while echo more; do sleep 0.02; done; echo over >${status}) 2>/dev/null & sleep 0.1`);
@@ -113,7 +110,7 @@ describe('others who go on writing', () => {
   });
 
   leakTest(
-    'write on when the copy was abandoned: that is read and dropped, until they close the tty',
+    'may go on writing after the copy was abandoned, and their output is read and dropped until they close the tty',
     async (scope) => {
       const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
       const status = join(temporaryDirectory(scope), 'status');
@@ -133,7 +130,7 @@ describe('others who go on writing', () => {
 });
 
 describe('shutdown', () => {
-  leakTest('of an idle session: at once, with SIGHUP for the process', async (scope) => {
+  leakTest('ends an idle session at once, with SIGHUP for the process', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
     await session.screen.expect('ready');
@@ -143,7 +140,7 @@ describe('shutdown', () => {
     assert.equal(await within(leader.exited, 'SIGHUP'), 7);
   });
 
-  leakTest('before any process: at once', async (scope) => {
+  leakTest('ends a session without a process at once', async (scope) => {
     const session = await startSession(scope);
     session.copy.shutdown();
     assert.deepEqual(await within(session.copy.done, 'the end', 1000), {
@@ -155,7 +152,7 @@ describe('shutdown', () => {
     });
   });
 
-  leakTest('of a flood that is read: within the time to drain, and all that was written is read', async (scope) => {
+  leakTest('ends a flood that is read within the time to drain, and all written bytes are read', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false, drainTimeoutMs: 500 });
     session.run('stty -opost; exec yes abcdefghi');
     await session.screen.hasBytes(100_000);
@@ -166,7 +163,7 @@ describe('shutdown', () => {
     assert.ok(got.toString().startsWith('abcdefghi\n'.repeat(10_000)));
   });
 
-  leakTest('of a flood that nobody reads: within the time to drain', async (scope) => {
+  leakTest('ends a flood that nobody reads within the time to drain', async (scope) => {
     const session = await startSession(scope, { tellsEnd: false, drainTimeoutMs: 200 });
     session.leaveScreen();
     session.run('exec yes');
@@ -177,7 +174,7 @@ describe('shutdown', () => {
     assert.ok(undeliveredBytes > 30_000);
   });
 
-  leakTest('while it drains and flushes, and when all is over: nothing changes', async (scope) => {
+  leakTest('changes nothing while the copy drains and flushes, and after its end', async (scope) => {
     const session = await startSession(scope, { drainTimeoutMs: 150, hasStdin: false });
     session.leaveScreen();
     const leader = session.run('printf x');
@@ -192,7 +189,7 @@ describe('shutdown', () => {
   });
 });
 
-describe('an output that is no FIFO', () => {
+describe('an output that is not a FIFO', () => {
   function copyTo(scope: Scope, path: string, script: string): ConsoleCopy {
     const console = Console.open();
     const sink = plainSink(OwnedFd.open(path, O_WRONLY | O_CREAT, path));
@@ -202,7 +199,7 @@ describe('an output that is no FIFO', () => {
     return copy;
   }
 
-  leakTest('a regular file gets all of it', async (scope) => {
+  leakTest('gets all bytes if it is a regular file', async (scope) => {
     const path = join(temporaryDirectory(scope), 'file');
     const result = await within(copyTo(scope, path, 'stty -opost; seq 20000').done, 'the end');
     const expected = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\n`).join('');
@@ -210,19 +207,19 @@ describe('an output that is no FIFO', () => {
     assert.equal(result.stdoutBytes, expected.length);
   });
 
-  leakTest('/dev/null takes all of it', async (scope) => {
+  leakTest('gets all bytes if it is /dev/null', async (scope) => {
     const result = await within(copyTo(scope, '/dev/null', 'stty -opost; head -c 100000 /dev/zero').done, 'the end');
     assert.equal(result.stdoutBytes, 100_000);
   });
 
-  leakTest('a full disk is an error with the errno, and everything is closed', async (scope) => {
+  leakTest('fails on a full disk with the errno, and everything is closed', async (scope) => {
     const copy = copyTo(scope, '/dev/full', 'echo x');
     const expected = { name: 'TermshimError', code: 'ERR_SYSTEM', errno: 'ENOSPC', syscall: 'write' };
     await assert.rejects(within(copy.done, 'the failure'), expected);
   });
 });
 
-leakTest('a descriptor that cannot be watched is an error, and everything is closed', async () => {
+leakTest('a copy fails for a descriptor that cannot be watched, and everything is closed', async () => {
   const console = Console.open();
   const stdin = OwnedFd.open('/dev/null', constants.O_RDONLY, '/dev/null');
   const closed = { fd: 1_000_000, close() {} };

@@ -1,7 +1,7 @@
 /*
- * The last output of a process is the easiest to lose: it lies in the pty when the process has gone, and the bytes race
- * the news of the end. So processes write and are gone at once, many times, in front of a client that reads, one that
- * does not read yet, and one that comes late; and every byte must arrive before `done`.
+ * The last output of a process is easily lost: it is still in the pty when the process has exited, and the bytes race
+ * with the report of the exit. In the tests many processes write and exit at once, in front of a client that reads, one
+ * that does not read yet, and one that comes late; every byte must arrive before `done`.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -36,16 +36,19 @@ async function showAndEnd(scope: Scope, seed: number, endsOnHangup: boolean): Pr
 
 for (const endsOnHangup of [false, true]) {
   const end = endsOnHangup ? 'the hang-up' : 'its reaping';
-  leakTest(`20,000 bytes and gone, a hundred times; the end is told by ${end}`, async (scope) => {
-    for (let round = 0; round < 20; round++) {
-      const seeds = [1, 2, 3, 4, 5].map((i) => 5 * round + i);
-      await Promise.all(seeds.map((seed) => showAndEnd(scope, seed, endsOnHangup)));
-    }
-  });
+  leakTest(
+    `a hundred processes that write 20,000 bytes and exit lose none, if the end is reported by ${end}`,
+    async (scope) => {
+      for (let round = 0; round < 20; round++) {
+        const seeds = [1, 2, 3, 4, 5].map((i) => 5 * round + i);
+        await Promise.all(seeds.map((seed) => showAndEnd(scope, seed, endsOnHangup)));
+      }
+    },
+  );
 }
 
 describe('a client that does not read yet', () => {
-  leakTest('gets all of it, when what there is fits into the kernel’s buffers', async (scope) => {
+  leakTest('gets all output if it fits into the kernel’s buffers', async (scope) => {
     const session = await startSession(scope, { hasStdin: false });
     const { path, bytes } = output(session, 40_000, 1);
     session.screen.pause();
@@ -57,7 +60,7 @@ describe('a client that does not read yet', () => {
     assert.ok((await session.screen.all()).equals(bytes));
   });
 
-  leakTest('gets all of it, when the process has to wait', async (scope) => {
+  leakTest('gets all output if the process has to wait', async (scope) => {
     const session = await startSession(scope, { hasStdin: false });
     const { path, bytes } = output(session, 300_000, 1);
     session.screen.pause();
@@ -69,7 +72,7 @@ describe('a client that does not read yet', () => {
     assert.ok((await session.screen.all()).equals(bytes));
   });
 
-  leakTest('gets all of it, when it comes back after the process has gone', async (scope) => {
+  leakTest('gets all output if it returns after the process has exited', async (scope) => {
     const session = await startSession(scope, { hasStdin: false, drainTimeoutMs: 5000 });
     const { path, bytes } = output(session, 40_000, 1);
     session.leaveScreen();
@@ -82,7 +85,7 @@ describe('a client that does not read yet', () => {
 });
 
 leakTest(
-  'output of a background process to its end, which the last words of its leader do not wait for',
+  'the output of a background process is copied to its end, and does not delay the last output of its leader',
   async (scope) => {
     const session = await startSession(scope, { hasStdin: false });
     const leader = session.run('trap "" HUP; (sleep 0.5; echo late) & echo before; exit 3');
@@ -93,7 +96,7 @@ leakTest(
   },
 );
 
-leakTest('output of several processes, one after the other, in order', async (scope) => {
+leakTest('the output of several processes, one after the other, arrives in order', async (scope) => {
   const session = await startSession(scope, { hasStdin: false });
   session.run('for i in 1 2 3 4 5 6 7 8 9; do sh -c "echo $i"; done');
   await within(session.copy.done, 'the end');

@@ -1,7 +1,7 @@
 /*
- * A flow turns a pump's answers into turns of the event loop: it must give the turn back when its budget is used up,
- * must go on by itself afterwards, must stop for good when it is closed, even from inside its own callback, and its
- * numbers must stay right then, when the pump's id may already be another's.
+ * A flow turns the answers of a pump into turns of the event loop. It must give the turn back when its budget is used
+ * up, must continue by itself afterwards, must stop for ever when it is closed, even inside its own callback, and its
+ * counts must stay right then, when another pump may already have the id. The tests force each answer.
  */
 import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
@@ -48,7 +48,7 @@ function opened(scope: Scope, path: string, flags: number): number {
 }
 
 describe('Flow', () => {
-  leakTest('tells each stop, and what it moved', (scope) => {
+  leakTest('reports each stop, and the number of moved bytes', (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { flow, stops } = start(scope, from.reader.fd, to.writer.fd);
     flow.run();
@@ -68,7 +68,7 @@ describe('Flow', () => {
     assert.deepEqual(stops, ['empty', 'empty', 'full', 'end']);
   });
 
-  leakTest('a source without end gives every turn back, and goes on by itself', async (scope) => {
+  leakTest('gives every turn back with an endless source, and continues by itself', async (scope) => {
     const { O_RDONLY, O_WRONLY } = constants;
     const { flow, stops } = start(scope, opened(scope, '/dev/zero', O_RDONLY), opened(scope, '/dev/null', O_WRONLY));
     flow.expectEnd();
@@ -87,7 +87,7 @@ describe('Flow', () => {
     assert.deepEqual(stops, []);
   });
 
-  leakTest('retry runs it again in a later turn, not at once', async (scope) => {
+  leakTest('runs again in a later turn, not at once, after retry', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { flow, stops } = start(scope, from.reader.fd, to.writer.fd, () => (stops.length < 3 ? 'retry' : 'wait'));
     flow.run();
@@ -97,7 +97,7 @@ describe('Flow', () => {
     assert.equal(stops.length, 3);
   });
 
-  leakTest('closed in its own callback, even one that asks for a retry', async (scope) => {
+  leakTest('can be closed in its own callback, even in one that requests a retry', async (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const { flow, stops } = start(scope, from.reader.fd, to.writer.fd, (_, self) => {
       self.close();
@@ -109,7 +109,7 @@ describe('Flow', () => {
     assert.deepEqual(stops, ['empty']);
   });
 
-  leakTest('closed: the count stays, though the pump’s id has been given to another', (scope) => {
+  leakTest('keeps its count after close, even if another pump has the id', (scope) => {
     const [from, to] = [fifoPair(scope), fifoPair(scope)];
     const first = start(scope, from.reader.fd, to.writer.fd);
     addon.fd_write(from.writer.fd, Buffer.from('hello'));
@@ -124,7 +124,7 @@ describe('Flow', () => {
     assert.deepEqual([first.flow.bytes, second.flow.bytes], [5, 13]);
   });
 
-  leakTest('an errno that is no stop is an error that says which side', (scope) => {
+  leakTest('throws an error with the side for an errno that is no stop', (scope) => {
     const { reader, writer } = fifoPair(scope);
     const reading = start(scope, opened(scope, '/', constants.O_RDONLY), writer.fd);
     reading.flow.run();

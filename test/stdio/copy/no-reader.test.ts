@@ -1,7 +1,7 @@
 /*
- * A client that is killed leaves a session that nobody reads, and what happens then is a policy: the process waits, or
- * its oldest output is dropped and counted, or the session hangs up. Readers leave here in the middle of a flood and
- * come back, and every byte is accounted for: received, discarded or undelivered, and in the right order.
+ * A killed client leaves a session without a reader, and a policy decides what happens: the process waits, its oldest
+ * output is dropped and counted, or the session hangs up. In the tests readers leave in the middle of a flood and
+ * return, and every byte must be received, discarded or undelivered, and in the right order.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -39,8 +39,8 @@ async function startFlood(
   return { session, leader, sent };
 }
 
-describe('block', () => {
-  leakTest('the process waits while nobody reads, and the next reader misses nothing', async (scope) => {
+describe('the policy block', () => {
+  leakTest('makes the process wait while nobody reads, and the next reader misses nothing', async (scope) => {
     const { session, leader, sent } = await startFlood(scope, 'block');
     const before = await session.screen.hasBytes(200_000);
     session.screen.pause();
@@ -59,7 +59,7 @@ describe('block', () => {
     );
   });
 
-  leakTest('five readers one after the other lose nothing', async (scope) => {
+  leakTest('loses nothing with five readers one after the other', async (scope) => {
     const { session, sent } = await startFlood(scope, 'block');
     const parts: Buffer[] = [];
     for (let i = 0; i < 4; i++) {
@@ -73,7 +73,7 @@ describe('block', () => {
     assert.ok(Buffer.concat(parts).equals(sent));
   });
 
-  leakTest('the process waits for the next reader after a kill in the flood', async (scope) => {
+  leakTest('makes the process wait for the next reader after a kill in a flood', async (scope) => {
     const session = await startSession(scope, { noReader: 'block', hasStdin: false, tellsEnd: false });
     session.leaveScreen();
     const client = spawn('cat', [session.stdoutPath], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -91,9 +91,9 @@ describe('block', () => {
   });
 });
 
-describe('discard', () => {
+describe('the policy discard', () => {
   leakTest(
-    'nobody ever reads: the process is not held up, and what is not undelivered was discarded',
+    'never delays the process without a reader, and discarded and undelivered bytes are counted',
     async (scope) => {
       const { session, leader } = await startFlood(scope, 'discard', { hasScreen: false });
       assert.equal(await within(leader.exited, 'the process'), 0);
@@ -103,7 +103,7 @@ describe('discard', () => {
     },
   );
 
-  leakTest('a reader leaves in the flood: received, discarded and undelivered are all there is', async (scope) => {
+  leakTest('counts every byte as received, discarded or undelivered if a reader leaves in a flood', async (scope) => {
     const { session, leader, sent } = await startFlood(scope, 'discard');
     await session.screen.hasBytes(100_000);
     const received = session.screen.bytes();
@@ -115,7 +115,7 @@ describe('discard', () => {
     assert.ok(stdoutBytes <= flood);
   });
 
-  leakTest('a reader that comes back gets a whole part, and received + discarded = written', async (scope) => {
+  leakTest('gives a returning reader an unbroken part, and received + discarded = written', async (scope) => {
     for (let round = 0; round < 5; round++) {
       const latch = join((await startSession(scope, { hasStdin: false })).directory, 'latch');
       const session = await startSession(scope, { noReader: 'discard', hasStdin: false });
@@ -139,7 +139,7 @@ describe('discard', () => {
     }
   });
 
-  leakTest('a reader that is there, only slow, is waited for', async (scope) => {
+  leakTest('waits for a slow reader', async (scope) => {
     const { session, leader, sent } = await startFlood(scope, 'discard');
     for (const count of [50_000, 200_000, 500_000]) {
       await session.screen.hasBytes(count);
@@ -152,7 +152,7 @@ describe('discard', () => {
     assert.ok((await session.screen.all()).equals(sent));
   });
 
-  leakTest('a reader that comes back is waited for again', async (scope) => {
+  leakTest('waits again for a reader that has returned', async (scope) => {
     const session = await startSession(scope, { noReader: 'discard', hasStdin: false, tellsEnd: false });
     const leader = session.run('exec yes');
     for (let round = 0; round < 3; round++) {
@@ -168,8 +168,8 @@ describe('discard', () => {
   });
 });
 
-describe('hangup', () => {
-  leakTest('a reader that leaves in the flood is a broken pipe: SIGHUP to the process', async (scope) => {
+describe('the policy hangup', () => {
+  leakTest('sends SIGHUP to the process if the reader leaves in a flood', async (scope) => {
     const session = await startSession(scope, { noReader: 'hangup', hasStdin: false, tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; while :; do echo yes; done");
     await session.screen.hasBytes(100_000);
@@ -182,7 +182,7 @@ describe('hangup', () => {
     assert.equal(result.discardedBytes, 0);
   });
 
-  leakTest('a reader that leaves an idle session is noticed at once', async (scope) => {
+  leakTest('ends an idle session at once if its reader leaves', async (scope) => {
     const session = await startSession(scope, { noReader: 'hangup', tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
     await session.screen.expect('ready');
@@ -191,7 +191,7 @@ describe('hangup', () => {
     assert.equal(await within(leader.exited, 'SIGHUP'), 7);
   });
 
-  leakTest('a reader that leaves an idle session is no end for the other policies', async (scope) => {
+  leakTest('is the only policy that ends an idle session if its reader leaves', async (scope) => {
     for (const noReader of ['block', 'discard'] as const) {
       const session = await startSession(scope, { noReader });
       session.run('stty -echo; echo ready; read line; echo "got $line"');
@@ -204,7 +204,7 @@ describe('hangup', () => {
     }
   });
 
-  leakTest('what was written and not read is undelivered', async (scope) => {
+  leakTest('counts unread bytes as undelivered', async (scope) => {
     const session = await startSession(scope, { noReader: 'hangup', hasStdin: false, tellsEnd: false });
     session.screen.pause();
     session.run('stty -opost; printf 12345; sleep 60');

@@ -1,6 +1,6 @@
 /*
- * Whatever the order in which one side writes, the other reads, the pump runs, and the reader goes and comes back: the
- * bytes that come out are the bytes that went in. Examples cannot try every order, so fast-check makes the orders up.
+ * One side writes, the other reads, the pump runs, and the reader leaves and returns, in any order: the bytes that come
+ * out must be the bytes that went in. Examples cannot have every order, so fast-check makes them up.
  */
 import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
@@ -38,7 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const source = pattern(2_000_000, 7);
 
 leakTest(
-  'a pump between two FIFOs keeps the stream, in any order of writes, reads, runs and changes of the reader',
+  'a pump between two FIFOs keeps every byte, in any order of writes, reads, runs and changes of the reader',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {

@@ -1,7 +1,8 @@
 /*
- * What a client that leaves means is a policy, and each policy has a way to go wrong: typed bytes that are thrown away
- * with the terminal, a ^D that does not end the process or ends it twice, a second client whose keys nobody reads. And
- * a FIFO that nobody has opened yet looks to read(2) just like one whose last writer has gone.
+ * A policy decides what happens if a client leaves, and each policy can go wrong: typed bytes are dropped with the
+ * terminal, a ^D does not end the process or ends it twice, or the keys of a second client are not read. For read(2) a
+ * FIFO that nobody has opened yet looks like one whose last writer has left. The tests open and close stdin in each of
+ * these ways.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import { writeAll } from '../../helpers/copy/write-all.js';
 
 describe('a FIFO without a writer is not at its end', () => {
   for (const stdinEnd of ['hangup', 'veof'] as const) {
-    leakTest(`${stdinEnd}: nothing happens until a writer has come and gone`, async (scope) => {
+    leakTest(`for the policy ${stdinEnd} until a writer has opened and closed it`, async (scope) => {
       const session = await startSession(scope, { stdinEnd, hasKeyboard: false });
       const leader = session.run('stty -echo; echo ready; read line; echo "got $line"; cat');
       await session.screen.expect('ready');
@@ -32,8 +33,8 @@ describe('a FIFO without a writer is not at its end', () => {
   }
 });
 
-describe('hangup', () => {
-  leakTest('the process gets SIGHUP, and what it had shown arrives', async (scope) => {
+describe('the policy hangup', () => {
+  leakTest('sends SIGHUP to the process, and its output arrives', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
     const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
     await session.screen.expect('ready');
@@ -45,7 +46,7 @@ describe('hangup', () => {
     assert.equal(session.console.isOpen, false);
   });
 
-  leakTest('what was typed right before is read by the process', async (scope) => {
+  leakTest('lets the process read what was typed right before', async (scope) => {
     for (let round = 0; round < 10; round++) {
       const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
       const log = join(session.directory, 'log');
@@ -66,7 +67,7 @@ describe('hangup', () => {
     }
   });
 
-  leakTest('a long paste right before is read by a process that takes its time', async (scope) => {
+  leakTest('lets a slow process read a long paste from right before', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false });
     const file = join(session.directory, 'file');
     const script = 'stty raw -echo; echo ready; head -c 80000 >"$1"; sleep 0.2; exec cat >>"$1"';
@@ -81,21 +82,18 @@ describe('hangup', () => {
     assert.ok(got.equals(sent), `${got.length} of ${sent.length} bytes were read`);
   });
 
-  leakTest(
-    'a process that reads nothing does not hold up the end for longer than the drain may take',
-    async (scope) => {
-      const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false, drainTimeoutMs: 200 });
-      const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
-      await session.screen.expect('ready');
-      await session.type('never read\n');
-      session.leaveKeyboard();
-      await within(session.copy.done, 'the end', 1000);
-      assert.equal(await within(leader.exited, 'SIGHUP'), 7);
-    },
-  );
+  leakTest('waits for a process that reads nothing only for the time to drain', async (scope) => {
+    const session = await startSession(scope, { stdinEnd: 'hangup', tellsEnd: false, drainTimeoutMs: 200 });
+    const leader = session.run("trap 'exit 7' HUP; echo ready; sleep 60 & wait");
+    await session.screen.expect('ready');
+    await session.type('never read\n');
+    session.leaveKeyboard();
+    await within(session.copy.done, 'the end', 1000);
+    assert.equal(await within(leader.exited, 'SIGHUP'), 7);
+  });
 });
 
-describe('veof', () => {
+describe('the policy veof', () => {
   const rows: readonly (readonly [string, string, string])[] = [
     ['nothing typed', '', ''],
     ['after a newline', 'one\ntwo\n', 'one\ntwo\n'],
@@ -103,7 +101,7 @@ describe('veof', () => {
     ['after half a line', 'one\ntw', 'one\ntw'],
   ];
   for (const [what, typed, read] of rows) {
-    leakTest(`${what}: cat ends by itself, with all that was typed`, async (scope) => {
+    leakTest(`ends cat after all input: ${what}`, async (scope) => {
       const session = await startSession(scope, { stdinEnd: 'veof' });
       const file = join(session.directory, 'file');
       const leader = session.run('stty -echo; echo ready; exec cat >"$1"', file);
@@ -117,7 +115,7 @@ describe('veof', () => {
     });
   }
 
-  leakTest('the copy goes on afterwards: output, and the keys of a second client', async (scope) => {
+  leakTest('lets the copy go on with output, and with the keys of a second client', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'veof' });
     const leader = session.run('stty -echo; echo ready; cat; echo "first over"; cat; echo "second over"');
     await session.screen.expect('ready');
@@ -134,7 +132,7 @@ describe('veof', () => {
     assert.equal(await within(leader.exited, 'the end'), 0);
   });
 
-  leakTest('the end comes while the console is full: it is typed when there is room', async (scope) => {
+  leakTest('types the end when there is room if the console is full', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'veof' });
     const [file, latch] = [join(session.directory, 'file'), join(session.directory, 'latch')];
     const script = 'stty -icanon -echo -isig -icrnl -ixon; echo ready; until [ -e "$2" ]; do sleep 0.02; done';
@@ -150,8 +148,8 @@ describe('veof', () => {
   });
 });
 
-describe('ignore', () => {
-  leakTest('the process goes on; a second client is read, and a third', async (scope) => {
+describe('the policy ignore', () => {
+  leakTest('lets the process go on, and a second and a third client are read', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'ignore' });
     const leader = session.run('stty -echo; echo ready; for i in 1 2 3; do read line; echo "got $line"; done');
     await session.screen.expect('ready');
@@ -170,7 +168,7 @@ describe('ignore', () => {
     assert.equal((await session.copy.done).stdinBytes, 'first\nsecond\nthird\n'.length);
   });
 
-  leakTest('a client that comes and leaves without a word changes nothing', async (scope) => {
+  leakTest('changes nothing for a client that leaves without input', async (scope) => {
     const session = await startSession(scope, { stdinEnd: 'ignore' });
     session.run('stty -echo; echo ready; read line; echo "got $line"');
     await session.screen.expect('ready');
@@ -180,7 +178,7 @@ describe('ignore', () => {
   });
 });
 
-leakTest('a console without stdin is only shown', async (scope) => {
+leakTest('a console without stdin only shows output', async (scope) => {
   const session = await startSession(scope, { hasStdin: false });
   const leader = session.run('echo ready; sleep 0.05; echo end');
   assert.equal(await within(leader.exited, 'the end'), 0);

@@ -1,6 +1,7 @@
 /*
- * Bytes that come from JavaScript faster than a FIFO is read: none may be lost or change places, however they are cut, and
- * the end of the reader is told once, not thrown.
+ * JavaScript may write bytes faster than the reader of a FIFO reads them. No byte may be lost or change its position,
+ * however the bytes are cut, and the end of the reader must be reported once and not thrown. The tests write to full
+ * FIFOs.
  */
 import assert from 'node:assert/strict';
 import { createWriteQueue } from '../../../src/stdio/copy/write-queue.js';
@@ -9,7 +10,7 @@ import { leakTest } from '../../helpers/base/leak-free.js';
 import { readFrom } from '../../helpers/copy/reader.js';
 import { waitFor } from '../../helpers/base/wait-for.js';
 
-leakTest('bytes that a FIFO does not take at once are written later, in order', async (scope) => {
+leakTest('bytes that do not fit into a FIFO are written later, in order', async (scope) => {
   const { reader, writer } = fifoPair(scope);
   let drained = 0;
   const queue = createWriteQueue({

@@ -1,8 +1,8 @@
 /*
- * A log driver and its log target. What could break: a driver inherits what is not its own, or is called ready before it is;
- * one that never is keeps the container waiting without a word; one that dies takes output with it, or blocks the process,
- * or breaks its pipe; one that does not end keeps the exit back. The drivers are shell scripts that do each of this, and the
- * process is a shell that counts, so that what is missing shows.
+ * A log driver is a program that gets the output of a container. What could break: a driver inherits descriptors that
+ * are not its own, or is treated as ready too early; one that is never ready keeps the container waiting without an
+ * error; one that dies loses output, blocks the process or breaks its pipe; one that does not end delays the exit. The
+ * drivers are shell scripts that do each of these, and the process counts, so missing output is noticed.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -42,7 +42,7 @@ leakTest('a driver gets stdout and stderr apart, and their end', async (scope) =
   assert.deepEqual(driver.faults, []);
 });
 
-leakTest('a driver of binary-v2 says by a byte that it is ready', async (scope) => {
+leakTest('a driver of binary-v2 reports by a byte that it is ready', async (scope) => {
   const driver = await startTestDriver(scope, `printf x >&5; ${keeping}`, { readySign: 'byte' });
   await driver.run('echo hello');
   await within(driver.logTarget.done, 'the end of the driver');
@@ -74,12 +74,12 @@ const failures = [
 ] as const;
 
 for (const [name, script, more, message] of failures) {
-  leakTest(`a driver that ${name} is an error that says so`, async (scope) => {
+  leakTest(`a driver that ${name} causes an error with the reason`, async (scope) => {
     await assert.rejects(startTestDriver(scope, script, more), { code: 'ERR_LOG_DRIVER_FAILED', message });
   });
 }
 
-leakTest('a driver that is never ready is killed, and the error has its words', async (scope) => {
+leakTest('a driver that is never ready is killed, and the error has its output', async (scope) => {
   const script = 'echo $$ looking for a disk >&2; trap "" TERM; while :; do sleep 0.05; done';
   const begun = performance.now();
   const failure = await startTestDriver(scope, script, { readyTimeoutMs: 500 }).then(
@@ -116,7 +116,7 @@ leakTest('a driver that dies is not replaced if that is configured, and its byte
   assert.deepEqual(others, []);
 });
 
-leakTest('no driver is started after several have died at once', async (scope) => {
+leakTest('no driver is started after several have died immediately', async (scope) => {
   const driver = await startTestDriver(scope, 'echo $$ >>pids; exec 5>&-; read line <&3; exit 1');
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
   await within(driver.logTarget.done, 'the end of the log target');
@@ -133,7 +133,7 @@ leakTest('a driver that replaces another and is never ready counts as dead', asy
   assert.equal(driver.faults.filter((it) => it.includes('was not ready within 0.5 s')).length, 5);
 });
 
-leakTest('a driver that lived for long resets the count of deaths', async (scope) => {
+leakTest('a driver that ran for a long time resets the count of deaths', async (scope) => {
   const script = '[ -e out ] && exit 1; exec 5>&-; echo >out; sleep 0.2; exit 1';
   const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
@@ -141,7 +141,7 @@ leakTest('a driver that lived for long resets the count of deaths', async (scope
   assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
 });
 
-leakTest('a driver that does not end is told to, and then killed', async (scope) => {
+leakTest('a driver that does not end gets SIGTERM, and is then killed', async (scope) => {
   const script = 'trap "echo term >>out" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.05; done';
   const driver = await startTestDriver(scope, script, { finishTimeoutMs: 100 });
   await driver.run('echo unread');
@@ -151,7 +151,7 @@ leakTest('a driver that does not end is told to, and then killed', async (scope)
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });
 
-leakTest('output of a background process is kept by the driver for as long as that writes', async (scope) => {
+leakTest('a driver gets the output of a background process as long as that writes', async (scope) => {
   const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-', { finishTimeoutMs: 50 });
   await driver.run('(sleep 0.5; echo late) & echo last');
   await within(driver.ended(), 'what was written before', 400);
@@ -161,7 +161,7 @@ leakTest('output of a background process is kept by the driver for as long as th
   assert.deepEqual(driver.faults, []);
 });
 
-leakTest('close drops the output of a background process, which does not die of it', async (scope) => {
+leakTest('close drops the output of a background process, which is not killed by it', async (scope) => {
   const driver = await startTestDriver(scope, 'exec cat <&3 >>out 5>&-');
   await driver.run('(while [ ! -e go ]; do sleep 0.02; done; seq 100000; echo $? >status) & echo last');
   await within(driver.ended(), 'what was written before', 1000);
@@ -182,7 +182,7 @@ leakTest('close returns at once, and stops the driver', async (scope) => {
   await waitFor(() => driver.read('out') === 'term\n', 'the driver to be stopped');
 });
 
-leakTest('a driver that ignores its end is waited for before the daemon ends', async (scope) => {
+leakTest('the daemon waits for a driver that ignores its end before it ends itself', async (scope) => {
   const driver = await startTestDriver(scope, 'trap "" TERM; echo $$ >pid; exec 5>&-; while :; do sleep 0.02; done');
   driver.logTarget.close();
   await within(backgroundDone(), 'the end of the driver');

@@ -1,7 +1,7 @@
 /**
- * Between the bundle and the process stand a shell and env(1), and each of them reads some words as its own: options,
- * assignments, names that are no shell names. What passes through whom is fixed here; that the process gets exactly its
- * environment is seen in test/e2e/run/pty-runtime.test.ts.
+ * A shell and env(1) run between the bundle and the process, and each of them treats some words specially: options,
+ * assignments, and names that are not valid in a shell. These tests check which of them gets which word;
+ * test/e2e/run/pty-runtime.test.ts checks that the process gets exactly its environment.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ test('the stub keeps variables that a shell would change or drop', () => {
   assert.deepEqual(stub.env, [path, 'A=secret']);
 });
 
-test('the stub finds the program as runc does', (t) => {
+test('the stub looks for the program as runc does', (t) => {
   const directory = temporaryDirectory(t);
   const install = (name: string): void => writeFileSync(join(directory, name), '', { mode: 0o755 });
   mkdirSync(join(directory, 'folder'));
