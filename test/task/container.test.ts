@@ -1,7 +1,8 @@
 /*
- * What a container goes through, from create to delete, with the pty runtime and real FIFOs. The order of what is told
- * is a promise (an exit never before its start, the init's exit last, each after the output it belongs to), and what can
- * break it are processes that end at once, clients that leave, and commands that come in the wrong state.
+ * A container goes through its life from create to delete, with the pty runtime and real FIFOs. The order of the
+ * reports is a promise: an exit never comes before its start, the exit of the init comes last, and each exit comes
+ * after the output of its process. Processes that end at once, clients that leave and commands in the wrong state could
+ * break it, so the tests use these.
  */
 import assert from 'node:assert/strict';
 import { leakTest } from '../helpers/base/leak-free.js';
@@ -58,7 +59,7 @@ leakTest('a command in the wrong state names both states, and changes nothing', 
   assert.deepEqual(story(), ['create', 'start', 'paused', 'resumed', 'exit']);
 });
 
-leakTest('of two starts at once one starts the process', async (scope) => {
+leakTest('if two starts are requested at the same time, one starts the process', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   const starts = await Promise.allSettled([container.start(''), container.start('')]);
@@ -103,7 +104,7 @@ leakTest('an exec process is added, started, ended and deleted, and its id is fr
   assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exec-started e', 'exit e', 'exec-added e']);
 });
 
-leakTest('of two deletes at once the second finds nothing', async (scope) => {
+leakTest('if two deletes are requested at the same time, the second finds no container', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
@@ -116,7 +117,7 @@ leakTest('of two deletes at once the second finds nothing', async (scope) => {
   assert.deepEqual(story(), ['create', 'start', 'exec-added e', 'exit', 'delete']);
 });
 
-leakTest('the size that was asked for before there was a terminal is right from the first byte', async (scope) => {
+leakTest('a size that was set before there was a terminal is right from the first byte', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
@@ -127,7 +128,7 @@ leakTest('the size that was asked for before there was a terminal is right from 
   assert.match(await other.output.expect('123'), /^45 123/);
 });
 
-leakTest('the exit of the init is the last, though an exec process would live on', async (scope) => {
+leakTest('the exit of the init is reported last, even if an exec process would live longer', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container, story } = await newContainer(scope, 'exec sleep 100', stdio);
   await container.start('');
@@ -142,7 +143,7 @@ leakTest('the exit of the init is the last, though an exec process would live on
   assert.deepEqual(story().slice(-2), ['exit e', 'exit']);
 });
 
-leakTest('an exec process whose reader of stdout never comes fails, and is not left behind', async (scope) => {
+leakTest('an exec process whose reader of stdout never comes fails, and does not stay', async (scope) => {
   const { stdio } = newStdio(scope, 'terminal');
   const { container } = await newContainer(scope, 'exec sleep 100', stdio, { connectTimeoutMs: 3000 });
   await container.start('');
@@ -154,7 +155,7 @@ leakTest('an exec process whose reader of stdout never comes fails, and is not l
   await container.delete('e');
 });
 
-leakTest('the exit is reported at once without a reader, and one who comes back finds the output', async (scope) => {
+leakTest('the exit is reported at once without a reader, and a returning reader gets the output', async (scope) => {
   const client = newStdio(scope, 'terminal');
   const { container } = await newContainer(scope, 'echo last words; exit 5', client.stdio);
   client.leave();

@@ -1,6 +1,7 @@
 /*
- * Runtimes that do what they were told and then say that they failed, clients with odd wishes, and steps of the end that
- * fail. Whatever happens, no process may be left that nobody knows of, and every exit is told.
+ * A runtime may do its work and still report a failure, clients may make unusual requests, and a step at the end may
+ * fail. In each case no process may be left that the daemon does not know, and every exit must be reported. Fake
+ * runtimes and real processes force each case.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -46,7 +47,7 @@ leakTest('an exec whose runtime is killed after it has made the process leaves n
   assert.deepEqual(story(), ['create', 'start', 'exec-added terminal', 'exec-added pipes']);
 });
 
-leakTest('a kill of all that comes too late is told as one to a process that has ended', async (scope) => {
+leakTest('a kill of all processes that comes too late fails with the error for an ended process', async (scope) => {
   const runtime = changedRuntime(scope, (real) => ({
     async kill(id, signal, options) {
       await real.kill(id, signal, options);
@@ -59,7 +60,7 @@ leakTest('a kill of all that comes too late is told as one to a process that has
   await assert.rejects(container.kill('', sigkill, true), { code: 'ERR_PROCESS_NOT_FOUND' });
 });
 
-leakTest('a container that ends while its processes are asked for has none', async (scope) => {
+leakTest('a container that ends while its processes are listed has none', async (scope) => {
   const runtime = changedRuntime(scope, (real) => ({
     async ps(id) {
       await real.kill(id, sigkill);
@@ -73,7 +74,7 @@ leakTest('a container that ends while its processes are asked for has none', asy
   assert.deepEqual(await container.pids(), []);
 });
 
-leakTest('a paused container is killed, be it by a runtime that leaves it frozen', async (scope) => {
+leakTest('a paused container is killed, even if the runtime leaves it frozen', async (scope) => {
   const frozen: Parameters<OciRuntime['kill']>[] = [];
   const runtime = changedRuntime(scope, (real) => ({
     kill: async (...args) => void frozen.push(args),
@@ -100,7 +101,7 @@ leakTest('stdout and stderr may be one FIFO', async (scope) => {
   assert.equal(await output.expect('end\n'), `${'out\nerr\n'.repeat(9)}end\n`);
 });
 
-leakTest('one FIFO for both that nobody reads keeps neither the exit back nor the output', async (scope) => {
+leakTest('one FIFO for both streams without a reader delays neither the exit nor the output', async (scope) => {
   const client = newStdio(scope, 'pipes');
   const { container } = await newContainer(scope, 'echo last words; exit 5', oneOutput(client.stdio));
   client.leave();
@@ -120,7 +121,7 @@ function oneOutput(stdio: ReturnType<typeof newStdio>['stdio']): typeof stdio {
   return stdio.kind === 'pipes' ? { ...stdio, stderr: stdio.stdout } : stdio;
 }
 
-leakTest('a listener that fails changes nothing in the life that it is told of', async (scope) => {
+leakTest('an exception in a listener does not affect the container', async (scope) => {
   const told: string[] = [];
   const onEvent = ({ kind }: TaskEvent): void => {
     told.push(kind);
@@ -140,7 +141,7 @@ leakTest('a listener that fails changes nothing in the life that it is told of',
   );
 });
 
-test('the exit is told, though the output could not be passed on', async () => {
+test('the exit is reported even if the output could not be copied', async () => {
   const told: (Exit | Error)[] = [];
   const process = new TaskProcess({
     name: 'it',

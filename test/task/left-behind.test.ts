@@ -1,8 +1,9 @@
 /*
- * A process ends and leaves others behind that have its output: a helper, `tee`, a service. What could break: what they write
- * is lost, they die of SIGPIPE, they keep the exit back, a deletion comes before their last word or waits for ever, a log beside
- * a client or a log driver misses them. So a process ends while another, which waits for a gate, has yet to write; the exit must
- * be told before the gate opens, and what comes behind it must be with the client and in each kind of record.
+ * A process may exit while other processes still have its output: a helper, `tee`, a service. What could break: their
+ * output is lost, they are killed by SIGPIPE, they delay the report of the exit, a deletion comes before their last
+ * output or waits for ever, or a log beside a client, or a log driver, lacks their output. In the tests a process exits
+ * while another one waits for a latch before it writes; the exit must be reported before the latch opens, and the
+ * client and each kind of log target must get the later output.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -25,7 +26,7 @@ const shown = (kind: StdioKind, ...lines: string[]): string =>
 for (const kind of stdioKinds) {
   for (const who of ['init', 'exec'] as const) {
     leakTest(
-      `${kind}, ${who}: the exit is told at once, what comes later is copied, and Delete waits for it`,
+      `${kind}, ${who}: the exit is reported at once, later output is copied, and Delete waits for it`,
       async (scope) => {
         const latch = makeLatch(scope);
         const script = leave(`${latch.wait}; seq 30000; echo late`);
@@ -57,7 +58,7 @@ for (const kind of stdioKinds) {
 
   for (const why of ['nobody reads', 'it was killed'] as const) {
     leakTest(
-      `${kind}: where ${why}, Delete waits for nobody, and who writes later does not die of it`,
+      `${kind}: if ${why}, Delete does not wait, and a process that writes later is not killed by that`,
       async (scope) => {
         const latch = makeLatch(scope);
         const status = join(temporaryDirectory(scope), 'status');
@@ -84,7 +85,7 @@ for (const kind of stdioKinds) {
   }
 
   for (const [name, open] of Object.entries(testLogTargets)) {
-    leakTest(`${kind}: a ${name} has what was written later, and the exit does not wait for that`, async (scope) => {
+    leakTest(`${kind}: a ${name} gets later output, and the exit does not wait for that`, async (scope) => {
       const { target, text } = open(scope);
       const latch = makeLatch(scope);
       const stdio = stdioOf(kind, { stdout: target });
@@ -97,20 +98,23 @@ for (const kind of stdioKinds) {
       assert.equal(text(), shown(kind, 'early', '30000'));
     });
 
-    leakTest(`${kind}: so has a ${name} beside a client`, async (scope) => {
-      const { target, text } = open(scope);
-      const client = newStdio(scope, kind);
-      const { stdout } = client.stdio as { stdout: OutputTarget };
-      const latch = makeLatch(scope);
-      const stdio = stdioOf(kind, { stdout, log: target });
-      const { container } = await newContainer(scope, leave(`${latch.wait}; echo late`), stdio);
-      await container.start('');
-      await within(container.init.exited, 'the exit', 5000);
-      if (name !== 'driver') assert.equal(text(), shown(kind, 'early'));
-      latch.open();
-      await within(container.delete(''), 'the deletion');
-      assert.equal(text(), shown(kind, 'early', 'late'));
-      assert.equal((await client.output.all()).toString(), shown(kind, 'early', 'late'));
-    });
+    leakTest(
+      `${kind}: a ${name} beside a client gets later output, and the exit does not wait for that`,
+      async (scope) => {
+        const { target, text } = open(scope);
+        const client = newStdio(scope, kind);
+        const { stdout } = client.stdio as { stdout: OutputTarget };
+        const latch = makeLatch(scope);
+        const stdio = stdioOf(kind, { stdout, log: target });
+        const { container } = await newContainer(scope, leave(`${latch.wait}; echo late`), stdio);
+        await container.start('');
+        await within(container.init.exited, 'the exit', 5000);
+        if (name !== 'driver') assert.equal(text(), shown(kind, 'early'));
+        latch.open();
+        await within(container.delete(''), 'the deletion');
+        assert.equal(text(), shown(kind, 'early', 'late'));
+        assert.equal((await client.output.all()).toString(), shown(kind, 'early', 'late'));
+      },
+    );
   }
 }

@@ -1,7 +1,7 @@
 /*
- * A process that has run out of descriptors fails at any of the many places where one is opened. Each failure must give
- * back what was opened before it, or the shortage stays for good. So a container is created with no descriptor to spare,
- * with one, with two, until it can be created.
+ * A process without free descriptors fails in every step that opens one. Each failure must close what was opened before
+ * it, or the shortage never ends. The test creates a container with no free descriptor, with one, with two, and so on,
+ * until the container can be created.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { newContainer, newStdio } from '../helpers/runtime/task.js';
 import { waitFor } from '../helpers/base/wait-for.js';
 
 for (const kind of ['terminal', 'pipes'] as const) {
-  leakTest(`a container with ${kind} for which there are too few descriptors leaves none open`, async (scope) => {
+  leakTest(`a container with ${kind} that fails for lack of descriptors leaves none open`, async (scope) => {
     const { stdio } = newStdio(scope, kind);
     for (let spare = 0; ; spare++) {
       const before = openDescriptors();

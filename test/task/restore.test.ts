@@ -1,7 +1,8 @@
 /*
- * A container that is restored from a checkpoint has no process before its start, and is made by another command of the
- * runtime. What can break: its console or pipes, commands that come before there is a process, and a restore that is refused
- * or called off when a part of the container is there already. A stand-in restores by the pty runtime's create and start.
+ * A container that is restored from a checkpoint has no process before its start, and another command of the runtime
+ * creates it. What could break: its console or pipes, commands before there is a process, or a restore that is refused
+ * or cancelled when a part of the container already exists. A fake runtime restores by the pty runtime's create and
+ * start.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -57,7 +58,7 @@ for (const kind of ['terminal', 'pipes'] as const) {
   });
 }
 
-leakTest('before its start a restored container has no process to kill, and is deleted at once', async (scope) => {
+leakTest('a restored container has no process to kill before its start, and is deleted at once', async (scope) => {
   const { container, story, stdio } = await newRestored(scope, 'pipes', 'true');
   for (const all of [false, true])
     await assert.rejects(container.kill('', sigkill, all), { code: 'ERR_PROCESS_NOT_FOUND' });
@@ -67,7 +68,7 @@ leakTest('before its start a restored container has no process to kill, and is d
   assert.deepEqual(story(), ['create', 'delete']);
 });
 
-leakTest('a restore that the runtime refuses leaves nothing, and can be tried again', async (scope) => {
+leakTest('a restore that the runtime refuses leaves nothing behind, and can be repeated', async (scope) => {
   const { container, story, runtime, images } = await newRestored(scope, 'terminal', 'exec sleep 100');
   writeFileSync(join(images, 'refuse'), '');
   await assert.rejects(container.start(''), { code: 'ERR_RUNTIME_FAILED', message: /criu failed/ });
@@ -81,7 +82,7 @@ leakTest('a restore that the runtime refuses leaves nothing, and can be tried ag
 });
 
 leakTest(
-  'a restore that is refused leaves no control group, with a process in it, but one that was there',
+  'a refused restore removes the control group with the process in it, unless the group existed before',
   async (scope) => {
     const name = `/termshim-test-restore-${process.pid}`;
     const hierarchies = directoriesOf('/').filter((it) => !it.includes('cpuset'));
@@ -100,7 +101,7 @@ leakTest(
   { skip: missing('root') },
 );
 
-leakTest('a restore that is called off did not happen', async (scope) => {
+leakTest('a cancelled restore has no effect', async (scope) => {
   const { container, story, runtime, images } = await newRestored(scope, 'pipes', 'exec sleep 100');
   writeFileSync(join(images, 'hang'), '');
   const caller = new AbortController();
@@ -114,7 +115,7 @@ leakTest('a restore that is called off did not happen', async (scope) => {
   assert.deepEqual(story(), ['create']);
 });
 
-leakTest('a container is not restored in the place of another with its id', async (scope) => {
+leakTest('a container is not restored over another with the same id', async (scope) => {
   const { container, runtime, images } = await newRestored(scope, 'pipes', 'exec sleep 100');
   await container.start('');
   const { stdio } = newStdio(scope, 'pipes');

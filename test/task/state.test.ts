@@ -1,6 +1,6 @@
 /*
- * A state that can be left in a way nobody thought of makes a container that can neither be started nor deleted. So each
- * of the 25 pairs is asked for, against a table that is written down here once more.
+ * If a state had a transition that is not planned, a container could neither be started nor deleted. The test tries
+ * each of the 25 pairs of states against a table that is written down here again.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const possible = new Set([
 
 for (const from of states) {
   for (const to of states) {
-    test(`the state goes from ${from} to ${to}: ${possible.has(`${from} ${to}`) ? 'possible' : 'an error that names both'}`, () => {
+    test(`the state ${possible.has(`${from} ${to}`) ? 'can' : 'cannot'} change from ${from} to ${to}`, () => {
       if (possible.has(`${from} ${to}`)) return assertTransition('it', from, to);
       assert.throws(() => assertTransition('it', from, to), {
         code: 'ERR_STATE_INVALID',

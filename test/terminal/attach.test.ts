@@ -1,7 +1,7 @@
 /*
- * A human's terminal is lent to a session and must be given back, whatever ends first: the session, the human's stdin,
- * the reader of our stdout, the disk below it. Between, each key must reach the session as it is, ^C too, and no output
- * may be missing when `done` is told.
+ * A session borrows the user's terminal and must give it back, whatever ends first: the session, the user's stdin, the
+ * reader of stdout, or the disk of stdout. Meanwhile each key must reach the session unchanged, ^C too, and all output
+ * must be written when `done` resolves. The tests run a program at a real shell in a terminal, and through pipes.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
@@ -64,7 +64,7 @@ function lastLine(file: string): string {
   return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '';
 }
 
-describe('a human at a shell', () => {
+describe('at a terminal,', () => {
   interface Seat {
     terminal: Terminal;
     session: Session;
@@ -90,7 +90,7 @@ describe('a human at a shell', () => {
     return { terminal, session, isRaw, report };
   }
 
-  test('every key goes in as it is, all output comes out as it is, the terminal comes back', async (scope) => {
+  test('every key and all output pass unchanged, and the terminal is restored', async (scope) => {
     const { terminal, session, isRaw } = await sit(scope);
     assert.equal(isRaw(), true);
     terminal.type('ls\r\x03\x04\x1a\x1b[A\x7f');
@@ -105,7 +105,7 @@ describe('a human at a shell', () => {
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
-  test('the program is ended by SIGTERM: the terminal comes back', async (scope) => {
+  test('SIGTERM to the program restores the terminal', async (scope) => {
     const { terminal, isRaw } = await sit(scope);
     assert.equal(isRaw(), true);
     process.kill(await attachedPid(), 'SIGTERM');
@@ -113,7 +113,7 @@ describe('a human at a shell', () => {
     assert.equal(isRaw(), false);
   });
 
-  test('close: the terminal comes back while the session lives on', async (scope) => {
+  test('close restores the terminal while the session goes on', async (scope) => {
     const { terminal, session, isRaw } = await sit(scope);
     process.kill(await attachedPid(), 'SIGUSR2');
     await terminal.expect('[ready]$ ');
@@ -121,7 +121,7 @@ describe('a human at a shell', () => {
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
-  test('the keys leave, and what was typed before them is delivered', async (scope) => {
+  test('the detach keys end the attachment, and earlier input is delivered', async (scope) => {
     const { terminal, session, isRaw, report } = await sit(scope, ['ctrl-p,ctrl-q']);
     terminal.type('abc\x10d\x10');
     await session.typed.expect('abc\x10d');
@@ -133,7 +133,7 @@ describe('a human at a shell', () => {
     await waitFor(() => session.typed.hasEnded, 'the end of the session’s stdin');
   });
 
-  test('the keys leave a session that takes nothing', async (scope) => {
+  test('the detach keys work if the session reads nothing', async (scope) => {
     const { terminal, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
     session.typed.pause();
     // More than the FIFO and the terminal hold.
@@ -143,7 +143,7 @@ describe('a human at a shell', () => {
     assert.deepEqual(report(), { end: 'detached', leak: 'none' });
   });
 
-  test('a session that reads a little at a time gets a paste whole, and in order', async (scope) => {
+  test('a session that reads a little at a time gets a complete paste, in order', async (scope) => {
     const { terminal, session } = await sit(scope, ['ctrl-p,ctrl-q']);
     const paste = pattern(300_000, 3)
       .toString('latin1')
@@ -158,7 +158,7 @@ describe('a human at a shell', () => {
     await terminal.expect('[ready]$ ');
   });
 
-  test('a session that closes its stdin can still be left by the keys', async (scope) => {
+  test('the detach keys work after the session has closed its stdin', async (scope) => {
     const { terminal, session, report } = await sit(scope, ['ctrl-p,ctrl-q']);
     session.refuseInput();
     terminal.type('abc');
@@ -218,8 +218,8 @@ function opened(scope: Scope, path: string, flags: number): number {
 
 const ended = { end: 'ended', leak: 'none' };
 
-describe('without a terminal', () => {
-  leakTest('a megabyte each way through pipes', async (scope) => {
+describe('without a terminal,', () => {
+  leakTest('a megabyte passes in each direction through pipes', async (scope) => {
     const session = openSession(scope, temporaryDirectory(scope));
     const { child, report } = start(session, ['pipe', 'pipe']);
     const shown = text((child.stdout as NodeJS.ReadableStream).setEncoding('latin1'));
@@ -242,7 +242,7 @@ describe('without a terminal', () => {
     'a FIFO whose writer has left without a word': (directory, scope) => fifoAtItsEnd(directory, scope, ''),
   };
   for (const [what, make] of Object.entries(inputs)) {
-    leakTest(`the end of our stdin (${what}) closes the session’s, and its output goes on`, async (scope) => {
+    leakTest(`the end of stdin (${what}) closes that of the session, and the output goes on`, async (scope) => {
       const directory = temporaryDirectory(scope);
       const session = openSession(scope, directory);
       const { child, report } = start(session, [make(directory, scope), 'pipe']);
@@ -256,7 +256,7 @@ describe('without a terminal', () => {
     });
   }
 
-  leakTest('without an input our stdin is left alone', async (scope) => {
+  leakTest('stdin is not read if the session has no input', async (scope) => {
     const directory = temporaryDirectory(scope);
     writeFileSync(join(directory, 'keys'), 'hello');
     const stdin = opened(scope, join(directory, 'keys'), O_RDONLY);
@@ -291,19 +291,22 @@ describe('without a terminal', () => {
     ['half', 'half\x04\x04'],
     ['', '\x04'],
   ] as const) {
-    leakTest(`where the end of stdin types ^D: ${JSON.stringify(shown)}, and the session goes on`, async (scope) => {
-      const session = openSession(scope, temporaryDirectory(scope));
-      const { child, report } = start(session, ['pipe', 'pipe'], true, ['ctrl-p']);
-      child.stdin?.end(typed);
-      assert.equal(await session.typed.expect(shown), shown);
-      await session.show('output');
-      assert.equal(session.typed.hasEnded, false);
-      session.end();
-      assert.deepEqual(await report(), ended);
-    });
+    leakTest(
+      `the end of stdin types ^D if that is configured, the session shows ${JSON.stringify(shown)} and goes on`,
+      async (scope) => {
+        const session = openSession(scope, temporaryDirectory(scope));
+        const { child, report } = start(session, ['pipe', 'pipe'], true, ['ctrl-p']);
+        child.stdin?.end(typed);
+        assert.equal(await session.typed.expect(shown), shown);
+        await session.show('output');
+        assert.equal(session.typed.hasEnded, false);
+        session.end();
+        assert.deepEqual(await report(), ended);
+      },
+    );
   }
 
-  leakTest('a reader of our stdout that leaves ends it', async (scope) => {
+  leakTest('the attachment ends if the reader of stdout exits', async (scope) => {
     const session = openSession(scope, temporaryDirectory(scope));
     const { child, report } = start(session, ['ignore', 'pipe']);
     await session.show('output');
@@ -313,14 +316,14 @@ describe('without a terminal', () => {
     assert.deepEqual(await report(), { end: 'broken', leak: 'none' });
   });
 
-  leakTest('a full disk below our stdout is an error', async (scope) => {
+  leakTest('a full disk below stdout is an error', async (scope) => {
     const session = openSession(scope, temporaryDirectory(scope));
     const { report } = start(session, ['ignore', opened(scope, '/dev/full', O_WRONLY)]);
     await session.show('output');
     assert.deepEqual(await report(), { end: 'ENOSPC', leak: 'none' });
   });
 
-  leakTest('our stdout may be a file', async (scope) => {
+  leakTest('stdout may be a file', async (scope) => {
     const directory = temporaryDirectory(scope);
     const session = openSession(scope, directory);
     writeFileSync(join(directory, 'file'), '');

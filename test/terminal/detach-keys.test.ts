@@ -1,6 +1,7 @@
 /*
- * The keys must be found however the terminal cuts what is typed into reads, and nothing else that is typed may be lost,
- * doubled or held back for good: the same bytes are fed in every possible cut, and compared with a plain search.
+ * A terminal may deliver the detach keys in any number of reads. They must be found in each case, and other keys must
+ * not be lost, doubled or held back for ever. The test feeds the same bytes in every possible division, and compares
+ * the result with a plain search.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -18,7 +19,7 @@ describe('parseDetachKeys', () => {
     ['DEL', [0x7f]],
   ];
   for (const [text, bytes] of lists) {
-    test(`${JSON.stringify(text)} is ${bytes.join(' ')}`, () => {
+    test(`reads ${JSON.stringify(text)} as ${bytes.join(' ')}`, () => {
       assert.deepEqual(parseDetachKeys(text), Uint8Array.from(bytes));
     });
   }
@@ -39,7 +40,7 @@ describe('parseDetachKeys', () => {
     '\t',
     'del',
   ]) {
-    test(`${JSON.stringify(text)} is no list of keys`, () => assert.equal(parseDetachKeys(text), undefined));
+    test(`refuses ${JSON.stringify(text)}`, () => assert.equal(parseDetachKeys(text), undefined));
   }
 });
 
@@ -70,10 +71,10 @@ describe('createDetachMatcher', () => {
     ['abac', ['ababac'], { delivered: 'ab', held: '', isComplete: true }],
   ];
   for (const [keys, pieces, expected] of cases) {
-    test(`${keys} in ${JSON.stringify(pieces)}`, () => assert.deepEqual(feedAll(keys, pieces), expected));
+    test(`looks for ${keys} in ${JSON.stringify(pieces)}`, () => assert.deepEqual(feedAll(keys, pieces), expected));
   }
 
-  test('any keys in any typing, in any pieces', () => {
+  test('finds any keys in any input, in any pieces', () => {
     const few = fc.array(fc.constantFrom('a', 'b'), { maxLength: 30 }).map((it) => it.join(''));
     const keys = fc.array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 5 }).map((it) => it.join(''));
     fc.assert(

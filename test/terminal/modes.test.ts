@@ -1,7 +1,7 @@
 /*
- * A program may have set a terminal to anything when its user leaves it. What is forgotten stays so in the user's shell, and
- * what is undone for no reason moves the cursor, or takes from the shell what it has set itself. The sequences come in
- * pieces of any length.
+ * A program may have set the terminal to any mode when its user detaches. A mode that is not undone stays in the user's
+ * shell; undoing one without need moves the cursor, or changes a mode that the shell itself has set. The sequences
+ * arrive in pieces of any length.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -28,7 +28,7 @@ const cases: readonly [what: string, written: string, undo: string][] = [
   ['a full reset', '\x1b[?1049h\x1b[?25l\x1b[31m\x1bc', ''],
 ];
 
-describe('what is undone after', () => {
+describe('the undo sequence is right after', () => {
   for (const [what, written, undo] of cases) {
     test(what, () => {
       for (let length = 1; length <= written.length; length++) {

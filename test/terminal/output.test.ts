@@ -1,7 +1,7 @@
 /*
- * Output on its way to a terminal is read in turns. What could break: a turn that still waits when somebody leaves, or when the
- * terminal is gone, reads a descriptor that is closed by then, or another one of that number, which may block for ever. So the
- * copy is stopped between its first read and the next turn, with more to read.
+ * The output for a terminal is read in turns. What could break: a turn that is still scheduled when the user detaches,
+ * or when the terminal is gone, reads a descriptor that is closed by then, or another descriptor with the same number,
+ * which may block for ever. The tests stop the copy between its first read and the next turn, with more to read.
  */
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -55,7 +55,7 @@ function setUp(scope: Scope) {
   return { source, sink, copy, ends, say, afterRead };
 }
 
-leakTest('a closed copy reads nothing more, whatever was to be done next', async (scope) => {
+leakTest('a closed copy reads nothing more, whatever turn is scheduled', async (scope) => {
   const { source, sink, copy, say, afterRead } = setUp(scope);
   await nextTurn();
   say('first');

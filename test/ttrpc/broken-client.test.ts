@@ -1,7 +1,8 @@
 /*
- * A client can be killed in the middle of a frame, or be no ttrpc client at all. Its own connection ends then and its
- * calls are given up; no other connection must notice. A client that loses count of its streams is told so on the stream
- * in question: its calls in flight may be Waits of containers that run. And a client may ask without end.
+ * A client may be killed in the middle of a frame, or may not speak ttrpc at all. Then its own connection ends and its
+ * calls are cancelled, and no other connection may be affected. A client with a wrong stream id gets an error on that
+ * stream, because its pending calls may be Waits of running containers. A client may also send calls without end. The
+ * client here writes its frames by hand.
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -23,7 +24,7 @@ describe('a broken client', () => {
     ['with a response on an even stream', { ...requestFrame(2, 'x'), type: FrameType.response }],
   ];
   for (const [what, frame] of misdeeds) {
-    leakTest(`${what} is told so on that stream, and its other calls go on`, async (scope) => {
+    leakTest(`${what} gets an error on that stream, and its other calls go on`, async (scope) => {
       const { served, signals, heard } = serveHanging(scope);
       const bad = await dialRaw(scope, served.path);
       bad.send(requestFrame(5, 'hang'), frame, requestFrame(9, 'heard'));
@@ -35,7 +36,7 @@ describe('a broken client', () => {
     });
   }
 
-  leakTest('with more calls than a connection may have is refused the next, until one is answered', async (scope) => {
+  leakTest('with the maximum number of calls gets an error for the next one until one is answered', async (scope) => {
     const { served, signals, finish } = serveHanging(scope);
     const [bad, good] = [await dialRaw(scope, served.path), await dialRaw(scope, served.path)];
     bad.send(...Array.from({ length: mostCalls }, (_, i) => requestFrame(2 * i + 1, 'hang')));
@@ -52,7 +53,7 @@ describe('a broken client', () => {
     assert.equal((await bad.answer()).bundle, 'room again');
   });
 
-  leakTest('that does not speak ttrpc ends its own connection alone, and is told of', async (scope) => {
+  leakTest('that does not speak ttrpc loses only its own connection, and is reported', async (scope) => {
     const { served, signals } = serveHanging(scope);
     const [bad, good] = [await dialRaw(scope, served.path), await dialRaw(scope, served.path)];
     good.send(requestFrame(1, 'hang'));
@@ -70,7 +71,7 @@ describe('a broken client', () => {
     assert.equal((await good.answer()).bundle, 'still here');
   });
 
-  leakTest('that leaves in the middle of a frame and of a call aborts its calls', async (scope) => {
+  leakTest('that disconnects in the middle of a frame and of a call aborts its calls', async (scope) => {
     const { served, signals } = serveHanging(scope);
     const client = await dialRaw(scope, served.path);
     client.send(requestFrame(1, 'hang'), requestFrame(3, 'hang'));
@@ -85,7 +86,7 @@ describe('a broken client', () => {
     assert.deepEqual(served.faults, []);
   });
 
-  leakTest('that sends responses, or frames of a protocol to come, is not answered for them', async (scope) => {
+  leakTest('that sends responses, or frames of a later protocol, gets no answer for them', async (scope) => {
     const { served } = serveHanging(scope);
     const client = await dialRaw(scope, served.path);
     const { payload } = requestFrame(1, 'x');

@@ -1,7 +1,7 @@
 /*
- * A server that lives as long as its containers meets every client there is: one that asks for what is not there, asks
- * for too much, dies in the middle of a call, sends garbage. Each must be answered as gRPC does, on the stream that
- * asked, and none may disturb another call or another connection. The client here makes its frames by hand.
+ * A server that lives as long as its containers meets every kind of client: one that calls an unknown method, sends too
+ * much, dies in the middle of a call, or sends garbage. Each must be answered as by gRPC, on its own stream, and none
+ * may disturb another call or another connection. The client here makes its frames by hand.
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -24,7 +24,7 @@ describe('a call', () => {
     assert.deepEqual(await client.answer(), { streamId: 1, status: undefined, bundle: 'hello' });
   });
 
-  leakTest('runs at once, beside those that came before it', async (scope) => {
+  leakTest('runs at once, beside earlier calls', async (scope) => {
     const waiting: (() => void)[] = [];
     const say: Say = async ({ id }) => {
       if (id.startsWith('slow')) await new Promise<void>((resolve) => void waiting.push(resolve));
@@ -51,7 +51,7 @@ describe('a call', () => {
    * containerd from 2.0 on appends the details of an error to its text: `proto: not found`, and the bytes. Whatever fails, at
    * whichever step, comes to it without; to a client of ours with the code of the error.
    */
-  leakTest('that fails has details for a client that asks for them, and for no other', async (scope) => {
+  leakTest('that fails has details for a client that requests them, and for no other', async (scope) => {
     const say: Say = ({ id }) => {
       if (id === 'bug') throw new TypeError('x is undefined');
       throw id === 'rpc' ? new RpcError(Code.NotFound, 'no') : new TermshimError('ERR_SYSTEM', 'no');
@@ -90,7 +90,7 @@ describe('a call', () => {
     for (const _ of [1, 2]) assert.deepEqual((await client.answer()).status?.details, []);
   });
 
-  leakTest('has defaults for what the request leaves out, and its metadata', async (scope) => {
+  leakTest('has defaults for missing fields, and its metadata', async (scope) => {
     const seen: unknown[] = [];
     const say: Say = (request, { metadata, signal }) => {
       seen.push(request, [...metadata], signal.aborted);
@@ -135,7 +135,7 @@ describe('a call', () => {
     ['with a deadline that has passed', { timeoutNano: -1n }, Code.DeadlineExceeded, /deadline of test\.Words\/Say/],
   ];
   for (const [what, fields, code, words] of refusals) {
-    leakTest(`${what} is refused without being run, and the next one is answered`, async (scope) => {
+    leakTest(`${what} is refused without running, and the next one is answered`, async (scope) => {
       const ran: string[] = [];
       const { path, faults } = serveSay(scope, (request, context) => {
         ran.push(request.id);
@@ -161,7 +161,7 @@ describe('a call', () => {
 });
 
 describe('the limit of 4 MiB', () => {
-  leakTest('a request of exactly that is served', async (scope) => {
+  leakTest('allows a request of exactly that size', async (scope) => {
     const client = await dialRaw(scope, serveSay(scope, () => message(StateResponse, { bundle: 'got it' })).path);
     const around = requestFrame(1, '', { payload: new Uint8Array(1_000_000) }).payload.length - 1_000_000;
     const payload = StateRequest.encode({ id: 'x'.repeat(maxPayloadBytes - around - 6), execId: '' }).finish();
@@ -171,7 +171,7 @@ describe('the limit of 4 MiB', () => {
     assert.equal((await client.answer()).bundle, 'got it');
   });
 
-  leakTest('a longer request is answered with ResourceExhausted, and the connection lives on', async (scope) => {
+  leakTest('makes a longer request fail with ResourceExhausted, and the connection stays open', async (scope) => {
     const client = await dialRaw(scope, serveSay(scope, echo).path);
     const long = { streamId: 1, type: FrameType.request, payload: Buffer.alloc(maxPayloadBytes + 1) };
     client.send(long, requestFrame(3, 'next'));
@@ -180,7 +180,7 @@ describe('the limit of 4 MiB', () => {
     assert.equal((await client.answer()).bundle, 'next');
   });
 
-  leakTest('a longer response likewise', async (scope) => {
+  leakTest('makes a longer response fail with ResourceExhausted, and the connection stays open', async (scope) => {
     const say: Say = ({ id }) => message(StateResponse, { bundle: 'x'.repeat(Number(id)) });
     const client = await dialRaw(scope, serveSay(scope, say).path);
     client.send(requestFrame(1, `${maxPayloadBytes}`), requestFrame(3, '5'));
@@ -191,7 +191,7 @@ describe('the limit of 4 MiB', () => {
 });
 
 describe('a deadline', () => {
-  leakTest('is answered when it passes, aborts the context, and nothing comes after it', async (scope) => {
+  leakTest('ends the call when it passes, aborts the context, and nothing is sent after it', async (scope) => {
     const reasons: unknown[] = [];
     let finish = (): void => {};
     const say: Say = async (request, context) => {
@@ -212,7 +212,7 @@ describe('a deadline', () => {
     assert.deepEqual([reasons.length, faults], [1, []]);
   });
 
-  leakTest('longer than a timer can run does not pass at once', async (scope) => {
+  leakTest('that is longer than a timer can run does not pass at once', async (scope) => {
     const client = await dialRaw(
       scope,
       serveSay(scope, async (request, context) => {

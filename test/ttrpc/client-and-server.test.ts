@@ -1,6 +1,6 @@
 /*
- * Both sides together, over real sockets: many calls at a time, of any size, on several connections, each of which must
- * get its own answer; and the typed face of a service, so that what a caller leaves out arrives as its default.
+ * The client and the server talk over real sockets: many calls at the same time, of any size, on several connections,
+ * each of which must get its own answer; and typed services, whose missing fields must arrive as defaults.
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -16,7 +16,7 @@ import { Code } from '../../src/ttrpc/status.js';
 import { leakTest } from '../helpers/base/leak-free.js';
 import { type Say, SayDefinition, connect, echo, sayService, serve } from '../helpers/shim/ttrpc.js';
 
-describe('client and server', () => {
+describe('between client and server,', () => {
   leakTest('calls of any size at a time, on several connections, get their own answers', async (scope) => {
     const say: Say = async ({ id, execId }) => {
       await new Promise((resolve) => setTimeout(resolve, Number(execId)));
@@ -40,7 +40,7 @@ describe('client and server', () => {
     );
   });
 
-  leakTest('2000 calls in flight at a time', async (scope) => {
+  leakTest('2000 calls can be in flight at the same time', async (scope) => {
     const { path } = serve(scope, [sayService(echo)]);
     const client = clientOf(SayDefinition, await connect(scope, path));
     const calls = Array.from({ length: 2000 }, (_, i) => client.say({ id: `${i}` }));
@@ -68,7 +68,7 @@ describe('client and server', () => {
     assert.deepEqual(unpackAny(TaskExit, envelope?.event), exit);
   });
 
-  leakTest('what is left out arrives as its default, in both directions', async (scope) => {
+  leakTest('a missing field arrives as its default, in both directions', async (scope) => {
     const requests: unknown[] = [];
     const shim = service(ShimDefinition, {
       reserve: () => ({}),
@@ -83,7 +83,7 @@ describe('client and server', () => {
     assert.deepEqual(requests, [{ id: '' }]);
   });
 
-  leakTest('a service that is not there is Unimplemented', async (scope) => {
+  leakTest('a call of an unknown service fails with Unimplemented', async (scope) => {
     const client = clientOf(ShimDefinition, await connect(scope, serve(scope, [sayService(echo)]).path));
     await assert.rejects(client.reserve({ id: 'a' }), {
       code: Code.Unimplemented,
@@ -91,7 +91,7 @@ describe('client and server', () => {
     });
   });
 
-  leakTest('the deadline of a call is that of the context', async (scope) => {
+  leakTest('the deadline of a call becomes that of the context', async (scope) => {
     let aborted: Promise<unknown> | undefined;
     const say: Say = (_, { signal }) => {
       aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));

@@ -1,7 +1,7 @@
 /*
- * The client must put on the wire what Go's server reads, and must bear what a server can do to it: answer out of order,
- * late, not at all, too much, nonsense, or go away in the middle. No call may hang that has a way to end, and none may
- * take another's answer. The server here makes its frames by hand.
+ * The client must write frames that Go's server reads, and must survive what a server can do to it: answer out of
+ * order, late, not at all, too much, or nonsense, or disconnect in the middle. Every call that can end must end, and no
+ * call may get the answer of another. The server here makes its frames by hand.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -67,8 +67,8 @@ function responseFrame(streamId: number, bundle: string, status?: Response['stat
   return { streamId, type: FrameType.response, payload: Response.encode({ status, payload }).finish() };
 }
 
-describe('on the wire', () => {
-  leakTest('a request is what ttrpc says', async (scope) => {
+describe('on the wire,', () => {
+  leakTest('a request has the format of ttrpc', async (scope) => {
     const { say, bytes, answer } = await testbed(scope);
     const saying = say('hi', { timeoutMs: 1500, metadata: [['k', 'v']] });
     const payload = [
@@ -86,7 +86,7 @@ describe('on the wire', () => {
     assert.equal(await saying, 'there');
   });
 
-  leakTest('ids are odd and grow; without a deadline there is no timeout', async (scope) => {
+  leakTest('ids are odd and grow, and there is no timeout without a deadline', async (scope) => {
     const { say, bytes, requests, answer } = await testbed(scope);
     const saying = ['a', 'b', 'c'].map((id) => say(id));
     await waitFor(() => requests().length === 3, 'the requests');
@@ -103,7 +103,7 @@ describe('on the wire', () => {
 });
 
 describe('an answer', () => {
-  leakTest('with a status is an RpcError, unless the status is OK', async (scope) => {
+  leakTest('with a status causes an RpcError, unless the status is OK', async (scope) => {
     const { say, socket } = await testbed(scope);
     const saying = [say('a'), say('b')];
     saying[0]?.catch(() => {});
@@ -114,7 +114,7 @@ describe('an answer', () => {
     assert.equal(await saying[1], 'fine');
   });
 
-  leakTest('that nobody asked for, and frames of streams, are passed over', async (scope) => {
+  leakTest('to no call, or a frame of a stream, is ignored', async (scope) => {
     const { say, socket, answer } = await testbed(scope);
     const saying = say('a');
     for (const id of [2, 3, 99]) answer(id, 'nobody');
@@ -125,7 +125,7 @@ describe('an answer', () => {
     assert.equal(await saying, 'mine');
   });
 
-  leakTest('longer than 4 MiB fails that call alone', async (scope) => {
+  leakTest('longer than 4 MiB fails only its own call', async (scope) => {
     const { say, socket, answer } = await testbed(scope);
     const [long, next] = [say('a'), say('b')];
     long.catch(() => {});
@@ -135,7 +135,7 @@ describe('an answer', () => {
     await assert.rejects(long, { code: Code.ResourceExhausted });
   });
 
-  leakTest('that is no Response, or no response of the method, is Internal', async (scope) => {
+  leakTest('that is no Response, or no response of the method, causes Internal', async (scope) => {
     const { say, socket } = await testbed(scope);
     const saying = [say('a'), say('b')];
     const broken = Buffer.from([0x0a]);
@@ -149,7 +149,7 @@ describe('an answer', () => {
 });
 
 describe('a call ends', () => {
-  leakTest('when its deadline passes, though the server is silent; a late answer is for nobody', async (scope) => {
+  leakTest('when its deadline passes, even if the server is silent, and a late answer is ignored', async (scope) => {
     const { say, answer } = await testbed(scope);
     await assert.rejects(say('a', { timeoutMs: 20 }), { code: Code.DeadlineExceeded, message: /within 0\.02 s/ });
     const next = say('b');
@@ -158,7 +158,7 @@ describe('a call ends', () => {
     assert.equal(await next, 'fine');
   });
 
-  leakTest('with the reason of its signal; one that was aborted before sends nothing', async (scope) => {
+  leakTest('with the reason of its signal, and sends nothing if the signal was aborted before', async (scope) => {
     const { say, requests, answer } = await testbed(scope);
     const controller = new AbortController();
     const saying = say('a', { signal: controller.signal });
@@ -173,7 +173,7 @@ describe('a call ends', () => {
     assert.equal(requests().length, 2);
   });
 
-  leakTest('with the reason of a signal that many have, without a warning', async (scope) => {
+  leakTest('with the reason of a signal that many calls share, without a warning', async (scope) => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on('warning', onWarning);
@@ -216,7 +216,7 @@ describe('a call ends', () => {
     });
   }
 
-  leakTest('when the connection is closed here, once or twice', async (scope) => {
+  leakTest('when this side closes the connection, once or twice', async (scope) => {
     const { connection, say } = await testbed(scope);
     const saying = say('a');
     connection.close();
@@ -228,7 +228,7 @@ describe('a call ends', () => {
 });
 
 describe('connectTtrpc fails', () => {
-  leakTest('where nothing is, nobody listens, or no socket is', async (scope) => {
+  leakTest('at a path without a file, without a listener, or with a file that is no socket', async (scope) => {
     const directory = temporaryDirectory(scope);
     const path = (name: string): string => join(directory, name);
     writeFileSync(path('file'), '');
@@ -240,7 +240,7 @@ describe('connectTtrpc fails', () => {
     await assert.rejects(connectTtrpc(path('file')), { code: 'ERR_SYSTEM', errno: 'ECONNREFUSED' });
   });
 
-  leakTest('at a path that is too long, even if its beginning is a socket', async (scope) => {
+  leakTest('at a path that is too long, even if the beginning of the path is a socket', async (scope) => {
     const directory = temporaryDirectory(scope);
     const path = join(directory, 'x'.repeat(107 - directory.length - 1));
     const server = createServer().listen(path);

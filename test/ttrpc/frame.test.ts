@@ -1,8 +1,8 @@
 /*
- * A stream socket cuts frames anywhere: in the header, between two frames, in a payload of 4 MiB. A decoder that is off
- * by one byte takes payload for header, and from then on everything is wrong. So known bytes are cut at every place,
- * and made-up frames anyhow; a payload that is too long must leave the next frame whole, and what is no ttrpc must not
- * be waited for.
+ * A stream socket divides frames anywhere: in the header, between two frames, in a payload of 4 MiB. A decoder that is
+ * off by one byte takes payload for a header, and every later frame is wrong. The tests divide known bytes at every
+ * position, and made-up frames anywhere; a payload that is too long must leave the next frame intact, and bytes that
+ * are not ttrpc must be refused at once.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -26,7 +26,7 @@ const fixtures: readonly { readonly what: string; readonly hex: string; readonly
     frames: [{ streamId: 1, type: FrameType.request, payload: fromHex('0a0161') }],
   },
   {
-    what: 'a response of nothing',
+    what: 'an empty response',
     hex: '00000000 00000003 02 00',
     frames: [{ streamId: 3, type: FrameType.response, payload: Buffer.alloc(0) }],
   },
@@ -36,7 +36,7 @@ const fixtures: readonly { readonly what: string; readonly hex: string; readonly
     frames: [{ streamId: 0xffffffff, type: 3, payload: fromHex('aa') }],
   },
   {
-    what: 'three, the middle one empty',
+    what: 'three frames, the middle one empty',
     hex: '00000002 00000001 0100 beef 00000000 00000003 0100 00000001 00000005 0200ff',
     frames: [
       { streamId: 1, type: FrameType.request, payload: fromHex('beef') },
@@ -64,29 +64,29 @@ function assertFrames(got: readonly ReceivedFrame[], expected: readonly Received
 
 describe('encodeFrame', () => {
   for (const { what, hex, frames } of fixtures.filter((it) => !it.what.includes('flags'))) {
-    test(what, () => assert.deepEqual(Buffer.concat(frames.map(encodeFrame)), fromHex(hex)));
+    test(`encodes ${what}`, () => assert.deepEqual(Buffer.concat(frames.map(encodeFrame)), fromHex(hex)));
   }
 });
 
 describe('frameDecoder', () => {
   for (const { what, hex, frames } of fixtures) {
     const bytes = fromHex(hex);
-    test(`${what}, cut in two at every byte`, () => {
+    test(`decodes ${what}, divided in two at every byte`, () => {
       for (let at = 0; at <= bytes.length; at++) {
         assertFrames(decodeAll([bytes.subarray(0, at), bytes.subarray(at)]), frames);
       }
     });
 
-    test(`${what}, byte by byte`, () => {
+    test(`decodes ${what} byte by byte`, () => {
       assertFrames(decodeAll(Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))), frames);
     });
 
-    test(`${what}, without its last byte: the last frame is not there`, () => {
+    test(`does not decode the last frame of ${what} without its last byte`, () => {
       assertFrames(decodeAll([bytes.subarray(0, -1)]), frames.slice(0, -1));
     });
   }
 
-  test('whatever the frames and the cuts, what comes out is what went in', () => {
+  test('decodes any frames in any pieces', () => {
     const frame = fc.record({
       streamId: fc.integer({ min: 0, max: 0xffffffff }),
       type: fc.integer({ min: 0, max: 0xff }),
@@ -103,7 +103,7 @@ describe('frameDecoder', () => {
     );
   });
 
-  test('the longest payload, in chunks', () => {
+  test('decodes the longest payload in chunks', () => {
     const payload = pattern(maxPayloadBytes);
     const bytes = encodeFrame({ streamId: 7, type: FrameType.request, payload });
     const chunks = [bytes.subarray(0, 5), bytes.subarray(5, 70_000), bytes.subarray(70_000)];
@@ -111,7 +111,7 @@ describe('frameDecoder', () => {
     assert.ok(Buffer.from(frame?.payload as Uint8Array).equals(payload));
   });
 
-  test('a byte more is skipped, however it is cut, and the next frame is whole', () => {
+  test('skips a payload that is one byte longer, however it is divided, and decodes the next frame', () => {
     const long = encodeFrame({ streamId: 7, type: FrameType.request, payload: Buffer.alloc(maxPayloadBytes + 1, 1) });
     const next = { streamId: 9, type: FrameType.request, payload: Buffer.from('next') };
     const bytes = Buffer.concat([long, encodeFrame(next)]);
@@ -121,7 +121,7 @@ describe('frameDecoder', () => {
     }
   });
 
-  test('a length of 16 MiB or more is no ttrpc, nor is what follows', () => {
+  test('refuses a length of 16 MiB or more, and everything after it', () => {
     const frames: ReceivedFrame[] = [];
     const decode = frameDecoder((frame) => void frames.push(frame));
     const error = { message: 'this is no ttrpc: a frame begins with 474554202f2048545450' };

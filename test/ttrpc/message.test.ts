@@ -1,7 +1,7 @@
 /*
- * The messages are containerd's: a wrong number is a field that containerd does not see. The generated code is as right
- * as the .proto files, so some messages are compared with bytes that containerd's own programs make (test/e2e has the
- * whole conversation); the rest here is what the helpers promise: defaults, Any, nanoseconds.
+ * The messages are containerd's: with a wrong field number containerd does not see the field. The generated code
+ * depends on the .proto files, so some messages are compared with bytes from containerd's own programs (test/e2e has
+ * whole conversations). The other tests cover the helpers: defaults, Any, nanoseconds.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -14,8 +14,8 @@ import { decodeMessage, message, packAny, timestampOf, unpackAny } from '../../s
 import { Code } from '../../src/ttrpc/status.js';
 import { fromHex } from '../helpers/copy/hex.js';
 
-describe('messages', () => {
-  test('what a request leaves out decodes to its default', () => {
+describe('a message', () => {
+  test('decodes missing fields to their defaults', () => {
     assert.deepEqual(CreateTaskRequest.decode(new Uint8Array(0)), {
       id: '',
       bundle: '',
@@ -30,19 +30,19 @@ describe('messages', () => {
     });
   });
 
-  test('a field of a later version is skipped', () => {
+  test('is decoded without the fields of a later version', () => {
     const bytes = fromHex('0a0174 fa0603616263 120165');
     assert.deepEqual(StateRequest.decode(bytes), { id: 't', execId: 'e' });
   });
 
-  test('64 bits are kept', () => {
+  test('keeps 64 bits', () => {
     const most = 2n ** 64n - 1n;
     const bytes = Metrics.encode(message(Metrics, { pids: { current: 3n, limit: most } })).finish();
     assert.deepEqual(Buffer.from(bytes), fromHex('0a0d 0803 10ffffffffffffffffff01'));
     assert.equal(Metrics.decode(bytes).pids?.limit, most);
   });
 
-  test('message fills in what is not given', () => {
+  test('made by message has defaults for missing fields', () => {
     assert.deepEqual(message(StateResponse, { id: 't', pid: 7 }).exitedAt, undefined);
     assert.deepEqual(
       Buffer.from(StateResponse.encode(message(StateResponse, { id: 't', pid: 7 })).finish()),
@@ -52,7 +52,7 @@ describe('messages', () => {
 });
 
 describe('decodeMessage', () => {
-  test('bytes that are no such message are the fault of whoever sent them', () => {
+  test('throws the error of an invalid request for bytes that are no such message', () => {
     const error = {
       name: 'RpcError',
       code: Code.InvalidArgument,
@@ -66,14 +66,14 @@ describe('decodeMessage', () => {
 describe('Any', () => {
   const exit = message(TaskExit, { containerId: 'c', id: 'e', pid: 1, exitStatus: 137 });
 
-  test('the type URL is the bare name', () => {
+  test('has the bare name as its type URL', () => {
     const any = packAny(TaskExit, exit);
     assert.equal(any.typeUrl, 'containerd.events.TaskExit');
     assert.deepEqual(Buffer.from(any.value), fromHex('0a0163 120165 1801 208901'));
     assert.deepEqual(unpackAny(TaskExit, any), exit);
   });
 
-  test('a type URL with a host is the same type; another type, or none, is undefined', () => {
+  test('has the same type with a host in the URL, and is undefined for another type or none', () => {
     const { typeUrl, value } = packAny(TaskExit, exit);
     assert.deepEqual(unpackAny(TaskExit, { typeUrl: `type.googleapis.com/${typeUrl}`, value }), exit);
     assert.equal(unpackAny(Options, { typeUrl, value }), undefined);
@@ -90,7 +90,7 @@ describe('timestampOf', () => {
     [-1, -1n, 999_000_000],
   ];
   for (const [ms, seconds, nanos] of cases) {
-    test(`${ms} ms`, () => {
+    test(`converts ${ms} ms`, () => {
       assert.deepEqual(timestampOf(ms), { seconds, nanos });
       assert.deepEqual(Timestamp.decode(Timestamp.encode(timestampOf(ms)).finish()), { seconds, nanos });
     });

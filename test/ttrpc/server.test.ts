@@ -1,6 +1,7 @@
 /*
- * The server as a whole: who may dial, what a client that does not read may cost, how it ends, and that a process that
- * has run out of descriptors is not deaf for ever afterwards, since epoll tells of a waiting dialer once.
+ * These tests cover the server as a whole: who may dial, the cost of a client that does not read, the end, and a
+ * process that has run out of descriptors. The last must accept calls again later, although epoll reports a waiting
+ * dialer only once.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -31,8 +32,8 @@ import {
 } from '../helpers/shim/ttrpc.js';
 import { waitFor, within } from '../helpers/base/wait-for.js';
 
-describe('services', () => {
-  leakTest('one implementation may have several names', async (scope) => {
+describe('a server', () => {
+  leakTest('may serve one implementation under several names', async (scope) => {
     const other = service(SayDefinition, { say: () => message(StateResponse, { bundle: 'v3' }) }, 'test.Words.v3');
     const { path } = serve(scope, [sayService(echo), other]);
     const connection = await connect(scope, path);
@@ -41,7 +42,7 @@ describe('services', () => {
   });
 });
 
-describe('who dials', () => {
+describe('a dialer', () => {
   const turnedAway = async (scope: Scope): Promise<void> => {
     const { path } = serve(scope, [sayService(echo)]);
     chmodSync(dirname(path), 0o755);
@@ -52,9 +53,9 @@ describe('who dials', () => {
     const connection = await connect(scope, path);
     assert.equal((await clientOf(SayDefinition, connection).say({ id: 'ours' })).bundle, 'ours');
   };
-  leakTest('another user is turned away, ours is served', turnedAway, { skip: missing('root') });
+  leakTest('of another user is refused, and one of this user is served', turnedAway, { skip: missing('root') });
 
-  leakTest('50 at once, before the server had a turn, are all served', async (scope) => {
+  leakTest('is served if 50 dial before the server gets a turn', async (scope) => {
     const { path } = serve(scope, [sayService(echo)]);
     const connections = await Promise.all(Array.from({ length: 50 }, () => connect(scope, path)));
     const calls = connections.map((it, i) => clientOf(SayDefinition, it).say({ id: `${i}` }));
@@ -64,7 +65,7 @@ describe('who dials', () => {
     );
   });
 
-  leakTest('one who finds the process out of descriptors is served when there are some again', async (scope) => {
+  leakTest('that dials while the process has no free descriptor is served when there are some', async (scope) => {
     const directory = temporaryDirectory(scope);
     const limited = `ulimit -n 60; exec "$@"`;
     const args = ['-c', limited, 'sh', process.execPath, fixturePath('ttrpc-server-out-of-descriptors'), directory];
@@ -86,7 +87,7 @@ describe('who dials', () => {
 });
 
 describe('a client that does not read', () => {
-  leakTest('is not heard until it does, and then has every answer', async (scope) => {
+  leakTest('is not read from until it reads, and then gets every answer', async (scope) => {
     let begun = 0;
     const say: Say = () => {
       begun++;
@@ -104,8 +105,8 @@ describe('a client that does not read', () => {
   });
 });
 
-describe('the end', () => {
-  leakTest('close lets the calls in flight be answered, takes no more, then closes', async (scope) => {
+describe('at the end of a server,', () => {
+  leakTest('close lets pending calls finish, accepts no more, and then closes', async (scope) => {
     let finish = (): void => {};
     const say: Say = async (request, context) => {
       if (request.id === 'slow') await new Promise<void>((resolve) => (finish = resolve));
@@ -131,7 +132,7 @@ describe('the end', () => {
     await server.close();
   });
 
-  leakTest('close can be called by a call, whose answer still arrives', async (scope) => {
+  leakTest('close may be called by a call, whose answer still arrives', async (scope) => {
     const served = serve(scope, [
       sayService((request, context) => {
         void served.server.close();
@@ -144,7 +145,7 @@ describe('the end', () => {
     await client.closed;
   });
 
-  leakTest('destroy closes everything now and aborts the calls', async (scope) => {
+  leakTest('destroy closes everything at once and aborts the calls', async (scope) => {
     let signal: AbortSignal | undefined;
     const say: Say = (_, context) => {
       signal = context.signal;

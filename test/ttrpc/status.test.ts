@@ -1,7 +1,7 @@
 /*
- * containerd reads the code and nothing else: NotFound from Kill means that the task has ended, AlreadyExists from
- * Create that there is one. A wrong code is a wrong answer about the task, and the table is what users are promised.
- * Our own commands promise more, the code of the error itself, which must survive the way.
+ * containerd reads only the status code: NotFound from Kill means that the task has ended, AlreadyExists from Create
+ * that its id is in use. A wrong code gives wrong information about the task, and the table is documented for users.
+ * Between termshim's own programs the code of the error itself must arrive too.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -16,13 +16,13 @@ import { Code, RpcError, errorOf, statusCodes, statusOf } from '../../src/ttrpc/
 const ours = (thrown: unknown) => statusOf(thrown, { hasDetails: true });
 
 describe('statusOf', () => {
-  test('an RpcError is its own status', () => {
+  test('returns the status of an RpcError unchanged', () => {
     const { code, message } = ours(new RpcError(Code.NotFound, 'no task t1'));
     assert.deepEqual([code, message], [5, 'no task t1']);
     assert.equal(ours(new RpcError(99, 'new')).code, 99);
   });
 
-  test('a TermshimError has the one of the table', () => {
+  test('returns the status of the table for a TermshimError', () => {
     for (const code of errorCodes) {
       const { details, ...status } = ours(new TermshimError(code, 'why'));
       assert.deepEqual(status, { code: statusCodes[code], message: 'why' });
@@ -34,13 +34,13 @@ describe('statusOf', () => {
     }
   });
 
-  test('has no details for others, whatever was thrown', () => {
+  test('returns no details to other clients, for any thrown value', () => {
     for (const thrown of [new RpcError(99, 'new'), new TermshimError('ERR_SYSTEM', 'why'), new TypeError('x'), 'x']) {
       assert.deepEqual(statusOf(thrown, { hasDetails: false }), { ...ours(thrown), details: [] });
     }
   });
 
-  test('anything else is Unknown', () => {
+  test('returns Unknown for any other value', () => {
     for (const thrown of [new TypeError('x is undefined'), 'x is undefined']) {
       const { code, message } = ours(thrown);
       assert.deepEqual([code, message], [2, 'x is undefined']);
@@ -49,18 +49,18 @@ describe('statusOf', () => {
 });
 
 describe('errorOf', () => {
-  test('has the status, and the code of the error that it was', () => {
+  test('returns an error with the status, and the code of the original error', () => {
     for (const code of errorCodes) {
       const { name, ...fields } = errorOf(ours(new TermshimError(code, 'why')));
       assert.deepEqual([name, { ...fields }], ['RpcError', { code: statusCodes[code], errorCode: code }]);
     }
   });
 
-  test('has the one of a bug for what nobody foresaw', () => {
+  test('returns ERR_INTERNAL for an unexpected exception', () => {
     assert.equal(errorOf(ours(new TypeError('x is undefined'))).errorCode, 'ERR_INTERNAL');
   });
 
-  test('an RpcError keeps the code of its cause', () => {
+  test('returns the code of the cause of an RpcError', () => {
     const cause = new TermshimError('ERR_RUNTIME_FAILED', 'no');
     const error = errorOf(ours(new RpcError(Code.Unknown, 'start failed: no', { cause })));
     assert.deepEqual([error.message, error.errorCode], ['start failed: no', 'ERR_RUNTIME_FAILED']);
@@ -72,7 +72,7 @@ describe('errorOf', () => {
     ['a broken detail', { typeUrl: Failure.$type, value: Buffer.from([0x0a]) }],
   ];
   for (const [what, detail] of strange) {
-    test(`${what} is passed over`, () => {
+    test(`ignores ${what}`, () => {
       const error = errorOf({ code: Code.NotFound, message: 'no task', details: [detail] });
       const told = [error.code, error.message, error.errorCode];
       assert.deepEqual(told, [Code.NotFound, 'no task', 'ERR_PROCESS_NOT_FOUND']);
@@ -91,13 +91,13 @@ describe('errorOf', () => {
     ['Unavailable', 'ERR_DAEMON_FAILED'],
   ];
   for (const [status, code] of nearest) {
-    test(`${status} alone, of a shim that is not ours, is told to people as ${code}`, () => {
+    test(`returns ${code} for ${status} without details, as from an external shim`, () => {
       const error = errorOf({ code: Code[status], message: 'words of the shim', details: [] });
       assert.equal(errorLine(error), `termshim: words of the shim [${code}]\n`);
     });
   }
 
-  test('a status that gRPC does not know is a failure of the daemon', () => {
+  test('returns ERR_DAEMON_FAILED for a status that gRPC does not know', () => {
     assert.equal(errorOf({ code: 99, message: 'new', details: [] }).errorCode, 'ERR_DAEMON_FAILED');
   });
 });

@@ -1,6 +1,7 @@
 /*
- * A page on 127.0.0.1 can be asked by every other page in the browser, by every name that somebody lets lead there, and by
- * every user of the machine. So each way to ask is tried with one thing wrong, and the token a second time.
+ * Every page in the browser can send requests to a page on 127.0.0.1, through every host name that leads there, and so
+ * can every user of the machine. The tests try each kind of request with one thing wrong, and use the token a second
+ * time.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +17,7 @@ function secretOf(access: Access): string {
   return secret as string;
 }
 
-test('the token is good for the secret once, and the secret from then on', () => {
+test('the token can be exchanged for the secret once, and the secret is valid from then on', () => {
   const access = createAccess([host]);
   const secret = secretOf(access);
   assert.equal(access.exchange({ host, ...bearer(access.token) }), undefined);
@@ -33,12 +34,12 @@ for (const [what, headers, status] of [
   ['a cookie', { host, cookie: 'termshim=x' }, 401],
   ['no host', {}, 403],
   ['another host', { host: 'evil.example:8080' }, 403],
-  ['our host with another port', { host: '127.0.0.1:80' }, 403],
+  ['the right host with another port', { host: '127.0.0.1:80' }, 403],
   ['the origin of another page', { host, origin: 'http://evil.example' }, 403],
   ['the origin of another port', { host, origin: 'http://127.0.0.1:9999' }, 403],
-  ['an origin that is none', { host, origin: 'null' }, 403],
+  ['the origin null', { host, origin: 'null' }, 403],
 ] as const) {
-  test(`a request with ${what} is refused with ${status}, and with the secret too unless that was missing`, () => {
+  test(`a request with ${what} is refused with ${status}`, () => {
     const access = createAccess([host]);
     assert.equal(access.refuse(headers)?.status, status);
     assert.equal(access.refuseStranger(headers)?.status, status === 403 ? 403 : undefined);
@@ -56,7 +57,7 @@ test('a wrong token does not use the token up', () => {
   secretOf(access);
 });
 
-test('a target is a path and a query, and nothing else; none is decoded, and none throws', () => {
+test('a request target is split into a path and a query, without decoding, and never throws', () => {
   const read = (url: string | undefined) => {
     const target = targetOf(url);
     return target && [target.path, target.query.get('id')];

@@ -1,6 +1,7 @@
 /*
- * A wrong directory gives the numbers of another cgroup, or of the whole machine. The tables are those of the systems
- * that there are: v1, v2, both at once, containerd in a container of its own, a process that is about to be gone.
+ * With a wrong directory the metrics are those of another cgroup, or of the whole machine. The tables have the forms of
+ * real systems: v1, v2, both at once, containerd in a container of its own, and a process that is exiting. The other
+ * tests use real processes and cgroups.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -111,7 +112,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { title, mounts, membership, expected } of cases) {
-  test(title, () => {
+  test(`the cgroup is located: ${title}`, () => {
     const cgroup = locateCgroup(membership, mounts);
     assert.deepEqual(cgroup?.version === 1 ? Object.fromEntries(cgroup.directories) : cgroup?.directory, expected);
   });
@@ -122,14 +123,14 @@ test('a process that does not exist has no control groups', () => {
   assert.throws(() => findCgroup(2 ** 22 + 1), { name: 'TermshimError', code: 'ERR_PROCESS_NOT_FOUND', message });
 });
 
-test('a process in our own control group has none of its own', (t) => {
+test('a process in the control group of this process has none of its own', (t) => {
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const message = `process ${child.pid} has no cgroup of its own`;
   assert.throws(() => findCgroup(child.pid as number), { code: 'ERR_PROCESS_NOT_FOUND', message });
 });
 
-test('v1 has a process that has ended, and was not reaped, in the root', async (t) => {
+test('v1 lists a process that has ended, and was not reaped, in the root', async (t) => {
   if (isV2) return;
   const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => parent.kill('SIGKILL'));

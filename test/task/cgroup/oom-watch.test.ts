@@ -1,7 +1,8 @@
 /*
- * An OOM that is not told leaves a killed container without a reason; one that never was is a false one. Here memory
- * does run out, in a cgroup of either version with a limit of 16 MiB, by a program that reads /dev/zero for ever. The
- * kernel tells the end of a cgroup of v1 by the same event, and then another may have its path already.
+ * If an OOM is not reported, a killed container has no reason; if one is reported wrongly, the reason is false. In
+ * these tests memory really runs out, in a cgroup of either version with a limit of 16 MiB, by a program that reads
+ * /dev/zero for ever. The kernel reports the removal of a v1 cgroup by the same event, and another cgroup may have its
+ * path by then.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -20,7 +21,7 @@ const options = { skip: missing('root') };
 const whatComesLate = (): Promise<void> => delay(50);
 
 leakTest(
-  'each OOM is told once, and a normal end is none',
+  'each OOM is reported once, and a normal exit is not',
   async (scope) => {
     const { cgroup, spawn } = makeMemoryCgroup(scope);
     let told = 0;
@@ -42,7 +43,7 @@ leakTest(
 );
 
 leakTest(
-  'the end of a cgroup is no OOM, nor is what happens to the next one of its path',
+  'neither the removal of a cgroup nor an event of the next cgroup at its path is reported as an OOM',
   async (scope) => {
     const first = makeMemoryCgroup(scope);
     let told = 0;
@@ -59,7 +60,7 @@ leakTest(
 );
 
 leakTest(
-  'a closed watch reports nothing more, and may be closed again, also by its listener',
+  'a closed watch reports nothing, and may be closed again, also by its listener',
   async (scope) => {
     const { cgroup, spawn } = makeMemoryCgroup(scope);
     let told = 0;

@@ -1,6 +1,7 @@
 /*
- * A number read wrong is a lie to whoever bills or evicts by it: beyond 2^53 a double rounds, `max` is no number, and a
- * file may be read in the moment when its cgroup goes. What is not there must be absent, and what failed an error.
+ * Bills and evictions depend on these numbers. What could break: a double rounds a number beyond 2^53, `max` is read as
+ * a number, or a file is read while its cgroup is removed. A missing file must be absent, and a failed read must be an
+ * error.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -35,7 +36,7 @@ for (const [word, count] of numbers) {
   test(`the number ${word} is read`, () => assert.equal(parseCount(word), count));
 }
 
-test('lines of a key and a number are read, and others skipped', () => {
+test('lines with a key and a number are read, and others are skipped', () => {
   const counts = parseCounts('a 1\nb  9007199254740993\r\nc\nd x\ne -5\nf 1 2\n\n g max\nh');
   assert.deepEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', ''].map(counts), [
     1n,
@@ -50,7 +51,7 @@ test('lines of a key and a number are read, and others skipped', () => {
   ]);
 });
 
-test('pairs are read, and a word without a value is skipped', () => {
+test('pairs are read, and a key without a value is skipped', () => {
   assert.deepEqual(
     [...parsePairs(['a=1', 'b', 'c=', '', 'd=2=3'])],
     [
@@ -61,7 +62,7 @@ test('pairs are read, and a word without a value is skipped', () => {
   );
 });
 
-test('a missing file is undefined, and one that cannot be read an error', (t) => {
+test('a missing file is undefined, and a file that cannot be read is an error', (t) => {
   const directory = temporaryDirectory(t);
   assert.equal(readText(directory, 'none'), undefined);
   assert.equal(readCount(directory, 'none'), undefined);
@@ -71,7 +72,7 @@ test('a missing file is undefined, and one that cannot be read an error', (t) =>
   assert.throws(() => readText(directory, 'folder'), { name: 'TermshimError', errno: 'EISDIR' });
 });
 
-test('a file with a number and the names of a directory are read', (t) => {
+test('a file with a number can be read, and the names in a directory can be listed', (t) => {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'hugetlb.2MB.current'), '18446744073709551614\n');
   writeFileSync(join(directory, 'hugetlb.1GB.current'), '');

@@ -1,8 +1,8 @@
 /*
- * A container whose output is kept: by a file, a log of ours, a driver, with and without a terminal, alone and beside the
- * FIFO of a client. What could break: bytes that are missing or come twice, an exit that is told before the last byte is in
- * the file, a client that is away or does not read and so keeps the log from going on, a log that keeps a client waiting,
- * a disk that is full and ends the process. The processes count, so that what is missing shows.
+ * A log target keeps the output of a container: a file, a log or a log driver, with and without a terminal, alone and
+ * beside the FIFO of a client. What could break: bytes are lost or doubled, an exit is reported before the last byte is
+ * in the file, a client that is away or does not read stops the log, a log stops a client, or a full disk ends the
+ * process. The processes count, so missing output is noticed.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
@@ -21,7 +21,7 @@ const counted = (kind: StdioKind): string =>
 
 for (const [name, open] of Object.entries(testLogTargets)) {
   for (const kind of stdioKinds) {
-    leakTest(`${kind}: a ${name} has every byte when the exit is told`, async (scope) => {
+    leakTest(`${kind}: a ${name} has every byte when the exit is reported`, async (scope) => {
       const { target, text } = open(scope);
       const { container } = await newContainer(scope, `${count}; exit 3`, stdioOf(kind, { stdout: target }));
       await container.start('');
@@ -29,7 +29,7 @@ for (const [name, open] of Object.entries(testLogTargets)) {
       assert.ok(text() === counted(kind), `it has ${text().length} bytes`);
     });
 
-    leakTest(`${kind}: a ${name} beside a FIFO has every byte, though the client is away`, async (scope) => {
+    leakTest(`${kind}: a ${name} beside a FIFO has every byte, even if the client is away`, async (scope) => {
       const { target, text } = open(scope);
       const client = newStdio(scope, kind);
       const { stdout } = client.stdio as { stdout: OutputTarget };
@@ -49,38 +49,44 @@ for (const [name, open] of Object.entries(testLogTargets)) {
 }
 
 for (const kind of stdioKinds) {
-  leakTest(`${kind}: a client that is there and does not read is waited for a little, then skipped`, async (scope) => {
-    const { target, text } = testLogTargets['json-file'](scope);
-    const client = newStdio(scope, kind);
-    client.output.pause();
-    const { stdout } = client.stdio as { stdout: OutputTarget };
-    const { container } = await newContainer(scope, count, stdioOf(kind, { stdout, log: target }));
-    await container.start('');
-    // It is there at the end too, and the last of it is its own for as long as a drain may take.
-    await waitFor(() => text().length === counted(kind).length, 'the log to have all', 5000);
-    client.output.resume();
-    await within(container.init.exited, 'the exit');
-    assert.match(await client.output.expect('19999'), /19998\r?\n19999/);
-    assert.ok(client.output.byteCount < counted(kind).length);
-  });
+  leakTest(
+    `${kind}: a client that does not read delays the log for a short time, and is then skipped`,
+    async (scope) => {
+      const { target, text } = testLogTargets['json-file'](scope);
+      const client = newStdio(scope, kind);
+      client.output.pause();
+      const { stdout } = client.stdio as { stdout: OutputTarget };
+      const { container } = await newContainer(scope, count, stdioOf(kind, { stdout, log: target }));
+      await container.start('');
+      // It is there at the end too, and the last of it is its own for as long as a drain may take.
+      await waitFor(() => text().length === counted(kind).length, 'the log to have all', 5000);
+      client.output.resume();
+      await within(container.init.exited, 'the exit');
+      assert.match(await client.output.expect('19999'), /19998\r?\n19999/);
+      assert.ok(client.output.byteCount < counted(kind).length);
+    },
+  );
 
-  leakTest(`${kind}: a record that takes nothing is waited for a little, and told of what it missed`, async (scope) => {
-    const latch = makeLatch(scope);
-    const { target, text } = testLogTargets.driver(scope, latch.wait);
-    const client = newStdio(scope, kind);
-    const { stdout } = client.stdio as { stdout: OutputTarget };
-    const { container } = await newContainer(scope, 'seq 200000', stdioOf(kind, { stdout, log: target }));
-    await container.start('');
-    const seen = await client.output.expect('\n200000');
-    assert.equal(seen.replaceAll('\r', '').length, 1_288_895 - (seen.endsWith('\n') ? 0 : 1));
-    latch.open();
-    await within(container.init.exited, 'the exit');
-    const [, missed] = /\n\[termshim: (\d+) bytes of output came too fast for this log\]\n/.exec(text()) ?? [];
-    assert.ok(Number(missed) > 500_000);
-    assert.match(text(), /^1\r?\n2\r?\n[^]*\n199999\r?\n200000\r?\n$/);
-  });
+  leakTest(
+    `${kind}: a log that accepts nothing delays the client for a short time, and gets a notice of what it missed`,
+    async (scope) => {
+      const latch = makeLatch(scope);
+      const { target, text } = testLogTargets.driver(scope, latch.wait);
+      const client = newStdio(scope, kind);
+      const { stdout } = client.stdio as { stdout: OutputTarget };
+      const { container } = await newContainer(scope, 'seq 200000', stdioOf(kind, { stdout, log: target }));
+      await container.start('');
+      const seen = await client.output.expect('\n200000');
+      assert.equal(seen.replaceAll('\r', '').length, 1_288_895 - (seen.endsWith('\n') ? 0 : 1));
+      latch.open();
+      await within(container.init.exited, 'the exit');
+      const [, missed] = /\n\[termshim: (\d+) bytes of output came too fast for this log\]\n/.exec(text()) ?? [];
+      assert.ok(Number(missed) > 500_000);
+      assert.match(text(), /^1\r?\n2\r?\n[^]*\n199999\r?\n200000\r?\n$/);
+    },
+  );
 
-  leakTest(`${kind}: a file that takes nothing costs the process nothing`, async (scope) => {
+  leakTest(`${kind}: a file that accepts nothing does not affect the process`, async (scope) => {
     const faults: string[] = [];
     const target = { kind: 'file', path: '/dev/full' } as const;
     const client = newStdio(scope, kind);
@@ -94,7 +100,7 @@ for (const kind of stdioKinds) {
     assert.deepEqual(faults, ['cannot write the file /dev/full: no space left on device (ENOSPC)']);
   });
 
-  leakTest(`${kind}: where there cannot be a log there is no container`, async (scope) => {
+  leakTest(`${kind}: the container is not created if its log cannot be created`, async (scope) => {
     const { target } = testLogTargets['json-file'](scope);
     const nowhere = { ...target, options: { ...target.options, path: '/proc/none/log' } };
     const failing = newContainer(scope, 'true', stdioOf(kind, { stdout: nowhere }));
@@ -102,7 +108,7 @@ for (const kind of stdioKinds) {
   });
 }
 
-leakTest('stdout and stderr are told apart in a log, alone and beside FIFOs', async (scope) => {
+leakTest('a log distinguishes stdout and stderr, alone and beside FIFOs', async (scope) => {
   for (const isBeside of [false, true]) {
     const { target } = testLogTargets['json-file'](scope);
     const { stdio } = newStdio(scope, 'pipes');
@@ -117,7 +123,7 @@ leakTest('stdout and stderr are told apart in a log, alone and beside FIFOs', as
   }
 });
 
-leakTest('a file is made as containerd makes it, and appended to', async (scope) => {
+leakTest('a file is created as containerd creates it, and appended to', async (scope) => {
   const directory = join(temporaryDirectory(scope), 'new');
   const path = join(directory, 'file');
   for (const kind of [...stdioKinds, ...stdioKinds]) {
@@ -129,7 +135,7 @@ leakTest('a file is made as containerd makes it, and appended to', async (scope)
   assert.deepEqual([statSync(directory).mode & 0o777, statSync(path).mode & 0o777], [0o755, 0o644]);
 });
 
-leakTest('an exec process has a record of its own, or none', async (scope) => {
+leakTest('an exec process has a log of its own, or none', async (scope) => {
   const { target, text } = testLogTargets['json-file'](scope);
   const other = testLogTargets.file(scope);
   const client = newStdio(scope, 'pipes');
