@@ -71,7 +71,7 @@ static void keep_words(int output, const char *helper) {
     if (iscntrl((unsigned char)*at)) *at = ' ';
   for (size_t end = strlen(said); end > 0 && said[end - 1] == ' ';)
     said[--end] = 0;
-  snprintf(report->words, sizeof report->words, "%s: %s", helper, *said == 0 ? "it gave no reason" : said);
+  snprintf(report->words, sizeof report->words, "%s: %s", helper, *said == 0 ? "it printed no message" : said);
 }
 
 /* The output goes into memory. A pipe would not end before the FUSE program, which inherits it, ends. */

@@ -70,7 +70,7 @@ static bool undo_all(void *nothing) {
 
 static int say_failure(enum outcome outcome, int limit_ms) {
   if (outcome == WORK_LATE) {
-    snprintf(report->words, sizeof report->words, "it did not come to an end within %d ms", limit_ms);
+    snprintf(report->words, sizeof report->words, "it did not end within %d ms", limit_ms);
     bool is_mount = mount_count > 0;
     snprintf(report->attempted, sizeof report->attempted, "%s%s", is_mount ? "mount" : "unmount ",
              is_mount ? "" : root);

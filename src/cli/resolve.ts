@@ -31,7 +31,10 @@ function find(text: string, ids: readonly string[], what: string): string {
   if (only !== undefined && meant.length === 1) return only;
   const name = text === '' ? 'the empty id' : printable(text);
   if (only !== undefined) {
-    throw new TermshimError('ERR_ID_AMBIGUOUS', `${name} could be any ${what} of: ${listed(meant)}`);
+    throw new TermshimError(
+      'ERR_ID_AMBIGUOUS',
+      `more than one ${what} has an id that begins with ${name}: ${listed(meant)}`,
+    );
   }
   const others = known.length === 0 ? 'there is none' : `there are: ${listed(known)}`;
   throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such ${what}: ${name}; ${others}`);

@@ -22,7 +22,7 @@ export async function connectDaemon(options: ConnectOptions): Promise<DaemonConn
   if (options.start) return reachDaemon(options.reserve);
   const connection = await dialDaemon();
   if (connection !== undefined) return daemonConnection(connection);
-  throw new TermshimError('ERR_NO_DAEMON', 'no daemon runs; `termshim run` starts one');
+  throw new TermshimError('ERR_NO_DAEMON', 'no daemon is running; `termshim run` starts one');
 }
 
 /** How long to wait for a daemon. Node takes 50 ms to start on an idle machine. */
@@ -42,10 +42,11 @@ async function reachDaemon(id: string): Promise<DaemonConnection> {
       daemon.close();
       if (lastWords !== undefined) {
         await removeDeadSocket();
-        throw failed('could not begin', lastWords() || messageOf(error), error);
+        throw failed('could not start', lastWords() || messageOf(error), error);
       }
       const isEnding = error instanceof RpcError && error.code === Code.Unavailable;
-      if (!isEnding || performance.now() > deadline) throw failed('takes no container', messageOf(error), error);
+      if (!isEnding || performance.now() > deadline)
+        throw failed('did not accept the container', messageOf(error), error);
     }
     await delay(10);
   }

@@ -104,7 +104,8 @@ async function follow(options: ForegroundOptions, fifos: ProcessFifos | undefine
 async function beforeItEnds(preparing: Promise<void>, ...ends: Promise<unknown>[]): Promise<void> {
   preparing.catch(ignore);
   const isOver = await Promise.race([preparing.then(() => false), ...ends.map((end) => end.then(() => true))]);
-  if (isOver) throw new TermshimError('ERR_STATE_INVALID', 'it was ended or left before its start');
+  if (isOver)
+    throw new TermshimError('ERR_STATE_INVALID', 'the process was ended, or you detached, before it was started');
 }
 
 /** External shims do not notice these events at the FIFOs. */

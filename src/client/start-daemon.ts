@@ -50,7 +50,7 @@ export async function claimDaemonSocket(): Promise<OwnedFd> {
     const living = await dialDaemon();
     living?.close();
     if (living === undefined) return listen(daemonSocket());
-    throw new TermshimError('ERR_SOCKET_IN_USE', `a daemon of this user runs already, at ${daemonSocket()}`);
+    throw new TermshimError('ERR_SOCKET_IN_USE', `the daemon of this user is already running at ${daemonSocket()}`);
   } finally {
     lock.close();
   }
@@ -101,7 +101,10 @@ function idleExit(): string[] {
   const idleMs = text === undefined ? undefined : durationMs(text);
   if (text === undefined) return [];
   if (idleMs !== undefined) return ['--idle-exit', String(idleMs / 1000)];
-  throw new TermshimError('ERR_DAEMON_FAILED', `TERMSHIM_IDLE_EXIT is ${JSON.stringify(text)}, and not such as 10m`);
+  throw new TermshimError(
+    'ERR_DAEMON_FAILED',
+    `TERMSHIM_IDLE_EXIT must be a duration such as 10m, but it is ${JSON.stringify(text)}`,
+  );
 }
 
 /** A daemon that cannot begin writes the reason as its last line. */

@@ -15,7 +15,7 @@ export function cgroupJoiner(): (path: string) => Promise<void> {
   let joined: string | undefined;
   return async (path) => {
     if (path === '' || path === joined) return;
-    if (joined !== undefined) throw refused(path, `it is in ${joined} for another container`);
+    if (joined !== undefined) throw refused(path, `it has joined ${joined} for another container`);
     joined = path;
     try {
       await joinCgroup(path);
@@ -27,9 +27,9 @@ export function cgroupJoiner(): (path: string) => Promise<void> {
 }
 
 async function joinCgroup(path: string): Promise<void> {
-  if (!path.startsWith('/') || path.split('/').includes('..')) throw invalid(path, 'it is no path from the root');
+  if (!path.startsWith('/') || path.split('/').includes('..')) throw invalid(path, 'it is not an absolute path');
   const directories = directoriesOf(path);
-  if (directories.length === 0) throw invalid(path, 'there is none');
+  if (directories.length === 0) throw invalid(path, 'it does not exist');
   for (const directory of directories) {
     try {
       await writeFile(join(directory, 'cgroup.procs'), String(process.pid), { flag: 'r+' });
@@ -44,7 +44,7 @@ function invalid(path: string, reason: string): RpcError {
 }
 
 function refused(path: string, reason: string): RpcError {
-  const remedy = 'with TERMSHIM_GROUP=container each container has a daemon of its own';
+  const remedy = 'with TERMSHIM_GROUP=container each container has its own daemon';
   const words = `the daemon cannot join the control group ${path} (shim_cgroup): ${reason}; ${remedy}`;
   return new RpcError(Code.FailedPrecondition, words);
 }

@@ -78,7 +78,8 @@ export function createPublisher({ address, namespace, onDrop }: PublisherOptions
 
   return {
     publish(message) {
-      if (waiting.length >= mostWaiting) return onDrop(message.topic, new Error(`${mostWaiting} events wait already`));
+      if (waiting.length >= mostWaiting)
+        return onDrop(message.topic, new Error(`${mostWaiting} events are already waiting`));
       waiting.push({ timestamp: timestampOf(Date.now()), namespace, ...message });
       sending ??= sendAll().finally(() => (sending = undefined));
     },

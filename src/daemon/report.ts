@@ -33,7 +33,7 @@ export function writeReport(log: Log, tasks: Tasks): void {
     },
     bundle,
   );
-  log.info('report: what it waits for', counts(process.getActiveResourcesInfo()), bundle);
+  log.info('report: open resources', counts(process.getActiveResourcesInfo()), bundle);
   for (const { request, container } of containers.slice(-maxContainers)) {
     const { pid, state } = container.init;
     const execs = [...container.execs.values()].map(({ process }) => process.state);

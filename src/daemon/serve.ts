@@ -128,7 +128,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
 
 function cleanUpInto(log: Log): Promise<void> {
   return cleanUp({
-    onCleanedUp: (id) => log.warn('removed what a daemon that was killed has left', { container: id }),
+    onCleanedUp: (id) => log.warn('removed a container of a daemon that was killed', { container: id }),
     onError: (error) => log.error(messageOf(error)),
   });
 }
@@ -145,7 +145,7 @@ async function stop(tasks: Tasks): Promise<number> {
 }
 
 function refuseToStop(): never {
-  throw new RpcError(Code.Unimplemented, 'this daemon is of containerd, and ends when its last container is deleted');
+  throw new RpcError(Code.Unimplemented, 'containerd started this daemon; it ends when its last container is deleted');
 }
 
 function publisherFor(address: string, namespace: string, log: Log): Publisher {

@@ -53,7 +53,7 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
     },
     async exec({ id, execId, spec, terminal, stdin, stdout, stderr }, { connection }) {
       const task = tasks.get(id);
-      if (execId === '') throw new RpcError(Code.InvalidArgument, 'a process of a container needs an id');
+      if (execId === '') throw new RpcError(Code.InvalidArgument, 'the exec id is empty');
       const own = unpackAny(ExecOptions, spec);
       const process = parseJson('spec', own?.process ?? spec?.value);
       const stdio = { terminal, stdin, stdout, stderr };
@@ -85,13 +85,13 @@ function taskMethods(tasks: Tasks, version: string): Implementation<typeof TaskD
       return {};
     },
     async kill({ id, execId, signal, all }) {
-      if (signal > lastSignal) throw new RpcError(Code.InvalidArgument, `${signal} is no signal`);
+      if (signal > lastSignal) throw new RpcError(Code.InvalidArgument, `${signal} is not a signal`);
       await tasks.get(id).container.kill(execId, signal, all);
       return {};
     },
     resizePty({ width, height, ...ids }) {
       if (Math.max(width, height) > longestSide) {
-        throw new RpcError(Code.InvalidArgument, `no terminal has the size ${width}x${height}`);
+        throw new RpcError(Code.InvalidArgument, `a terminal cannot have the size ${width}x${height}`);
       }
       processOf(ids).resize({ columns: width, rows: height });
       return {};

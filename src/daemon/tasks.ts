@@ -97,7 +97,7 @@ export function createTasks(options: TasksOptions): Tasks {
     async create(request, signal) {
       const { id } = request;
       if (tasks.has(id) || creations.has(id)) {
-        throw new TermshimError('ERR_ID_IN_USE', `there is a container ${id} already`);
+        throw new TermshimError('ERR_ID_IN_USE', `the container ${id} already exists`);
       }
       const abort = new AbortController();
       const calledOff = AbortSignal.any([signal, abort.signal]);
@@ -140,7 +140,7 @@ export function createTasks(options: TasksOptions): Tasks {
       }
     },
     reserve(id) {
-      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is about to end');
+      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is stopping');
       clearTimeout(reservations.get(id));
       const timer = setTimeout(() => unreserve(id), reservationMs);
       reservations.set(id, timer);
@@ -152,7 +152,7 @@ export function createTasks(options: TasksOptions): Tasks {
     async giveUp(id) {
       unreserve(id);
       const creation = creations.get(id);
-      creation?.abort.abort(new RpcError(Code.Aborted, `the container ${id} was given up while it was created`));
+      creation?.abort.abort(new RpcError(Code.Aborted, `the creation of the container ${id} was cancelled`));
       if (creation !== undefined) await leaving(creation.settled);
     },
     leaving,

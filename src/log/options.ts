@@ -32,9 +32,9 @@ export interface LogSettings {
 /** Fills in the defaults. Throws ERR_LOG_OPTION for a number that is out of range. */
 export function withDefaults(options: LogOptions): LogSettings {
   const { path, format = 'json-file', maxBytes, maxFiles = 1, compress = false } = options;
-  if (maxBytes !== undefined && !(maxBytes > 0)) throw wrong('maxBytes', `${maxBytes} is no size of a file`);
+  if (maxBytes !== undefined && !(maxBytes > 0)) throw wrong('maxBytes', `${maxBytes} is not the size of a file`);
   if (!Number.isInteger(maxFiles) || maxFiles < 1 || maxFiles > mostFiles) {
-    throw wrong('maxFiles', `${maxFiles} is no number from 1 to ${mostFiles}`);
+    throw wrong('maxFiles', `${maxFiles} is not a number from 1 to ${mostFiles}`);
   }
   return { path: resolve(path), format, maxBytes, maxFiles, compress };
 }
@@ -48,7 +48,7 @@ export function withDefaults(options: LogOptions): LogSettings {
 export function readLogOptions(pairs: Iterable<readonly [string, string]>, format: LogFormat): LogSettings {
   const given = new Map<Name, string>();
   for (const [name, value] of pairs) {
-    if (!isName(name)) throw wrong(name, `there is no such option; there are ${names.join(', ')}`);
+    if (!isName(name)) throw wrong(name, `it is unknown; the options are ${names.join(', ')}`);
     if (given.has(name)) throw wrong(name, 'it is given twice');
     given.set(name, value);
   }
@@ -64,7 +64,7 @@ export function readLogOptions(pairs: Iterable<readonly [string, string]>, forma
     compress: read('compress', parseCompress, false),
   };
   if (options.compress && (options.maxBytes === undefined || options.maxFiles < 2)) {
-    throw wrong('compress', 'no file is ever full and kept without a max-size, and a max-file of 2 or more');
+    throw wrong('compress', 'it needs max-size, and max-file of at least 2');
   }
   return options;
 }
@@ -78,7 +78,7 @@ function isName(name: string): name is Name {
 }
 
 function parsePath(text: string | undefined): string {
-  if (text === undefined || text === '') throw wrong('log-path', 'it is missing, and no log is written without one');
+  if (text === undefined || text === '') throw wrong('log-path', 'it is missing');
   if (!isAbsolute(text)) throw wrong('log-path', `${JSON.stringify(text)} is not an absolute path`);
   return text;
 }
@@ -92,15 +92,15 @@ function parseFormat(text: string): LogFormat {
 function parseMaxSize(text: string): number | undefined {
   if (text === '-1') return undefined;
   const bytes = sizeBytes(text);
-  if (bytes === undefined) throw wrong('max-size', `${JSON.stringify(text)} is no size such as 10m, 512k or 1g`);
-  if (bytes === 0) throw wrong('max-size', 'a log cannot have a size of 0; -1 is no limit');
+  if (bytes === undefined) throw wrong('max-size', `${JSON.stringify(text)} is not a size such as 10m, 512k or 1g`);
+  if (bytes === 0) throw wrong('max-size', 'it must not be 0; -1 means no limit');
   return bytes;
 }
 
 function parseMaxFile(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= mostFiles) return count;
-  throw wrong('max-file', `${JSON.stringify(text)} is no number from 1 to ${mostFiles}`);
+  throw wrong('max-file', `${JSON.stringify(text)} is not a number from 1 to ${mostFiles}`);
 }
 
 /** Each rotation renames all files. */

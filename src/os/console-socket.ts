@@ -19,11 +19,11 @@ const { EAGAIN, EADDRINUSE, ENODATA, EBADMSG, E2BIG, EMSGSIZE, ECONNRESET } = co
 
 /** Why `socket_receive_fd` refused a message, by its answer. It has closed the descriptors of that message. */
 const faults: Readonly<Record<number, string>> = {
-  [-ENODATA]: 'the dialer left without sending a descriptor',
-  [-ECONNRESET]: 'the dialer left without sending a descriptor',
-  [-EBADMSG]: 'the message carries no descriptor',
-  [-E2BIG]: 'the message carries more than one descriptor',
-  [-EMSGSIZE]: 'a descriptor was lost on the way: this process has too many open',
+  [-ENODATA]: 'the connection was closed without sending a descriptor',
+  [-ECONNRESET]: 'the connection was closed without sending a descriptor',
+  [-EBADMSG]: 'the message has no descriptor',
+  [-E2BIG]: 'the message has more than one descriptor',
+  [-EMSGSIZE]: 'the descriptor was lost, because this process has too many open',
 };
 
 /** How long to wait for a console. */
@@ -165,12 +165,12 @@ export class ConsoleSocket {
 function listenAt(path: string): OwnedFd {
   assertSocketPath(path, 'the console socket');
   const fd = addon.socket_listen(path, 0o600);
-  if (fd === -EADDRINUSE) throw new TermshimError('ERR_SOCKET_IN_USE', `the console socket exists already: ${path}`);
+  if (fd === -EADDRINUSE) throw new TermshimError('ERR_SOCKET_IN_USE', `the console socket already exists: ${path}`);
   return new OwnedFd(check(fd, 'bind', `listen at the console socket ${path}`), 'the console socket');
 }
 
 function timeoutError(path: string, timeoutMs: number): TermshimError {
-  return new TermshimError('ERR_CONSOLE_TIMEOUT', `no console came to ${path} within ${timeoutMs / 1000} s`);
+  return new TermshimError('ERR_CONSOLE_TIMEOUT', `no console arrived at ${path} within ${timeoutMs / 1000} s`);
 }
 
 function receiveConsole(dialer: number): Console | undefined {
@@ -180,7 +180,7 @@ function receiveConsole(dialer: number): Console | undefined {
   if (fd < 0) {
     const fault = faults[fd];
     if (fault === undefined) throw systemError(fd, 'recvmsg', 'receive a console');
-    throw new TermshimError('ERR_CONSOLE_MESSAGE', `no console came: ${fault}`, { syscall: 'recvmsg' });
+    throw new TermshimError('ERR_CONSOLE_MESSAGE', `no console arrived: ${fault}`, { syscall: 'recvmsg' });
   }
   return Console.adopt(fd);
 }

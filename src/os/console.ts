@@ -52,10 +52,14 @@ export class Console {
     const number = addon.tty_pts_number(fd);
     if (number < 0) {
       master.close();
-      throw new TermshimError('ERR_NOT_A_CONSOLE', 'the descriptor that came for a console is not a pty master', {
-        syscall: 'ioctl',
-        cause: systemError(number, 'ioctl', 'ask for the number of the tty (TIOCGPTN)'),
-      });
+      throw new TermshimError(
+        'ERR_NOT_A_CONSOLE',
+        'the descriptor that was received as a console is not a pty master',
+        {
+          syscall: 'ioctl',
+          cause: systemError(number, 'ioctl', 'ask for the number of the tty (TIOCGPTN)'),
+        },
+      );
     }
     addon.fd_set_nonblocking(fd, true);
     return new Console(master, number);

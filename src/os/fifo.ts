@@ -143,7 +143,7 @@ export class FifoWriter extends FifoEnd {
 
   /** How many bytes were written and not read yet. */
   get unreadBytes(): number {
-    return check(addon.fd_unread(this.fd), 'ioctl', `look into the FIFO ${this.path}`);
+    return check(addon.fd_unread(this.fd), 'ioctl', `count the bytes in the FIFO ${this.path}`);
   }
 
   /** Reads the oldest bytes and drops them, if the FIFO is held. Returns how many. */

@@ -42,7 +42,7 @@ export class OwnedFd {
   release(): number {
     const { fd } = this;
     this.#fd = -1;
-    return check(addon.fd_release(fd), 'fd_release', `let go of ${this.name}`);
+    return check(addon.fd_release(fd), 'fd_release', `release ${this.name}`);
   }
 
   /** Idempotent. */

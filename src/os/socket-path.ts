@@ -14,7 +14,7 @@ export function assertSocketPath(path: string, name: string): void {
   if (bytes <= longestPathBytes) return;
   throw new TermshimError(
     'ERR_SOCKET_PATH_TOO_LONG',
-    `${name}'s path has ${bytes} bytes, and a socket's path at most ${longestPathBytes}: ${path}`,
+    `the path of ${name} has ${bytes} bytes, but a socket's path has at most ${longestPathBytes}: ${path}`,
   );
 }
 

@@ -33,7 +33,7 @@ export function findRuntime(name?: string, { isBundleGiven = true }: FindRuntime
   }
   if (name.includes('/')) {
     const path = resolve(name);
-    return isProgram(path) ? { name: path, command: [path] } : notFound(`${path} is no program that can be run`);
+    return isProgram(path) ? { name: path, command: [path] } : notFound(`${path} is not an executable file`);
   }
   const words = `unknown runtime ${JSON.stringify(name)}: use runc, crun, pty or the path of a runtime program`;
   return installed(name) ?? notFound(words);

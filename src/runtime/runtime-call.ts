@@ -265,10 +265,10 @@ function failureOf(
   words: string,
 ): TermshimError {
   if (!isKilled) {
-    const reason = words === '' ? `exit status ${status}, and it gave no reason` : words;
+    const reason = words === '' ? `exit status ${status}, without a message` : words;
     return new TermshimError('ERR_RUNTIME_FAILED', `${name} ${verb} failed: ${reason}`);
   }
-  const said = words === '' ? 'it gave no reason' : `it said: ${words}`;
+  const said = words === '' ? 'it printed no message' : `it said: ${words}`;
   if (isTimeout) {
     const message = `${name} ${verb} did not finish within ${timeoutMs} ms and was killed; ${said}`;
     return new TermshimError('ERR_RUNTIME_TIMEOUT', message);

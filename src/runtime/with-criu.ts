@@ -39,7 +39,7 @@ async function explained(error: unknown, log: string, notBefore: number): Promis
   try {
     await removeYards(dirname(log));
   } catch (reason) {
-    left = `; what criu has mounted stays: ${messageOf(reason)}`;
+    left = `; the mounts of criu could not be removed: ${messageOf(reason)}`;
   }
   if (!(error instanceof TermshimError) || !isAboutCriu.has(error.code)) return error;
   const words = await readWords(log, notBefore);
@@ -50,7 +50,7 @@ async function explained(error: unknown, log: string, notBefore: number): Promis
 /** Removes the directories in which criu mounts control groups. criu removes them itself, unless it is killed. */
 async function removeYards(workPath: string): Promise<void> {
   if ((works.get(workPath) ?? 0) > 1) return;
-  const limits = { attempted: `look for what criu has left in ${workPath}`, timeoutMs: 5000 };
+  const limits = { attempted: `find the mounts of criu in ${workPath}`, timeoutMs: 5000 };
   const found = JSON.parse((await runElsewhere(findYards, [workPath], limits)).toString()) as string[];
   for (const yard of found) await unmountAll(yard);
   if (found.length > 0) await runElsewhere(removeDirectories, found, limits);

@@ -177,7 +177,7 @@ function createScreen(open: (size: Size) => Emulator, options: ScreenOptions): S
     if (asked === undefined) return;
     asked.workedMs += workedMs;
     const isLong = asked.workedMs > mostAskedMs && threadMs(thread) - asked.usedMs > mostAskedMs;
-    if (isLong) lose(`it takes more than ${mostAskedMs / 1000} s to understand its output`);
+    if (isLong) lose(`it takes more than ${mostAskedMs / 1000} s to interpret its output`);
   };
   const close = (): void => {
     if (!isOpen) return;

@@ -25,13 +25,13 @@ function logTargetsOf({ options: { stdio } }: TaskProcess): LogTarget[] {
 function whyNone({ options: { name, stdio }, exit }: TaskProcess, [record]: LogTarget[]): TermshimError {
   if (record === undefined) return new TermshimError('ERR_LOG_NOT_FOUND', `${name} has no log`);
   if (record.kind === 'driver') {
-    const whom = `${record.program}, which has to be told itself: ours opens its file anew when it gets SIGHUP`;
-    return new TermshimError('ERR_UNSUPPORTED', `the log of ${name} is written by ${whom}`);
+    const who = `the log driver ${record.program} writes the log of ${name}`;
+    return new TermshimError('ERR_UNSUPPORTED', `${who}: send SIGHUP to termshim-log-driver to reopen its file`);
   }
   const isItsOwn = record.kind === 'file' && stdio.kind === 'pipes';
   if (exit !== undefined || !isItsOwn) {
     return new TermshimError('ERR_STATE_INVALID', `the output of ${name} has ended, and its log is closed`);
   }
-  const how = 'which has it open itself: copy the file and truncate it (copytruncate)';
-  return new TermshimError('ERR_UNSUPPORTED', `${record.path} is written by ${name}, ${how}`);
+  const how = 'the daemon cannot reopen it: copy and truncate the file instead (copytruncate)';
+  return new TermshimError('ERR_UNSUPPORTED', `${name} itself writes ${record.path}, so ${how}`);
 }

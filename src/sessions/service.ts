@@ -77,7 +77,10 @@ function methods({
     },
     async record({ path, input: withInput, ...ids }, { signal }) {
       if (!isAbsolute(path)) {
-        throw new RpcError(Code.InvalidArgument, `the path of a recording is ${path || 'empty'}, and not absolute`);
+        throw new RpcError(
+          Code.InvalidArgument,
+          `the path of a recording must be absolute, but it is ${path || 'empty'}`,
+        );
       }
       const session = sessionOf(ids, 'there is nothing to record');
       await session.record({ path, withInput, facts: recordingFacts(host.get(ids.id), ids.execId) }, signal);
@@ -120,5 +123,5 @@ const longestSide = 65_535;
 
 function sizeOf({ columns, rows }: Size): Size {
   if (Math.max(columns, rows) <= longestSide) return { columns, rows };
-  throw new RpcError(Code.InvalidArgument, `no terminal has the size ${columns}x${rows}`);
+  throw new RpcError(Code.InvalidArgument, `a terminal cannot have the size ${columns}x${rows}`);
 }

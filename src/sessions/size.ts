@@ -40,7 +40,7 @@ export function parseSizePolicy(text: string): SizePolicy {
   const size = { columns: Number(columns), rows: Number(rows) };
   if (isSize(size.columns) && isSize(size.rows)) return size;
   const forms = 'latest, smallest, largest, the number of a client, or COLUMNSxROWS';
-  throw new RpcError(Code.InvalidArgument, `the size policy is ${JSON.stringify(text)}, and not ${forms}`);
+  throw new RpcError(Code.InvalidArgument, `a size policy is ${forms}, but not ${JSON.stringify(text)}`);
 }
 
 /** As `parseSizePolicy` reads it. */

@@ -43,7 +43,7 @@ export async function groupOf(id: string, bundle: string): Promise<string> {
   if (setting === 'namespace') return '';
   if (setting === 'container') return id;
   if (setting === 'pod') return (await podOf(bundle)) ?? id;
-  const reason = `TERMSHIM_GROUP is ${JSON.stringify(setting)}, and not namespace, container or pod`;
+  const reason = `TERMSHIM_GROUP must be namespace, container or pod, but it is ${JSON.stringify(setting)}`;
   throw new TermshimError('ERR_GROUP_INVALID', reason);
 }
 

@@ -24,7 +24,7 @@ export async function reserve(path: string, id: string, timeoutMs = 10_000): Pro
       return answer !== undefined;
     } catch (error) {
       if (performance.now() >= deadline)
-        throw failed(`the daemon at ${path} has taken no container for ${timeoutMs / 1000} s`, error);
+        throw failed(`the daemon at ${path} did not accept a container within ${timeoutMs / 1000} s`, error);
       await delay(10);
     }
   }
@@ -38,7 +38,7 @@ export async function forget(path: string, id: string, timeoutMs: number): Promi
   try {
     return await ask(path, (shim) => shim.forget({ id }, { timeoutMs }));
   } catch (error) {
-    throw failed(`the daemon at ${path} has not deleted ${id}`, error);
+    throw failed(`the daemon at ${path} did not delete ${id}`, error);
   }
 }
 

@@ -124,10 +124,10 @@ export class TaskContainer implements Container {
   addExec(execId: string, spec: object, stdio: ProcessStdio): void {
     const { id, onEvent, onError } = this.options;
     if (this.#execs.has(execId)) {
-      throw new TermshimError('ERR_ID_IN_USE', `the container ${id} has a process ${execId} already`);
+      throw new TermshimError('ERR_ID_IN_USE', `the container ${id} already has a process ${execId}`);
     }
-    assertAlive(this, 'take another process');
-    if (this.init.state === 'paused' || !this.init.isMade) throw stateError(this, 'take another process');
+    assertAlive(this, 'run another process');
+    if (this.init.state === 'paused' || !this.init.isMade) throw stateError(this, 'run another process');
     const process = new TaskProcess({
       name: `the process ${execId} of the container ${id}`,
       stdio,
@@ -180,7 +180,7 @@ export class TaskContainer implements Container {
   async pids(): Promise<number[]> {
     if (this.init.state === 'stopped') return [];
     try {
-      return await whileAlive(this, this.options.runtime.ps(this.id), 'be asked for its processes');
+      return await whileAlive(this, this.options.runtime.ps(this.id), 'list its processes');
     } catch (error) {
       if (this.init.exit !== undefined) return [];
       throw error;
@@ -377,7 +377,7 @@ function unlessEnded<T>(find: () => T): T | undefined {
 function noProcessYet(id: string): TermshimError {
   return new TermshimError(
     'ERR_PROCESS_NOT_FOUND',
-    `the container ${id} is restored by its start and has no process before`,
+    `the container ${id} has no process before its start, which restores a checkpoint`,
   );
 }
 

@@ -64,7 +64,7 @@ export async function assertIdIsFree(
     if (error instanceof TermshimError && error.code === 'ERR_RUNTIME_FAILED') return;
     throw error;
   }
-  throw new TermshimError('ERR_ID_IN_USE', `${runtime.name} has a container ${id} already`);
+  throw new TermshimError('ERR_ID_IN_USE', `${runtime.name} already has a container ${id}`);
 }
 
 async function launchInit(

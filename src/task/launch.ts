@@ -93,7 +93,7 @@ function findMade(pidFile: string): ProcessWatch | undefined {
 async function reap(process: ProcessWatch): Promise<Exit> {
   const status = await process.exited;
   if (status !== undefined) return { status, at: new Date() };
-  throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${process.pid} was reaped by somebody else`);
+  throw new TermshimError('ERR_PROCESS_NOT_FOUND', `process ${process.pid} was already reaped`);
 }
 
 /**

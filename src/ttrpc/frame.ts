@@ -69,7 +69,7 @@ interface Header {
 
 function readHeader(bytes: Uint8Array): Header {
   const header = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes);
-  if (header[0] !== 0) throw new Error(`this is no ttrpc: a frame begins with ${header.toString('hex')}`);
+  if (header[0] !== 0) throw new Error(`this is not ttrpc: a frame begins with ${header.toString('hex')}`);
   return { length: header.readUInt32BE(0), streamId: header.readUInt32BE(4), type: header.readUInt8(8) };
 }
 

@@ -23,7 +23,7 @@ const waits = new WeakMap<AbortSignal, number>();
  */
 export async function countWait<T>(connection: AbortSignal, work: () => Promise<T>): Promise<T> {
   const count = waits.get(connection) ?? 0;
-  if (count >= mostWaits) throw tooMany(`${mostWaits} calls that wait`);
+  if (count >= mostWaits) throw tooMany(`${mostWaits} waiting calls`);
   waits.set(connection, count + 1);
   try {
     return await work();
@@ -33,5 +33,5 @@ export async function countWait<T>(connection: AbortSignal, work: () => Promise<
 }
 
 export function tooMany(what: string): RpcError {
-  return new RpcError(Code.ResourceExhausted, `the connection has ${what} in flight already, which is the most`);
+  return new RpcError(Code.ResourceExhausted, `the connection already has ${what}, which is the limit`);
 }

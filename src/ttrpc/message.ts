@@ -23,7 +23,7 @@ export function decodeMessage<T>(type: MessageType<T>, bytes: Uint8Array, code: 
   try {
     return type.decode(bytes);
   } catch (error) {
-    throw new RpcError(code, `this is no ${type.$type}: ${messageOf(error)}`, { cause: error });
+    throw new RpcError(code, `this is not a ${type.$type}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -32,12 +32,16 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
   /** A frame that breaks a rule is answered on its stream, as Go's server does; the other calls go on. */
   function onFrame(frame: ReceivedFrame): void {
     const { streamId, type } = frame;
-    if (streamId % 2 === 0) return refuse(streamId, invalid(`stream ${streamId}: the id of a client's stream is odd`));
-    if (type === FrameType.data) return refuse(streamId, invalid(`stream ${streamId} takes no data`));
+    if (streamId % 2 === 0)
+      return refuse(streamId, invalid(`stream ${streamId}: the id of a client's stream must be odd`));
+    if (type === FrameType.data) return refuse(streamId, invalid(`stream ${streamId} does not accept data`));
     // A type of a later protocol is ignored.
     if (type !== FrameType.request) return;
     if (streamId <= lastStreamId) {
-      return refuse(streamId, invalid(`stream ${streamId} comes after ${lastStreamId}: the ids of new streams grow`));
+      return refuse(
+        streamId,
+        invalid(`stream ${streamId} comes after ${lastStreamId}: the id of a new stream must be greater`),
+      );
     }
     lastStreamId = streamId;
     if (isClosing) return refuse(streamId, new RpcError(Code.Unavailable, 'the server is closing'));
@@ -67,7 +71,7 @@ export function serveConnection(socket: Socket, options: CallOptions): ServerCon
 
   function onClose(fault: unknown): void {
     if (fault !== undefined) options.onError(fault, 'a connection');
-    const reason = new RpcError(Code.Canceled, 'the client is gone');
+    const reason = new RpcError(Code.Canceled, 'the client has disconnected');
     for (const call of calls.values()) call.abort(reason);
     gone.abort(reason);
     resolveClosed();

@@ -34,9 +34,9 @@ export function createAccess(hosts: readonly string[]): Access {
   let isTokenUsed = false;
   const isSecret = (given: string): boolean => isEqual(given, secret);
   const refuseStranger = ({ host = '', origin }: IncomingHttpHeaders): Refusal | undefined => {
-    if (!hosts.includes(host)) return { status: 403, reason: 'this host is not served here' };
+    if (!hosts.includes(host)) return { status: 403, reason: 'the Host header is not the address of this server' };
     if (origin === undefined || origin === `http://${host}`) return undefined;
-    return { status: 403, reason: 'requests of other pages are refused' };
+    return { status: 403, reason: 'the request comes from another page' };
   };
   return {
     token,
@@ -53,7 +53,7 @@ export function createAccess(hosts: readonly string[]): Access {
 
 export const withoutSecret: Refusal = {
   status: 401,
-  reason: 'open the URL that termshim web has printed; it opens the page once',
+  reason: 'open the URL that termshim web has printed; each URL works once',
 };
 
 function randomSecret(): string {

@@ -159,7 +159,7 @@ function takeInput({ socket, closed, writer: { fd }, onSize, onShown }: Taking):
     void closed.then(settle);
     socket.on('message', (data: Buffer) => {
       const message = parse(data.toString());
-      if (message === undefined) socket.close(1008, 'not understood');
+      if (message === undefined) socket.close(1008, 'invalid message');
       else if (message.kind === 'typed') type(Buffer.from(message.text));
       else if (message.kind === 'bytes') type(Buffer.from(message.text, 'latin1'));
       else if (message.kind === 'shown') onShown(message.bytes);

@@ -126,10 +126,10 @@ async function answer(
   const stranger = access.refuseStranger(request.headers);
   if (stranger !== undefined) return say(response, stranger.status, stranger.reason);
   const target = targetOf(request.url);
-  if (target === undefined) return say(response, 400, 'the target of the request is no path');
+  if (target === undefined) return say(response, 400, 'the target of the request is not a path');
   const { path } = target;
   const method = path === '/secret' ? 'POST' : 'GET';
-  if (request.method !== method) return say(response, 405, `only ${method}`);
+  if (request.method !== method) return say(response, 405, `the method must be ${method}`);
   if (path === '/secret') {
     const secret = access.exchange(request.headers);
     return secret === undefined ? say(response, 401, withoutSecret.reason) : say(response, 200, secret);

@@ -28,7 +28,7 @@ describe('findContainer', () => {
   test('refuses a prefix of two ids, and names both', () => {
     assert.throws(() => findContainer(sessions, 'we'), {
       code: 'ERR_ID_AMBIGUOUS',
-      message: 'we could be any container of: web, web-2',
+      message: 'more than one container has an id that begins with we: web, web-2',
     });
   });
 
@@ -57,7 +57,9 @@ describe('findContainer', () => {
     const many = Array.from({ length: 20 }, (_, i) => session(`c${10 + i}`));
     const words = 'c10, c11, c12, c13, c14, c15, c16, c17 and 12 more';
     assert.throws(() => findContainer(many, 'x'), { message: `no such container: x; there are: ${words}` });
-    assert.throws(() => findContainer(many, 'c'), { message: `c could be any container of: ${words}` });
+    assert.throws(() => findContainer(many, 'c'), {
+      message: `more than one container has an id that begins with c: ${words}`,
+    });
   });
 });
 

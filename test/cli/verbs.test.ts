@@ -486,7 +486,7 @@ describe('a command fails with one line and status 1', () => {
   for (const args of [...verbs, ['events']]) {
     test(`if there is no daemon: ${args[0]}`, async (t) => {
       const { env } = environmentWithoutDaemon(t);
-      fails(await termshim(args, { env }), /no daemon runs.*termshim run.*ERR_NO_DAEMON/);
+      fails(await termshim(args, { env }), /no daemon is running.*termshim run.*ERR_NO_DAEMON/);
     });
   }
 
@@ -498,7 +498,10 @@ describe('a command fails with one line and status 1', () => {
 
   test('if an id is ambiguous', async (t) => {
     const two = [session('web-1'), session('web-2')];
-    fails(await run(t, ['kill', 'web'], { list: two }), /web could be any.*web-1, web-2 \[ERR_ID_AMBIGUOUS\]/);
+    fails(
+      await run(t, ['kill', 'web'], { list: two }),
+      /more than one container has an id that begins with web: web-1, web-2 \[ERR_ID_AMBIGUOUS\]/,
+    );
   });
 
   test('if there is no such exec process', async (t) => {
@@ -525,7 +528,7 @@ describe('a command fails with one line and status 1', () => {
     const { env, calls } = serveFakeDaemon(t, { list });
     const nobody = { env, uid: 65_534, gid: 65_534, cwd: '/' };
     assert.deepEqual(await termshim(['ps', '--format', 'json'], nobody), { ...silence, stdout: '[]\n' });
-    fails(await termshim(['kill', 'web'], nobody), /no daemon runs.*ERR_NO_DAEMON/);
+    fails(await termshim(['kill', 'web'], nobody), /no daemon is running.*ERR_NO_DAEMON/);
     assert.deepEqual(calls, []);
   });
 

@@ -230,12 +230,12 @@ leakTest('Create fails for an invalid checkpoint and for one that others can wri
   chmodSync(open, 0o777);
   const refused: [request: Partial<CreateTaskRequest>, options: Partial<Options>, code: Code, words: RegExp][] = [
     [{ checkpoint: join(directory, 'none') }, {}, Code.InvalidArgument, /none: ENOENT: no such file or directory$/],
-    [{ checkpoint: file }, {}, Code.InvalidArgument, /file: it is no directory$/],
-    [{ checkpoint: 'images' }, {}, Code.InvalidArgument, /images is no absolute path$/],
-    [{ checkpoint: images }, { criuWorkPath: 'work' }, Code.InvalidArgument, /work is no absolute path$/],
+    [{ checkpoint: file }, {}, Code.InvalidArgument, /file: it is not a directory$/],
+    [{ checkpoint: 'images' }, {}, Code.InvalidArgument, /images is not an absolute path$/],
+    [{ checkpoint: images }, { criuWorkPath: 'work' }, Code.InvalidArgument, /work is not an absolute path$/],
     [{ checkpoint: images }, { criuWorkPath: join(directory, 'none') }, Code.InvalidArgument, /none: ENOENT: /],
-    [{ checkpoint: images }, { criuWorkPath: open }, Code.FailedPrecondition, /others may write to \S+open, /],
-    [{ checkpoint: open }, {}, Code.FailedPrecondition, /others may write to \S+open, whose mode is 0777$/],
+    [{ checkpoint: images }, { criuWorkPath: open }, Code.FailedPrecondition, /other users may write to \S+open /],
+    [{ checkpoint: open }, {}, Code.FailedPrecondition, /other users may write to \S+open \(mode 0777\)$/],
   ];
   for (const [request, options, code, message] of refused) {
     await assert.rejects(create(server, 'exit 0', options, request), { code, message });

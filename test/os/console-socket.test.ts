@@ -54,10 +54,10 @@ describe('listen', () => {
   leakTest('refuses a path in use, and leaves the file there', (scope) => {
     const place = temporaryDirectory(scope);
     const socket = listen(scope, join(place, 'socket'));
-    assert.throws(() => ConsoleSocket.listen(socket.path), isError('ERR_SOCKET_IN_USE', /exists already/));
+    assert.throws(() => ConsoleSocket.listen(socket.path), isError('ERR_SOCKET_IN_USE', /already exists/));
     assert.ok(statSync(socket.path).isSocket());
     writeFileSync(join(place, 'file'), 'kept');
-    assert.throws(() => ConsoleSocket.listen(join(place, 'file')), isError('ERR_SOCKET_IN_USE', /exists already/));
+    assert.throws(() => ConsoleSocket.listen(join(place, 'file')), isError('ERR_SOCKET_IN_USE', /already exists/));
     assert.equal(statSync(join(place, 'file')).size, 4);
   });
 
@@ -92,7 +92,7 @@ describe('listen', () => {
 describe('a wait for a console', () => {
   leakTest('fails at its timeout, with the path and the time', async (scope) => {
     const socket = listen(scope);
-    const message = `no console came to ${socket.path} within 0.05 s`;
+    const message = `no console arrived at ${socket.path} within 0.05 s`;
     await assert.rejects(socket.receive({ timeoutMs: 50 }), { code: 'ERR_CONSOLE_TIMEOUT', message });
   });
 

@@ -41,8 +41,8 @@ const refused: Record<string, [make: (path: string) => void, reason: RegExp]> = 
     /longer than 4194304 bytes/,
   ],
   'of 3 MB that are no JSON': [(path) => writeFileSync(path, `[${'1,'.repeat(1_500_000)}`), /not JSON/],
-  'a FIFO': [(path) => createFifo(path), /no regular file/],
-  'a device': [(path) => symlinkSync('/dev/zero', path), /no regular file/],
+  'a FIFO': [(path) => createFifo(path), /not a regular file/],
+  'a device': [(path) => symlinkSync('/dev/zero', path), /not a regular file/],
 };
 
 function newBundle(t: TestContext): string {

@@ -59,7 +59,7 @@ test('findRuntime skips directories and files that cannot be executed', (t) => {
 test('findRuntime accepts a path', (t) => {
   const path = join(installPrograms(t, 'youki'), 'youki');
   assert.deepEqual(findRuntime(path, onHost), { name: path, command: [path] });
-  assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is no program that can be run` });
+  assert.throws(() => findRuntime(`${path}2`, onHost), { code, message: `${path}2 is not an executable file` });
 });
 
 test('findRuntime accepts the name of any program in PATH, as containerd and Docker do', (t) => {

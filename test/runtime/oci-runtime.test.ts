@@ -119,7 +119,7 @@ test('OciRuntime reads the answers of state, ps and features', async (t) => {
 const failures: [name: string, code: string, message: string][] = [
   ['runtime-that-fails-with-json-log', 'ERR_RUNTIME_FAILED', 'runc create failed: no such kernel'],
   ['runtime-that-fails-on-stderr', 'ERR_RUNTIME_FAILED', 'runc create failed: unknown flag: --log see --help'],
-  ['runtime-that-fails-silently', 'ERR_RUNTIME_FAILED', 'runc create failed: exit status 7, and it gave no reason'],
+  ['runtime-that-fails-silently', 'ERR_RUNTIME_FAILED', 'runc create failed: exit status 7, without a message'],
   ['runtime-that-dies', 'ERR_RUNTIME_DIED', 'runc create was killed by SIGSEGV; it said: about to die'],
 ];
 
@@ -144,7 +144,7 @@ test('the status of a foreground exec is returned if there was a process and the
   assert.equal(readFileSync(pidFile, 'utf8'), '1\n');
   await assert.rejects(runtime.exec('c', { ...exec, pidFile, detach: true }), { code: 'ERR_RUNTIME_FAILED' });
   assertNothingLeft();
-  const silent = { code: 'ERR_RUNTIME_FAILED', message: 'runc exec failed: exit status 1, and it gave no reason' };
+  const silent = { code: 'ERR_RUNTIME_FAILED', message: 'runc exec failed: exit status 1, without a message' };
   // The file is there from the call before.
   for (const more of [{}, { pidFile }])
     await assert.rejects(running('exit 1').runtime.exec('c', { ...exec, ...more }), silent);
@@ -177,7 +177,7 @@ test('a runtime inherits the caller’s descriptors', async (t) => {
   const path = join(directory, 'stderr');
   const fd = openSync(path, 'w');
   const failing = runtime.create('c', { ...create, stdio: ['ignore', 'ignore', fd] });
-  await assert.rejects(failing, { message: 'runc create failed: exit status 3, and it gave no reason' });
+  await assert.rejects(failing, { message: 'runc create failed: exit status 3, without a message' });
   closeSync(fd);
   assert.equal(readFileSync(path, 'utf8'), 'unknown flag: --log\nsee --help\n');
 });
@@ -210,7 +210,7 @@ const pidIn = (path: string): number | undefined =>
 test('a runtime that hangs is killed after the time limit', async (t) => {
   const file = join(temporaryDirectory(t), 'pid');
   const { runtime, assertNothingLeft } = setUp(t, 'runtime-that-hangs', [file], { timeoutMs: 200 });
-  const message = 'runc start did not finish within 200 ms and was killed; it gave no reason';
+  const message = 'runc start did not finish within 200 ms and was killed; it printed no message';
   await assert.rejects(runtime.start('c'), { code: 'ERR_RUNTIME_TIMEOUT', message });
   assert.ok(isGone(Number(readFileSync(file, 'utf8'))));
   assertNothingLeft();
@@ -259,8 +259,8 @@ test('an abort of a restore ends its helpers and lets the runtime clean up', asy
 test('the time limit of a restore ends its helpers, and a runtime that still hangs is killed with its processes', async (t) => {
   const outcomes: [afterwards: string, words: string][] = [
     ['echo criu failed >&2; exit 1', 'it said: criu failed'],
-    ['exit 0', 'it gave no reason'],
-    [`sleep 1000 & echo $! >helper; exec sleep 1000`, 'it gave no reason'],
+    ['exit 0', 'it printed no message'],
+    [`sleep 1000 & echo $! >helper; exec sleep 1000`, 'it printed no message'],
   ];
   for (const [afterwards, words] of outcomes) {
     const directory = temporaryDirectory(t);

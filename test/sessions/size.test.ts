@@ -86,7 +86,7 @@ for (const text of [
   test(`${JSON.stringify(text)} is no size policy`, () => {
     assert.throws(() => parseSizePolicy(text), {
       code: Code.InvalidArgument,
-      message: /the size policy is ".*", and not latest, /,
+      message: /a size policy is latest, .* but not ".*"/,
     });
   });
 }

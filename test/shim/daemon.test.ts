@@ -139,7 +139,7 @@ test('Stop ends a daemon without a container, and otherwise names the containers
 test('Stop does not end a daemon of containerd', async (t) => {
   const daemon = startDaemon(t, ['--address', '/nonexistent']);
   const { sessions, task } = await connect(daemon);
-  await assert.rejects(sessions.stop({}), { code: Code.Unimplemented, message: /^this daemon is of containerd, / });
+  await assert.rejects(sessions.stop({}), { code: Code.Unimplemented, message: /^containerd started this daemon; / });
   await waitFor(async () => (await sessions.list({})).sessions.length === 0, 'an answer');
   await task.shutdown({ id: 'any' });
   await assertEnds(daemon);

@@ -93,18 +93,18 @@ test("the shim's -info waits for a runtime for at most 10 s", async (t) => {
 });
 
 const badInput: [title: string, input: Uint8Array, warning: RegExp][] = [
-  ['no message', Buffer.from('options'), /this is no google.protobuf.Any: .*\[ERR_REQUEST_INVALID]/],
+  ['no message', Buffer.from('options'), /this is not a google.protobuf.Any: .*\[ERR_REQUEST_INVALID]/],
   [
     'half a message',
     Any.encode(packAny(Options, { root: '/x' }))
       .finish()
       .subarray(0, -1),
-    /no google.protobuf.Any/,
+    /not a google.protobuf.Any/,
   ],
-  ['groups in groups', Buffer.alloc(200_000, 0x0b), /no google.protobuf.Any/],
-  ['another message', encodeAny('x.Y', 'x'), /of the type x.Y are not understood/],
-  ['options that are none', encodeAny(Options.$type, '\xff'), /this is no containerd.runc.v1.Options/],
-  ['a runtime that is not there', encodeOptions('/nonexistent'), /\/nonexistent is no program/],
+  ['groups in groups', Buffer.alloc(200_000, 0x0b), /not a google.protobuf.Any/],
+  ['another message', encodeAny('x.Y', 'x'), /unknown type x\.Y/],
+  ['options that are none', encodeAny(Options.$type, '\xff'), /this is not a containerd.runc.v1.Options/],
+  ['a runtime that is not there', encodeOptions('/nonexistent'), /\/nonexistent is not an executable file/],
   ['more than anybody says', Buffer.alloc(2 ** 20 + 1), /stdin has more than 1048576 bytes/],
 ];
 for (const [title, input, warning] of badInput) {

@@ -158,7 +158,7 @@ const failures: [
   prepare: (bundle: string, socket: string) => void,
   line: RegExp,
 ][] = [
-  ['another group', 'pods', () => {}, /TERMSHIM_GROUP is "pods".*\[ERR_GROUP_INVALID\]/],
+  ['another group', 'pods', () => {}, /TERMSHIM_GROUP must be .* "pods" \[ERR_GROUP_INVALID\]/],
   ['a pod without a config.json', 'pod', () => {}, /config\.json: the file does not exist \[ERR_BUNDLE_INVALID\]/],
   ['a bundle that cannot be written to', '', (bundle) => mkdirSync(join(bundle, 'address')), /address.*\[ERR_SYSTEM\]/],
   ['a socket that cannot be made', 'container', (_, socket) => mkdirSync(socket), /remove the socket.*\[ERR_SYSTEM\]/],
@@ -193,7 +193,7 @@ test('broken JSON in the config.json of a pod is an error that says where it is'
 test('start fails if the daemon does not answer', { skip }, async (t) => {
   const socket = shimCaller(t).socketOf();
   await serveRaw(t, socket, () => {});
-  const words = new RegExp(`the daemon at ${socket} has taken no container for 0.2 s: .*did not answer`);
+  const words = new RegExp(`the daemon at ${socket} did not accept a container within 0.2 s: .*did not answer`);
   await assert.rejects(reserve(socket, 'c1', 200), isError('ERR_DAEMON_FAILED', words));
 });
 

@@ -62,7 +62,7 @@ describe('a broken client', () => {
     await waitFor(() => signals.length === 2, 'both calls');
     bad.socket.write('GET / HTTP/1.1\r\n\r\n');
     await bad.closed;
-    assert.deepEqual(served.faults, ['a connection: this is no ttrpc: a frame begins with 474554202f2048545450']);
+    assert.deepEqual(served.faults, ['a connection: this is not ttrpc: a frame begins with 474554202f2048545450']);
     assert.deepEqual(
       signals.map((it) => it.aborted),
       [false, true],

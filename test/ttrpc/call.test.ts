@@ -131,7 +131,7 @@ describe('a call', () => {
   const refusals: readonly (readonly [string, Parameters<typeof requestFrame>[2], number, RegExp])[] = [
     ['for an unknown service', { service: 'test.Nothing' }, Code.Unimplemented, /no service test\.Nothing/],
     ['for an unknown method', { method: 'say' }, Code.Unimplemented, /test\.Words has no method say/],
-    ['with a broken payload', { payload: Buffer.from([0x0a]) }, Code.InvalidArgument, /no containerd.*StateRequest/],
+    ['with a broken payload', { payload: Buffer.from([0x0a]) }, Code.InvalidArgument, /not a containerd.*StateRequest/],
     ['with a deadline that has passed', { timeoutNano: -1n }, Code.DeadlineExceeded, /deadline of test\.Words\/Say/],
   ];
   for (const [what, fields, code, words] of refusals) {

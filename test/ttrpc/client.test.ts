@@ -199,7 +199,7 @@ describe('a call ends', () => {
   const goodbyes: readonly (readonly [string, (socket: Socket) => void, RegExp])[] = [
     ['leaves', (socket) => void socket.end(), /is closed$/],
     ['dies in the middle of an answer', (socket) => void socket.end(Buffer.from([0, 0, 0, 9, 0])), /is closed$/],
-    ['does not speak ttrpc', (socket) => void socket.write('HTTP/1.1 400'), /is closed: this is no ttrpc/],
+    ['does not speak ttrpc', (socket) => void socket.write('HTTP/1.1 400'), /is closed: this is not ttrpc/],
   ];
   for (const [what, act, words] of goodbyes) {
     leakTest(`when the server ${what}`, async (scope) => {

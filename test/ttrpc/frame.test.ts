@@ -124,7 +124,7 @@ describe('frameDecoder', () => {
   test('refuses a length of 16 MiB or more, and everything after it', () => {
     const frames: ReceivedFrame[] = [];
     const decode = frameDecoder((frame) => void frames.push(frame));
-    const error = { message: 'this is no ttrpc: a frame begins with 474554202f2048545450' };
+    const error = { message: 'this is not ttrpc: a frame begins with 474554202f2048545450' };
     assert.throws(() => decode(Buffer.from('GET / HTTP/1.1\r\n\r\n')), error);
     assert.throws(() => decode(fromHex(fixtures[0]?.hex as string)), error);
     assert.deepEqual(frames, []);

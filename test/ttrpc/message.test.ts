@@ -56,7 +56,7 @@ describe('decodeMessage', () => {
     const error = {
       name: 'RpcError',
       code: Code.InvalidArgument,
-      message: /this is no containerd\.task\.v2\.StateRequest: /,
+      message: /this is not a containerd\.task\.v2\.StateRequest: /,
     };
     assert.throws(() => decodeMessage(StateRequest, fromHex('0aff')), error);
     assert.throws(() => decodeMessage(StateRequest, fromHex('0a'), Code.Internal), { code: Code.Internal });

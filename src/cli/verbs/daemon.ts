@@ -73,7 +73,7 @@ async function end(): Promise<void> {
   const { stopped, running } = await connection.sessions.stop({});
   if (stopped) return await connection.closed;
   const what = running === 1 ? 'a container' : `${running} containers`;
-  throw new TermshimError('ERR_DAEMON_BUSY', `the daemon has ${what}; \`termshim ps\` lists what there is`);
+  throw new TermshimError('ERR_DAEMON_BUSY', `the daemon has ${what} and does not stop; see \`termshim ps\``);
 }
 
 /** The first signal lets the containers run, because a ^C may be a mistake. The second one ends them too. */
@@ -85,8 +85,11 @@ function endBySignal(serving: Daemon): void {
     isWarned = true;
     serving.endWhenEmpty();
     if (tasks.count === 0) return;
-    const what = tasks.count === 1 ? 'a container is' : `${tasks.count} containers are`;
-    const busy = new TermshimError('ERR_DAEMON_BUSY', `${what} left; it ends with that, or at the next signal`);
+    const what = tasks.count === 1 ? 'a container' : `${tasks.count} containers`;
+    const busy = new TermshimError(
+      'ERR_DAEMON_BUSY',
+      `the daemon has ${what}; it stops when none is left, and a second signal removes them`,
+    );
     writeToStderr(errorLine(busy));
   };
   onSignals(['SIGTERM', 'SIGINT'], handle);

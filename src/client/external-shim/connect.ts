@@ -70,6 +70,6 @@ const pollMs = 100;
 function programOf(shim: string): string {
   const path = shim.includes('/') ? shim : findProgram(shim, process.env['PATH'] ?? '');
   if (path !== undefined && isProgram(path)) return resolve(path);
-  const reason = path === undefined ? `${shim} is not in PATH` : `${path} is no program that can be run`;
+  const reason = path === undefined ? `${shim} is not in PATH` : `${path} is not an executable file`;
   throw new TermshimError('ERR_RUNTIME_NOT_FOUND', `no such shim: ${reason}`);
 }

@@ -55,7 +55,7 @@ export function makeBundle(id: string, config: string, record: ContainerRecord):
     // containerd has a FIFO here, and reads it. No command runs all the time, so this is a file, which keeps the lines.
     write(join(draft.path, 'log'), '');
     write(join(draft.path, recordName), JSON.stringify(record));
-    take(draft.path, bundle, `there is a container ${id} of another shim already`);
+    take(draft.path, bundle, `another shim already has a container ${id}`);
   } finally {
     // This does nothing if the directory was renamed.
     draft.remove();
@@ -78,7 +78,7 @@ function take(draft: string, path: string, whenInUse: string): void {
 
 /** Makes the directory of an exec. Throws ERR_ID_IN_USE. */
 export function makeExecDirectory(ids: ProcessIds): void {
-  makeDirectory(directoryOf(ids), `the container ${ids.id} has a process ${ids.execId} already`);
+  makeDirectory(directoryOf(ids), `the container ${ids.id} already has a process ${ids.execId}`);
 }
 
 /** Making the directory takes the id: only one of two commands can do it. */

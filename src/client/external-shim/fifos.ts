@@ -40,7 +40,7 @@ export function openOutput(ids: ProcessIds): FifoReader {
   const path = pathOf(ids, 'stdout');
   const name = ids.execId || ids.id;
   if (!existsSync(path)) {
-    const reason = `${name} cannot be attached to: it has no terminal, or the command that started it has its output`;
+    const reason = `cannot attach to ${name}: it has no terminal, or the command that started it reads its output`;
     throw new TermshimError('ERR_STATE_INVALID', reason);
   }
   const reader = FifoReader.open(path);
@@ -48,7 +48,10 @@ export function openOutput(ids: ProcessIds): FifoReader {
   if (answer >= 0) return reader;
   reader.close();
   if (answer !== -constants.errno.EAGAIN) check(answer, 'flock', `lock ${path}`);
-  throw new TermshimError('ERR_UNSUPPORTED', `somebody is attached to ${name}, and its shim has one client for each`);
+  throw new TermshimError(
+    'ERR_UNSUPPORTED',
+    `cannot attach to ${name}: it has a client, and an external shim supports only one`,
+  );
 }
 
 function pathOf(ids: ProcessIds, name: string): string {

@@ -47,11 +47,11 @@ export function placeOf(bytes: Buffer, shim: string): { socket: string; service:
   const answer = parseAnswer(bytes);
   if (answer === undefined) {
     const words = bytes.length === 0 ? 'nothing' : JSON.stringify(wordsIn(bytes).slice(0, 100));
-    throw failed(`${shim} is no shim: to start it answered ${words}, and not where it listens`);
+    throw failed(`${shim} is not a runtime v2 shim: its answer to start has no address: ${words}`);
   }
   const { address, protocol } = answer;
   if (!address.startsWith('unix:///') || protocol.toLowerCase() !== 'ttrpc') {
-    throw failed(`${shim} is at ${JSON.stringify(address)} by ${protocol}, and not at a unix socket by ttrpc`);
+    throw failed(`the shim ${shim} does not use ttrpc on a unix socket, but ${protocol} at ${JSON.stringify(address)}`);
   }
   return { socket: address.slice('unix://'.length), service: serviceOf(answer, shim) };
 }
@@ -89,7 +89,7 @@ function serviceOf({ version }: ShimAnswer, shim: string): string {
   const { fullName } = TaskDefinition;
   if (version === 2) return fullName;
   if (version === 3) return fullName.replace('.v2.', '.v3.');
-  throw failed(`${shim} has version ${version} of the Task service, and not 2 or 3`);
+  throw failed(`the shim ${shim} has version ${version} of the Task service; only 2 and 3 are supported`);
 }
 
 /** containerd's namespace for all containers of external shims. */
@@ -143,7 +143,7 @@ async function run(
   const timer = setTimeout(() => giveUp(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
   let grace: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    grace = setTimeout(() => giveUp('the wait for it was given up'), abortGraceMs);
+    grace = setTimeout(() => giveUp('it was cancelled'), abortGraceMs);
   };
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });

@@ -43,7 +43,7 @@ export function sessionsOfShims(task: Task, program: string): Client<typeof Sess
     async setSizePolicy({ id = '', execId = '', policy = '' }) {
       const [, columns, rows] = /^(\d+)x(\d+)$/.exec(policy) ?? [];
       if (columns === undefined || rows === undefined) {
-        throw cannot(program, 'choose among windows, of which it has one: say a size such as 80x24');
+        throw cannot(program, 'size policies; give a size such as 80x24');
       }
       await resize({ id, execId }, Number(columns), Number(rows));
       return {};
@@ -98,14 +98,14 @@ export function unsupported<D extends ServiceDefinition>(definition: D, program:
   return Object.fromEntries(methods) as Client<D>;
 }
 
-/** What the shim cannot do, by the name of the method. */
+/** What the shim does not support, by the name of the method. */
 const words: Readonly<Record<string, string>> = {
-  Events: 'tell of events to whoever comes later',
-  Record: 'record; `asciinema rec` does from outside',
-  ReopenLogs: 'open logs anew: it has none of ours',
-  Stop: 'be stopped: it ends with its container',
+  Events: 'events',
+  Record: 'recording; use `asciinema rec`',
+  ReopenLogs: 'logs',
+  Stop: 'being stopped; it ends with its container',
 };
 
 function cannot(program: string, what: string): TermshimError {
-  return new TermshimError('ERR_UNSUPPORTED', `${program} cannot ${what}`);
+  return new TermshimError('ERR_UNSUPPORTED', `the external shim ${program} does not support ${what}`);
 }

@@ -71,7 +71,7 @@ export class Shims implements Disposable {
   recordOf(id: string): ContainerRecord {
     const record = readRecord(id);
     if (record?.shim === this.#program) return record;
-    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `no such container of ${this.#program}: ${id}`);
+    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `the shim ${this.#program} has no container ${id}`);
   }
 
   #connectionOf(id: string): Promise<TtrpcConnection> {
@@ -147,8 +147,8 @@ const endTimeoutMs = 3000;
 const answerTimeoutMs = 2000;
 
 export function hasDied(id: string): TermshimError {
-  const remedy = `\`termshim delete -f ${id}\` ends what it has left`;
-  return new TermshimError('ERR_SHIM_FAILED', `the shim of ${id} does not answer: it has died, or hangs; ${remedy}`);
+  const remedy = `\`termshim delete -f ${id}\` removes the container`;
+  return new TermshimError('ERR_SHIM_FAILED', `the shim of the container ${id} has died or hangs; ${remedy}`);
 }
 
 interface EndingShim {

@@ -201,8 +201,8 @@ function plain(uri: string): string {
 
 function configOf({ bundle = '', options }: Partial<CreateTaskRequest>): string {
   const wanted = unpackAny(CreateOptions, options);
-  if (wanted?.screen) throw new TermshimError('ERR_UNSUPPORTED', 'another shim keeps no screen: --screen is for ours');
-  if (wanted?.log) throw new TermshimError('ERR_UNSUPPORTED', 'another shim writes no log of ours: --log is for ours');
+  if (wanted?.screen) throw new TermshimError('ERR_UNSUPPORTED', 'an external shim does not support --screen');
+  if (wanted?.log) throw new TermshimError('ERR_UNSUPPORTED', 'an external shim does not support --log');
   return movedConfig(bundle === '' ? Buffer.from(wanted?.config ?? []).toString() : readConfig(bundle), bundle);
 }
 

@@ -27,12 +27,13 @@ export function annotatedLog({ annotations }: Pick<OciSpec, 'annotations'>, isTr
   const allowed = process.env[variable] ?? '';
   if (allowed === 'any') return text;
   const uri = parseStdioUri(text);
-  if (allowed === '') throw refused(text, `logs by annotation are off: ${variable} is not set`);
-  if (!allowed.startsWith('/')) throw refused(text, `${variable} is neither a directory nor any`);
-  if (uri?.scheme.startsWith('binary')) throw refused(text, `${variable} allows files below ${allowed}, and no driver`);
+  if (allowed === '') throw refused(text, `${variable} is not set, so no annotation may name a log`);
+  if (!allowed.startsWith('/')) throw refused(text, `${variable} is neither an absolute directory nor the word any`);
+  if (uri?.scheme.startsWith('binary'))
+    throw refused(text, `${variable} allows only files below ${allowed}, and no log driver`);
   const path = uri?.path ?? '';
   if (normalize(path) === path && path.startsWith(`${allowed.replace(/\/+$/, '')}/`)) return text;
-  throw refused(text, `${variable} allows files below ${allowed} alone`);
+  throw refused(text, `${variable} allows only files below ${allowed}`);
 }
 
 function refused(text: string, reason: string): TermshimError {

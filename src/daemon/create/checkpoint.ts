@@ -41,7 +41,7 @@ function decode(any: Any | undefined): CheckpointOptions {
   if (options !== undefined) return options;
   const legacy = unpackAny(LegacyOptions, any);
   if (legacy !== undefined) return { ...legacy, parentPath: '' };
-  throw new RpcError(Code.InvalidArgument, `checkpoint options of the type ${any.typeUrl} are not understood`);
+  throw new RpcError(Code.InvalidArgument, `the checkpoint options have the unknown type ${any.typeUrl}`);
 }
 
 /**
@@ -72,7 +72,7 @@ const workPathIn = (bundle: string): string => join(bundle, 'work');
  * hangs, only this container waits.
  */
 async function lookAt(path: string, signal: AbortSignal): Promise<string> {
-  if (!isAbsolute(path)) throw invalid(`${path} is no absolute path`);
+  if (!isAbsolute(path)) throw invalid(`${path} is not an absolute path`);
   try {
     return await trustedDirectoryElsewhere(path, 'ours or root', { timeoutMs: 10_000, signal });
   } catch (error) {

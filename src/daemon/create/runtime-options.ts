@@ -23,7 +23,7 @@ export async function readRuntimeOptions(any: Any | undefined, signal?: AbortSig
   const generic = unpackAny(GenericOptions, any);
   if (generic !== undefined) return fromGeneric(generic, signal);
   const options = unpackAny(Options, any) ?? fromCreateOptions(any) ?? fromRuncOptions(any);
-  if (options === undefined) throw invalid(`those of the type ${any.typeUrl} are not understood`);
+  if (options === undefined) throw invalid(`unknown type ${any.typeUrl}`);
   return options;
 }
 
@@ -32,7 +32,7 @@ async function fromGeneric(options: GenericOptions, signal: AbortSignal | undefi
   const { typeUrl, configPath, configBody } = options;
   const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
   if (type !== '' && type !== Options.$type) {
-    throw invalid(`their TypeUrl is ${typeUrl}, and not ${Options.$type}, the only one there is`);
+    throw invalid(`the TypeUrl must be ${Options.$type}, but it is ${typeUrl}`);
   }
   const toml = configPath === '' ? configBody : await readConfig(configPath, signal);
   try {
@@ -44,7 +44,7 @@ async function fromGeneric(options: GenericOptions, signal: AbortSignal | undefi
 
 /** A child process reads the file: if a disk hangs, only this container waits. */
 async function readConfig(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
-  if (!isAbsolute(path)) throw invalid(`their ConfigPath is ${path}, and not an absolute path`);
+  if (!isAbsolute(path)) throw invalid(`the ConfigPath ${path} is not an absolute path`);
   try {
     return await readElsewhere(path, { maxBytes: maxTomlBytes + 1, timeoutMs: 10_000, signal });
   } catch (error) {

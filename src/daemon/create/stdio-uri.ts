@@ -28,25 +28,26 @@ export function parseStdioUri(text: string): StdioUri | undefined {
     /^([a-z][a-z0-9+.-]*):\/\/([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
   if (name === undefined) return checked({ text, scheme: 'fifo', path: text, settings: [], fragment: [] });
   const scheme = schemes.find((it) => it === name.toLowerCase());
-  if (scheme === undefined) throw invalidStdio(text, `${name} is none of the schemes ${schemes.join(', ')}`);
+  if (scheme === undefined) throw invalidStdio(text, `unknown scheme ${name}; the schemes are ${schemes.join(', ')}`);
   try {
     const settings = parseSettings(query);
     return checked({ text, scheme, path: decodeURIComponent(path), settings, fragment: parseSettings(fragment) });
   } catch (error) {
-    throw error instanceof URIError ? invalidStdio(text, 'an escape in it (%XX) is broken') : error;
+    throw error instanceof URIError ? invalidStdio(text, 'it has a broken escape (%XX)') : error;
   }
 }
 
 /** The error for a text that cannot be used. `reason` says what is wrong with it. */
 export function invalidStdio(text: string, reason: string): TermshimError {
-  return new TermshimError('ERR_STDIO_INVALID', `${JSON.stringify(text)} is no place for a stream: ${reason}`);
+  return new TermshimError('ERR_STDIO_INVALID', `${JSON.stringify(text)} is not valid as stdio: ${reason}`);
 }
 
 function checked(uri: StdioUri): StdioUri {
   if (!uri.path.startsWith('/')) throw invalidStdio(uri.text, 'its path is not absolute');
-  if (uri.fragment.length > 0 && !uri.scheme.startsWith('binary')) throw invalidStdio(uri.text, 'it has a fragment');
+  if (uri.fragment.length > 0 && !uri.scheme.startsWith('binary'))
+    throw invalidStdio(uri.text, 'it must not have a fragment');
   const parts = [uri.path, ...uri.settings.flat(), ...uri.fragment.flat()];
-  if (parts.some((part) => part.includes('\0'))) throw invalidStdio(uri.text, 'there is a zero byte in it');
+  if (parts.some((part) => part.includes('\0'))) throw invalidStdio(uri.text, 'it contains a zero byte');
   return uri;
 }
 

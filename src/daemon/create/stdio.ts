@@ -31,7 +31,7 @@ export interface StdioContext {
 export function readStdio(request: StdioRequest, context: StdioContext, logUri = ''): ProcessStdio {
   const { stdin, stdout } = request;
   const source = parseStdioUri(stdin);
-  if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin is a FIFO, or nothing');
+  if (source !== undefined && source.scheme !== 'fifo') throw invalidStdio(stdin, 'stdin must be a FIFO or empty');
   const { hold, end } = readSettings(source, { hold: ['yes', 'no'], end: stdinEndPolicies });
   const output = parseStdioUri(stdout);
   const log = logTargetOf(logUri, context);
@@ -59,7 +59,7 @@ function orLog<T extends Record<string, OutputTarget | undefined>>(
 function logTargetOf(text: string, context: StdioContext): LogTarget | undefined {
   const uri = parseStdioUri(text);
   const target = uri && targetOf(uri, context);
-  if (target?.kind === 'fifo') throw invalidStdio(text, 'a log is kept, and a FIFO keeps nothing');
+  if (target?.kind === 'fifo') throw invalidStdio(text, 'a FIFO cannot be a log');
   return target;
 }
 
@@ -96,7 +96,8 @@ function targetOf(uri: StdioUri, context: StdioContext): OutputTarget {
 
 function logOptions({ text, path, settings }: StdioUri, format: 'json-file' | 'cri'): LogSettings {
   const said = settings.find(([name]) => name === 'log-path' || name === 'format');
-  if (said !== undefined) throw invalidStdio(text, `${said[0]} is said by what stands before the settings`);
+  if (said !== undefined)
+    throw invalidStdio(text, `the setting ${said[0]} is not allowed: the scheme and the path set it`);
   return readLogOptions([['log-path', path], ...settings], format);
 }
 
@@ -131,8 +132,8 @@ function readSettings<const C extends Choices>(
   const given = new Set<string>();
   for (const [name, value] of settings) {
     const allowed = Object.hasOwn(choices, name) ? choices[name] : undefined;
-    if (allowed === undefined) throw refuse(`there is no setting ${name} here`);
-    if (!allowed.includes(value)) throw refuse(`${name} is one of ${allowed.join(', ')}`);
+    if (allowed === undefined) throw refuse(`unknown setting ${name}`);
+    if (!allowed.includes(value)) throw refuse(`${name} must be one of ${allowed.join(', ')}`);
     if (given.has(name)) throw refuse(`${name} is set twice`);
     given.add(name);
     chosen[name] = value;

@@ -22,7 +22,7 @@ export function optionsFromToml(toml: Uint8Array): Options {
     const key = plain(name);
     if (aboutItself.has(key)) continue;
     const option = options[key];
-    if (option === undefined) throw new Error(`there is no option ${JSON.stringify(name)}`);
+    if (option === undefined) throw new Error(`unknown option ${JSON.stringify(name)}`);
     const result = v.safeParse(option.schema, value);
     if (!result.success) throw new Error(`${name} is not ${option.kind}`);
     Object.assign(fields, { [option.field]: result.output });

@@ -14,5 +14,5 @@ export function readMetrics(cgroup: Cgroup): Any {
     cgroup.version === 1 ? packAny(MetricsV1, readMetricsV1(cgroup)) : packAny(MetricsV2, readMetricsV2(cgroup));
   // Checked last, because the cgroup may be removed while its files are read.
   if (isCgroup(cgroup)) return metrics;
-  throw new TermshimError('ERR_PROCESS_NOT_FOUND', 'the container is gone, and its cgroup with it');
+  throw new TermshimError('ERR_PROCESS_NOT_FOUND', 'the container has ended, and its cgroup was removed');
 }

@@ -66,7 +66,7 @@ function namesOf(log: string, names: readonly string[]): string[] {
 }
 
 function namesIn(directory: string): string[] {
-  return ifPresent(`look for the files of a log in ${directory}`, () => readdirSync(directory)) ?? [];
+  return ifPresent(`list the files of a log in ${directory}`, () => readdirSync(directory)) ?? [];
 }
 
 function statsOf(path: string): Stats | undefined {

@@ -61,7 +61,7 @@ export async function openLogFile(options: LogSettings, onError: (error: Termshi
       isStuck = false;
     } catch (error) {
       fullAt = size + (maxBytes ?? 0);
-      if (!isStuck) onError(logError(error, `put aside the full log ${path}`));
+      if (!isStuck) onError(logError(error, `rename the full log ${path}`));
       isStuck = true;
     }
   };

@@ -31,7 +31,7 @@ export async function writePidFile(path: string, content: string): Promise<void>
     await using directory = await openDirectoryOf(path);
     const [name, draft] = [directory.at(basename(path)), directory.at(draftOf(path))];
     // The rename would replace a device, or a link such as /dev/stdout.
-    if (await isNoFile(name)) throw untrusted(path, 'what is there is no regular file');
+    if (await isNoFile(name)) throw untrusted(path, 'the existing file is not a regular file');
     try {
       await writeFile(draft, content, { mode: 0o644, flag: 'wx' });
       await rename(draft, name);

@@ -31,7 +31,7 @@ const script = `
   const found = [];
   for (let at = real; ; at = dirname(at)) {
     const stats = fs.lstatSync(at);
-    if (at === real && !stats.isDirectory()) throw new Error('it is no directory');
+    if (at === real && !stats.isDirectory()) throw new Error('it is not a directory');
     found.push([stats.uid, stats.mode]);
     if (at === '/') break;
   }

@@ -54,10 +54,10 @@ export function assertTrustedSteps([itself, ...above]: readonly [Step, ...Step[]
 
 function faultOfItself(path: string, found: Omit<Step, 'path'>, owner: Owner): string | undefined {
   const type = found.mode & constants.S_IFMT;
-  if (type === constants.S_IFLNK) return `${path} is a link, and not a directory of this user`;
+  if (type === constants.S_IFLNK) return `${path} is a link, not a directory of this user`;
   const isOwn = found.uid === process.geteuid?.() || (owner !== 'ours' && found.uid === 0);
   if (type !== constants.S_IFDIR || !isOwn) return `${path} is not a directory of this user`;
-  return isOpenToOthers(found) ? `others may write to ${path}, whose mode is ${modeOf(found)}` : undefined;
+  return isOpenToOthers(found) ? `other users may write to ${path} (mode ${modeOf(found)})` : undefined;
 }
 
 function* stepsAbove(path: string): Iterable<Step> {
@@ -72,9 +72,9 @@ function* stepsAbove(path: string): Iterable<Step> {
 function faultAbove(path: string, steps: Iterable<Step>): string | undefined {
   for (const step of steps) {
     if (!isOfTheSystem(step))
-      return `${path} can be exchanged by the user ${step.uid}, whose directory ${step.path} is`;
+      return `user ${step.uid} could replace ${path}, because ${step.path} belongs to this user`;
     if (isOpenToOthers(step) && !isSticky(step)) {
-      return `${path} can be exchanged by others, who may write to ${step.path}, whose mode is ${modeOf(step)}`;
+      return `other users could replace ${path}, because they may write to ${step.path} (mode ${modeOf(step)})`;
     }
   }
   return undefined;

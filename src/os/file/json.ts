@@ -34,7 +34,7 @@ export function readSmallFile(path: string): string {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const stats = fstatSync(fd);
-    if (!stats.isFile() && !stats.isDirectory()) throw new JsonBoundError('it is no regular file');
+    if (!stats.isFile() && !stats.isDirectory()) throw new JsonBoundError('it is not a regular file');
     if (stats.size > maxJsonBytes) throw new JsonBoundError(`it is longer than ${maxJsonBytes} bytes`);
     const bytes = Buffer.alloc(stats.size + 1);
     let length = 0;

@@ -41,8 +41,8 @@ export async function openDirectoryOf(file: string, make = false): Promise<OpenD
         continue;
       }
       if (!isTrustedLink(found, place.stats))
-        throw untrusted(file, `${name} in ${path} is a link that others may have made`);
-      if (++links > mostLinks) throw untrusted(file, `there are more than ${mostLinks} links in it`);
+        throw untrusted(file, `${name} in ${path} is a link that another user may have created`);
+      if (++links > mostLinks) throw untrusted(file, `the path has more than ${mostLinks} links`);
       const target = await readlink(place.at(name));
       names.unshift(...target.split('/').filter((it) => it !== '' && it !== '.'));
       if (target.startsWith('/')) place = await exchange(place, '/');
@@ -72,7 +72,7 @@ export function isWritableByOthers({ mode, gid }: Stats): boolean {
 }
 
 export function untrusted(path: string, reason: string): TermshimError {
-  return new TermshimError('ERR_PATH_UNTRUSTED', `${path} is not written: ${reason}`);
+  return new TermshimError('ERR_PATH_UNTRUSTED', `refused to write ${path}: ${reason}`);
 }
 
 /** The kernel's own limit; see path_resolution(7). */

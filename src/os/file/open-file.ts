@@ -76,10 +76,10 @@ async function openExisting(
 function assertFile(stats: Stats, directory: OpenDirectory, path: string): void {
   if (stats.isSymbolicLink()) throw untrusted(path, 'it is a symbolic link');
   if (!stats.isFile()) throw new TermshimError('ERR_LOG_FAILED', `${path} is not a regular file`);
-  if (stats.nlink > 1) throw untrusted(path, 'it has another name elsewhere (a hard link)');
+  if (stats.nlink > 1) throw untrusted(path, 'it has a second name (a hard link)');
   // Another user's file is accepted in a directory of that user.
   const isOfOwner = stats.uid === directory.stats.uid && !isSticky(directory.stats);
-  if (!isOurs(stats) && !isOfOwner) throw untrusted(path, `the file is of another user (uid ${stats.uid})`);
+  if (!isOurs(stats) && !isOfOwner) throw untrusted(path, `it belongs to another user (uid ${stats.uid})`);
 }
 
 /**
@@ -90,5 +90,5 @@ export function assertNotShared(directory: OpenDirectory, path: string): void {
   const { stats } = directory;
   if (process.geteuid?.() !== 0 || !isWritableByOthers(stats) || isSticky(stats)) return;
   const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
-  throw untrusted(path, `others may write to its directory (mode ${mode}, group ${stats.gid})`);
+  throw untrusted(path, `other users may write to its directory (mode ${mode}, group ${stats.gid})`);
 }

@@ -24,8 +24,8 @@ const script = `
   const [maxBytes, atEnd, notBefore] = numbers.map(Number);
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   const found = fs.fstatSync(fd);
-  if (!found.isFile()) throw new Error('it is no file');
-  if (found.mtimeMs < notBefore) throw new Error('it is an older one');
+  if (!found.isFile()) throw new Error('it is not a regular file');
+  if (found.mtimeMs < notBefore) throw new Error('it was written before this call');
   const from = atEnd ? Math.max(0, found.size - maxBytes) : 0;
   const bytes = Buffer.alloc(maxBytes);
   let length = 0;

@@ -7,12 +7,12 @@ export function wordsOf(mount: Mount, refuse: (reason: string) => never): string
   const { type, source, target = '', options } = mount;
   const unsupported = options.find(isForSomebodyElse);
   if (unsupported !== undefined) refuse(`the option ${unsupported} is not supported`);
-  if (type === 'loop' || type.includes('/')) refuse(`the type ${type} is for containerd's mount manager`);
+  if (type === 'loop' || type.includes('/')) refuse(`the type ${type} is supported only by containerd's mount manager`);
   const isProgram = /^fuse3?\./.test(type);
-  if (isProgram && options.length > mostProgramOptions) refuse(`there are more than ${mostProgramOptions} options`);
+  if (isProgram && options.length > mostProgramOptions) refuse(`it has more than ${mostProgramOptions} options`);
   // A FUSE program gets all options, and the kernel none.
   const parsed = isProgram ? { ...parseMountOptions([]), data: [...options] } : parseMountOptions(options);
-  if (parsed.propagations.length > mostPropagations) refuse(`there are more than ${mostPropagations} propagations`);
+  if (parsed.propagations.length > mostPropagations) refuse(`it has more than ${mostPropagations} propagation options`);
   const { isDirect, data } = directOf(parsed);
   const loop = parsed.loop ? (isDirect ? 2 : 1) : 0;
   const maps = mapsOf(parsed, refuse);
@@ -41,5 +41,5 @@ function mapsOf({ uidMap, gidMap, flags }: MountOptions, refuse: (reason: string
 function mapOf(name: string, text: string, refuse: (reason: string) => never): string {
   const ranges = text.split(',').map((range) => /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(range)?.slice(1));
   if (ranges.every((range) => range !== undefined)) return ranges.map((range) => `${range.join(' ')}\n`).join('');
-  return refuse(`${name}=${text} is not INSIDE:OUTSIDE:COUNT, or several between commas`);
+  return refuse(`${name}=${text} is not a list of INSIDE:OUTSIDE:COUNT, with commas between them`);
 }

@@ -33,11 +33,14 @@ export async function runElsewhere(
     return await new Promise<Buffer>((resolve, reject) => {
       giveUp = (): void => reject(signal?.reason);
       signal?.addEventListener('abort', giveUp);
-      timer = setTimeout(() => reject(failed(`the disk has not answered within ${timeoutMs / 1000} s`)), timeoutMs);
+      timer = setTimeout(
+        () => reject(failed(`the file system did not answer within ${timeoutMs / 1000} s`)),
+        timeoutMs,
+      );
       child.once('error', (error) => reject(failed(error.message)));
       child.once('close', (status) => {
         if (status === 0) resolve(output());
-        else reject(failed(words().toString().trim() || `the process that looks there ended with status ${status}`));
+        else reject(failed(words().toString().trim() || `the helper process ended with status ${status}`));
       });
     });
   } finally {

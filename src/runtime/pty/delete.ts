@@ -32,5 +32,5 @@ async function killAll(container: Container): Promise<void> {
     return listMembers(container).length === 0 ? true : undefined;
   };
   const isDone = await poll(areGone, 10_000);
-  if (isDone === undefined) throw failure(`container ${container.record.id} has processes that do not end`);
+  if (isDone === undefined) throw failure(`cannot kill all processes of container ${container.record.id}`);
 }

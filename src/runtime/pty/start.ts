@@ -33,7 +33,7 @@ export async function release(fifo: string, stub: ProcessIdentity): Promise<void
     }
   };
   const outcome = await poll(attempt, 10_000);
-  if (outcome === undefined) throw failure(`the process ${stub.pid} did not come to its start within 10000 ms`);
+  if (outcome === undefined) throw failure(`the process ${stub.pid} was not ready to start within 10 s`);
   if (outcome === 'dead') throw failure(`the process ${stub.pid} ended before it was started`);
   rmSync(fifo, { force: true });
 }

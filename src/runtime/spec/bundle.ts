@@ -34,8 +34,8 @@ export function assertTerminal(bundle: Bundle, wanted: boolean): void {
   const has = bundle.spec.process.terminal ?? false;
   if (has === wanted) return;
   const reason = wanted
-    ? 'process.terminal is not true, but a terminal was asked for'
-    : 'process.terminal is true, but no terminal was asked for';
+    ? 'process.terminal is not true, but a terminal was requested'
+    : 'process.terminal is true, but no terminal was requested';
   throw invalid(`${join(bundle.path, 'config.json')}: ${reason}`);
 }
 

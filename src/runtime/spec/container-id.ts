@@ -9,7 +9,8 @@ const maxLength = 255;
  */
 export function parseId(id: string): string {
   if (id === '') throw invalid('a container id must not be empty');
-  if (id.length > maxLength) throw invalid(`a container id has at most ${maxLength} characters, this one ${id.length}`);
+  if (id.length > maxLength)
+    throw invalid(`a container id has at most ${maxLength} characters, but this one has ${id.length}`);
   if (!/^[A-Za-z0-9_+.-]+$/.test(id)) {
     throw invalid(`the container id ${JSON.stringify(id)} has characters other than letters, digits and _ + - .`);
   }

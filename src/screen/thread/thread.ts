@@ -192,5 +192,5 @@ class ScreenThread {
 
 function reasonOf(error: unknown): string {
   const isMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
-  return isMemory ? 'the emulator ran out of memory with it' : `the emulator has failed: ${messageOf(error)}`;
+  return isMemory ? 'the emulator ran out of memory' : `the emulator has failed: ${messageOf(error)}`;
 }

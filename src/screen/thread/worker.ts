@@ -86,7 +86,7 @@ function limitTotal(): void {
   const total = all.reduce((sum, [, { weight }]) => sum + weight, 0);
   if (total <= mostTotalWeight) return;
   const [id] = all.reduce((a, b) => (b[1].weight > a[1].weight ? b : a));
-  lose(id, 'the screens of all sessions take too much memory, and this one most of it');
+  lose(id, 'the screens of all sessions take too much memory, and this one is the largest');
 }
 
 function takeTurn(): void {

@@ -103,6 +103,6 @@ async function create(path: string): Promise<FileHandle> {
   } catch (error) {
     if (error instanceof TermshimError) throw error;
     if (errnoOf(error) !== 'EEXIST') throw fileError(error, `create the recording ${path}`);
-    throw new TermshimError('ERR_FILE_EXISTS', `there is a file ${path} already, and a recording overwrites none`);
+    throw new TermshimError('ERR_FILE_EXISTS', `the file ${path} already exists; a recording does not overwrite it`);
   }
 }

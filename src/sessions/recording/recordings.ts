@@ -65,7 +65,7 @@ export class Recordings {
     if (this.#last?.isGoingOn === true) {
       throw new TermshimError(
         'ERR_STATE_INVALID',
-        `${process.options.name} is recorded already, to ${this.#last.path}`,
+        `${process.options.name} is already being recorded to ${this.#last.path}`,
       );
     }
     const onEnd = (failure?: Error): void => {

@@ -118,7 +118,7 @@ class OpenDriverTarget implements OpenLogTarget {
   #ended(how: string): void {
     this.#driver = undefined;
     if (this.#closing.signal.aborted) return;
-    const reason = driverFailed(`${this.#name()} ended while there was output to come: ${how}`);
+    const reason = driverFailed(`${this.#name()} ended before the output had ended: ${how}`);
     if (this.#isDry()) return this.#finish();
     const { limits, onError } = this.#options;
     if (performance.now() - this.#startedAt > limits.provenAfterMs) this.#restarts = 0;
@@ -138,7 +138,7 @@ class OpenDriverTarget implements OpenLogTarget {
   async #goOn(reason: TermshimError): Promise<void> {
     const { target, limits, pipes, onError } = this.#options;
     if (target.onDeath === 'discard' || this.#restarts === mostRestarts) return this.#discard(reason);
-    onError(driverFailed(`${reason.message}; another is started`));
+    onError(driverFailed(`${reason.message}; it is started again`));
     try {
       const { signal } = this.#closing;
       await delay(limits.restartPauseMs * 2 ** this.#restarts++, undefined, { signal });
@@ -155,7 +155,7 @@ class OpenDriverTarget implements OpenLogTarget {
   /** Reads and discards the output, so that the process goes on. */
   #discard(reason: TermshimError): void {
     const { onError } = this.#options;
-    onError(driverFailed(`${reason.message}; from now on the output is discarded`));
+    onError(driverFailed(`${reason.message}; the output is discarded from now on`));
     for (const [stream, end] of this.#readers()) this.#discarding[stream] = this.#read(stream, end);
   }
 
@@ -182,7 +182,7 @@ class OpenDriverTarget implements OpenLogTarget {
     delete this.#discarding[stream];
     if (Object.keys(this.#discarding).length > 0) return;
     this.#options.onError(
-      driverFailed(`${this.#discardedBytes} bytes of output were discarded without ${this.#name()}`),
+      driverFailed(`${this.#discardedBytes} bytes of output were discarded after ${this.#name()} had ended`),
     );
     this.#finish();
   }

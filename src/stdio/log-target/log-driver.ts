@@ -140,7 +140,7 @@ async function untilReady(
         // A program that ends closes its descriptors before its exit is reported. Then `ended` has the reason.
         if (got !== 0 || isEnding(child.pid)) return;
         if (readySign === 'close') resolve();
-        else fail('ERR_LOG_DRIVER_FAILED', 'closed its descriptor 5 without a byte, which says that it is not ready');
+        else fail('ERR_LOG_DRIVER_FAILED', 'closed descriptor 5 without writing a byte to it, so it is not ready');
       };
       const watching = watch(ready.fd, EPOLLIN, look);
       const late = (): void => fail('ERR_LOG_DRIVER_TIMEOUT', `was not ready within ${readyTimeoutMs / 1000} s`);

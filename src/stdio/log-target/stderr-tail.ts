@@ -19,7 +19,7 @@ const keptBytes = 4096;
 const shownLength = 500;
 
 export function keepLastWords(program: string): LastWords {
-  const { ours, theirs } = createPipe({ ours: 'reader', name: `the words of ${program}` });
+  const { ours, theirs } = createPipe({ ours: 'reader', name: `the stderr of ${program}` });
   let tail = Buffer.alloc(0);
   const log = {
     write(_stream: string, bytes: Uint8Array): boolean {

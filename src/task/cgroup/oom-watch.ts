@@ -52,7 +52,7 @@ function watchEventfd(directory: string, onOom: () => void): OomWatch {
 function registerEventfd(directory: string): OwnedFd {
   using control = openFile(directory, 'memory.oom_control', constants.O_RDONLY);
   using registry = openFile(directory, 'cgroup.event_control', constants.O_WRONLY);
-  const attempted = `be told of the OOMs of ${directory}`;
+  const attempted = `watch ${directory} for OOMs`;
   const event = new OwnedFd(check(addon.eventfd_create(), 'eventfd', attempted), `the eventfd of ${directory}`);
   const answer = addon.fd_write(registry.fd, Buffer.from(`${event.fd} ${control.fd}`));
   if (answer < 0) event.close();

@@ -34,7 +34,7 @@ export function followOutput(broadcast: Broadcast, end: OwnedFd, onError: (error
       const recent = broadcast.recent(keptBytes);
       const lines = recent.subarray(recent.indexOf(0x0a) + 1);
       const missed = bytes - lines.length;
-      const notice = Buffer.from(`\n[termshim: ${missed} bytes of output came too fast for this log]\n`);
+      const notice = Buffer.from(`\n[termshim: ${missed} bytes of output are missing: this log was too slow]\n`);
       return { bytes: Buffer.concat([notice, lines]) };
     },
     onEnd(reason) {

@@ -31,7 +31,7 @@ async function refresh(): Promise<void> {
     if (session !== undefined) terminal.attach(session);
     else if (sessions.length === 0) status.textContent = 'There is no session. termshim run -it starts one.';
   } catch (error) {
-    status.textContent = `The list cannot be read: ${(error as Error).message}`;
+    status.textContent = `The list of sessions cannot be loaded: ${(error as Error).message}`;
   }
 }
 

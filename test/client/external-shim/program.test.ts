@@ -56,9 +56,13 @@ test('if a shim fails twice, the error has the words of the first failure', asyn
 });
 
 const unusable: [title: string, answer: string, words: RegExp][] = [
-  ['it says nothing', '', /is no shim: .* answered nothing/],
-  ['it says something else', 'echo hello', /is no shim: .* answered "hello"/],
-  ['it has no ttrpc', `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`, /by grpc, and not/],
+  ['it says nothing', '', /is not a runtime v2 shim: .* no address: nothing$/],
+  ['it says something else', 'echo hello', /is not a runtime v2 shim: .* no address: "hello"$/],
+  [
+    'it has no ttrpc',
+    `echo '{"version":3,"address":"unix:///x","protocol":"grpc"}'`,
+    /not use ttrpc on a unix socket, but grpc/,
+  ],
   ['it has another version', `echo '{"version":4,"address":"unix:///x"}'`, /has version 4 of the Task service/],
   ['it fails', 'exit 3', /start failed: exit status 3/],
 ];
@@ -104,7 +108,7 @@ test('an abort gives the shim a second, and then kills all its processes', async
   const starting = startShim({ ...call, signal: aborting.signal });
   await waitFor(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n'), 'its child');
   aborting.abort();
-  await assert.rejects(starting, { code: 'ERR_SHIM_FAILED', message: /start failed: the wait for it was given up$/ });
+  await assert.rejects(starting, { code: 'ERR_SHIM_FAILED', message: /start failed: it was cancelled$/ });
   const pid = readFileSync(pidFile, 'utf8').trim();
   await waitFor(() => !existsSync(`/proc/${pid}`), 'the end of its child');
 });

@@ -92,7 +92,7 @@ test('a daemon that was killed is replaced', async (t) => {
   process.kill(first?.pid ?? 0, 'SIGKILL');
   await waitFor(() => daemons(testbed).length === 0, 'the daemon to be gone');
   const none = await stop(testbed);
-  assert.match(none.stderr, /^termshim: no daemon runs[^\n]* \[ERR_NO_DAEMON\]\n$/);
+  assert.match(none.stderr, /^termshim: no daemon is running[^\n]* \[ERR_NO_DAEMON\]\n$/);
   assert.equal(none.status, 1);
   assert.equal((await runToEnd(pty(testbed, 'echo', 'again'), { env: testbed.env })).stdout, 'again\n');
 });
@@ -118,7 +118,7 @@ test('a daemon that cannot start says why', async (t) => {
   writeFileSync(testbed.path('dist/bundle/shim/daemon.cjs'), "console.error('the moon is full'); process.exit(7);");
   const [, ...words] = pty(testbed, 'true');
   const { stdout, stderr, status } = await runToEnd([testbed.path('bin/termshim'), ...words], { env: testbed.env });
-  assert.equal(stderr, 'termshim: the daemon could not begin: the moon is full [ERR_DAEMON_FAILED]\n');
+  assert.equal(stderr, 'termshim: the daemon could not start: the moon is full [ERR_DAEMON_FAILED]\n');
   assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
   assert.equal(existsSync(`${directoryOf(testbed)}/daemon.sock`), false);
   testbed.letDaemonComplain();
@@ -130,7 +130,10 @@ test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
   await runToEnd(pty(testbed, 'sleep', '0.5'), { env });
   await waitFor(() => testbed.leftovers().length === 0, 'the daemon to end');
   const bad = await runToEnd(pty(testbed, 'true'), { env: { ...env, TERMSHIM_IDLE_EXIT: 'soon' } });
-  assert.match(bad.stderr, /^termshim: TERMSHIM_IDLE_EXIT is "soon"[^\n]* \[ERR_DAEMON_FAILED\]\n$/);
+  assert.match(
+    bad.stderr,
+    /^termshim: TERMSHIM_IDLE_EXIT must be a duration such as 10m, but it is "soon" \[ERR_DAEMON_FAILED\]\n$/,
+  );
 });
 
 test('a second daemon in the foreground is refused, and a signal ends the first', async (t) => {
@@ -158,7 +161,7 @@ test('a daemon in the foreground with a container warns at the first signal, and
   await waitFor(() => warned, 'a warning');
   child.kill('SIGINT');
   const { stderr, status } = await within(outcome, 'the daemon to end');
-  assert.match(stderr, /^termshim: a container is left[^\n]*\n$/);
+  assert.match(stderr, /^termshim: the daemon has a container; it stops [^\n]*\n$/);
   assert.equal(status, 0);
   assert.ok(testbed.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
 });

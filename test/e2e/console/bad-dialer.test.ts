@@ -25,7 +25,7 @@ const wrongDialers: [what: string, act: (dialer: Connection) => void, ending: Re
   ['sends a file', (dialer) => sendFile(dialer, '/etc/passwd'), /not a pty master \[ERR_NOT_A_CONSOLE\]/],
   ['sends /dev/null', (dialer) => sendFile(dialer, '/dev/null'), /not a pty master \[ERR_NOT_A_CONSOLE\]/],
   ['sends the tty, not the console', sendSlave, /not a pty master \[ERR_NOT_A_CONSOLE\]/],
-  ['leaves', (dialer) => dialer.close(), /left without sending a descriptor \[ERR_CONSOLE_MESSAGE\]/],
+  ['leaves', (dialer) => dialer.close(), /closed without sending a descriptor \[ERR_CONSOLE_MESSAGE\]/],
   ['says nothing', () => {}, /within 0.3 s \[ERR_CONSOLE_TIMEOUT\]/],
 ];
 
@@ -36,7 +36,7 @@ for (const [what, act, ending] of wrongDialers) {
     startClient(testbed, copy);
     act(connectTo(testbed, copy.consoleSocket));
     const { status, stderr } = await copy.end();
-    assert.match(stderr, /^termshim: no console came|^termshim: the descriptor/);
+    assert.match(stderr, /^termshim: no console arrived|^termshim: the descriptor/);
     assert.match(stderr, new RegExp(`${ending.source}\\n$`));
     assert.equal(stderr.split('\n').length, 2);
     assert.equal(status, 1);
@@ -57,7 +57,7 @@ test('copy ends with an error if no runtime dials', async (t) => {
   const copy = await startCopy(testbed, ['--connect-timeout', '300ms']);
   startClient(testbed, copy);
   const { status, stderr } = await copy.end();
-  assert.match(stderr, /^termshim: no console came to \/.*\/pty\.sock within 0\.3 s \[ERR_CONSOLE_TIMEOUT\]\n$/);
+  assert.match(stderr, /^termshim: no console arrived at \/.*\/pty\.sock within 0\.3 s \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
 });
 
@@ -107,7 +107,7 @@ const wrongPaths: [what: string, args: (testbed: Testbed) => string[], ending: R
   [
     'a socket path that is a file',
     (testbed) => [...copyArgs(testbed), '--console-socket', file(testbed)],
-    /exists already.* \[ERR_SOCKET_IN_USE\]/,
+    /already exists.* \[ERR_SOCKET_IN_USE\]/,
   ],
   [
     'a socket in a directory that does not exist',

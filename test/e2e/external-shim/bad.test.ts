@@ -28,10 +28,14 @@ const badShims: BadShim[] = [
   {
     name: 'no such path',
     shim: () => '/nowhere/shim',
-    words: /\/nowhere\/shim is no program .* \[ERR_RUNTIME_NOT_FOUND\]/,
+    words: /\/nowhere\/shim is not an executable file \[ERR_RUNTIME_NOT_FOUND\]/,
   },
   { name: 'no such name', shim: () => 'no-such-shim', words: /no-such-shim is not in PATH \[ERR_RUNTIME_NOT_FOUND\]/ },
-  { name: 'a directory', shim: () => '/usr/bin', words: /\/usr\/bin is no program .* \[ERR_RUNTIME_NOT_FOUND\]/ },
+  {
+    name: 'a directory',
+    shim: () => '/usr/bin',
+    words: /\/usr\/bin is not an executable file \[ERR_RUNTIME_NOT_FOUND\]/,
+  },
   {
     name: 'a file that may not be executed',
     shim(testbed) {
@@ -39,18 +43,18 @@ const badShims: BadShim[] = [
       chmodSync(path, 0o600);
       return path;
     },
-    words: /shim is no program that can be run \[ERR_RUNTIME_NOT_FOUND\]/,
+    words: /shim is not an executable file \[ERR_RUNTIME_NOT_FOUND\]/,
   },
   {
     name: 'a program that says nothing',
     shim: () => 'true',
-    words: /no shim: to start it answered nothing, .* \[ERR_SHIM_FAILED\]/,
+    words: /not a runtime v2 shim: its answer to start has no address: nothing \[ERR_SHIM_FAILED\]/,
   },
   { name: 'a program that fails', shim: () => 'false', words: /false start failed: exit status 1 \[ERR_SHIM_FAILED\]/ },
   {
     name: 'a program that says something else',
     shim: () => 'echo',
-    words: /answered "-namespace .* \[ERR_SHIM_FAILED\]/,
+    words: /no address: "-namespace .* \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'a program that fails with words',
@@ -65,13 +69,13 @@ const badShims: BadShim[] = [
   {
     name: 'a shim that names an address where nobody listens',
     shim: (testbed) => writeProgram(testbed, 'shim', 'echo unix:///run/nobody.sock'),
-    words: /the shim of \S+ does not answer.* \[ERR_SHIM_FAILED\]/,
+    words: /the shim of the container \S+ has died or hangs; .* \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'a shim that speaks another protocol',
     shim: (testbed) =>
       writeProgram(testbed, 'shim', `echo '{"version":3,"address":"unix:///x.sock","protocol":"grpc"}'`),
-    words: /"unix:\/\/\/x.sock" by grpc, and not at a unix socket by ttrpc \[ERR_SHIM_FAILED\]/,
+    words: /does not use ttrpc on a unix socket, but grpc at "unix:\/\/\/x.sock" \[ERR_SHIM_FAILED\]/,
   },
   {
     name: 'a program that hangs, and kills what it has started',
@@ -176,20 +180,23 @@ test('a verb that an external shim cannot serve fails with one line', {
   const id = testbed.newId();
   assert.equal((await ask('run', '-dt', '--name', id, ...rootfs, '--', 'cat')).stderr, '');
   const cannot: [args: string[], words: RegExp, status?: number][] = [
-    [['events'], /^termshim: \S+ cannot tell of events to whoever comes later \[ERR_UNSUPPORTED\]\n$/],
-    [['resize', id, '--policy', 'latest'], /cannot choose among windows, .* \[ERR_UNSUPPORTED\]\n$/],
+    [['events'], /^termshim: the external shim \S+ does not support events \[ERR_UNSUPPORTED\]\n$/],
+    [['resize', id, '--policy', 'latest'], /does not support size policies; .* \[ERR_UNSUPPORTED\]\n$/],
     [
       ['run', '-dt', '--size', 'smallest', '--name', testbed.newId(), ...rootfs],
-      /choose among windows.* \[ERR_UNSUPPORTED\]\n$/,
+      /does not support size policies; .* \[ERR_UNSUPPORTED\]\n$/,
     ],
-    [['run', '-dt', '--screen', '--name', testbed.newId(), ...rootfs], /keeps no screen: .* \[ERR_UNSUPPORTED\]\n$/],
+    [
+      ['run', '-dt', '--screen', '--name', testbed.newId(), ...rootfs],
+      /does not support --screen \[ERR_UNSUPPORTED\]\n$/,
+    ],
     [
       ['run', '-dt', '--log', 'json-file', '--name', testbed.newId(), ...rootfs],
-      /writes no log .* \[ERR_UNSUPPORTED\]\n$/,
+      /does not support --log \[ERR_UNSUPPORTED\]\n$/,
     ],
     [
       ['run', '-t', '--record', testbed.path('cast'), '--name', testbed.newId(), ...rootfs],
-      /^termshim: \S+ cannot record; .* \[ERR_UNSUPPORTED\]\n$/,
+      /^termshim: the external shim \S+ does not support recording; .* \[ERR_UNSUPPORTED\]\n$/,
     ],
     [['run', '-dt', '--name', testbed.newId()], /^error: --shim needs --bundle or --rootfs\n/, 2],
     [['run', '--runtime', 'pty', '--bundle', '/'], /^error: --runtime pty cannot be used with --shim/, 2],

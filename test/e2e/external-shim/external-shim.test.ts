@@ -132,7 +132,10 @@ for (const shim of [runcShimPath, shimPath]) {
       const second = openTerminal(testbed, termshimCommand('attach', id), { columns: 81, rows: 25 });
       await answers(second, 'stty size', '25 81');
       const refused = await ask('attach', id);
-      assert.match(refused.stderr, /^termshim: somebody is attached to \S+, and [^\n]* \[ERR_UNSUPPORTED\]\n$/);
+      assert.match(
+        refused.stderr,
+        /^termshim: cannot attach to \S+: it has a client, and [^\n]* \[ERR_UNSUPPORTED\]\n$/,
+      );
       assert.equal(refused.status, 1);
       const attached = testbed.processes().find((it) => / attach /.test(it.commandLine));
       process.kill(attached?.pid ?? 0, 'SIGKILL');
@@ -208,7 +211,11 @@ for (const shim of [runcShimPath, shimPath]) {
       for (const verb of [['kill'], ['exec', '-t'], ['attach'], ['pause'], ['stats'], ['wait'], ['delete']]) {
         const args = verb[0] === 'exec' ? [...verb, id, 'sh'] : [...verb, id];
         const { stdout, stderr, status } = await ask(...args);
-        assert.match(stderr, /^termshim: the shim of \S+ does not answer: [^\n]* \[ERR_SHIM_FAILED\]\n$/, verb[0]);
+        assert.match(
+          stderr,
+          /^termshim: the shim of the container \S+ has died or hangs; [^\n]* \[ERR_SHIM_FAILED\]\n$/,
+          verb[0],
+        );
         assert.deepEqual([stdout, status], ['', 1], verb[0]);
       }
       assert.deepEqual(await ask('delete', '-f', id), { stdout: `${id}\n`, stderr: '', status: 0 });
@@ -231,7 +238,11 @@ for (const shim of [runcShimPath, shimPath]) {
       ];
       const asked = verbs.map(async (verb) => {
         const { stdout, stderr, status } = await ask(...verb);
-        assert.match(stderr, /^termshim: the shim of \S+ does not answer: [^\n]* \[ERR_SHIM_FAILED\]\n$/, verb[0]);
+        assert.match(
+          stderr,
+          /^termshim: the shim of the container \S+ has died or hangs; [^\n]* \[ERR_SHIM_FAILED\]\n$/,
+          verb[0],
+        );
         assert.deepEqual([stdout, status], ['', 1], verb[0]);
       });
       await Promise.all(asked);

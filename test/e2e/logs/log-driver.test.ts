@@ -167,7 +167,7 @@ test('the driver fails with one line and never reports that it is ready if the l
     [['log-path', directory], /^termshim: \S+ is not a regular file \[ERR_LOG_FAILED\]$/],
     [[], /^termshim: the log option "log-path": it is missing, .* \[ERR_LOG_OPTION\]$/],
     [['log-path'], /^termshim: the log option "log-path" has no value \[ERR_LOG_OPTION\]$/],
-    [['tag', '', 'log-path', '/x'], /^termshim: the log option "tag": there is no such option; .* \[ERR_LOG_OPTION\]$/],
+    [['tag', '', 'log-path', '/x'], /^termshim: the log option "tag": it is unknown; .* \[ERR_LOG_OPTION\]$/],
   ] as const;
   for (const [args, expected] of rows) {
     const driver = startDriver(t, output, args);

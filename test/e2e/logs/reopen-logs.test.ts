@@ -78,9 +78,12 @@ test('reopen-logs fails with one line if a log cannot be reopened', {
     [['-d'], /has no log \[ERR_LOG_NOT_FOUND\]/],
     [
       ['-dt', '--log', `binary://${driver}`],
-      /\/driver, which has to be told itself: [^\n]* SIGHUP \[ERR_UNSUPPORTED\]/,
+      /\/driver writes the log of [^\n]* SIGHUP to termshim-log-driver [^\n]*\[ERR_UNSUPPORTED\]/,
     ],
-    [['-d', '--log', `file://${testbed.path('out')}`], /\/out is written by [^\n]*copytruncate\) \[ERR_UNSUPPORTED\]/],
+    [
+      ['-d', '--log', `file://${testbed.path('out')}`],
+      /itself writes \S+\/out, so [^\n]*copytruncate\) \[ERR_UNSUPPORTED\]/,
+    ],
   ];
   for (const [flags, words] of refusals) {
     const id = testbed.newId();

@@ -168,8 +168,8 @@ test('a container ends normally if its log driver dies in a flood, whether the d
   );
   const log = testbed.path('xdg/termshim/daemon.log');
   for (const [setting, words] of [
-    ['', 'another is started'],
-    ['#on-exit=discard', 'from now on the output is discarded'],
+    ['', 'it is started again'],
+    ['#on-exit=discard', 'the output is discarded from now on'],
   ] as const) {
     const id = testbed.newId();
     const path = writeProgram(testbed, 'dying', script);

@@ -173,7 +173,7 @@ for (const runtime of runtimeNames) {
     for (const flags of [['-t'], []]) {
       const second = runCommand(runtime, testbed, { flags, id, command: ['echo', 'hello'] });
       const { stdout, stderr, status } = await runToEnd(second, { env: testbed.env });
-      assert.match(stderr, /^termshim: there is a container .* already \[ERR_ID_IN_USE\]\n$/);
+      assert.match(stderr, /^termshim: the container .* already exists \[ERR_ID_IN_USE\]\n$/);
       assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
     }
     const { stdout: state } = await runToEnd(runtimeCommand(runtime, ['state', id]), { env: testbed.env });
@@ -190,7 +190,7 @@ test('run fails and names the runtime if it exits with 0 but sends no console', 
   const began = performance.now();
   const args = runWith(testbed, 'exit 0');
   const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
-  assert.match(stderr, /^termshim: no console came[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
+  assert.match(stderr, /^termshim: no console arrived[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
   assert.ok(performance.now() - began < 12_000);
 });

@@ -154,7 +154,7 @@ test('an exec process ends if the reader of its output exits', async (t) => {
 test('exec fails with one line if it cannot run the command', async (t) => {
   const testbed = openTestbed(t);
   const none = await exec(testbed, ['nobody', 'true']);
-  assert.match(none.stderr, /^termshim: no daemon runs[^\n]* \[ERR_NO_DAEMON\]\n$/);
+  assert.match(none.stderr, /^termshim: no daemon is running[^\n]* \[ERR_NO_DAEMON\]\n$/);
   const id = await startContainer(testbed, 'pty');
   const unknown = await exec(testbed, ['nobody', 'true']);
   assert.match(

@@ -239,7 +239,7 @@ test('attach fails with one line if it cannot attach', async (t) => {
     assert.deepEqual({ stdout, status }, { stdout: '', status: 1 });
     return stderr;
   };
-  assert.match(await attaching('nobody'), /^termshim: no daemon runs[^\n]*\[ERR_NO_DAEMON\]\n$/);
+  assert.match(await attaching('nobody'), /^termshim: no daemon is running[^\n]*\[ERR_NO_DAEMON\]\n$/);
   const id = await startShell(testbed);
   assert.match(
     await attaching('nobody'),

@@ -114,7 +114,7 @@ test('a process in the background and one that already runs can be recorded', {
   assert.match(told, new RegExp(`^recording +${all}$`, 'm'));
   assert.match(told, /^terminal +\/dev\/pts\/0$/m);
   const again = await termshim('record', id, part);
-  assert.match(again.stderr, /^termshim: [^\n]*recorded already, to [^\n]*all\.cast \[ERR_STATE_INVALID\]\n$/);
+  assert.match(again.stderr, /^termshim: [^\n]*already being recorded to [^\n]*all\.cast \[ERR_STATE_INVALID\]\n$/);
   assert.deepEqual(await termshim('record', '--stop', id), silence);
   assert.equal(readAsciicast(all).all('o'), 'first\r\n');
   assert.deepEqual(await termshim('record', id, part), silence);
@@ -171,7 +171,7 @@ test('run fails before the process starts if the file of its recording cannot be
   await mountAll([tmpfs('ro')], readOnly);
   testbed.after(() => unmountAll(readOnly));
   const refusals: [string, RegExp][] = [
-    [there, /there is a file \S*\/there\.cast already[^\n]*\[ERR_FILE_EXISTS\]/],
+    [there, /the file \S*\/there\.cast already exists[^\n]*\[ERR_FILE_EXISTS\]/],
     [`${readOnly}/r.cast`, /read-only file system \(EROFS\) \[ERR_SYSTEM\]/],
     [testbed.path('no/where'), /no such file or directory \(ENOENT\) \[ERR_SYSTEM\]/],
   ];

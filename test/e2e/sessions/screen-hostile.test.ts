@@ -148,11 +148,11 @@ test('the daemon drops a screen whose output takes the emulator too long, and ev
   await watcher.type('go\n');
   await waitFor(() => watcher.output.byteCount > 1_000_000, 'the flood');
   const later = await scene.look(true);
-  const told = /\[termshim: the screen is not kept any more: it takes more than 2 s to understand its output\]\r\n/;
+  const told = /\[termshim: the screen is not kept any more: it takes more than 2 s to interpret its output\]\r\n/;
   await scene.typeUntil(() => told.test(later.output.text().slice(0, 1000)));
   const { screen, screenFailure } = await scene.describe();
-  assert.deepEqual([screen, screenFailure], [false, 'it takes more than 2 s to understand its output']);
-  assert.match(await scene.inspect(), /^screen +not kept any more: it takes more than 2 s to understand its output$/m);
+  assert.deepEqual([screen, screenFailure], [false, 'it takes more than 2 s to interpret its output']);
+  assert.match(await scene.inspect(), /^screen +not kept any more: it takes more than 2 s to interpret its output$/m);
   await scene.bystanderIsThere();
   assert.ok(scene.mostBytes() < mostBytes, `the daemon took ${scene.mostBytes()} bytes`);
 });

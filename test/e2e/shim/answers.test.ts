@@ -30,7 +30,7 @@ const otherWords: Record<string, Record<string, readonly [theirs: string, ours: 
   'Both names are said, since a log has the lines of many.': {
     'exec with the id of another': [
       'id e4: already exists',
-      'the container ID2 has a process e4 already: already exists',
+      'the container ID2 already has a process e4: already exists',
     ],
     'kill of an exec that has ended': [
       'process already finished: not found',
@@ -46,7 +46,7 @@ const otherWords: Record<string, Record<string, readonly [theirs: string, ours: 
     ],
     'exec in a paused one': [
       'cannot exec in a paused state: unknown',
-      'the container ID2 is paused and cannot take another process: failed precondition',
+      'the container ID2 is paused and cannot run another process: failed precondition',
     ],
     'resume of a running one': [
       'cannot resume a running process: unknown',
@@ -62,7 +62,7 @@ const otherWords: Record<string, Record<string, readonly [theirs: string, ours: 
     ],
     'exec in a stopped one': [
       'cannot exec in a stopped state: unknown',
-      'the container ID3 is stopped and cannot take another process: failed precondition',
+      'the container ID3 is stopped and cannot run another process: failed precondition',
     ],
   },
 };

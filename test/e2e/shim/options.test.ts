@@ -63,10 +63,10 @@ test('a file of TOML names the runtime and its root', { skip }, async (t) => {
   const toml = config(testbed, 'options.toml', `BinaryName = "${runtime}"\nRoot = "${root}"\n`);
   assert.equal((await run('echo in', ...toml)).stdout, 'in\n');
   assert.match(readFileSync(testbed.path('told'), 'utf8'), new RegExp(`--root ${root}/`));
-  assertRefused(await run('echo in', ...config(testbed, 'broken.toml', 'Rooot = 1')), /there is no option "Rooot"/);
+  assertRefused(await run('echo in', ...config(testbed, 'broken.toml', 'Rooot = 1')), /unknown option "Rooot"/);
   assertRefused(await run('echo in', '--runtime-config-path', testbed.path('none')), /cannot read \S+none: ENOENT/);
   createFifo(testbed.path('fifo'));
-  assertRefused(await run('echo in', '--runtime-config-path', testbed.path('fifo')), /fifo: it is no file/);
+  assertRefused(await run('echo in', '--runtime-config-path', testbed.path('fifo')), /fifo: it is not a regular file/);
 });
 
 test('a file on a disk that hangs keeps only its own container waiting', {
@@ -78,7 +78,7 @@ test('a file on a disk that hangs keeps only its own container waiting', {
     runToEnd(command('echo in', '--runtime-config-path', join(disk, `${n}`)), { timeoutMs: 60_000 }),
   );
   for (let count = 0; count < 3; count++) assert.equal((await run('echo in')).stdout, 'in\n');
-  for (const result of await Promise.all(hanging)) assertRefused(result, /the disk has not answered within 10 s/);
+  for (const result of await Promise.all(hanging)) assertRefused(result, /the file system did not answer within 10 s/);
 });
 
 test('the daemon joins the first shim_cgroup, and another one is refused', { skip }, async (t) => {
@@ -95,7 +95,7 @@ test('the daemon joins the first shim_cgroup, and another one is refused', { ski
   });
   assertRefused(
     await run('echo in', ...config(testbed, 'none.toml', 'ShimCgroup = "/termshim-test-none"')),
-    /cannot join the control group \/termshim-test-none \(shim_cgroup\): there is none/,
+    /cannot join the control group \/termshim-test-none \(shim_cgroup\): it does not exist/,
   );
   assertRefused(await run('echo in', ...config(testbed, 'up.toml', 'ShimCgroup = "/../x"')), /no path from the root/);
   const keeper = testbed.newId();

@@ -205,10 +205,10 @@ test('Create refuses an invalid checkpoint and says why', { skip }, async (t) =>
   writeFileSync(file, '');
   const refused: [path: string, words: RegExp][] = [
     [testbed.path('none'), /cannot look at the directory \S+none: ENOENT: no such file or directory/],
-    [file, /cannot look at the directory \S+file: it is no directory/],
-    ['images', /images is no absolute path/],
-    [open, /others may write to \S+open, whose mode is 0777/],
-    [below, /below can be exchanged by others, who may write to \S+open, whose mode is 0777/],
+    [file, /cannot look at the directory \S+file: it is not a directory/],
+    ['images', /images is not an absolute path/],
+    [open, /other users may write to \S+open \(mode 0777\)/],
+    [below, /other users could replace \S+below, because they may write to \S+open \(mode 0777\)/],
   ];
   for (const [path, words] of refused) {
     const id = testbed.newId();

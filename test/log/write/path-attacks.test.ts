@@ -99,7 +99,7 @@ leakTest(
 leakTest(
   'root does not write a log where others may write, unless they cannot remove it',
   async (scope) => {
-    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /others may write to its directory \(mode 0/ };
+    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /other users may write to its directory \(mode 0/ };
     for (const mode of [0o777, 0o773, 0o757, 0o1777]) {
       const path = join(sharedDirectory(scope, mode), 'c.log');
       const openings = [() => openTestLog(scope, logOptions(scope, { path })), () => openPlainFile(path)];
@@ -125,7 +125,7 @@ leakTest(
     writeFileSync(path, 'theirs\n');
     chmodSync(path, 0o666);
     chownSync(path, 12_345, 12_345);
-    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /of another user \(uid 12345\)/ };
+    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /it belongs to another user \(uid 12345\)/ };
     await assert.rejects(openTestLog(scope, logOptions(scope, { path })), refused);
     await assert.rejects(openPlainFile(path), refused);
     assert.equal(readFileSync(path, 'utf8'), 'theirs\n');
@@ -156,7 +156,7 @@ leakTest(
       const { log } = await openTestLog(scope, logOptions(scope, { path }));
       await log.close();
     };
-    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /is a link that others may have made/ };
+    const refused = { code: 'ERR_PATH_UNTRUSTED', message: /is a link that another user may have created/ };
     symlinkSync(target, join(shared, 'logs'));
     await assert.rejects(open(join(shared, 'logs/c.log')), refused);
     await assert.rejects(open(join(shared, 'logs/deeper/c.log')), refused);

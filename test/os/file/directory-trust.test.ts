@@ -48,7 +48,7 @@ interface Case {
 const unsafe: readonly Case[] = [
   {
     title: 'a link to a directory that is ours',
-    words: /\/link is a link, and not a directory of this user$/,
+    words: /\/link is a link, not a directory of this user$/,
     open(top) {
       symlinkSync(make(join(top, 'real'), 0o700), join(top, 'link'));
       return join(top, 'link');
@@ -62,33 +62,33 @@ const unsafe: readonly Case[] = [
   },
   {
     title: 'writable for everybody, with a sticky bit',
-    words: /^others may write to .*\/open, whose mode is 1777$/,
+    words: /^other users may write to .*\/open \(mode 1777\)$/,
     open: (top) => make(join(top, 'open'), 0o1777),
   },
   {
     title: 'writable for its group',
-    words: /^others may write to .*\/group, whose mode is 0770$/,
+    words: /^other users may write to .*\/group \(mode 0770\)$/,
     open: (top) => make(join(top, 'group'), 0o770),
   },
   {
     title: 'in a directory that everybody may write to, without a sticky bit',
-    words: /\/own can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    words: /^other users could replace .*\/own, because they may write to .*\/open \(mode 0777\)$/,
     open: (top) => make(join(make(join(top, 'open'), 0o777), 'own'), 0o700),
   },
   {
     title: 'deeper below such a directory',
-    words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    words: /^other users could replace .*, because they may write to .*\/open \(mode 0777\)$/,
     open: (top) => make(join(make(join(make(join(top, 'open'), 0o777), 'a'), 0o755), 'own'), 0o700),
   },
   {
     title: 'below a directory of another user',
-    words: /\/own can be exchanged by the user 65533, whose directory .*\/theirs is$/,
+    words: /^user 65533 could replace .*\/own, because .*\/theirs belongs to this user$/,
     needs: missing('root'),
     open: (top) => make(join(make(join(top, 'theirs'), 0o755, stranger), 'own'), 0o700),
   },
   {
     title: 'behind a link, below such a directory',
-    words: /can be exchanged by others, who may write to .*\/open, whose mode is 0777$/,
+    words: /^other users could replace .*, because they may write to .*\/open \(mode 0777\)$/,
     open(top) {
       const open = make(join(top, 'open'), 0o777);
       make(join(open, 'own'), 0o700);
@@ -118,7 +118,7 @@ describe('a directory is not trusted if it is', () => {
     const file = join(temporaryDirectory(t), 'file');
     writeFileSync(file, '');
     for (const [path, words] of [
-      [file, 'it is no directory'],
+      [file, 'it is not a directory'],
       ['/nonexistent', 'ENOENT: no such file or directory'],
       [`${file}/x`, 'ENOTDIR: not a directory'],
     ] as const) {
@@ -187,7 +187,7 @@ describe('the runtime directory of a user', () => {
 
   for (const [mode, outcome] of [
     [0o1777, /^made\n$/],
-    [0o777, /^.*\/termshim-65534 can be exchanged by others, who may write to .*, whose mode is 0777\n$/],
+    [0o777, /^other users could replace .*\/termshim-65534, because they may write to .* \(mode 0777\)\n$/],
   ] as const) {
     test(`is below the directory of temporary files if that has mode ${mode.toString(8)}`, {
       skip: missing('root'),
@@ -211,7 +211,7 @@ describe('the runtime directory of a user', () => {
     assert.match((await run()).stdout, /termshim-65534 is not a directory of this user\n$/);
     renameSync(place, join(tmp, 'other'));
     symlinkSync(make(join(top, 'own'), 0o700, nobody), place);
-    assert.match((await run()).stdout, /termshim-65534 is a link, and not a directory of this user\n$/);
+    assert.match((await run()).stdout, /termshim-65534 is a link, not a directory of this user\n$/);
     assert.equal(realpathSync(place), join(top, 'own'));
   });
 });

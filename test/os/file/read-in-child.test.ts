@@ -35,7 +35,7 @@ leakTest('readElsewhere returns the end of a file, and nothing if the file is to
   assert.equal((await readElsewhere(path, { ...end, maxBytes: 100 })).toString(), 'first second');
   assert.equal((await readElsewhere(path, { ...end, notBefore: Date.now() - 60_000 })).toString(), 'second');
   const tooOld = readElsewhere(path, { ...end, notBefore: Date.now() + 60_000 });
-  await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it is an older one$/ });
+  await assert.rejects(tooOld, { code: 'ERR_SYSTEM', message: /log: it was written before this call$/ });
 });
 
 leakTest('readElsewhere refuses a path that is not a regular file, and does not wait for it', async (scope) => {
@@ -44,9 +44,9 @@ leakTest('readElsewhere refuses a path that is not a regular file, and does not 
   mkdirSync(join(directory, 'directory'));
   const refused: [path: string, words: RegExp][] = [
     [join(directory, 'none'), /^cannot read \S+none: ENOENT: no such file or directory$/],
-    [join(directory, 'fifo'), /^cannot read \S+fifo: it is no file$/],
-    [join(directory, 'directory'), /^cannot read \S+directory: it is no file$/],
-    ['/dev/zero', /^cannot read \/dev\/zero: it is no file$/],
+    [join(directory, 'fifo'), /^cannot read \S+fifo: it is not a regular file$/],
+    [join(directory, 'directory'), /^cannot read \S+directory: it is not a regular file$/],
+    ['/dev/zero', /^cannot read \/dev\/zero: it is not a regular file$/],
   ];
   for (const [path, message] of refused)
     await assert.rejects(readElsewhere(path, options), { code: 'ERR_SYSTEM', message });
@@ -68,7 +68,7 @@ leakTest(
   async (scope) => {
     const disk = hangingDisk(scope);
     const path = (n: number): string => join(disk, `${n}`);
-    const reasons = { code: 'ERR_SYSTEM', message: /the disk has not answered within 1 s/ };
+    const reasons = { code: 'ERR_SYSTEM', message: /the file system did not answer within 1 s/ };
     // More than libuv has threads.
     const waiting = Promise.all(
       Array.from({ length: 8 }, (_, n) =>
@@ -80,7 +80,7 @@ leakTest(
     const refused = assert.rejects(aborted, /given up/);
     await waitFor(() => readersOf(path(8)).length === 1, 'the reader');
     const looking = trustedDirectoryElsewhere(join(disk, 'directory'), 'ours or root', { timeoutMs: 1000 });
-    await assert.rejects(looking, { code: 'ERR_SYSTEM', message: /the disk has not answered within 1 s/ });
+    await assert.rejects(looking, { code: 'ERR_SYSTEM', message: /the file system did not answer within 1 s/ });
     aborting.abort(new Error('given up'));
     await refused;
     assert.equal((await readFile('/proc/self/comm')).length > 0, true);

@@ -48,16 +48,18 @@ describe('the earlier mounts are undone, and the error names the mount and the r
     'the option x-systemd.automount is not supported': { options: ['loop', 'x-systemd.automount'] },
     'the option loop=/dev/loop3 is not supported': { options: ['loop=/dev/loop3'] },
     'the option offset=4096 is not supported': { options: ['loop', 'offset=4096'] },
-    "the type format/mkdir/overlay is for containerd's mount manager": { type: 'format/mkdir/overlay' },
-    "the type loop is for containerd's mount manager": { type: 'loop' },
+    "the type format/mkdir/overlay is supported only by containerd's mount manager": { type: 'format/mkdir/overlay' },
+    "the type loop is supported only by containerd's mount manager": { type: 'loop' },
     'uidmap and gidmap are only supported together': { options: ['uidmap=0:1000:1'] },
     'a remount with uidmap and gidmap is not supported': { options: ['remount', 'uidmap=0:1:1', 'gidmap=0:1:1'] },
-    'uidmap=0:1 is not INSIDE:OUTSIDE:COUNT, or several between commas': { options: ['uidmap=0:1', 'gidmap=0:1:1'] },
-    'gidmap=0:-1:1 is not INSIDE:OUTSIDE:COUNT, or several between commas': {
+    'uidmap=0:1 is not a list of INSIDE:OUTSIDE:COUNT, with commas between them': {
+      options: ['uidmap=0:1', 'gidmap=0:1:1'],
+    },
+    'gidmap=0:-1:1 is not a list of INSIDE:OUTSIDE:COUNT, with commas between them': {
       options: ['uidmap=0:1:1', 'gidmap=0:-1:1'],
     },
-    'there are more than 64 propagations': { options: Array.from({ length: 65 }, () => 'shared') },
-    'there are more than 500 options': { type: 'fuse3.x', options: Array.from({ length: 501 }, () => 'o') },
+    'it has more than 64 propagation options': { options: Array.from({ length: 65 }, () => 'shared') },
+    'it has more than 500 options': { type: 'fuse3.x', options: Array.from({ length: 501 }, () => 'o') },
   };
   for (const [reason, more] of Object.entries(refused)) {
     test(`an unsupported request: ${reason}`, async () => {

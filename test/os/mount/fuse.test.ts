@@ -96,7 +96,7 @@ mountTest(
     );
     await assert.rejects(attempt(fuse('fuse3.not-there', 'x')), failed(/: mount\.fuse3: .*not-there.*not found/));
     addProgram(testbed, 'silent', 'exit 3');
-    await assert.rejects(attempt(fuse('fuse.silent', 'x')), failed(/: mount\.fuse: it gave no reason$/));
+    await assert.rejects(attempt(fuse('fuse.silent', 'x')), failed(/: mount\.fuse: it printed no message$/));
     addProgram(testbed, 'mounts-and-fails', 'bindfs "$@" || exit; echo half done >&2; exit 1');
     await assert.rejects(attempt(fuse('fuse3.mounts-and-fails', tree)), failed(/: mount\.fuse3: half done$/));
     assert.deepEqual([mountsAt(root), programsOf(root)], [[], []]);

@@ -62,7 +62,7 @@ test('a create that fails leaves nothing behind', async (t) => {
   await attempt({}, /cannot write \/nonexistent\/pid: .*\(ENOENT\)$/, { pidFile: '/nonexistent/pid' });
   await attempt({ args: ['nonesuch'] }, /exec: "nonesuch": executable file not found in \$PATH$/);
   await attempt({ args: ['sh'], env: [] }, /exec: "sh": executable file not found in \$PATH$/);
-  await attempt({ args: ['/etc/passwd'] }, /exec: "\/etc\/passwd": \/etc\/passwd is no file that can be executed$/);
+  await attempt({ args: ['/etc/passwd'] }, /exec: "\/etc\/passwd": \/etc\/passwd is not an executable file$/);
   await attempt({ cwd: '/nonexistent' }, /chdir to cwd \("\/nonexistent"\) set in config\.json failed: no such file/);
   await attempt({ cwd: '/etc/passwd' }, /chdir to cwd .* failed: not a directory$/);
   await attempt({ env: ['PATH=/bin', 'NOVALUE'] }, /process\.env has "NOVALUE", which is not NAME=value$/);

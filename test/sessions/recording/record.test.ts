@@ -96,7 +96,7 @@ leakTest('a recording of a running session begins with the screen and ends on re
   const both = await Promise.allSettled([first, second].map((path) => sessions.record({ id, path })));
   assert.deepEqual(
     both.map((it) => (it.status === 'rejected' ? (it.reason as Error).message : it.status)),
-    ['fulfilled', `the container c is recorded already, to ${first}`],
+    ['fulfilled', `the container c is already being recorded to ${first}`],
   );
   assert.equal(existsSync(second), false);
   // The program is made to draw, by a size that is the terminal's for a moment only.
@@ -176,14 +176,14 @@ leakTest('Record fails with the reason for a file that it cannot use, and leaves
   const refusals: [string, object][] = [
     [
       path,
-      { code: Code.FailedPrecondition, errorCode: 'ERR_FILE_EXISTS', message: /there is a file .*\/there already/ },
+      { code: Code.FailedPrecondition, errorCode: 'ERR_FILE_EXISTS', message: /the file .*\/there already exists/ },
     ],
     [directory, { errorCode: 'ERR_FILE_EXISTS' }],
     [
       '/nowhere/at/all',
       { errorCode: 'ERR_SYSTEM', message: /\/nowhere\/at\/all: no such file or directory \(ENOENT\)$/ },
     ],
-    ['r.cast', { code: Code.InvalidArgument, message: 'the path of a recording is r.cast, and not absolute' }],
+    ['r.cast', { code: Code.InvalidArgument, message: 'the path of a recording must be absolute, but it is r.cast' }],
   ];
   for (const [to, refusal] of refusals) await assert.rejects(sessions.record({ id, path: to }), refusal);
   assert.equal(readFileSync(path, 'utf8'), 'mine');

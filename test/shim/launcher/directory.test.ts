@@ -32,9 +32,9 @@ test('the launcher asks a daemon in a directory that only root may write to', { 
 });
 
 for (const [title, change, words] of [
-  ['everybody may write to', (path: string) => chmodSync(path, 0o777), /others may write to/],
-  ['everybody may write to, and its sticky bit', (path: string) => chmodSync(path, 0o1777), /others may write to/],
-  ['a group may write to', (path: string) => chmodSync(path, 0o770), /others may write to/],
+  ['everybody may write to', (path: string) => chmodSync(path, 0o777), /other users may write to/],
+  ['everybody may write to, and its sticky bit', (path: string) => chmodSync(path, 0o1777), /other users may write to/],
+  ['a group may write to', (path: string) => chmodSync(path, 0o770), /other users may write to/],
   ['is another user’s', (path: string) => chownSync(path, 65_534, 65_534), /not a directory of this user/],
 ] as const) {
   test(`the launcher asks no daemon in a directory that ${title}`, { skip }, async (t) => {

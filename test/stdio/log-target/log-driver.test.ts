@@ -62,7 +62,7 @@ const failures = [
     'closes 5 without its byte',
     'exec 5>&-; exec sleep 100',
     { readySign: 'byte' },
-    /closed its descriptor 5 without a byte/,
+    /closed descriptor 5 without writing a byte/,
   ],
   [
     'is not there',
@@ -101,7 +101,7 @@ leakTest('a driver that dies in a flood is replaced, and the next goes on where 
   // A read that was cut short by the death of its reader is lost with it: head read more than it wrote.
   assert.ok(driver.read('out').endsWith('\n99999\n100000\n'));
   assert.deepEqual(driver.faults, [
-    'the log driver DRIVER ended while there was output to come: exit status 7; another is started',
+    'the log driver DRIVER ended before the output had ended: exit status 7; it is started again',
   ]);
 });
 
@@ -110,8 +110,9 @@ leakTest('a driver that dies is not replaced if that is configured, and its byte
   await within(driver.run('seq 1000000'), 'the process', 10_000);
   await within(driver.logTarget.done, 'the end of the log target');
   const [first, second, ...others] = driver.faults;
-  assert.match(first ?? '', /exit status 7; from now on the output is discarded$/);
-  const [, bytes] = /^(\d+) bytes of output were discarded without the log driver DRIVER$/.exec(second ?? '') ?? [];
+  assert.match(first ?? '', /exit status 7; the output is discarded from now on$/);
+  const [, bytes] =
+    /^(\d+) bytes of output were discarded after the log driver DRIVER had ended$/.exec(second ?? '') ?? [];
   assert.ok(Number(bytes) > 6_000_000, second);
   assert.deepEqual(others, []);
 });
@@ -121,8 +122,8 @@ leakTest('no driver is started after several have died immediately', async (scop
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
   await within(driver.logTarget.done, 'the end of the log target');
   assert.equal(driver.read('pids').split('\n').length - 1, 6);
-  assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
-  assert.match(driver.faults.at(-2) ?? '', /from now on the output is discarded$/);
+  assert.equal(driver.faults.filter((it) => it.endsWith('it is started again')).length, 5);
+  assert.match(driver.faults.at(-2) ?? '', /the output is discarded from now on$/);
 });
 
 leakTest('a driver that replaces another and is never ready counts as dead', async (scope) => {
@@ -138,7 +139,7 @@ leakTest('a driver that ran for a long time resets the count of deaths', async (
   const driver = await startTestDriver(scope, script, { provenAfterMs: 100 });
   await within(driver.run('yes | head -c 2000000'), 'the process', 20_000);
   await within(driver.logTarget.done, 'the end of the log target');
-  assert.equal(driver.faults.filter((it) => it.endsWith('another is started')).length, 5);
+  assert.equal(driver.faults.filter((it) => it.endsWith('it is started again')).length, 5);
 });
 
 leakTest('a driver that does not end gets SIGTERM, and is then killed', async (scope) => {
@@ -147,7 +148,7 @@ leakTest('a driver that does not end gets SIGTERM, and is then killed', async (s
   await driver.run('echo unread');
   await within(driver.logTarget.done, 'the end of the driver');
   assert.equal(driver.read('out'), 'term\n');
-  assert.match(driver.faults.join(), /ended while there was output to come: SIGKILL$/);
+  assert.match(driver.faults.join(), /ended before the output had ended: SIGKILL$/);
   assert.equal(processState(Number(driver.read('pid'))), undefined);
 });
 

@@ -80,7 +80,8 @@ for (const kind of stdioKinds) {
       assert.equal(seen.replaceAll('\r', '').length, 1_288_895 - (seen.endsWith('\n') ? 0 : 1));
       latch.open();
       await within(container.init.exited, 'the exit');
-      const [, missed] = /\n\[termshim: (\d+) bytes of output came too fast for this log\]\n/.exec(text()) ?? [];
+      const [, missed] =
+        /\n\[termshim: (\d+) bytes of output are missing: this log was too slow\]\n/.exec(text()) ?? [];
       assert.ok(Number(missed) > 500_000);
       assert.match(text(), /^1\r?\n2\r?\n[^]*\n199999\r?\n200000\r?\n$/);
     },

@@ -80,7 +80,7 @@ function lookUp(name: string, cwd: string, env: string[]): string {
   if (name.includes('/')) {
     const path = resolve(cwd, name);
     if (isProgram(path)) return path;
-    throw failure(`exec: ${quoted}: ${path} is no file that can be executed`);
+    throw failure(`exec: ${quoted}: ${path} is not an executable file`);
   }
   const searchPath = env.findLast((entry) => nameOf(entry) === 'PATH')?.slice('PATH='.length) ?? '';
   const path = findProgram(name, searchPath);

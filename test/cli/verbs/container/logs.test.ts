@@ -222,7 +222,7 @@ describe('logs of a container', () => {
   test('fails if there is no daemon', async (t) => {
     const { env } = environmentWithoutDaemon(t);
     const { stderr, status } = await termshim(['logs', 'web'], { env });
-    assert.match(stderr, /^termshim: no daemon runs.*\[ERR_NO_DAEMON\]\n$/);
+    assert.match(stderr, /^termshim: no daemon is running.*\[ERR_NO_DAEMON\]\n$/);
     assert.equal(status, 1);
   });
 

@@ -47,7 +47,7 @@ test('the stub looks for the program as runc does', (t) => {
   for (const name of ['none', 'folder', 'text', '']) {
     assert.throws(() => last([name]), { message: `exec: ${JSON.stringify(name)}: executable file not found in $PATH` });
   }
-  assert.throws(() => last(['./text']), /exec: "\.\/text": \S+\/text is no file that can be executed$/);
+  assert.throws(() => last(['./text']), /exec: "\.\/text": \S+\/text is not an executable file$/);
   assert.throws(() => words({ args: ['ls'], env: [] }), /executable file not found in \$PATH$/);
 });
 
