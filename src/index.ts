@@ -8,7 +8,7 @@ export { type ErrorCode, errorCodes, TermshimError, type TermshimErrorOptions } 
 // os: kernel things as owned objects
 export { Console, type Size } from './os/console.js';
 export { ConsoleSocket, type ReceiveOptions } from './os/console-socket.js';
-export { createFifo, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo.js';
+export { createFifo, type FifoEnd, FifoReader, FifoWriter, type OpenWriterOptions } from './os/fifo.js';
 export type { PipeOwner } from './os/pipe.js';
 export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Watch, watch } from './os/epoll.js';
 export { type ExitStatus, type ProcessWatch, watchProcess } from './os/process/process-watch.js';

@@ -48,7 +48,18 @@ export interface Quiet {
 }
 export declare const names: readonly ["a"];
 export type Name = (typeof names)[number];
-export declare class Pump {
+declare abstract class Hidden {
+}
+declare abstract class Base {
+    size: Size;
+}
+declare enum Speed {
+    slow = 0,
+}
+export declare class Pump extends Base {
+    speed: Speed;
+    /** For a subclass. */
+    protected get hidden(): Hidden;
     #private;
     run(options: Options): Promise<Quiet | Name[]>;
 }
@@ -62,6 +73,8 @@ type Later = number;
   assert.deepEqual(
     found.map((it) => it.replaceAll(`${directory}/`, '')),
     [
+      'Base of pump.d.ts, named by Pump',
+      'Speed of pump.d.ts, named by Pump',
       'Quiet of pump.d.ts, named by Pump',
       'Name of pump.d.ts, named by Pump',
       'Later of pump.d.ts, named by open',

@@ -74,13 +74,21 @@ function readModule(path) {
         imports.set(alias, { path: target, name });
       }
     } else {
-      const [, kind, name] = /^(?:export )?(?:declare )?(interface|type|class|function|const) (\w+)/.exec(text) ?? [];
+      const [, kind, name] =
+        /^(?:export )?(?:declare )?(interface|type|(?:abstract )?class|function|const|let|enum|namespace) (\w+)/.exec(
+          text,
+        ) ?? [];
       // A constant may have the name of the type of its values.
       if (name === undefined || (kind === 'const' && declarations.has(name))) continue;
-      declarations.set(name, { path, name, kind, doc: docOf(comment), text });
+      declarations.set(name, { path, name, kind, doc: docOf(comment), text: withoutProtected(text) });
     }
   }
   return { imports, declarations };
+}
+
+/** Only a subclass sees protected members, and the classes are not for subclassing. */
+function withoutProtected(text) {
+  return text.replace(/^( {4}\/\*\*(?:(?!\*\/)[^])*\*\/\n)? {4}protected .*\n/gm, '');
 }
 
 function listOf(names) {

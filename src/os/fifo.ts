@@ -21,8 +21,8 @@ export function createFifo(path: string): void {
   check(addon.fifo_create(path, 0o600), 'mkfifo', `create the FIFO ${path}`);
 }
 
-/** One end of a FIFO, and an end of the other side that it may hold. */
-abstract class FifoEnd {
+/** What both ends of a FIFO have: the descriptor, and an end of the other side that they may hold. */
+export abstract class FifoEnd {
   readonly path: string;
   readonly #end: OwnedFd;
   readonly #otherSide: number;
@@ -38,22 +38,26 @@ abstract class FifoEnd {
     return this.#end.fd;
   }
 
-  /** Holds an end of the other side: a reader that holds sees no end of file, a writer that holds gets no EPIPE. */
+  /**
+   * Holds an end of the other side: a reader that holds sees no end of file, a writer that holds gets no EPIPE.
+   * Idempotent.
+   */
   hold(): void {
     this.#holder ??= OwnedFd.open(reopenAt(this.fd), this.#otherSide | O_NONBLOCK, `the FIFO ${this.path}`);
   }
 
-  /** Closes the held end. */
+  /** Closes the held end. Idempotent. */
   release(): void {
     this.#holder?.close();
     this.#holder = undefined;
   }
 
+  /** Whether an end of the other side is held. */
   get isHeld(): boolean {
     return this.#holder !== undefined;
   }
 
-  /** Closes both. Idempotent. What was written stays readable for as long as a reader holds the FIFO open. */
+  /** Closes both ends. Idempotent. What was written stays readable for as long as a reader holds the FIFO open. */
   close(): void {
     this.release();
     this.#end.close();
