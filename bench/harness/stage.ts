@@ -16,7 +16,7 @@ import type { Report } from './report.js';
 export async function onStage(report: Report, play: (testbed: Testbed) => Promise<void>): Promise<void> {
   const undos: (() => unknown)[] = [];
   const testbed = openTestbed({ after: (undo) => void undos.push(undo) });
-  const sweep = (): void => testbed.sweep();
+  const sweep = (): void => testbed.removeAll();
   process.once('exit', sweep);
   try {
     await play(testbed);

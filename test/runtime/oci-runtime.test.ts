@@ -201,7 +201,7 @@ test("a runtime runs in its own session, so ^C or a hang-up of the user's termin
 
 const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
 
-/** Nobody in this process waits for it. */
+/** This process does not wait for its exit. */
 const isZombie = (pid: number): boolean => processState(pid) === 'Z';
 
 const pidIn = (path: string): number | undefined =>

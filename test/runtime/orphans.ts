@@ -1,4 +1,4 @@
-/** The test as a subreaper: processes that a runtime leaves behind become its children, and it takes their exits. */
+/** Makes the test a subreaper: processes that a runtime leaves behind become its children, and it reaps them. */
 import assert from 'node:assert/strict';
 import { addon } from '../../src/native/addon.js';
 import { check } from '../../src/errors/errors.js';

@@ -1,4 +1,4 @@
-/** The receiving side of a console socket, for tests of what sends to one. */
+/** The receiving side of a console socket, for tests of programs that send a console. */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

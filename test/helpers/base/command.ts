@@ -1,4 +1,4 @@
-/** Runs a program to its end, or starts it, with what it prints at hand. */
+/** Runs a program to its end, or starts it, and returns its output. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';

@@ -1,4 +1,4 @@
-/** Made-up inputs until the time is up. */
+/** Makes up inputs until a time is over. */
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';

@@ -1,4 +1,6 @@
-/** A file system whose server never answers, as NFS and FUSE ones are when it hangs: whoever opens a file there waits. */
+/**
+ * A file system whose server never answers, like an NFS or FUSE file system that hangs: an open of a file there blocks.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmdirSync } from 'node:fs';
@@ -6,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Scope } from './leak-free.js';
 
-/** Its directory. It is gone after the test, and whoever waited there has an error. Needs root and /dev/fuse. */
+/** Returns its directory, which is unmounted after the test: a blocked open then fails. Needs root and /dev/fuse. */
 export function hangingDisk(scope: Scope): string {
   const directory = mkdtempSync(join(tmpdir(), 'termshim-hang-'));
   const server = openSync('/dev/fuse', constants.O_RDWR);

@@ -1,4 +1,4 @@
-/** Holds back any number of shell scripts, then lets them all go in the same moment. */
+/** Holds back any number of shell scripts, and then releases all of them at the same time. */
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFifo } from '../../../src/os/fifo.js';
@@ -8,11 +8,11 @@ import { temporaryDirectory } from './temporary-directory.js';
 export interface Latch {
   /** A command that ends when the latch opens. */
   readonly wait: string;
-  /** Lets go those that wait, and whoever comes later until the test ends. */
+  /** Releases all waiting commands, and later ones until the test ends. */
   open(): void;
 }
 
-/** A script waits in open(2) of a FIFO until there is a writer, and reads its end when the writer leaves. */
+/** A command waits in open(2) of a FIFO until there is a writer, and reads the end when the writer closes it. */
 export function makeLatch(scope: Scope): Latch {
   const path = join(temporaryDirectory(scope), 'latch');
   createFifo(path);
@@ -21,16 +21,16 @@ export function makeLatch(scope: Scope): Latch {
   return {
     wait: `read latch <${path}`,
     open() {
-      letGo(path);
-      opening = setInterval(letGo, 10, path);
+      release(path);
+      opening = setInterval(release, 10, path);
     },
   };
 }
 
-function letGo(path: string): void {
+function release(path: string): void {
   try {
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
   } catch {
-    /* Nobody waits now. */
+    /* There is no waiting command. */
   }
 }

@@ -1,4 +1,4 @@
-/** A test that must leave the descriptors of this process as it found them. */
+/** A test that fails if this process has other descriptors after it than before. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Mounts of this process, as the kernel tells them in /proc/self/mountinfo, and a place to make some. */
+/** The mounts of this process, as listed in /proc/self/mountinfo, and a directory to mount in. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Processes that belong to nobody in this program: grandchildren whose parent has left. */
+/** Orphans: grandchildren of this process whose parent has exited. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

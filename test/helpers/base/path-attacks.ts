@@ -1,4 +1,6 @@
-/** What somebody plants in the name of a file, so that whoever writes there as root writes elsewhere, waits or acts. */
+/**
+ * Files that another user may create at a path, so that a write by root goes elsewhere, blocks or has a side effect.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,7 +11,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 
 export interface ProtectedFile {
   readonly path: string;
-  /** It is what it was, and whose it was. */
+  /** Fails if the content, the owner or the mode has changed. */
   assertUntouched(): void;
 }
 
@@ -32,8 +34,8 @@ export function protectFile(scope: Scope): ProtectedFile {
 }
 
 /**
- * Each puts something at the path, or throws EEXIST if the name is taken. A device is that of /dev/null's driver, which tells
- * nobody that it was opened.
+ * Each creates a file at the path, or throws EEXIST if there is one. The device is /dev/null's, so nothing reports an open of
+ * it.
  */
 export const pathAttacks: Readonly<Record<string, (path: string, protectedFile: ProtectedFile) => void>> = {
   'a link': (path, protectedFile) => symlinkSync(protectedFile.path, path),

@@ -1,4 +1,4 @@
-/** What the kernel says of a process, in /proc. */
+/** The state of a process, as in /proc. */
 import { readFileSync } from 'node:fs';
 
 /** One letter as ps shows it, `Z` for a zombie; undefined if there is no such process. */
@@ -19,7 +19,7 @@ export function childrenOf(pid: number): number[] {
   return list.trim() === '' ? [] : list.trim().split(' ').map(Number);
 }
 
-/** Whether it sleeps in a function of the kernel whose name matches, such as pipe_write: it waits for somebody else. */
+/** Whether it sleeps in a function of the kernel whose name matches, such as pipe_write. */
 export function sleepsIn(pid: number, kernelFunction: RegExp): boolean {
   return kernelFunction.test(readFileSync(`/proc/${pid}/wchan`, 'utf8'));
 }

@@ -1,4 +1,4 @@
-/** How a fixture that runs as a worker says something to the test. */
+/** Sends a message from a fixture that runs as a worker to the test. */
 import { parentPort } from 'node:worker_threads';
 
 /** Does nothing in a main thread. */

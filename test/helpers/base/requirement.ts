@@ -1,6 +1,6 @@
 /**
- * What a test needs of the machine. A test that cannot run is skipped and says why; with STRICT=1 it fails instead, so
- * that a green run means that everything was run.
+ * The programs and permissions that a test needs. Without them the test is skipped and says why; with STRICT=1 it
+ * fails, so that a green run means that every test has run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Polls with a bound, for what no event tells. */
+/** Polls with a bound, if there is no event to wait for. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resolves with the first answer of `probe` that is neither false nor undefined; rejects after `timeoutMs`. */

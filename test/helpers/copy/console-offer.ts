@@ -1,4 +1,4 @@
-/** Dials the console socket of a running command as a runtime does, or as one that is wrong would. */
+/** Dials the console socket of a running command, as a runtime does or as a wrong dialer would. */
 import { addon } from '../../../src/native/addon.js';
 import { Console } from '../../../src/os/console.js';
 import { check } from '../../../src/errors/errors.js';

@@ -1,4 +1,4 @@
-/** A whole session around one console copy: a process on the tty, a client at both FIFOs, the copy between them. */
+/** A console copy with both its sides: a process on the tty, and a client at both FIFOs. */
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { Console } from '../../../src/os/console.js';
@@ -17,7 +17,7 @@ import { writeAll } from './write-all.js';
 export interface SessionOptions
   extends Partial<Pick<ConsoleCopyOptions, 'stdinEnd' | 'endsOnHangup' | 'drainTimeoutMs'>> {
   noReader?: NoReader;
-  /** Whether the copy is told when the process has ended; true by default. */
+  /** Whether processEnded of the copy is called when the process has ended; true by default. */
   tellsEnd?: boolean;
   /** Whether the copy gets a stdin; true by default. */
   hasStdin?: boolean;

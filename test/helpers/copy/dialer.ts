@@ -1,4 +1,4 @@
-/** Both sides of a console socket: one that listens, and a dialer such as a runtime is. */
+/** Both sides of a console socket: a listener, and a dialer in the place of a runtime. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,4 @@
-/** Bytes as people write them down. */
+/** Converts between bytes and hexadecimal text. */
 
 /** The bytes of hexadecimal digits; spaces part them where it helps to read. */
 export function fromHex(digits: string): Buffer {

@@ -1,4 +1,4 @@
-/** Bytes in which any loss, doubling or swap shows: no two stretches of it are alike. */
+/** Bytes in which every loss, repetition or swap shows, because no two parts are the same. */
 export function pattern(length: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(length);
   let state = seed >>> 0 || 1;

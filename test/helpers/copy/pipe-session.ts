@@ -1,4 +1,4 @@
-/** A whole session around one copy of pipes: a process without a terminal, a client at three FIFOs, the copy between them. */
+/** A copy of pipes with both its sides: a process without a terminal, and a client at three FIFOs. */
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { writeAll } from './write-all.js';
 
 export interface PipeSessionOptions extends Partial<Pick<PipeCopyOptions, 'owner' | 'drainTimeoutMs'>> {
   noReader?: NoReader;
-  /** Whether the copy is told when the process has ended; true by default. */
+  /** Whether processEnded of the copy is called when the process has ended; true by default. */
   tellsEnd?: boolean;
   /** Whether the copy gets a stdin; true by default. */
   hasStdin?: boolean;
@@ -27,7 +27,7 @@ export interface PipeSessionOptions extends Partial<Pick<PipeCopyOptions, 'owner
 export interface Screen extends Reader {
   /** It stops reading for good. */
   leave(): void;
-  /** Somebody comes back, with a screen that is empty. */
+  /** Opens the FIFO for reading again, with an empty screen. */
   return(): Screen;
 }
 

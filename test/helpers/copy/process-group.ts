@@ -1,4 +1,4 @@
-/** A process of a test, with whatever is left of its process group at the end. */
+/** A process of a test, and the end of its whole process group after the test. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Scope } from '../base/leak-free.js';
@@ -35,6 +35,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    /* Nobody is left of it. */
+    /* No process of the group is left. */
   }
 }

@@ -1,4 +1,4 @@
-/** Pumps of the addon, and kernel objects at both their ends; all of it is closed after the test. */
+/** Pumps of the addon with kernel objects at both ends, all closed after the test. */
 import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
 import { addon } from '../../../src/native/addon.js';

@@ -1,4 +1,4 @@
-/** Reads what comes to a non-blocking descriptor, as a client of a session does. */
+/** Reads from a non-blocking descriptor, as a client of a session does. */
 import { addon } from '../../../src/native/addon.js';
 import { EPOLLIN, type Watch, watch } from '../../../src/os/epoll.js';
 import { within } from '../base/wait-for.js';

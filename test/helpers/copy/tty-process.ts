@@ -1,4 +1,4 @@
-/** A shell script on the other side of a console: leader of its session, the console's tty its terminal. */
+/** A shell script on the tty of a console: the leader of its session, with the tty as its controlling terminal. */
 import { spawn } from 'node:child_process';
 import type { Scope } from '../base/leak-free.js';
 import { type GroupLeader, adoptGroup } from './process-group.js';

@@ -1,4 +1,4 @@
-/** A client of the Container Runtime Interface, as kubelet is one. */
+/** A client of the Container Runtime Interface, such as kubelet. */
 import { type Client, type ServiceError, credentials, loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { join } from 'node:path';

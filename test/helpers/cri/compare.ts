@@ -1,8 +1,8 @@
-/** The answers of two shims beside each other. */
+/** Compares the answers of two shims. */
 import assert from 'node:assert/strict';
 import { type Transcript, differencesOf } from '../shim/transcript.js';
 
-/** By step, what ours answers in the place of what theirs does. */
+/** For each step, turns the answer of containerd's shim into that of termshim. */
 export type Differences = Record<string, (theirs: string) => string>;
 
 /** The runtime is named: there may be several. */

@@ -1,4 +1,6 @@
-/** The configuration of a containerd with its CRI plugin, a network for pods, and the runtimes that tests compare. */
+/**
+ * The configuration of a containerd with its CRI plugin, a network for pods, and the runtimes that the tests compare.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

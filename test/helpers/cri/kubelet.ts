@@ -1,4 +1,4 @@
-/** A containerd with its CRI plugin and two runtimes, `runc` and `termshim`, and what a test does in the place of kubelet. */
+/** A containerd with its CRI plugin and two runtimes, `runc` and `termshim`, and the requests that kubelet makes. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';

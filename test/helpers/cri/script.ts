@@ -1,4 +1,4 @@
-/** The steps of a test of the CRI, and what each was answered, without what differs from run to run. */
+/** The steps of a CRI test and the answers to them, without the parts that differ from run to run. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Testbed } from '../e2e/testbed.js';

@@ -1,6 +1,6 @@
 /**
- * The streams of Exec and Attach, as kubectl and the API server have them: a WebSocket whose messages begin with the number
- * of a channel. The protocol is `v4.channel.k8s.io`.
+ * The streams of Exec and Attach, as kubectl and the API server use them: a WebSocket whose messages begin with the
+ * number of a channel. The protocol is `v4.channel.k8s.io`.
  */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';

@@ -1,4 +1,4 @@
-/** Runs `termshim copy` between two FIFOs, and plays its client. */
+/** Runs `termshim copy` between two FIFOs, with a client at them. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { CopyResult } from '../../../src/stdio/copy/copy-console.js';

@@ -1,4 +1,4 @@
-/** The daemon of a user, played by the test: the commands find it where the real one would be. */
+/** A fake daemon of a user: the commands find it at the path of the real one. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../../../src/native/addon.js';

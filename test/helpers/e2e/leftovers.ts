@@ -1,24 +1,24 @@
-/** What an end-to-end test can leave behind on this machine: files, containers, processes, mounts, control groups. */
+/** Finds what an end-to-end test leaves on this machine: files, containers, processes, mounts, control groups. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containersIn } from '../runtime/crun-command.js';
 
 export interface Marks {
-  /** Everything of the test is below it. */
+  /** The directory of the test. */
   directory: string;
-  /** Its $XDG_RUNTIME_DIR. */
+  /** The test's $XDG_RUNTIME_DIR. */
   runtimeDirectory: string;
-  /** A `NAME=value` that stands in the environment of each of its processes outside of containers. */
+  /** `NAME=value`, which is in the environment of each process of the test outside of containers. */
   variable: string;
   ids: readonly string[];
   others: OtherLeftovers[];
 }
 
-/** What only some tests can leave behind. */
+/** Leftovers of a kind that only some tests can have. */
 export interface OtherLeftovers {
-  /** Each in words. */
+  /** One line for each. */
   find(): string[];
-  /** All that was found, when no process of the test lives. */
+  /** Removes everything that was found, after all processes of the test have ended. */
   remove(): void;
 }
 
@@ -27,7 +27,7 @@ export interface LivingProcess {
   commandLine: string;
 }
 
-/** Each trace in words; empty if nothing is left. */
+/** One line for each leftover; empty if nothing is left. */
 export function findLeftovers(marks: Marks): string[] {
   return [
     ...findProcesses(marks).map(({ pid, commandLine }) => `process ${pid}: ${commandLine}`),
@@ -40,8 +40,8 @@ export function findLeftovers(marks: Marks): string[] {
 }
 
 /**
- * Those with the variable in their environment, those in the control group of one of the containers, and log drivers, which
- * know nothing but whose they are.
+ * Processes with the variable in their environment, processes in the control group of a container of the test, and log drivers,
+ * which have only the id of the container in their environment.
  */
 export function findProcesses({ variable, ids }: Marks): LivingProcess[] {
   return readdirSync('/proc')
@@ -55,7 +55,7 @@ export function findProcesses({ variable, ids }: Marks): LivingProcess[] {
     .map((name) => ({ pid: Number(name), commandLine: readProcFile(name, 'cmdline').replaceAll('\0', ' ').trim() }));
 }
 
-/** The directories of termshim and of the runtimes may stay, but empty. */
+/** The directories of termshim and of the runtimes may stay if they are empty. */
 function findRuntimeFiles(runtimeDirectory: string): string[] {
   const users = readdirSync(runtimeDirectory).map((name) => join(runtimeDirectory, name));
   return users.flatMap((path) => containersIn(path).map((name) => `file ${join(path, name)}`));
@@ -70,7 +70,7 @@ function findContainers(id: string): string[] {
   return [`/run/runc/${id}`, `/run/crun/${id}`, `/run/termshim-runtime-pty/${id}`].filter((path) => existsSync(path));
 }
 
-/** runc and crun make them at the top of each hierarchy. */
+/** runc and crun create them at the top of each hierarchy. */
 export function findControlGroups(id: string): string[] {
   const top = '/sys/fs/cgroup';
   const hierarchies = existsSync(top) ? readdirSync(top, { withFileTypes: true }) : [];

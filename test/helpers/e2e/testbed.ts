@@ -1,4 +1,7 @@
-/** A place for one end-to-end test, which afterwards proves that nothing of the test stayed on this machine. */
+/**
+ * The directory and environment of one end-to-end test, which afterwards proves that the test left nothing on this
+ * machine.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,31 +18,31 @@ import { waitFor } from '../base/wait-for.js';
 export interface Testbed {
   /** Removed after the test. Its path is short enough for a socket in it. */
   readonly directory: string;
-  /** The environment for every process of the test: its own $XDG_RUNTIME_DIR, and a mark to find them by. */
+  /** The environment for every process of the test: its own $XDG_RUNTIME_DIR, and a variable that identifies them. */
   readonly env: NodeJS.ProcessEnv;
-  /** With busybox. Made when it is first asked for. */
+  /** A root filesystem with busybox, created at the first use. */
   readonly rootfs: string;
   path(name: string): string;
-  /** A container id that nobody else has. */
+  /** Returns a unique container id. */
   newId(): string;
-  /** Of a container whose id somebody else gave. */
+  /** Adds an id that another program has chosen. */
   adoptId(id: string): void;
-  /** Those of the containers of the test. */
+  /** The ids of the containers of the test. */
   readonly ids: readonly string[];
-  /** Undoes something at the end of the test, the last first, before the proof. */
+  /** Runs at the end of the test, the last one first, before the check for leftovers. */
   after(undo: () => unknown): void;
-  /** Has the proof look for more than what every test can leave behind. */
+  /** Adds leftovers to the check that only some tests can have. */
   lookFor(leftovers: OtherLeftovers): void;
-  /** Processes of the test that live now. */
+  /** The processes of the test that are alive. */
   processes(): LivingProcess[];
-  /** What is there now and must be gone when the test ends. */
+  /** Everything that exists and must be gone when the test ends. */
   leftovers(): string[];
-  /** Ends the daemon of `termshim run`, which must have nothing left to do. The end of the test does it too. */
+  /** Ends the daemon of `termshim run`, which must be idle. The end of the test does it too. */
   stopDaemon(): Promise<void>;
-  /** What the daemon logs is no fault of the test. */
+  /** Lets the daemon log errors without failing the test. */
   letDaemonComplain(): void;
-  /** Kills and removes at once whatever is there: for a process that ends before its testbed does. */
-  sweep(): void;
+  /** Kills and removes everything at once, for a process that exits before the end of its testbed. */
+  removeAll(): void;
 }
 
 export function openTestbed(test: Scope): Testbed {
@@ -90,7 +93,7 @@ export function openTestbed(test: Scope): Testbed {
     leftovers: () => findLeftovers(marks),
     stopDaemon: () => stopDaemon(env, mayComplain),
     letDaemonComplain: () => void (mayComplain = true),
-    sweep() {
+    removeAll() {
       remove(marks, findLeftovers(marks));
       rmSync(directory, { recursive: true, force: true });
     },
@@ -99,7 +102,7 @@ export function openTestbed(test: Scope): Testbed {
 
 const moreApplets = ['seq', 'setsid', 'sha256sum', 'yes'];
 
-/** What has ended may take a moment to be gone. What is left is removed, so that one failure does not make another. */
+/** Waits a moment for the end of processes. Removes what is left, so that one failure does not cause another. */
 async function assertNothingLeft(marks: Marks): Promise<void> {
   await waitFor(() => findLeftovers(marks).length === 0, 'nothing to be left', 3000).catch(() => {});
   const leftovers = findLeftovers(marks);
@@ -114,7 +117,7 @@ function remove(marks: Marks, leftovers: readonly string[]): void {
   for (const other of marks.others) other.remove();
 }
 
-/** Until none is left: one that was just being made is not seen the first time, and one that ends holds its mounts. */
+/** Repeats until none is left: a new process may be missing from a list, and a process holds its mounts until it has ended. */
 function killAll(marks: Marks): void {
   const deadline = performance.now() + 3000;
   for (let left = findProcesses(marks); left.length > 0 && performance.now() < deadline; left = findProcesses(marks)) {

@@ -1,4 +1,4 @@
-/** The daemon of `termshim run`: each stage has one of its own, since each has its own $XDG_RUNTIME_DIR. */
+/** The daemon of `termshim run`. Each testbed has its own daemon, because it has its own $XDG_RUNTIME_DIR. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type Client, clientOf, connectTtrpc } from '../../../src/ttrpc/client.js';

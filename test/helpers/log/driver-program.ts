@@ -1,4 +1,4 @@
-/** termshim-log-driver, started as a shim starts it. */
+/** Starts termshim-log-driver as a shim does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { addon } from '../../../src/native/addon.js';

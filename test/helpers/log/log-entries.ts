@@ -1,4 +1,4 @@
-/** What a log file says, by parsers that are not ours: JSON.parse, and kubelet's own rule. */
+/** Reads a log file by independent parsers: JSON.parse, and the rule of kubelet. */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';

@@ -1,4 +1,4 @@
-/** Entries of logs, as other writers make them. */
+/** Writes log entries in the formats of other programs. */
 
 export interface EntryOptions {
   stream?: 'stdout' | 'stderr';

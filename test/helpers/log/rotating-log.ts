@@ -1,4 +1,4 @@
-/** A log on the disk, rotated in the ways that writers and logrotate have. */
+/** A log on disk that can be rotated in the ways of log writers and logrotate. */
 import {
   appendFileSync,
   copyFileSync,

@@ -1,4 +1,4 @@
-/** A log driver that is a shell script, and a process whose output it gets, in the process of the test. */
+/** A log driver that is a shell script, and a process whose output it gets. The daemon's part runs in the test. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

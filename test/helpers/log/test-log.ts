@@ -1,4 +1,4 @@
-/** A log in a directory of the test's own. */
+/** A log in a directory of the test. */
 import { join } from 'node:path';
 import { type Log, openLog } from '../../../src/log/write/log.js';
 import type { LogSettings } from '../../../src/log/options.js';

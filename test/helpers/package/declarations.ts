@@ -1,4 +1,4 @@
-/** What scripts/api reads in the declarations of the package. */
+/** The exports of the package's declarations, as scripts/api reads them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-/** The package as a user has it: packed, and installed in a directory of the user's. */
+/** The package as a user gets it: packed, and installed in a directory of its own. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';

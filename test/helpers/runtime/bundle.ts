@@ -1,4 +1,4 @@
-/** An OCI bundle that says no more than a runtime needs. */
+/** An OCI bundle with the minimum that a runtime needs. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Testbed } from '../e2e/testbed.js';

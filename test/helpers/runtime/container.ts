@@ -1,4 +1,4 @@
-/** A container that a runtime makes with its own commands, without `termshim run`. */
+/** A container that a runtime creates by its own commands, without `termshim run`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { becomeSubreaper } from '../../../src/os/process/subreaper.js';

@@ -1,4 +1,4 @@
-/** What is particular to crun. */
+/** The differences between crun and other runtimes. */
 import { existsSync, readdirSync } from 'node:fs';
 
 /** The containers in the root directory of a runtime. Newer ones of crun keep something there that they mount over others. */

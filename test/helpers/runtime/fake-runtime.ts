@@ -1,4 +1,4 @@
-/** Runtimes that misbehave. */
+/** Writes fake runtimes that misbehave. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/package.js';

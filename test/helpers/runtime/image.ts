@@ -1,4 +1,4 @@
-/** An image with the root filesystem of a stage as its one layer, as `docker save` writes it. */
+/** An image whose single layer is the root filesystem of a testbed, in the format of `docker save`. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Root filesystems as files, made by the programs that people use. */
+/** Root filesystems in image files, made by the usual programs. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';

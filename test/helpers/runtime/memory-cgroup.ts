@@ -1,4 +1,4 @@
-/** A cgroup of the test's own with little memory, of the version that this machine has. */
+/** A cgroup with little memory for one test, of the version that this machine has. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** A root filesystem with nothing but busybox. */
+/** A root filesystem that contains only busybox. */
 import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** The command lines of each runtime, and of `termshim run` on it, so that one test can be run on all of them. */
+/** The command lines of each runtime, and of `termshim run` with it, so that one test can run with all of them. */
 import { crunCommand } from './crun-command.js';
 import { ptyRuntimeProgram } from './fake-runtime.js';
 import { missing } from '../base/requirement.js';

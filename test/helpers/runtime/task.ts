@@ -1,4 +1,4 @@
-/** A container of the pty runtime, with FIFOs and whoever reads them, in the process of the test. */
+/** A container of the pty runtime in the process of the test, with FIFOs and their readers and writers. */
 import { join } from 'node:path';
 import { createFifo, FifoReader, FifoWriter } from '../../../src/os/fifo.js';
 import { writeBundle } from '../../../src/runtime/spec/default-spec.js';

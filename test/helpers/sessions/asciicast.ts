@@ -1,4 +1,4 @@
-/** Reads a recording as a player does, and fails where one would. */
+/** Reads a recording as a player does, and fails if a player would fail. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 

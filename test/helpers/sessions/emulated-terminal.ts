@@ -1,4 +1,4 @@
-/** An emulated terminal of a test, and all that can be told of its state, in lines that can be compared. */
+/** An emulated terminal that describes its whole state in lines that can be compared. */
 import type { Unicode11Addon } from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
 import {

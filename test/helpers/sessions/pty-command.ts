@@ -1,4 +1,4 @@
-/** A program at a terminal, from its beginning to its end. */
+/** Runs a program at a pty, to its end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { addon } from '../../../src/native/addon.js';
@@ -7,7 +7,7 @@ import { type Reader, readFrom } from '../copy/reader.js';
 import type { Testbed } from '../e2e/testbed.js';
 import { within } from '../base/wait-for.js';
 
-/** Nobody types. In contrast to node-pty, which `terminal.ts` sits at, it never loses the last output. */
+/** Runs a command without input. Unlike node-pty, which `terminal.ts` uses, it never loses the last output. */
 export async function runOnPty(
   testbed: Testbed,
   command: readonly string[],

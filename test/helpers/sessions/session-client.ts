@@ -1,4 +1,4 @@
-/** A client of a session: two FIFOs of its own, and whoever reads and types at them, in the process of the test. */
+/** A client of a session in the process of the test: its two FIFOs, and their reader and writer. */
 import { join } from 'node:path';
 import { createFifo, FifoReader, FifoWriter } from '../../../src/os/fifo.js';
 import type { Client } from '../../../src/ttrpc/client.js';

@@ -1,4 +1,4 @@
-/** A container without FIFOs of its own, as the commands make it, and whoever attaches to it. */
+/** A container without FIFOs of its own, as the commands create it, and clients that attach to it. */
 import type { Event, Session } from '../../../src/ttrpc/gen/termshim/sessions.js';
 import type { OpenLink } from '../../../src/screen/thread/thread.js';
 import type { Scope } from '../base/leak-free.js';

@@ -1,4 +1,4 @@
-/** Streams that a program might write to a terminal, made up by fast-check. */
+/** Output that a program might write to a terminal, made up by fast-check. */
 import * as fc from 'fast-check';
 
 export interface StreamOptions {

@@ -1,4 +1,4 @@
-/** A human at a terminal, played by node-pty: types, reads, waits with a bound, resizes the window, leaves. */
+/** A user's terminal, played by node-pty: types, waits for output with a bound, resizes the window, closes it. */
 import { type IPty, spawn } from 'node-pty';
 import type { Testbed } from '../e2e/testbed.js';
 import { waitFor, within } from '../base/wait-for.js';
@@ -10,17 +10,16 @@ export interface WindowSize {
 }
 
 export interface Terminal {
-  /** All that the terminal showed so far. */
+  /** All output so far. */
   readonly shown: string;
   type(text: string): void;
   /**
-   * Waits for a text that comes after everything that was waited for before. Answers with what came since then, up to
-   * the end of the text.
+   * Waits for a text after the last expected text. Returns the output from there to the end of the new text.
    */
   expect(text: string | RegExp, timeoutMs?: number): Promise<string>;
-  /** Types a line to a shell whose prompt is there, and waits for its echo, which whoever waits for a word in it would take. */
+  /** Types a line at the prompt of a shell, and waits for its echo, so that a later `expect` does not match the echo. */
   enter(line: string): Promise<void>;
-  /** The same, and answers with its output; waits for the next prompt. */
+  /** Types a line at the prompt of a shell, waits for the next prompt, and returns the output. */
   run(line: string, timeoutMs?: number): Promise<string>;
   resize(size: Required<WindowSize>): void;
   /** Closes the window: the program hangs up. */
@@ -29,17 +28,17 @@ export interface Terminal {
   readonly exited: Promise<number>;
 }
 
-/** What a shell that a human starts has as its prompt: nothing prints it by accident. */
+/** The prompt of the shells of `openShell`, which no program prints by accident. */
 export const prompt = '[ready]$ ';
 
-/** Sits down at a shell, and waits for its prompt. The window is closed after the test. */
+/** Opens a terminal with a shell, and waits for its prompt. The window is closed after the test. */
 export async function openShell(testbed: Testbed, size: WindowSize = {}): Promise<Terminal> {
   const terminal = openTerminal(testbed, ['env', `PS1=${prompt}`, 'sh'], size);
   await terminal.expect(prompt);
   return terminal;
 }
 
-/** Sits down at a program. The window is closed after the test. */
+/** Opens a terminal with a program. The window is closed after the test. */
 export function openTerminal(testbed: Testbed, command: readonly string[], size: WindowSize = {}): Terminal {
   const [program = '', ...args] = command;
   const { columns = 80, rows = 24 } = size;

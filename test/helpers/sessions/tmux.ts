@@ -1,4 +1,4 @@
-/** A real terminal: tmux with a server of its own, driven by its commands and read from its screen. */
+/** A terminal emulator: tmux with a server of its own, controlled by its commands and read from its screen. */
 import assert from 'node:assert/strict';
 import { createEmulatedTerminal } from './emulated-terminal.js';
 import { prompt, shellLine } from './terminal.js';

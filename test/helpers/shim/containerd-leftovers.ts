@@ -1,4 +1,4 @@
-/** What containerd, a shim and its runtime can leave behind: bundles, containers, sockets, mounts. */
+/** Finds and removes what containerd, a shim and its runtime leave behind: bundles, containers, sockets, mounts. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** A containerd of the test's own: directories, socket, log and namespace that nobody else has. */
+/** A containerd for one test, with its own directories, socket, log and namespace. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

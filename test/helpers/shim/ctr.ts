@@ -1,4 +1,4 @@
-/** Command lines of ctr, and what containerd tells while they run. */
+/** Command lines of ctr, and the events of containerd while they run. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Containerd } from './containerd.js';
@@ -25,7 +25,7 @@ export function execOf(testbed: Testbed, id: string, execId: string, script: str
   return ['tasks', 'exec', ...flags, ...fifosIn(testbed), '--exec-id', execId, id, '/bin/sh', '-c', script];
 }
 
-/** For FIFOs that go with the testbed: ctr leaves them to whoever deletes the task, which is not always ctr. */
+/** A directory for FIFOs in the testbed: ctr does not remove them if another client deletes the task. */
 export function fifosIn(testbed: Testbed): string[] {
   return ['--fifo-dir', testbed.path('fifos')];
 }

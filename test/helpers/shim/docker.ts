@@ -1,4 +1,4 @@
-/** A Docker daemon of the test's own, with a containerd of its own, that finds our shim under the usual name. */
+/** A Docker daemon for one test, with its own containerd, that finds termshim's shim under the usual name. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** A stage for `termshim --shim`: what a shim can leave behind without containerd is looked for too. */
+/** A testbed for `termshim --shim`, which also looks for what a shim leaves behind without containerd. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';

@@ -1,4 +1,4 @@
-/** A program in Node's place, which tells how the launcher executed it. */
+/** A program in the place of Node that prints how the launcher executed it. */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import type { CommandResult } from '../base/command.js';

@@ -1,4 +1,4 @@
-/** Our shim's daemon, started as containerd starts it, with the test in containerd's place. */
+/** The shim's daemon, started as containerd starts it, with the test in the place of containerd. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { addon } from '../../../src/native/addon.js';

@@ -1,4 +1,4 @@
-/** `delete` of the shim, called as containerd does. */
+/** Calls `delete` of the shim as containerd does. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ export async function callDelete(words: readonly string[], env = shimEnvironment
   return { response, warnings: stderr.split('\n').slice(0, -1) };
 }
 
-/** Nobody knew how it ended. */
+/** Checks the answer for a process whose exit status is unknown: 137, now. */
 export function assertKilledNow({ response: { exitStatus, exitedAt } }: DeleteAnswer): void {
   assert.equal(exitStatus, 137);
   assert.ok(Math.abs(Number(exitedAt?.seconds) - Date.now() / 1000) < 20, 'not now');

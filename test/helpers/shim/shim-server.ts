@@ -1,4 +1,4 @@
-/** A daemon's side of the socket that `start` and `delete` dial, played by the test. */
+/** A server that stands in for the daemon at the socket that `start` and `delete` dial. */
 import { once } from 'node:events';
 import { type Server, type Socket, createServer } from 'node:net';
 import { addon } from '../../../src/native/addon.js';
@@ -46,7 +46,7 @@ export function serveShim(scope: Scope, path: string, options: ShimServerOptions
   return { reserved, forgotten, close: () => server.destroy() };
 }
 
-/** Somebody who listens there, and need not speak ttrpc. */
+/** A server at the path that does not have to speak ttrpc. */
 export async function serveRaw(scope: Scope, path: string, onDialer: (dialer: Socket) => void): Promise<Server> {
   makeSocketDirectory();
   const dialers = new Set<Socket>();

@@ -1,4 +1,4 @@
-/** Calls the shim as containerd does, in a namespace that nobody else has. */
+/** Calls the shim as containerd does, in a namespace of its own. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The shims that the tests compare, and how a daemon finds one. */
+/** The shims that the tests compare, and the environment in which a daemon finds one. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../../src/runtime/find-program.js';
@@ -7,7 +7,7 @@ import type { Testbed } from '../e2e/testbed.js';
 /** containerd's own, which is the measure. */
 export const runcShimPath = findProgram('containerd-shim-runc-v2', process.env['PATH'] ?? '') ?? '';
 
-/** An environment in which whoever looks for `containerd-shim-runc-v2` finds this shim. */
+/** An environment whose PATH has this shim under the name `containerd-shim-runc-v2`. */
 export function environmentWithShim(testbed: Testbed, shim: string): NodeJS.ProcessEnv {
   const directory = testbed.path('shims');
   mkdirSync(directory);

@@ -1,4 +1,6 @@
-/** What ctr answers, step by step, without what differs from run to run: so that two shims can be compared. */
+/**
+ * The output of ctr, step by step, without the parts that differ from run to run, so that two shims can be compared.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { runOnPty } from '../sessions/pty-command.js';
 import type { Containerd } from './containerd.js';

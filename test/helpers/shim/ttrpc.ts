@@ -1,4 +1,4 @@
-/** Both sides of ttrpc: a server of ours at a socket, clients of ours, and a client that sends what it likes. */
+/** Both sides of ttrpc: termshim's server and client at a socket, and a client that sends any frames. */
 import { once } from 'node:events';
 import { type Socket, createConnection } from 'node:net';
 import { join } from 'node:path';

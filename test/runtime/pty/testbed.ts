@@ -1,4 +1,4 @@
-/** A container of the embedded pty runtime for one test. Every verb is a process of its own, as in use. */
+/** A container of the embedded pty runtime for one test. Every verb runs as a process of its own, as for a caller. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
