@@ -38,62 +38,96 @@ export interface LogFile {
  *   grows on, and this is tried again after each `maxBytes` more
  */
 export async function openLogFile(options: LogSettings, onError: (error: TermshimError) => void): Promise<LogFile> {
-  const { path, maxBytes, maxFiles } = options;
-  let { file, size, runExclusive, directory } = await openAtEnd(options);
-  let backups = createBackups(directory, options, onError);
-  await backups.begin();
-  let fullAt = maxBytes;
-  let [isStuck, isClosed] = [false, false];
-  const closeFile = async (old: FileHandle): Promise<void> => {
-    await old.close().catch((error: unknown) => onError(logError(error, `close the log ${path}`)));
-  };
-  const beginAnew = async (): Promise<void> => {
-    try {
-      if (maxFiles === 1) {
-        await file.truncate(0);
-      } else {
-        const old = file;
-        file = await backups.replace();
-        await closeFile(old);
-      }
-      size = 0;
-      fullAt = maxBytes;
-      isStuck = false;
-    } catch (error) {
-      fullAt = size + (maxBytes ?? 0);
-      if (!isStuck) onError(logError(error, `rename the full log ${path}`));
-      isStuck = true;
-    }
-  };
-  const write = async (entries: Uint8Array): Promise<Written> => {
+  const opened = await openAtEnd(options);
+  const file = new RotatedFile(opened, options, onError);
+  await file.begin();
+  return file;
+}
+
+class RotatedFile implements LogFile {
+  readonly #options: LogSettings;
+  readonly #onError: (error: TermshimError) => void;
+  #opened: OpenedFile;
+  #backups: Backups;
+  /** The size at which the file is rotated; undefined: never. */
+  #fullAt: number | undefined;
+  #isStuck = false;
+  #isClosed = false;
+
+  /** Takes over the file. */
+  constructor(opened: OpenedFile, options: LogSettings, onError: (error: TermshimError) => void) {
+    this.#options = options;
+    this.#onError = onError;
+    this.#opened = opened;
+    this.#backups = createBackups(opened.directory, options, onError);
+    this.#fullAt = options.maxBytes;
+  }
+
+  /** Call it once, before the first write. */
+  begin(): Promise<void> {
+    return this.#backups.begin();
+  }
+
+  write(entries: Uint8Array): Promise<Written> {
+    return this.#opened.runExclusive(() => this.#write(entries));
+  }
+
+  async reopen(): Promise<void> {
+    const [old, backups] = [this.#opened, this.#backups];
+    this.#opened = await openAtEnd(this.#options);
+    this.#backups = createBackups(this.#opened.directory, this.#options, this.#onError);
+    this.#fullAt = this.#options.maxBytes;
+    await this.#closeFile(old.file);
+    closeWhenSettled(old.directory, backups);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#closeFile(this.#opened.file);
+    closeWhenSettled(this.#opened.directory, this.#backups);
+  }
+
+  async #write(entries: Uint8Array): Promise<Written> {
+    const opened = this.#opened;
     for (let done = 0; done < entries.length; ) {
-      if (fullAt !== undefined && size >= fullAt) await beginAnew();
+      if (this.#fullAt !== undefined && opened.size >= this.#fullAt) await this.#rotate();
       const rest = entries.subarray(done);
-      const piece = fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, fullAt - size));
-      const { bytes, error } = await append(file, piece);
+      const piece = this.#fullAt === undefined ? rest : rest.subarray(0, endOfEntry(rest, this.#fullAt - opened.size));
+      const { bytes, error } = await append(opened.file, piece);
       done += bytes;
-      size += bytes;
-      if (error !== undefined) return { bytes: done, error: logError(error, `write the log ${path}`) };
+      opened.size += bytes;
+      if (error !== undefined) {
+        return { bytes: done, error: logError(error, `write the log ${this.#options.path}`) };
+      }
     }
     return { bytes: entries.length };
-  };
-  return {
-    write: (entries) => runExclusive(() => write(entries)),
-    async reopen() {
-      const old = { file, directory, backups };
-      ({ file, size, runExclusive, directory } = await openAtEnd(options));
-      backups = createBackups(directory, options, onError);
-      fullAt = maxBytes;
-      await closeFile(old.file);
-      letGo(old);
-    },
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      await closeFile(file);
-      letGo({ directory, backups });
-    },
-  };
+  }
+
+  async #rotate(): Promise<void> {
+    const { path, maxBytes, maxFiles } = this.#options;
+    const opened = this.#opened;
+    try {
+      if (maxFiles === 1) {
+        await opened.file.truncate(0);
+      } else {
+        const old = opened.file;
+        opened.file = await this.#backups.replace();
+        await this.#closeFile(old);
+      }
+      opened.size = 0;
+      this.#fullAt = maxBytes;
+      this.#isStuck = false;
+    } catch (error) {
+      this.#fullAt = opened.size + (maxBytes ?? 0);
+      if (!this.#isStuck) this.#onError(logError(error, `rename the full log ${path}`));
+      this.#isStuck = true;
+    }
+  }
+
+  async #closeFile(old: FileHandle): Promise<void> {
+    await old.close().catch((error: unknown) => this.#onError(logError(error, `close the log ${this.#options.path}`)));
+  }
 }
 
 interface OpenedFile {
@@ -105,7 +139,7 @@ interface OpenedFile {
 }
 
 /** A running compression goes on, and needs the directory. */
-function letGo({ directory, backups }: { directory: OpenDirectory; backups: Backups }): void {
+function closeWhenSettled(directory: OpenDirectory, backups: Backups): void {
   void backups.settle().then(() => directory.close());
 }
 

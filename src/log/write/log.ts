@@ -5,9 +5,10 @@
  */
 import type { TermshimError } from '../../errors/errors.js';
 import { createMutex } from '../../async/mutex.js';
-import { createBatches } from './batches.js';
+import { type Batches, createBatches } from './batches.js';
+import type { LogFormat } from '../../native/addon.js';
 import type { LogStream } from '../encoder.js';
-import { openLogFile } from './log-file.js';
+import { type LogFile, openLogFile } from './log-file.js';
 import { lossNotice } from './loss-notice.js';
 import { type LogOptions, withDefaults } from '../options.js';
 
@@ -63,90 +64,127 @@ export interface LogEvents {
  * ```
  */
 export async function openLog(options: LogOptions, events: LogEvents = {}): Promise<Log> {
-  const { onError = (error: TermshimError): void => process.emitWarning(error) } = events;
+  const { onRoom = () => {}, onError = (error: TermshimError): void => process.emitWarning(error) } = events;
   const settings = withDefaults(options);
-  let isClosed = false;
-  const tell = (error: TermshimError): void => {
-    if (!isClosed) onError(error);
-  };
-  const file = await openLogFile(settings, tell);
-  const batches = createBatches(settings.format);
-  const runExclusive = createMutex();
-  const flushes: { at: number; resolve: () => void }[] = [];
-  let [storedBytes, lostBytes, untoldBytes] = [0, 0, 0];
-  let trouble: TermshimError | undefined;
-  let [isWriting, isFull] = [false, false];
-  let closing: Promise<void> | undefined;
-  /** Writes entries. If entries before them were lost, a notice comes first, until it is written. */
-  const store = async (entries: Uint8Array): Promise<void> => {
-    const notice = untoldBytes === 0 ? nothing : lossNotice(settings.format, untoldBytes, trouble);
-    const { bytes, error } = await file.write(untoldBytes === 0 ? entries : Buffer.concat([notice, entries]));
-    if (bytes >= notice.length) untoldBytes = 0;
-    const lost = entries.length - Math.max(0, bytes - notice.length);
-    lostBytes += lost;
-    untoldBytes += lost;
-    if (error !== undefined && trouble === undefined) tell(error);
-    trouble = error;
-  };
-  const released = (bytes: number): void => {
-    batches.release();
-    storedBytes += bytes;
-    while (flushes[0] !== undefined && flushes[0].at <= storedBytes) flushes.shift()?.resolve();
-    if (!isFull || batches.pendingBytes > roomBytes) return;
-    isFull = false;
-    events.onRoom?.();
-  };
-  const writeAll = async (): Promise<void> => {
-    if (isWriting) return;
-    isWriting = true;
-    for (let entries = batches.take(); entries !== undefined; entries = batches.take()) {
-      const taken = entries;
-      await runExclusive(() => store(taken));
-      released(taken.length);
-    }
-    isWriting = false;
-  };
-  const flush = (): Promise<void> =>
-    new Promise((resolve) => {
-      if (batches.pendingBytes === 0) resolve();
-      else flushes.push({ at: storedBytes + batches.pendingBytes, resolve });
+  let log: BatchedLog | undefined = undefined;
+  // A compression may go on after the close.
+  const file = await openLogFile(settings, (error) => log?.isClosed !== true && onError(error));
+  log = new BatchedLog(file, settings.format, { onRoom, onError });
+  return log;
+}
+
+class BatchedLog implements Log {
+  readonly #file: LogFile;
+  readonly #format: LogFormat;
+  readonly #events: Required<LogEvents>;
+  readonly #batches: Batches;
+  readonly #runExclusive = createMutex();
+  readonly #flushes: { at: number; resolve: () => void }[] = [];
+  #storedBytes = 0;
+  #lostBytes = 0;
+  /** Bytes that were lost and that no notice in the log counts yet. */
+  #untoldBytes = 0;
+  #trouble: TermshimError | undefined;
+  #isWriting = false;
+  #isFull = false;
+  #closing: Promise<void> | undefined;
+  #isClosed = false;
+
+  /** Takes over the file. */
+  constructor(file: LogFile, format: LogFormat, events: Required<LogEvents>) {
+    this.#file = file;
+    this.#format = format;
+    this.#events = events;
+    this.#batches = createBatches(format);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get pendingBytes(): number {
+    return this.#batches.pendingBytes;
+  }
+
+  get lostBytes(): number {
+    return this.#lostBytes;
+  }
+
+  write(stream: LogStream, bytes: Uint8Array): boolean {
+    if (this.#closing !== undefined) return true;
+    this.#batches.append(stream, bytes);
+    void this.#writeAll();
+    this.#isFull ||= this.#batches.pendingBytes > fullBytes;
+    return !this.#isFull;
+  }
+
+  end(stream: LogStream): void {
+    if (this.#closing !== undefined) return;
+    this.#batches.end(stream);
+    void this.#writeAll();
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      const { pendingBytes } = this.#batches;
+      if (pendingBytes === 0) resolve();
+      else this.#flushes.push({ at: this.#storedBytes + pendingBytes, resolve });
     });
-  const end = (stream: LogStream): void => {
-    if (closing !== undefined) return;
-    batches.end(stream);
-    void writeAll();
-  };
-  const close = async (): Promise<void> => {
-    await flush();
-    await runExclusive(() => store(nothing));
-    await runExclusive(() => file.close());
-    batches.close();
-    isClosed = true;
-  };
-  return {
-    write(stream, bytes) {
-      if (closing !== undefined) return true;
-      batches.append(stream, bytes);
-      void writeAll();
-      isFull ||= batches.pendingBytes > fullBytes;
-      return !isFull;
-    },
-    end,
-    flush,
-    reopen: () => runExclusive(() => file.reopen()),
-    close() {
-      end('stdout');
-      end('stderr');
-      closing ??= close();
-      return closing;
-    },
-    get pendingBytes() {
-      return batches.pendingBytes;
-    },
-    get lostBytes() {
-      return lostBytes;
-    },
-  };
+  }
+
+  reopen(): Promise<void> {
+    return this.#runExclusive(() => this.#file.reopen());
+  }
+
+  close(): Promise<void> {
+    this.end('stdout');
+    this.end('stderr');
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.flush();
+    await this.#runExclusive(() => this.#store(nothing));
+    await this.#runExclusive(() => this.#file.close());
+    this.#batches.close();
+    this.#isClosed = true;
+  }
+
+  async #writeAll(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    for (let entries = this.#batches.take(); entries !== undefined; entries = this.#batches.take()) {
+      const taken = entries;
+      await this.#runExclusive(() => this.#store(taken));
+      this.#stored(taken.length);
+    }
+    this.#isWriting = false;
+  }
+
+  /** Writes entries. If entries before them were lost, a notice comes first, until it is written. */
+  async #store(entries: Uint8Array): Promise<void> {
+    const notice = this.#untoldBytes === 0 ? nothing : lossNotice(this.#format, this.#untoldBytes, this.#trouble);
+    const { bytes, error } = await this.#file.write(notice === nothing ? entries : Buffer.concat([notice, entries]));
+    if (bytes >= notice.length) this.#untoldBytes = 0;
+    const lost = entries.length - Math.max(0, bytes - notice.length);
+    this.#lostBytes += lost;
+    this.#untoldBytes += lost;
+    if (error !== undefined && this.#trouble === undefined) this.#events.onError(error);
+    this.#trouble = error;
+  }
+
+  #stored(bytes: number): void {
+    this.#batches.release();
+    this.#storedBytes += bytes;
+    for (let first = this.#flushes[0]; first !== undefined && first.at <= this.#storedBytes; first = this.#flushes[0]) {
+      this.#flushes.shift();
+      first.resolve();
+    }
+    if (!this.#isFull || this.#batches.pendingBytes > roomBytes) return;
+    this.#isFull = false;
+    this.#events.onRoom();
+  }
 }
 
 /** How many bytes may wait for the disk. One more write is taken in any case. */

@@ -31,69 +31,89 @@ export async function createRecordingFile(
   path: string,
   onError: (error: TermshimError) => void,
 ): Promise<RecordingFile> {
-  const file = await create(path);
-  let pending: string[] = [];
-  let pendingLength = 0;
-  let writtenBytes = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> | undefined;
-  let isOpen = true;
-  let closed: Promise<void> | undefined;
+  return new LineFile(path, await create(path), onError);
+}
 
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    writing ??= writeAll().finally(() => (writing = undefined));
-  };
-  const writeAll = async (): Promise<void> => {
-    while (pending.length > 0) {
-      const text = pending.join('');
-      pending = [];
-      await writeLines(Buffer.from(text));
-      pendingLength -= text.length;
+class LineFile implements RecordingFile {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #onError: (error: TermshimError) => void;
+  #pending: string[] = [];
+  #pendingLength = 0;
+  #writtenBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #isOpen = true;
+  #closed: Promise<void> | undefined;
+
+  /** Takes over the file. */
+  constructor(path: string, file: FileHandle, onError: (error: TermshimError) => void) {
+    this.#path = path;
+    this.#file = file;
+    this.#onError = onError;
+  }
+
+  get pendingLength(): number {
+    return this.#pendingLength;
+  }
+
+  append(lines: string): void {
+    if (!this.#isOpen || lines === '') return;
+    this.#pending.push(lines);
+    this.#pendingLength += lines.length;
+    if (this.#pendingLength >= flushLength) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), flushMs);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing ??= this.#writeAll().finally(() => (this.#writing = undefined));
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const text = this.#pending.join('');
+      this.#pending = [];
+      await this.#writeLines(Buffer.from(text));
+      this.#pendingLength -= text.length;
     }
-  };
-  const writeLines = async (lines: Buffer): Promise<void> => {
+  }
+
+  async #writeLines(lines: Buffer): Promise<void> {
     let done = 0;
     try {
-      while (done < lines.length) done += (await file.write(lines, done)).bytesWritten;
-      writtenBytes += done;
+      while (done < lines.length) done += (await this.#file.write(lines, done)).bytesWritten;
+      this.#writtenBytes += done;
     } catch (error) {
-      isOpen = false;
-      pending = [];
-      pendingLength = lines.length;
+      this.#isOpen = false;
+      this.#pending = [];
+      this.#pendingLength = lines.length;
       // A partial line at the end would make the file useless to a player.
       const wholeBytes = lines.subarray(0, done).lastIndexOf('\n') + 1;
-      await file.truncate(writtenBytes + wholeBytes).catch(() => {});
-      await file.close().catch(() => {});
-      fail(error);
+      await this.#file.truncate(this.#writtenBytes + wholeBytes).catch(() => {});
+      await this.#file.close().catch(() => {});
+      this.#fail(error);
     }
-  };
-  const fail = (error: unknown): void => onError(fileError(error, `write the recording ${path}`));
-  const finish = async (): Promise<void> => {
-    isOpen = false;
-    flush();
-    await writing;
+  }
+
+  async #finish(): Promise<void> {
+    this.#isOpen = false;
+    this.#flush();
+    await this.#writing;
     // A network file system may report only here that the disk is full. If the file is closed already, this does
     // nothing.
-    await file.close().catch(fail);
-  };
-  return {
-    get pendingLength() {
-      return pendingLength;
-    },
-    append(lines) {
-      if (!isOpen || lines === '') return;
-      pending.push(lines);
-      pendingLength += lines.length;
-      if (pendingLength >= flushLength) flush();
-      else timer ??= setTimeout(flush, flushMs);
-    },
-    close() {
-      closed ??= finish();
-      return closed;
-    },
-  };
+    await this.#file.close().catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#onError(fileError(error, `write the recording ${this.#path}`));
+  }
 }
 
 async function create(path: string): Promise<FileHandle> {

@@ -55,137 +55,174 @@ const ringBytes = 256 * 1024;
 const holdBytes = ringBytes / 2;
 const releaseBytes = ringBytes / 4;
 
-export function createBroadcast({ tap, onFollowed, onPaused }: BroadcastSource): BroadcastControl {
-  const ring = createRing(ringBytes);
-  const subscribers = new Set<SubscriberControl>();
-  const observers = new Set<ReturnType<typeof observerOf>>();
-  /** The `onMoved` of each reader. */
-  const readers = new Set<() => void>();
-  /** The subscribers that the source does not wait for. */
-  const stalled = new Set<SubscriberControl>();
-  /** While the source is paused: the subscribers that it waits for, and each one's deadline. */
-  const awaited = new Map<SubscriberControl, number>();
-  let nextLook: NodeJS.Timeout | undefined;
-  let hasFinished = false;
-  tap(ring.id);
+export function createBroadcast(source: BroadcastSource): BroadcastControl {
+  return new RingBroadcast(source);
+}
 
-  const hold = (): void => {
-    const isBehind = (it: SubscriberControl): boolean => !stalled.has(it) && it.behindBytes > holdBytes;
-    if (awaited.size > 0 || hasFinished || ![...subscribers].some(isBehind)) return;
-    onPaused(true);
-    for (const it of subscribers) if (!stalled.has(it)) awaited.set(it, performance.now() + it.slowReader.holdMs);
-    look();
-  };
-  const look = (): void => {
+class RingBroadcast implements BroadcastControl {
+  readonly #source: BroadcastSource;
+  readonly #ring = createRing(ringBytes);
+  readonly #subscribers = new Set<SubscriberControl>();
+  readonly #observers = new Set<Observer>();
+  /** The `onMoved` of each reader. */
+  readonly #readers = new Set<() => void>();
+  /** The subscribers that the source does not wait for. */
+  readonly #stalled = new Set<SubscriberControl>();
+  /** While the source is paused: the subscribers that it waits for, and each one's deadline. */
+  readonly #awaited = new Map<SubscriberControl, number>();
+  #nextLook: NodeJS.Timeout | undefined;
+  #hasFinished = false;
+
+  constructor(source: BroadcastSource) {
+    this.#source = source;
+    source.tap(this.#ring.id);
+  }
+
+  get bytes(): number {
+    return this.#isNeeded ? this.#ring.bytes : 0;
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size;
+  }
+
+  recent(maxBytes: number): Uint8Array {
+    return this.#isNeeded ? this.#ring.recent(maxBytes) : new Uint8Array();
+  }
+
+  follow(options: FollowOptions): Subscriber | undefined {
+    if (this.#hasFinished) {
+      options.sink.close();
+      return undefined;
+    }
+    const subscriber = createSubscriber(this.#ring, options, {
+      onSent: () => this.#sent(subscriber),
+      onClosed: () => this.#left(subscriber),
+    });
+    this.#subscribers.add(subscriber);
+    this.#changed();
+    return subscriber;
+  }
+
+  observe(onOutput: (bytes: Uint8Array) => void): { close(): void } {
+    if (this.#hasFinished) return { close() {} };
+    const observer = observerOf(this.#ring, onOutput);
+    this.#observers.add(observer);
+    this.#changed();
+    return {
+      close: () => {
+        if (!this.#observers.delete(observer)) return;
+        observer.close();
+        this.#changed();
+      },
+    };
+  }
+
+  read(onMoved: () => void): OutputReader {
+    const told = (): void => onMoved();
+    const reader: OutputReader = this.#isNeeded ? this.#ring.reader(0) : nothing;
+    if (reader !== nothing) this.#readers.add(told);
+    this.#changed();
+    return {
+      ...reader,
+      get behindBytes() {
+        return reader.behindBytes;
+      },
+      close: () => {
+        reader.close();
+        if (this.#readers.delete(told)) this.#changed();
+      },
+    };
+  }
+
+  moved(): void {
+    for (const observer of this.#observers) observer.read();
+    for (const tell of this.#readers) tell();
+    for (const subscriber of this.#subscribers) subscriber.send();
+    this.#hold();
+  }
+
+  finish(): void {
+    if (this.#hasFinished) return;
+    this.#hasFinished = true;
+    if (this.#awaited.size > 0) this.#release(...this.#subscribers);
+    for (const observer of this.#observers) {
+      observer.read();
+      observer.close();
+    }
+    this.#observers.clear();
+    for (const subscriber of this.#subscribers) subscriber.finish();
+    this.#changed();
+  }
+
+  get #isNeeded(): boolean {
+    return !this.#hasFinished || this.#subscribers.size + this.#readers.size > 0;
+  }
+
+  #changed(): void {
+    const count = this.#subscribers.size + this.#observers.size + this.#readers.size;
+    if (!this.#hasFinished) this.#source.onFollowed(count > 0);
+    else if (!this.#isNeeded) this.#ring.close();
+  }
+
+  #sent(subscriber: SubscriberControl): void {
+    const { isForProgress, holdMs } = subscriber.slowReader;
+    if (isForProgress && this.#awaited.has(subscriber)) this.#awaited.set(subscriber, performance.now() + holdMs);
+    if (subscriber.behindBytes === 0) this.#stalled.delete(subscriber);
+    if (this.#awaited.size > 0) this.#look();
+  }
+
+  #left(subscriber: SubscriberControl): void {
+    this.#subscribers.delete(subscriber);
+    this.#stalled.delete(subscriber);
+    if (this.#awaited.size > 0) this.#release(subscriber);
+    this.#changed();
+  }
+
+  /** Pauses the source if a subscriber that it waits for is far behind. */
+  #hold(): void {
+    if (this.#awaited.size > 0 || this.#hasFinished || !this.#isOneFarBehind()) return;
+    this.#source.onPaused(true);
     const now = performance.now();
-    for (const [subscriber, deadline] of awaited) {
+    for (const it of this.#subscribers) if (!this.#stalled.has(it)) this.#awaited.set(it, now + it.slowReader.holdMs);
+    this.#look();
+  }
+
+  #isOneFarBehind(): boolean {
+    for (const it of this.#subscribers) if (!this.#stalled.has(it) && it.behindBytes > holdBytes) return true;
+    return false;
+  }
+
+  /** Stops waiting for those that have caught up or whose time is up. The source goes on after the last of them. */
+  #look(): void {
+    const now = performance.now();
+    for (const [subscriber, deadline] of this.#awaited) {
       const isStalled = subscriber.behindBytes > releaseBytes;
       if (isStalled && deadline > now) continue;
-      if (isStalled) stalled.add(subscriber);
-      awaited.delete(subscriber);
+      if (isStalled) this.#stalled.add(subscriber);
+      this.#awaited.delete(subscriber);
     }
-    clearTimeout(nextLook);
-    if (awaited.size === 0) onPaused(false);
-    else nextLook = setTimeout(look, Math.min(...awaited.values()) - now);
-  };
-  const letGo = (...those: SubscriberControl[]): void => {
-    for (const subscriber of those) awaited.delete(subscriber);
-    look();
-  };
-  const lookAgain = (): void => {
-    if (awaited.size > 0) look();
-  };
-  const changed = (): void => {
-    if (!hasFinished) onFollowed(subscribers.size + observers.size + readers.size > 0);
-    else if (!isNeeded()) ring.close();
-  };
-  const isNeeded = (): boolean => !hasFinished || subscribers.size + readers.size > 0;
-  return {
-    get bytes() {
-      return isNeeded() ? ring.bytes : 0;
-    },
-    get subscriberCount() {
-      return subscribers.size;
-    },
-    recent: (maxBytes) => (isNeeded() ? ring.recent(maxBytes) : new Uint8Array()),
-    follow(options) {
-      if (hasFinished) {
-        options.sink.close();
-        return undefined;
-      }
-      const subscriber = createSubscriber(ring, options, {
-        onSent() {
-          const { isForProgress, holdMs } = subscriber.slowReader;
-          if (isForProgress && awaited.has(subscriber)) awaited.set(subscriber, performance.now() + holdMs);
-          if (subscriber.behindBytes === 0) stalled.delete(subscriber);
-          lookAgain();
-        },
-        onClosed() {
-          subscribers.delete(subscriber);
-          stalled.delete(subscriber);
-          if (awaited.size > 0) letGo(subscriber);
-          changed();
-        },
-      });
-      subscribers.add(subscriber);
-      changed();
-      return subscriber;
-    },
-    observe(onOutput) {
-      if (hasFinished) return { close() {} };
-      const observer = observerOf(ring, onOutput);
-      observers.add(observer);
-      changed();
-      return {
-        close() {
-          if (!observers.delete(observer)) return;
-          observer.close();
-          changed();
-        },
-      };
-    },
-    read(onMoved) {
-      const told = (): void => onMoved();
-      const reader: OutputReader = isNeeded() ? ring.reader(0) : nothing;
-      if (reader !== nothing) readers.add(told);
-      changed();
-      return {
-        ...reader,
-        get behindBytes() {
-          return reader.behindBytes;
-        },
-        close() {
-          reader.close();
-          if (readers.delete(told)) changed();
-        },
-      };
-    },
-    moved() {
-      for (const observer of observers) observer.read();
-      for (const tell of readers) tell();
-      for (const subscriber of subscribers) subscriber.send();
-      hold();
-    },
-    finish() {
-      if (hasFinished) return;
-      hasFinished = true;
-      if (awaited.size > 0) letGo(...subscribers);
-      for (const observer of observers) {
-        observer.read();
-        observer.close();
-      }
-      observers.clear();
-      for (const subscriber of subscribers) subscriber.finish();
-      changed();
-    },
-  };
+    clearTimeout(this.#nextLook);
+    if (this.#awaited.size === 0) this.#source.onPaused(false);
+    else this.#nextLook = setTimeout(() => this.#look(), Math.min(...this.#awaited.values()) - now);
+  }
+
+  #release(...subscribers: SubscriberControl[]): void {
+    for (const subscriber of subscribers) this.#awaited.delete(subscriber);
+    this.#look();
+  }
 }
 
 /** The reader of output that has ended. */
 const nothing: OutputReader = { behindBytes: 0, read: () => 0, skip: () => 0, close() {} };
 
+interface Observer {
+  read(): void;
+  close(): void;
+}
+
 /** It reads after each append, and the ring holds more than one append, so it never loses its position. */
-function observerOf(ring: Ring, onOutput: (bytes: Uint8Array) => void): { read(): void; close(): void } {
+function observerOf(ring: Ring, onOutput: (bytes: Uint8Array) => void): Observer {
   const reader = ring.reader(0);
   const block = new Uint8Array(64 * 1024);
   return {
