@@ -187,5 +187,5 @@ test('the driver without descriptors explains how it is started, and --help has 
   );
   const help = await runToEnd([logDriverPath, '--help']);
   assert.equal(help.status, 0);
-  assert.match(help.stdout, /\$ ctr run -d --log-uri 'binary:/);
+  assert.match(help.stdout, /\$ ctr run -d --log-uri "/);
 });
