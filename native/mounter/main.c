@@ -146,10 +146,17 @@ static bool read_mounts(char **at, char **end) {
   return true;
 }
 
+static int say_usage(void) {
+  fputs("Usage: termshim-mounter mount|unmount ROOT LIMIT_MS [MOUNT]...\n"
+        "termshim runs this program to mount and unmount root filesystems.\n",
+        stderr);
+  return 2;
+}
+
 int main(int argc, char **argv) {
   report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (report == MAP_FAILED) return 2;
-  if (argc < 4) return 2;
+  if (argc < 4) return say_usage();
   int limit_ms = (int)number_of(argv[3]);
   root = argv[2];
   if (strcmp(argv[1], "unmount") == 0) return unmount_root(limit_ms);

@@ -22,7 +22,7 @@ export function createEncoder(format: LogFormat): Encoder {
   let isOpen = true;
   return {
     encode(stream, bytes, into) {
-      const answer = check(addon.log_encode(ids[stream], bytes, into), 'log_encode', 'make entries of a log');
+      const answer = check(addon.log_encode(ids[stream], bytes, into), 'log_encode', 'encode log entries');
       return { taken: Math.floor(answer / 2 ** 26), written: answer % 2 ** 26 };
     },
     end(stream, into) {
@@ -37,5 +37,5 @@ export function createEncoder(format: LogFormat): Encoder {
 }
 
 function create(format: LogFormat, isStderr: boolean): number {
-  return check(addon.log_create(LogFormat[format], isStderr), 'malloc', 'begin a log');
+  return check(addon.log_create(LogFormat[format], isStderr), 'malloc', 'create a log encoder');
 }

@@ -15,7 +15,10 @@ export function takeActivatedSocket(): OwnedFd | undefined {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = process.env;
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete process.env[name];
   if (Number(pid) !== process.pid || !(Number(count) >= 1)) return undefined;
-  return new OwnedFd(check(addon.fd_adopt(firstFd), 'fcntl', 'take over the socket'), 'the socket that was passed on');
+  return new OwnedFd(
+    check(addon.fd_adopt(firstFd), 'fcntl', 'use the inherited socket'),
+    'the socket that was passed on',
+  );
 }
 
 /** The path of a unix socket, from /proc/self/net/unix; see proc_pid_net(5). Empty if it has none. */

@@ -140,7 +140,7 @@ export class FifoWriter extends FifoEnd {
   hasReader(): boolean {
     const wasHeld = this.isHeld;
     this.release();
-    const revents = check(addon.fd_poll(this.fd), 'poll', `look at the FIFO ${this.path}`);
+    const revents = check(addon.fd_poll(this.fd), 'poll', `poll the FIFO ${this.path}`);
     if (wasHeld) this.hold();
     return (revents & EPOLLERR) === 0;
   }

@@ -67,6 +67,6 @@ function give(end: OwnedFd, { uid, gid }: PipeOwner, name: string): void {
   try {
     fchownSync(end.fd, uid, gid);
   } catch (error) {
-    throw fileError(error, `give the pipe for ${name} to ${uid}:${gid}`);
+    throw fileError(error, `change the owner of the pipe for ${name} to ${uid}:${gid}`);
   }
 }

@@ -260,9 +260,7 @@ export class Session {
     const { process, onEvent, onError } = this.#options;
     this.#screen = undefined;
     this.#screenFailure = reason;
-    onError(
-      new TermshimError('ERR_SCREEN_LOST', `the screen of ${process.options.name} is not kept any more: ${reason}`),
-    );
+    onError(new TermshimError('ERR_SCREEN_LOST', `the screen of ${process.options.name} is no longer kept: ${reason}`));
     onEvent('screen-lost', 0);
   }
 

@@ -31,7 +31,7 @@ onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], () => {});
 
 try {
   const { tasks } = serveDaemon({
-    listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'take over the socket'), 'the ttrpc socket'),
+    listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'use the inherited socket'), 'the ttrpc socket'),
     socket: values.socket,
     log: values.log,
     namespace: values.namespace,

@@ -25,5 +25,5 @@ function takeLock(): Promise<OwnedFd> {
 }
 
 function inheritLock(fd: number): OwnedFd {
-  return new OwnedFd(check(addon.fd_adopt(fd), 'fcntl', `take over the lock ${fd}`), socketDirectory);
+  return new OwnedFd(check(addon.fd_adopt(fd), 'fcntl', `use the inherited lock ${fd}`), socketDirectory);
 }

@@ -65,7 +65,7 @@ describe('the owner', () => {
     const owner = { uid: -2, gid: 0 };
     assert.throws(() => createPipe({ ours: 'reader', name: 'stdout', owner }), {
       code: 'ERR_SYSTEM',
-      message: /^cannot give the pipe for stdout to -2:0: /,
+      message: /^cannot change the owner of the pipe for stdout to -2:0: /,
     });
   });
 });

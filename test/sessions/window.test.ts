@@ -169,10 +169,10 @@ leakTest('a session that has lost its kept screen goes on, and every client gets
   await session.start();
   await waitFor(() => session.faults.length > 0, 'the fault');
   const client = await session.attach();
-  await client.output.expect('[termshim: the screen is not kept any more: no emulator]\r\nhello');
+  await client.output.expect('[termshim: the screen is no longer kept: no emulator]\r\nhello');
   assert.deepEqual(
     session.faults.map(({ message }) => message),
-    ['the screen of the container c is not kept any more: no emulator'],
+    ['the screen of the container c is no longer kept: no emulator'],
   );
   const { screen, screenFailure } = await session.describe();
   assert.deepEqual([screen, screenFailure], [false, 'no emulator']);

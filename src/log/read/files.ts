@@ -73,6 +73,6 @@ function statsOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    throw fileError(error, `look at the log ${path}`);
+    throw fileError(error, `access the log ${path}`);
   }
 }

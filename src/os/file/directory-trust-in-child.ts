@@ -13,7 +13,7 @@ export async function trustedDirectoryElsewhere(
   owner: Owner,
   limits: { timeoutMs: number; signal?: AbortSignal | undefined },
 ): Promise<string> {
-  const answer = await runElsewhere(script, [path], { attempted: `look at the directory ${path}`, ...limits });
+  const answer = await runElsewhere(script, [path], { attempted: `access the directory ${path}`, ...limits });
   const { real, found } = JSON.parse(answer.toString()) as { real: string; found: [uid: number, mode: number][] };
   let at = real;
   const steps = found.map(([uid, mode]): Step => {

@@ -15,14 +15,14 @@ export type Owner = 'ours' | 'ours or root';
 export function makePrivateDirectory(path: string): void {
   orSay(`make the directory ${path}`, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
   assertTrusted(path, 'ours');
-  const { mode } = orSay(`look at ${path}`, () => lstatSync(path));
+  const { mode } = orSay(`access ${path}`, () => lstatSync(path));
   // Others could read this directory, but not write to it: assertTrusted refuses that.
-  if ((mode & 0o777) !== 0o700) orSay(`close ${path} to others`, () => chmodSync(path, 0o700));
+  if ((mode & 0o777) !== 0o700) orSay(`set the mode of ${path} to 0700`, () => chmodSync(path, 0o700));
 }
 
 /** Accepts a missing directory. Throws ERR_DIRECTORY_UNSAFE, whose message says what is wrong, and ERR_SYSTEM. */
 export function assertTrusted(path: string, owner: Owner): void {
-  const fault = orSay(`look at ${path}`, () => faultOf(path, owner));
+  const fault = orSay(`access ${path}`, () => faultOf(path, owner));
   if (fault !== undefined) throw new TermshimError('ERR_DIRECTORY_UNSAFE', fault);
 }
 

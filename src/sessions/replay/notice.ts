@@ -10,7 +10,7 @@ export function skippedNotice(bytes: number): Uint8Array {
 
 /** For a client of a session whose screen is no longer kept. */
 export function screenLostNotice(reason: string): Uint8Array {
-  return Buffer.from(`\x18\x1b[m\r\n[termshim: the screen is not kept any more: ${reason}]\r\n`);
+  return Buffer.from(`\x18\x1b[m\r\n[termshim: the screen is no longer kept: ${reason}]\r\n`);
 }
 
 /** As in `1.2 MB`. */

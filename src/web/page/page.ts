@@ -29,7 +29,7 @@ async function refresh(): Promise<void> {
     show();
     const session = sessions.find((it) => nameOf(it) === chosen());
     if (session !== undefined) terminal.attach(session);
-    else if (sessions.length === 0) status.textContent = 'There is no session. termshim run -it starts one.';
+    else if (sessions.length === 0) status.textContent = 'There are no sessions. `termshim run -it` starts one.';
   } catch (error) {
     status.textContent = `The list of sessions cannot be loaded: ${(error as Error).message}`;
   }

@@ -103,7 +103,10 @@ describe('run --shim', { skip: missing('busybox') }, () => {
     mkdirSync(directory, { mode: 0o700 });
     testbed.env['XDG_RUNTIME_DIR'] = directory;
     const { stderr, status } = await ask('run', '--rootfs', testbed.rootfs, '--', 'true');
-    assert.match(stderr, /^termshim: the events socket's path has \d+ bytes, [^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/);
+    assert.match(
+      stderr,
+      /^termshim: the path of the events socket has \d+ bytes, [^\n]* \[ERR_SOCKET_PATH_TOO_LONG\]\n$/,
+    );
     assert.equal(status, 1);
     assert.deepEqual(readdirSync(`${directory}/termshim`), []);
     rmSync(directory, { recursive: true });

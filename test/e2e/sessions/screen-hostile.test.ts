@@ -128,10 +128,10 @@ for (const [what, script] of Object.entries(harm)) {
     starter.leave();
     await scene.typeUntil(scene.isDone);
     const later = await scene.look(true);
-    await scene.typeUntil(() => /all is done|not kept any more/.test(later.output.text()));
+    await scene.typeUntil(() => /all is done|no longer kept/.test(later.output.text()));
     const { screen, screenFailure } = await scene.describe();
     assert.equal(screen, screenFailure === '');
-    assert.equal(later.output.text().includes('not kept any more'), !screen);
+    assert.equal(later.output.text().includes('no longer kept'), !screen);
     await later.type('and it goes on\n');
     await later.output.expect('and it goes on\r\n');
     await scene.bystanderIsThere();
@@ -148,11 +148,11 @@ test('the daemon drops a screen whose output takes the emulator too long, and ev
   await watcher.type('go\n');
   await waitFor(() => watcher.output.byteCount > 1_000_000, 'the flood');
   const later = await scene.look(true);
-  const told = /\[termshim: the screen is not kept any more: it takes more than 2 s to interpret its output\]\r\n/;
+  const told = /\[termshim: the screen is no longer kept: it takes more than 2 s to interpret its output\]\r\n/;
   await scene.typeUntil(() => told.test(later.output.text().slice(0, 1000)));
   const { screen, screenFailure } = await scene.describe();
   assert.deepEqual([screen, screenFailure], [false, 'it takes more than 2 s to interpret its output']);
-  assert.match(await scene.inspect(), /^screen +not kept any more: it takes more than 2 s to interpret its output$/m);
+  assert.match(await scene.inspect(), /^screen +no longer kept: it takes more than 2 s to interpret its output$/m);
   await scene.bystanderIsThere();
   assert.ok(scene.mostBytes() < mostBytes, `the daemon took ${scene.mostBytes()} bytes`);
 });

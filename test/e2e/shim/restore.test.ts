@@ -204,8 +204,8 @@ test('Create refuses an invalid checkpoint and says why', { skip }, async (t) =>
   const file = testbed.path('file');
   writeFileSync(file, '');
   const refused: [path: string, words: RegExp][] = [
-    [testbed.path('none'), /cannot look at the directory \S+none: ENOENT: no such file or directory/],
-    [file, /cannot look at the directory \S+file: it is not a directory/],
+    [testbed.path('none'), /cannot access the directory \S+none: ENOENT: no such file or directory/],
+    [file, /cannot access the directory \S+file: it is not a directory/],
     ['images', /images is not an absolute path/],
     [open, /other users may write to \S+open \(mode 0777\)/],
     [below, /other users could replace \S+below, because they may write to \S+open \(mode 0777\)/],

@@ -122,7 +122,7 @@ describe('a directory is not trusted if it is', () => {
       ['/nonexistent', 'ENOENT: no such file or directory'],
       [`${file}/x`, 'ENOTDIR: not a directory'],
     ] as const) {
-      const message = `cannot look at the directory ${path}: ${words}`;
+      const message = `cannot access the directory ${path}: ${words}`;
       await assert.rejects(trustedDirectoryElsewhere(path, 'ours', limits), { code: 'ERR_SYSTEM', message });
     }
     assert.throws(

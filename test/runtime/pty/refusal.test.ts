@@ -57,7 +57,7 @@ test('a create that fails leaves nothing behind', async (t) => {
   const terminal = true;
   await attempt({ terminal }, /cannot allocate tty without setting console socket$/);
   await attempt({}, /cannot use console socket if the runtime will not allocate tty$/, { consoleSocket });
-  await attempt({ terminal }, /cannot dial the console socket .*\(ENOENT\)$/, { consoleSocket });
+  await attempt({ terminal }, /cannot connect to the console socket .*\(ENOENT\)$/, { consoleSocket });
   await attempt({ terminal }, /longer than 107 bytes/, { consoleSocket: `/tmp/${'x'.repeat(120)}` });
   await attempt({}, /cannot write \/nonexistent\/pid: .*\(ENOENT\)$/, { pidFile: '/nonexistent/pid' });
   await attempt({ args: ['nonesuch'] }, /exec: "nonesuch": executable file not found in \$PATH$/);

@@ -65,7 +65,7 @@ for (const [what, bug, reason] of [
     assert.equal((await session.describe()).screen, true);
     assert.deepEqual(
       session.faults.map(({ message }) => message),
-      [`the screen of the container harm is not kept any more: ${told}`],
+      [`the screen of the container harm is no longer kept: ${told}`],
     );
   });
 }

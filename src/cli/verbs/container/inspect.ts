@@ -65,7 +65,7 @@ function factsOf(session: Session): [name: string, value: string][] {
   const ofTerminal: [string, string][] = [
     ['terminal', tty],
     ['size', `${columns}x${rows}, by ${sizePolicy}`],
-    ['screen', screen ? 'kept' : `not kept${screenFailure === '' ? '' : ` any more: ${screenFailure}`}`],
+    ['screen', screen ? 'kept' : screenFailure === '' ? 'not kept' : `no longer kept: ${screenFailure}`],
     ['recording', recordingFailure === '' ? recording : `ended: ${recordingFailure}`],
     ['typed', formatBytes(stdinBytes)],
     ['shown', formatBytes(stdoutBytes)],

@@ -22,7 +22,7 @@ export function sendConsole(socketPath: string, console: OwnedFd): void {
 function connect(path: string): OwnedFd {
   const name = `the console socket ${path}`;
   const socket = addon.socket_connect(path);
-  if (socket !== -enametoolong) return new OwnedFd(check(socket, 'connect', `dial ${name}`), name);
+  if (socket !== -enametoolong) return new OwnedFd(check(socket, 'connect', `connect to ${name}`), name);
   const message = `the path of the console socket is longer than 107 bytes: ${path}`;
   throw new TermshimError('ERR_SOCKET_PATH_TOO_LONG', message, { syscall: 'connect', errno: 'ENAMETOOLONG' });
 }

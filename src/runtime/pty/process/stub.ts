@@ -95,7 +95,7 @@ async function giveTerminal(stub: Stub, path: string, user: User): Promise<void>
     chownSync(path, user.uid, -1);
   } catch (error) {
     await destroyStub(stub);
-    throw fileError(error, `give ${path} to the user ${user.uid}`);
+    throw fileError(error, `change the owner of ${path} to ${user.uid}`);
   }
 }
 
