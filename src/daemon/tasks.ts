@@ -56,113 +56,136 @@ interface Creation {
 }
 
 export function createTasks(options: TasksOptions): Tasks {
-  const tasks = new Map<string, Task>();
-  const creations = new Map<string, Creation>();
-  const removals = new Set<Promise<unknown>>();
-  const reservations = new Map<string, NodeJS.Timeout>();
-  const { ready = Promise.resolve() } = options;
-  const context: TaskContext = { ...options, joinCgroup: cgroupJoiner() };
-  let releasing = 0;
-  let isEndAsked = false;
-  let hasEnded = false;
+  return new TaskRegistry(options);
+}
 
-  const count = (): number => tasks.size + creations.size + reservations.size + releasing;
-  const changed = (): void => options.onChange?.();
-  const unreserve = (id: string): void => {
-    clearTimeout(reservations.get(id));
-    if (reservations.delete(id)) endIfEmpty();
-    changed();
-  };
-  const leaving = <T>(work: Promise<T>): Promise<T> => {
-    removals.add(work);
-    return work.finally(() => removals.delete(work));
-  };
-  const endIfEmpty = (): void => {
-    if (!isEndAsked || hasEnded || count() > 0) return;
-    hasEnded = true;
-    options.onEnd();
-  };
+class TaskRegistry implements Tasks {
+  readonly #options: TasksOptions;
+  readonly #context: TaskContext;
+  readonly #tasks = new Map<string, Task>();
+  readonly #creations = new Map<string, Creation>();
+  readonly #removals = new Set<Promise<unknown>>();
+  readonly #reservations = new Map<string, NodeJS.Timeout>();
+  #releasing = 0;
+  #isEndAsked = false;
+  #hasEnded = false;
 
-  return {
-    get(id) {
-      const task = tasks.get(id);
-      if (task !== undefined) return task;
-      throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no container ${id}`);
-    },
-    find: (id) => tasks.get(id),
-    list: () => [...tasks.values()],
-    get count() {
-      return count();
-    },
-    async create(request, signal) {
-      const { id } = request;
-      if (tasks.has(id) || creations.has(id)) {
-        throw new TermshimError('ERR_ID_IN_USE', `the container ${id} already exists`);
-      }
-      const abort = new AbortController();
-      const calledOff = AbortSignal.any([signal, abort.signal]);
-      const create = async (): Promise<Task> => {
-        await ready;
-        const task = await createTask(request, context, calledOff);
-        if (!calledOff.aborted) return task;
-        await task.container.destroy();
-        await task.release();
-        throw calledOff.reason;
-      };
-      const made = create();
-      const settled = Promise.allSettled([made]);
-      creations.set(id, { abort, settled });
-      changed();
-      // `settle` waits for a creation that was aborted.
-      signal.addEventListener('abort', () => void leaving(settled), { once: true });
-      try {
-        const task = await made;
-        tasks.set(id, task);
-        isEndAsked = false;
-        return task;
-      } finally {
-        creations.delete(id);
-        unreserve(id);
-        endIfEmpty();
-      }
-    },
-    async remove(task) {
-      const { id } = task.request;
-      if (tasks.get(id) !== task) return;
-      tasks.delete(id);
-      releasing++;
-      try {
-        await leaving(task.release());
-      } finally {
-        releasing--;
-        changed();
-        endIfEmpty();
-      }
-    },
-    reserve(id) {
-      if (hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is stopping');
-      clearTimeout(reservations.get(id));
-      const timer = setTimeout(() => unreserve(id), reservationMs);
-      reservations.set(id, timer);
-      changed();
-      return () => {
-        if (reservations.get(id) === timer) unreserve(id);
-      };
-    },
-    async giveUp(id) {
-      unreserve(id);
-      const creation = creations.get(id);
-      creation?.abort.abort(new RpcError(Code.Aborted, `the creation of the container ${id} was cancelled`));
-      if (creation !== undefined) await leaving(creation.settled);
-    },
-    leaving,
-    async settle() {
-      await Promise.allSettled(removals);
-    },
-    shutdown() {
-      // containerd calls Shutdown after each container that it deletes, even if there are others.
-      isEndAsked = tasks.size === 0;
-      endIfEmpty();
-    },
-  };
+  constructor(options: TasksOptions) {
+    this.#options = options;
+    this.#context = { ...options, joinCgroup: cgroupJoiner() };
+  }
+
+  get count(): number {
+    return this.#tasks.size + this.#creations.size + this.#reservations.size + this.#releasing;
+  }
+
+  get(id: string): Task {
+    const task = this.#tasks.get(id);
+    if (task !== undefined) return task;
+    throw new TermshimError('ERR_PROCESS_NOT_FOUND', `there is no container ${id}`);
+  }
+
+  find(id: string): Task | undefined {
+    return this.#tasks.get(id);
+  }
+
+  list(): Task[] {
+    return [...this.#tasks.values()];
+  }
+
+  async create(request: CreateTaskRequest, signal: AbortSignal): Promise<Task> {
+    const { id } = request;
+    if (this.#tasks.has(id) || this.#creations.has(id)) {
+      throw new TermshimError('ERR_ID_IN_USE', `the container ${id} already exists`);
+    }
+    const abort = new AbortController();
+    const made = this.#make(request, AbortSignal.any([signal, abort.signal]));
+    const settled = Promise.allSettled([made]);
+    this.#creations.set(id, { abort, settled });
+    this.#changed();
+    // `settle` waits for a creation that was aborted.
+    signal.addEventListener('abort', () => void this.leaving(settled), { once: true });
+    try {
+      const task = await made;
+      this.#tasks.set(id, task);
+      this.#isEndAsked = false;
+      return task;
+    } finally {
+      this.#creations.delete(id);
+      this.#unreserve(id);
+      this.#endIfEmpty();
+    }
+  }
+
+  async remove(task: Task): Promise<void> {
+    const { id } = task.request;
+    if (this.#tasks.get(id) !== task) return;
+    this.#tasks.delete(id);
+    this.#releasing++;
+    try {
+      await this.leaving(task.release());
+    } finally {
+      this.#releasing--;
+      this.#changed();
+      this.#endIfEmpty();
+    }
+  }
+
+  reserve(id: string): () => void {
+    if (this.#hasEnded) throw new RpcError(Code.Unavailable, 'the daemon is stopping');
+    clearTimeout(this.#reservations.get(id));
+    const timer = setTimeout(() => this.#unreserve(id), reservationMs);
+    this.#reservations.set(id, timer);
+    this.#changed();
+    return () => {
+      if (this.#reservations.get(id) === timer) this.#unreserve(id);
+    };
+  }
+
+  async giveUp(id: string): Promise<void> {
+    this.#unreserve(id);
+    const creation = this.#creations.get(id);
+    creation?.abort.abort(new RpcError(Code.Aborted, `the creation of the container ${id} was cancelled`));
+    if (creation !== undefined) await this.leaving(creation.settled);
+  }
+
+  leaving<T>(work: Promise<T>): Promise<T> {
+    this.#removals.add(work);
+    return work.finally(() => this.#removals.delete(work));
+  }
+
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#removals);
+  }
+
+  shutdown(): void {
+    // containerd calls Shutdown after each container that it deletes, even if there are others.
+    this.#isEndAsked = this.#tasks.size === 0;
+    this.#endIfEmpty();
+  }
+
+  async #make(request: CreateTaskRequest, signal: AbortSignal): Promise<Task> {
+    await this.#options.ready;
+    const task = await createTask(request, this.#context, signal);
+    if (!signal.aborted) return task;
+    await task.container.destroy();
+    await task.release();
+    throw signal.reason;
+  }
+
+  #changed(): void {
+    this.#options.onChange?.();
+  }
+
+  #unreserve(id: string): void {
+    clearTimeout(this.#reservations.get(id));
+    if (this.#reservations.delete(id)) this.#endIfEmpty();
+    this.#changed();
+  }
+
+  #endIfEmpty(): void {
+    if (!this.#isEndAsked || this.#hasEnded || this.count > 0) return;
+    this.#hasEnded = true;
+    this.#options.onEnd();
+  }
 }
