@@ -15,13 +15,8 @@ export { type ExitStatus, type ProcessWatch, watchProcess } from './os/process/p
 export { becomeSubreaper, claimProcess } from './os/process/subreaper.js';
 
 // stdio: where a process's bytes go
-export {
-  type ConsoleCopy,
-  type ConsoleCopyOptions,
-  type CopyEnd,
-  type CopyResult,
-  copyConsole,
-} from './stdio/copy/copy-console.js';
+export type { ConsoleCopy, ConsoleCopyOptions, CopyEnd, CopyResult } from './stdio/copy/copy-api.js';
+export { copyConsole } from './stdio/copy/copy-console.js';
 export type { StdinEnd } from './stdio/copy/console-input.js';
 export type { ClientInputOptions } from './stdio/copy/client-input.js';
 export {

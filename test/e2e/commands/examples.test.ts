@@ -13,7 +13,7 @@ import { createFifo } from '../../../src/os/fifo.js';
 import { findRuntime } from '../../../src/runtime/find-runtime.js';
 import { ociRuntime } from '../../../src/runtime/oci-runtime.js';
 import { writeBundle } from '../../../src/runtime/spec/default-spec.js';
-import type { CopyResult } from '../../../src/stdio/copy/copy-console.js';
+import type { CopyResult } from '../../../src/stdio/copy/copy-api.js';
 import { outcomeOf, runToEnd } from '../../helpers/base/command.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';

@@ -1,7 +1,7 @@
 /** Runs `termshim copy` between two FIFOs, with a client at them. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import type { CopyResult } from '../../../src/stdio/copy/copy-console.js';
+import type { CopyResult } from '../../../src/stdio/copy/copy-api.js';
 import { outcomeOf } from '../base/command.js';
 import type { Testbed } from './testbed.js';
 import { termshimProgram } from './termshim.js';

@@ -8,7 +8,8 @@
 import assert from 'node:assert/strict';
 import { FifoReader, FifoWriter } from '../../../src/os/fifo.js';
 import { Console } from '../../../src/os/console.js';
-import { type ConsoleCopy, copyConsole } from '../../../src/stdio/copy/copy-console.js';
+import type { ConsoleCopy } from '../../../src/stdio/copy/copy-api.js';
+import { copyConsole } from '../../../src/stdio/copy/copy-console.js';
 import type { Subscriber, FollowOptions } from '../../../src/stdio/broadcast/subscriber.js';
 import { plainSink } from '../../../src/stdio/copy/sink.js';
 import { OwnedFd } from '../../../src/os/owned-fd.js';
