@@ -27,7 +27,8 @@ export function cgroupJoiner(): (path: string) => Promise<void> {
 }
 
 async function joinCgroup(path: string): Promise<void> {
-  if (!path.startsWith('/') || path.split('/').includes('..')) throw invalid(path, 'it is not an absolute path');
+  if (!path.startsWith('/') || path.split('/').includes('..'))
+    throw invalid(path, 'it must be an absolute path without ..');
   const directories = directoriesOf(path);
   if (directories.length === 0) throw invalid(path, 'it does not exist');
   for (const directory of directories) {

@@ -97,7 +97,10 @@ test('the daemon joins the first shim_cgroup, and another one is refused', { ski
     await run('echo in', ...config(testbed, 'none.toml', 'ShimCgroup = "/termshim-test-none"')),
     /cannot join the control group \/termshim-test-none \(shim_cgroup\): it does not exist/,
   );
-  assertRefused(await run('echo in', ...config(testbed, 'up.toml', 'ShimCgroup = "/../x"')), /no path from the root/);
+  assertRefused(
+    await run('echo in', ...config(testbed, 'up.toml', 'ShimCgroup = "/../x"')),
+    /must be an absolute path without \.\./,
+  );
   const keeper = testbed.newId();
   const keep = runOf(testbed, {
     shim,
@@ -120,7 +123,7 @@ test('the daemon joins the first shim_cgroup, and another one is refused', { ski
   const other = await run('echo in', ...config(testbed, 'b.toml', `ShimCgroup = "${second}"`));
   assertRefused(
     other,
-    /it is in \S+-a for another container; with TERMSHIM_GROUP=container each container has a daemon/,
+    /it has joined \S+-a for another container; with TERMSHIM_GROUP=container each container has its own daemon/,
   );
   assert.deepEqual(
     members(second).filter((it) => it !== ''),
