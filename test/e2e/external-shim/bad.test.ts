@@ -8,7 +8,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { openExternalShimTestbed } from '../../helpers/shim/external-shim.js';
+import { openExternalShimTestbed, runScript } from '../../helpers/shim/external-shim.js';
 import { openTerminal } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
@@ -131,18 +131,7 @@ test('^C at any moment of a start ends the run and leaves nothing behind', {
   for (let ms = 40; ms <= 240; ms += 20) {
     await t.test(`if it comes ${ms} ms after the start began`, async (each) => {
       const { testbed } = openExternalShimTestbed(each, runcShimPath);
-      const run = [
-        'run',
-        '-it',
-        '--name',
-        testbed.newId(),
-        '--rootfs',
-        testbed.rootfs,
-        '--',
-        'sh',
-        '-c',
-        'cat; exit 7',
-      ];
+      const run = runScript(testbed, 'cat; exit 7');
       const terminal = openTerminal(testbed, termshimCommand(...run));
       setTimeout(() => terminal.type('\x03'), ms);
       // 130 by ours, or by the process's own end; a start that was quicker is ended by ^D.

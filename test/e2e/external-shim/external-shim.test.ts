@@ -10,7 +10,7 @@ import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { runToEnd } from '../../helpers/base/command.js';
-import { type ExternalShimTestbed, openExternalShimTestbed } from '../../helpers/shim/external-shim.js';
+import { type ExternalShimTestbed, openExternalShimTestbed, runScript } from '../../helpers/shim/external-shim.js';
 import { type Terminal, prompt, shellLine, openTerminal, openShell } from '../../helpers/sessions/terminal.js';
 import { missing } from '../../helpers/base/requirement.js';
 import { termshimCommand } from '../../helpers/runtime/run-command.js';
@@ -92,18 +92,7 @@ for (const shim of [runcShimPath, shimPath]) {
 
     test('^D ends a program at a terminal of an external shim', async (t) => {
       const { testbed } = openExternalShimTestbed(t, shim);
-      const words = [
-        'run',
-        '-it',
-        '--name',
-        testbed.newId(),
-        '--rootfs',
-        testbed.rootfs,
-        '--',
-        'sh',
-        '-c',
-        'cat; exit 5',
-      ];
+      const words = runScript(testbed, 'cat; exit 5');
       const { stdout, status } = await runToEnd(termshimCommand(...words), { env: testbed.env, input: 'one\ntwo' });
       assert.match(stdout, /one\r\n/);
       assert.equal(status, 5);

@@ -1,8 +1,8 @@
 /**
  * `termshim run` may get a signal at any moment of its life. What could break: a signal during the creation of the
- * container ends termshim and leaves the runtime, the container or files behind; the process ends with a termshim that
- * was killed, or its container stays when the process has ended later. Real processes get real signals; the testbed
- * proves that nothing stays.
+ * container ends termshim and leaves the runtime, the container or files behind; or a run whose reader has stopped does
+ * not end. Real processes get real signals; the testbed proves that nothing stays. terminal.test.ts has the kill -9 of
+ * a run.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,8 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeBundle } from '../../helpers/runtime/bundle.js';
 import { outcomeOf } from '../../helpers/base/command.js';
 import { writeProgram } from '../../helpers/runtime/fake-runtime.js';
-import { prompt, shellLine, openTerminal, openShell } from '../../helpers/sessions/terminal.js';
-import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
+import { prompt, shellLine, openShell } from '../../helpers/sessions/terminal.js';
+import { missingFor, runCommand } from '../../helpers/runtime/run-command.js';
 import { openTestbed } from '../../helpers/e2e/testbed.js';
 import { termshimProgram } from '../../helpers/e2e/termshim.js';
 import { settledCount, waitFor, within } from '../../helpers/base/wait-for.js';
@@ -90,26 +90,5 @@ for (const [runtime, stepMs] of [
     await testbed.stopDaemon();
     await waitFor(() => testbed.leftovers().length === 0, 'everything to be gone', 2000).catch(() => {});
     assert.deepEqual(testbed.leftovers(), []);
-  });
-}
-
-for (const runtime of runtimeNames) {
-  test(`${runtime}: the process does not notice kill -9 of termshim`, { skip: missingFor(runtime) }, async (t) => {
-    const testbed = openTestbed(t);
-    const id = testbed.newId();
-    const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
-    const terminal = openTerminal(
-      testbed,
-      runCommand(runtime, testbed, { flags: ['-it'], id, command: ['sh', '-c', script] }),
-    );
-    await terminal.expect('ready');
-    const termshim = testbed.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
-    process.kill(termshim?.pid ?? 0, 'SIGKILL');
-    assert.equal(await within(terminal.exited, 'the end of the terminal'), 137);
-    const other = openTerminal(testbed, termshimCommand('attach', id));
-    await other.expect('ready');
-    other.type('this\r');
-    assert.doesNotMatch(await other.expect('got this\r\n'), /hung up/);
-    assert.equal(await within(other.exited, 'the end of the process'), 6);
   });
 }

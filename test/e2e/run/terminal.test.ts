@@ -1,15 +1,28 @@
 /**
  * A user runs `termshim run -it` at a terminal, which node-pty plays. What could break: typed keys do not arrive or are
  * handled by the wrong terminal, ^C ends termshim and not the running process, a resize is not noticed, the process
- * ends and termshim stays, or the terminal closes and the process ends with it. Each test types, and waits with a bound
- * for the expected output.
+ * ends and termshim stays, or the process ends when the terminal closes or termshim is killed. Each test types, and
+ * waits with a bound for the expected output.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prompt, shellLine, openTerminal, openShell } from '../../helpers/sessions/terminal.js';
+import { type Terminal, openShell, openTerminal, prompt, shellLine } from '../../helpers/sessions/terminal.js';
 import { missingFor, runCommand, runtimeNames, termshimCommand } from '../../helpers/runtime/run-command.js';
-import { openTestbed } from '../../helpers/e2e/testbed.js';
+import { type Testbed, openTestbed } from '../../helpers/e2e/testbed.js';
 import { waitFor, within } from '../../helpers/base/wait-for.js';
+
+/** Each ends a `termshim run` at the terminal, with the exit status of the command. */
+const endsOfTermshim: readonly [what: string, end: (testbed: Testbed, terminal: Terminal) => void, status: number][] = [
+  ['the window was closed', (_, terminal) => terminal.leave(), 129],
+  [
+    'kill -9 of termshim',
+    (testbed) => {
+      const termshim = testbed.processes().find(({ commandLine }) => commandLine.includes('cli/main.cjs run'));
+      process.kill(termshim?.pid ?? 0, 'SIGKILL');
+    },
+    137,
+  ],
+];
 
 for (const runtime of runtimeNames) {
   const skip = missingFor(runtime);
@@ -88,25 +101,23 @@ for (const runtime of runtimeNames) {
     assert.equal(await within(terminal.exited, 'the end of the run'), 0);
   });
 
-  test(`${runtime}: the process goes on after the window was closed, and attach returns to it`, {
-    skip,
-  }, async (t) => {
-    const testbed = openTestbed(t);
-    const id = testbed.newId();
-    const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
-    const terminal = openTerminal(
-      testbed,
-      runCommand(runtime, testbed, { flags: ['-it'], id, command: ['sh', '-c', script] }),
-    );
-    await terminal.expect('ready');
-    terminal.leave();
-    assert.equal(await within(terminal.exited, 'the end of the run'), 129);
-    const other = openTerminal(testbed, termshimCommand('attach', id));
-    await other.expect('ready');
-    other.type('this\r');
-    assert.doesNotMatch(await other.expect('got this\r\n'), /hung up/);
-    assert.equal(await within(other.exited, 'the end of the process'), 6);
-  });
+  for (const [what, end, status] of endsOfTermshim) {
+    test(`${runtime}: the process goes on after ${what}, and attach returns to it`, { skip }, async (t) => {
+      const testbed = openTestbed(t);
+      const id = testbed.newId();
+      const script = 'trap "echo hung up" HUP; echo ready; read word; echo "got $word"; exit 6';
+      const command = ['sh', '-c', script];
+      const terminal = openTerminal(testbed, runCommand(runtime, testbed, { flags: ['-it'], id, command }));
+      await terminal.expect('ready');
+      end(testbed, terminal);
+      assert.equal(await within(terminal.exited, 'the end of the run'), status);
+      const other = openTerminal(testbed, termshimCommand('attach', id));
+      await other.expect('ready');
+      other.type('this\r');
+      assert.doesNotMatch(await other.expect('got this\r\n'), /hung up/);
+      assert.equal(await within(other.exited, 'the end of the process'), 6);
+    });
+  }
 
   test(`${runtime}: two runs work one after the other in one terminal`, { skip }, async (t) => {
     const testbed = openTestbed(t);

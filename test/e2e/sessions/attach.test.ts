@@ -187,12 +187,7 @@ for (const [signal, status] of [
   ['SIGQUIT', 131],
 ] as const) {
   test(`${signal} detaches a client and restores its terminal`, async (t) => {
-    const testbed = openTestbed(t);
-    const id = await startShell(testbed);
-    const terminal = await openShell(testbed);
-    const before = await terminal.run('stty -a');
-    await terminal.enter(shellLine(termshimCommand('attach', id)));
-    await terminal.expect('inside$ ');
+    const { testbed, id, terminal, before } = await attachFromShell(t);
     process.kill(pidOfAttach(testbed, id), signal);
     await terminal.expect(prompt);
     assert.equal(await terminal.run('echo $?'), `${status}\n`);

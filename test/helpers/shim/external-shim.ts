@@ -13,6 +13,11 @@ export interface ExternalShimTestbed {
   ask(...args: readonly string[]): Promise<CommandResult>;
 }
 
+/** The arguments of `termshim` that run a shell script with a terminal, in the root filesystem of the testbed. */
+export function runScript(testbed: Testbed, script: string): string[] {
+  return ['run', '-it', '--name', testbed.newId(), '--rootfs', testbed.rootfs, '--', 'sh', '-c', script];
+}
+
 /** @param shim the path that TERMSHIM_SHIM has in the testbed's environment */
 export function openExternalShimTestbed(t: TestContext, shim: string): ExternalShimTestbed {
   const testbed = openTestbed(t);
