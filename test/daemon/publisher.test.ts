@@ -127,7 +127,7 @@ leakTest('at most a bounded number of events waits, and the first ones are kept'
   publish(...numbers);
   assert.deepEqual(dropped, numbers.slice(2048).map(String));
   listen();
-  await waitFor(() => told.length === 2048, 'the events');
+  await waitFor(() => told.length === 2048, 'the events', 60_000);
   assert.deepEqual(told, numbers.slice(0, 2048).map(String));
 });
 
