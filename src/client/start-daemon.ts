@@ -97,15 +97,18 @@ async function startNewDaemon(directory: string): Promise<StartedDaemon> {
 
 /** The daemon's option `--idle-exit`, in seconds, from TERMSHIM_IDLE_EXIT. */
 function idleExit(): string[] {
-  const text = process.env['TERMSHIM_IDLE_EXIT'] || undefined;
-  const idleMs = text === undefined ? undefined : durationMs(text);
-  if (text === undefined) return [];
+  const text = process.env['TERMSHIM_IDLE_EXIT'] || usualIdleExit;
+  if (text === 'never') return [];
+  const idleMs = durationMs(text);
   if (idleMs !== undefined) return ['--idle-exit', String(idleMs / 1000)];
   throw new TermshimError(
     'ERR_DAEMON_FAILED',
-    `TERMSHIM_IDLE_EXIT must be a duration such as 10m, but it is ${JSON.stringify(text)}`,
+    `TERMSHIM_IDLE_EXIT must be a duration such as 10m, or never, but it is ${JSON.stringify(text)}`,
   );
 }
+
+/** The next command starts a daemon again, so one that does nothing need not stay in memory. */
+const usualIdleExit = '10m';
 
 /** A daemon that cannot begin writes the reason as its last line. */
 function lastLine(log: string): string {

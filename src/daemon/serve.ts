@@ -12,6 +12,7 @@ import { createSessions } from '../sessions/sessions.js';
 import { serveTtrpc } from '../ttrpc/server.js';
 import { Code, RpcError } from '../ttrpc/status.js';
 import { version } from '../package.js';
+import { endContainers } from './end-containers.js';
 import { eventMessage } from './event-message.js';
 import { watchIdle } from './idle.js';
 import { type Log, createLog } from './daemon-log.js';
@@ -44,10 +45,18 @@ export interface Daemon {
   readonly tasks: Tasks;
   /** Makes the daemon end as soon as it has no container. */
   endWhenEmpty(): void;
+  /**
+   * Makes the daemon end, and its containers before it: SIGTERM to the init of each, and SIGKILL after 10 s; or SIGKILL
+   * at once.
+   */
+  endWithContainers(how: 'by SIGTERM' | 'at once'): Promise<void>;
 }
 
 /** How long the daemon waits at its end for the last events, and for the last answers. */
 const farewellMs = 5000;
+
+/** How long a container may take to end after SIGTERM. */
+const graceMs = 10_000;
 
 /** A little longer than a log driver may take to stop before it is killed. */
 const finishMs = 15_000;
@@ -76,7 +85,11 @@ export function serveDaemon(options: DaemonOptions): Daemon {
   });
   const sessions = createSessions({
     host: tasks,
-    stop: () => (address === undefined ? stop(tasks) : refuseToStop()),
+    async stop(force) {
+      if (address !== undefined) return refuseToStop();
+      if (force) await endContainers(tasks, graceMs);
+      return await stop(tasks);
+    },
     onError: (error, { container }) =>
       log.error(messageOf(error), { container: container.id }, container.options.bundle),
   });
@@ -117,13 +130,19 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     if (tasks.count === 0) tasks.shutdown();
   }
 
+  async function endWithContainers(how: 'by SIGTERM' | 'at once'): Promise<void> {
+    isEndWanted = true;
+    await endContainers(tasks, how === 'at once' ? 0 : graceMs);
+    endWhenEmpty();
+  }
+
   // A bug that hits one container must not end the terminals of the others.
   process.on('uncaughtException', (error) =>
     log.error('uncaught exception', { error: error.stack ?? messageOf(error) }),
   );
   process.on('SIGUSR1', () => writeReport(log, tasks));
   idle.changed();
-  return { tasks, endWhenEmpty };
+  return { tasks, endWhenEmpty, endWithContainers };
 }
 
 function cleanUpInto(log: Log): Promise<void> {
@@ -137,11 +156,10 @@ function removeEmpty(file: string): void {
   if (statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file, { force: true });
 }
 
-/** Returns how many containers keep the daemon. */
-async function stop(tasks: Tasks): Promise<number> {
+async function stop(tasks: Tasks): Promise<{ running: number; ids: string[] }> {
   await tasks.settle();
   if (tasks.count === 0) tasks.shutdown();
-  return tasks.count;
+  return { running: tasks.count, ids: tasks.list().map(({ container }) => container.id) };
 }
 
 function refuseToStop(): never {

@@ -16,9 +16,15 @@ import { sessionMessage } from './session-message.js';
 import type { Session } from './session.js';
 import { parseSizePolicy } from './size.js';
 
+/**
+ * Ends the daemon if no container keeps it alive; with `force`, ends and removes all containers before. Resolves to how
+ * many keep it, and to the ids of those that exist. Throws Unimplemented if clients may not end the daemon.
+ */
+export type StopDaemon = (force: boolean) => Promise<{ running: number; ids: string[] }>;
+
 export interface SessionsServiceOptions {
   host: Containers;
-  stop: () => number | Promise<number>;
+  stop: StopDaemon;
   events: EventList;
   /** The session of a process, if there is one already. */
   find: (hosted: SessionContainer, execId: string) => Session | undefined;
@@ -97,12 +103,15 @@ function methods({
     async events({ after, waitMs }, { signal, connection }) {
       return { events: await countWait(connection, () => events.after(after, waitMs, signal)) };
     },
-    async stop() {
-      const running = await stop();
-      return { stopped: running === 0, running };
+    async stop({ force }) {
+      const { running, ids } = await stop(force);
+      return { stopped: running === 0, running, ids: ids.slice(0, mostIds) };
     },
   };
 }
+
+/** An answer of Stop has at most so many ids. */
+const mostIds = 10;
 
 /** How long to wait for a reader of the client's stdout, which the client opens before it calls. */
 const connectTimeoutMs = 1000;

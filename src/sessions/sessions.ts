@@ -7,13 +7,12 @@ import type { Service } from '../ttrpc/service.js';
 import { createEventList } from './event-list.js';
 import { type SessionContainer, type Containers, wantsScreen } from './containers.js';
 import { type OpenLink, openLinks } from '../screen/thread/thread.js';
-import { sessionsService } from './service.js';
+import { type StopDaemon, sessionsService } from './service.js';
 import { Session } from './session.js';
 
 export interface SessionsOptions {
   host: Containers;
-  /** Ends the daemon if no container keeps it alive; returns how many do. Throws Unimplemented if clients may not. */
-  stop: () => number | Promise<number>;
+  stop: StopDaemon;
   /** By default the emulators of this package. */
   openScreen?: OpenLink;
   onError: (error: Error, container: SessionContainer) => void;

@@ -27,10 +27,10 @@ const { values } = parseArgs({
 });
 
 // Such a signal is meant for containerd or a command that uses the daemon. The daemon outlives both.
-onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], () => {});
+onSignals(['SIGINT', 'SIGHUP'], () => {});
 
 try {
-  const { tasks } = serveDaemon({
+  const daemon = serveDaemon({
     listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'use the inherited socket'), 'the ttrpc socket'),
     socket: values.socket,
     log: values.log,
@@ -40,7 +40,11 @@ try {
     idleExitMs: values['idle-exit'] === undefined ? undefined : Number(values['idle-exit']) * 1000,
     onEnd: () => process.exit(0),
   });
-  if (values.reserve !== undefined) tasks.reserve(values.reserve);
+  onSignals(['SIGTERM'], () => {
+    // The containers of containerd are containerd's to end.
+    if (values.address === undefined) void daemon.endWithContainers('by SIGTERM');
+  });
+  if (values.reserve !== undefined) daemon.tasks.reserve(values.reserve);
 } catch (error) {
   writeSync(2, errorLine(error));
   process.exit(1);

@@ -15,12 +15,14 @@ import { onSignals } from '../../async/signals.js';
 
 interface DaemonOptions {
   stop?: true;
+  force?: true;
   idleExit?: number;
 }
 
 export function command(): Command {
   return new Command()
     .addOption(new Option('--stop', 'stop the running daemon; fails if it has containers').conflicts('idleExit'))
+    .option('--force', 'with --stop: end and remove its containers first')
     .option(
       '--idle-exit <duration>',
       'stop after this time without containers and clients (default: never)',
@@ -32,21 +34,25 @@ export function command(): Command {
 
 const example = `
 Each user has one daemon, which has the containers of \`termshim run\`. The first
-\`termshim run\` starts it in the background. For that daemon, the environment
-variable TERMSHIM_IDLE_EXIT=10m has the effect of --idle-exit 10m.
+\`termshim run\` starts it in the background. That daemon stops 10 minutes after
+it had its last container and client. The environment variable
+TERMSHIM_IDLE_EXIT sets another time, such as 1h, or never.
 
 This command runs the daemon in the foreground. When the daemon accepts calls,
-it prints {"socket":PATH}. SIGTERM or SIGINT stops the daemon. If it has
-containers, it stops when the last of them is removed, and a second signal
-removes all of them. systemd may pass it a socket (LISTEN_FDS).
+it prints {"socket":PATH}. SIGTERM stops the daemon and its containers: each
+gets SIGTERM, and SIGKILL 10 s later. After SIGINT (^C) the daemon stops when
+its last container is removed. A second signal kills and removes all containers
+at once. systemd may pass the daemon a socket (LISTEN_FDS).
 
 Examples:
   $ termshim daemon --idle-exit 10m
   $ termshim daemon --stop
+  $ termshim daemon --stop --force
 `;
 
-async function daemon({ stop, idleExit }: DaemonOptions): Promise<void> {
-  if (stop === true) return end();
+async function daemon({ stop, force, idleExit }: DaemonOptions, self: Command): Promise<void> {
+  if (stop === true) return end(force === true);
+  if (force === true) self.error('error: --force needs --stop');
   const activated = takeActivatedSocket();
   const listener = activated ?? (await claimDaemonSocket());
   const socket = pathOfSocket(listener.fd);
@@ -68,40 +74,45 @@ async function daemon({ stop, idleExit }: DaemonOptions): Promise<void> {
   }
 }
 
-async function end(): Promise<void> {
+async function end(force: boolean): Promise<void> {
   using connection = await connectDaemon({ start: false });
-  const { stopped, running } = await connection.sessions.stop({});
+  const { stopped, running, ids } = await connection.sessions.stop({ force });
   if (stopped) return await connection.closed;
-  const what = running === 1 ? 'a container' : `${running} containers`;
-  throw new TermshimError('ERR_DAEMON_BUSY', `the daemon has ${what} and does not stop; see \`termshim ps\``);
+  const reason = `the daemon has ${containers(running, ids)} and does not stop`;
+  throw new TermshimError('ERR_DAEMON_BUSY', `${reason}; --stop --force ends and removes them first`);
 }
 
-/** The first signal lets the containers run, because a ^C may be a mistake. The second one ends them too. */
+/** As in `2 containers (a, b)`. A container that is being created has no id here yet. */
+function containers(count: number, ids: readonly string[]): string {
+  const what = count === 1 ? 'a container' : `${count} containers`;
+  const rest = ids.length > 0 && ids.length < count ? ', ...' : '';
+  return ids.length === 0 ? what : `${what} (${ids.join(', ')}${rest})`;
+}
+
+/**
+ * SIGTERM comes from a service manager: it ends the containers too. The first SIGINT lets them run, because a ^C may be
+ * a mistake. A second signal of either kind kills and removes them.
+ */
 function endBySignal(serving: Daemon): void {
-  const { tasks } = serving;
-  let isWarned = false;
-  const handle = (): void => {
-    if (isWarned) return void destroyAll(tasks);
-    isWarned = true;
+  let isEnding = false;
+  onSignals(['SIGTERM', 'SIGINT'], (name) => {
+    if (isEnding) return void serving.endWithContainers('at once');
+    isEnding = true;
+    if (name === 'SIGTERM') return void serving.endWithContainers('by SIGTERM');
     serving.endWhenEmpty();
-    if (tasks.count === 0) return;
-    const what = tasks.count === 1 ? 'a container' : `${tasks.count} containers`;
-    const busy = new TermshimError(
-      'ERR_DAEMON_BUSY',
-      `the daemon has ${what}; it stops when none is left, and a second signal removes them`,
-    );
-    writeToStderr(errorLine(busy));
-  };
-  onSignals(['SIGTERM', 'SIGINT'], handle);
+    warn(serving.tasks);
+  });
   // The daemon's terminal may be closed: the containers have their own terminals.
   onSignals(['SIGHUP'], () => {});
 }
 
-async function destroyAll(tasks: Daemon['tasks']): Promise<void> {
-  await Promise.all(
-    tasks.list().map(async (task) => {
-      await task.container.destroy();
-      await tasks.remove(task);
-    }),
+function warn(tasks: Daemon['tasks']): void {
+  if (tasks.count === 0) return;
+  const ids = tasks.list().map(({ container }) => container.id);
+  const reason = `the daemon has ${containers(tasks.count, ids)}`;
+  const busy = new TermshimError(
+    'ERR_DAEMON_BUSY',
+    `${reason}; it stops when none is left, and a second signal removes them`,
   );
+  writeToStderr(errorLine(busy));
 }

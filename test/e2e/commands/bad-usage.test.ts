@@ -39,6 +39,7 @@ const usageErrors: [args: string[], words: RegExp][] = [
   [['exec', '-e', '=1', 'a', 'sh'], /=1.*NAME=value/],
   [['daemon', '--idle-exit', 'soon'], /soon.*10s, 500ms/],
   [['daemon', '--stop', '--idle-exit', '1s'], /cannot be used with/],
+  [['daemon', '--force'], /--force needs --stop/],
   [['daemon', 'now'], /too many arguments/],
   [['copy'], /--stdin <fifo>.*not specified/],
   [['copy', '--stdin', 'a'], /--stdout <fifo>.*not specified/],

@@ -14,6 +14,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -103,10 +104,62 @@ test('a daemon that has a container does not stop', async (t) => {
   const command = runCommand('pty', testbed, { flags: ['-d'], id, command: ['sleep', '1000'] });
   await runToEnd(command, { env: testbed.env });
   const { stderr, status } = await stop(testbed);
-  assert.match(stderr, /^termshim: the daemon has a container[^\n]* \[ERR_DAEMON_BUSY\]\n$/);
+  assert.equal(
+    stderr,
+    `termshim: the daemon has a container (${id}) and does not stop; --stop --force ends and removes them first [ERR_DAEMON_BUSY]\n`,
+  );
   assert.equal(status, 1);
   await runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env });
   assert.equal((await stop(testbed)).status, 0);
+});
+
+/** The command of a container that says in a file that it got SIGTERM, and exits then. */
+const orderly = (file: string) => ['sh', '-c', `trap 'echo ended >${file}; exit 0' TERM; while :; do sleep 0.1; done`];
+
+test('--stop --force ends the containers in good order, and then the daemon', async (t) => {
+  const testbed = openTestbed(t);
+  const file = testbed.path('ended');
+  for (const command of [orderly(file), ['sleep', '1000']]) {
+    await runToEnd(runCommand('pty', testbed, { flags: ['-d'], command }), { env: testbed.env });
+  }
+  const { stderr, status } = await runToEnd(termshimCommand('daemon', '--stop', '--force'), { env: testbed.env });
+  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  assert.equal(readFileSync(file, 'utf8'), 'ended\n');
+  assert.deepEqual(testbed.leftovers(), []);
+});
+
+test('SIGTERM ends a daemon in the background and its containers in good order', async (t) => {
+  const testbed = openTestbed(t);
+  const file = testbed.path('ended');
+  await runToEnd(runCommand('pty', testbed, { flags: ['-d'], command: orderly(file) }), { env: testbed.env });
+  const [{ pid } = { pid: 0 }] = daemons(testbed);
+  process.kill(pid, 'SIGTERM');
+  await waitFor(() => testbed.leftovers().length === 0, 'the daemon to end');
+  assert.equal(readFileSync(file, 'utf8'), 'ended\n');
+});
+
+test('SIGTERM ends a daemon in the foreground, and a container that ignores SIGTERM is killed', async (t) => {
+  const testbed = openTestbed(t);
+  const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
+  const deaf = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'];
+  await runToEnd(runCommand('pty', testbed, { flags: ['-d'], command: deaf }), { env: testbed.env });
+  const askedAt = performance.now();
+  child.kill('SIGTERM');
+  const { stderr, status } = await within(outcome, 'the daemon to end', 30_000);
+  assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  assert.ok(performance.now() - askedAt >= 9000, 'the container had no 10 s to end');
+});
+
+test('a daemon that a command has started ends 10 minutes after its last use, unless TERMSHIM_IDLE_EXIT is never', async (t) => {
+  for (const [setting, wanted] of [
+    ['', /--idle-exit 600( |$)/],
+    ['never', /^(?!.*--idle-exit)/],
+  ] as const) {
+    const testbed = openTestbed(t);
+    const env = { ...testbed.env, TERMSHIM_IDLE_EXIT: setting };
+    await runToEnd(pty(testbed, 'true'), { env });
+    assert.match(daemons(testbed)[0]?.commandLine ?? 'no daemon', wanted);
+  }
 });
 
 test('a daemon that cannot start says why', async (t) => {
@@ -132,7 +185,7 @@ test('TERMSHIM_IDLE_EXIT ends a daemon that has nothing to do', async (t) => {
   const bad = await runToEnd(pty(testbed, 'true'), { env: { ...env, TERMSHIM_IDLE_EXIT: 'soon' } });
   assert.match(
     bad.stderr,
-    /^termshim: TERMSHIM_IDLE_EXIT must be a duration such as 10m, but it is "soon" \[ERR_DAEMON_FAILED\]\n$/,
+    /^termshim: TERMSHIM_IDLE_EXIT must be a duration such as 10m, or never, but it is "soon" \[ERR_DAEMON_FAILED\]\n$/,
   );
 });
 
@@ -150,7 +203,7 @@ test('a second daemon in the foreground is refused, and a signal ends the first'
   assert.equal(existsSync(said.socket), false);
 });
 
-test('a daemon in the foreground with a container warns at the first signal, and ends with the container at the second', async (t) => {
+test('a daemon in the foreground with a container warns at the first ^C, and ends with the container at the second', async (t) => {
   const testbed = openTestbed(t);
   const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
   let warned = false;
@@ -161,7 +214,7 @@ test('a daemon in the foreground with a container warns at the first signal, and
   await waitFor(() => warned, 'a warning');
   child.kill('SIGINT');
   const { stderr, status } = await within(outcome, 'the daemon to end');
-  assert.match(stderr, /^termshim: the daemon has a container; it stops [^\n]*\n$/);
+  assert.match(stderr, /^termshim: the daemon has a container \([^ ]+\); it stops [^\n]*\n$/);
   assert.equal(status, 0);
   assert.ok(testbed.processes().every(({ commandLine }) => commandLine !== 'sleep 1000'));
 });
@@ -183,7 +236,7 @@ test('a daemon in the foreground serves and ends even if nobody reads its output
   child.kill('SIGUSR1');
   await serves('an answer after a line of the log');
   await runToEnd(runCommand('pty', testbed, { flags: ['-d'], command: ['sleep', '1000'] }), { env: testbed.env });
-  child.kill('SIGTERM');
+  child.kill('SIGINT');
   await serves('an answer after the warning');
   child.kill('SIGTERM');
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
@@ -194,7 +247,7 @@ test('a daemon in the foreground that is asked to end does so with its last cont
   const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
   const id = testbed.newId();
   await runToEnd(runCommand('pty', testbed, { flags: ['-d'], id, command: ['sleep', '1000'] }), { env: testbed.env });
-  child.kill('SIGTERM');
+  child.kill('SIGINT');
   await runToEnd(termshimCommand('delete', '-f', id), { env: testbed.env });
   assert.equal((await within(outcome, 'the daemon to end')).status, 0);
 });

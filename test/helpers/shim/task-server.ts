@@ -64,7 +64,7 @@ export async function serveTasks(scope: Scope, openScreen?: OpenLink): Promise<T
   });
   const sessions = createSessions({
     host: tasks,
-    stop: () => tasks.count,
+    stop: () => Promise.resolve({ running: tasks.count, ids: [] }),
     ...(openScreen === undefined ? {} : { openScreen }),
     onError: (error) => void faults.push(error),
   });

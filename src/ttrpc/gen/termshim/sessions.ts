@@ -180,12 +180,16 @@ export interface EventsResponse {
 }
 
 export interface StopRequest {
+  /** Ends and removes all containers first: SIGTERM to the init of each, and SIGKILL 10 s later. */
+  force: boolean;
 }
 
 export interface StopResponse {
   stopped: boolean;
   /** How many containers keep it. */
   running: number;
+  /** The ids of the first of them. */
+  ids: string[];
 }
 
 function createBaseSession(): Session {
@@ -1958,13 +1962,16 @@ export const EventsResponse: MessageFns<EventsResponse, "termshim.v1.EventsRespo
 };
 
 function createBaseStopRequest(): StopRequest {
-  return {};
+  return { force: false };
 }
 
 export const StopRequest: MessageFns<StopRequest, "termshim.v1.StopRequest"> = {
   $type: "termshim.v1.StopRequest" as const,
 
-  encode(_: StopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: StopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.force !== false) {
+      writer.uint32(8).bool(message.force);
+    }
     return writer;
   },
 
@@ -1981,6 +1988,14 @@ export const StopRequest: MessageFns<StopRequest, "termshim.v1.StopRequest"> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1995,7 +2010,7 @@ export const StopRequest: MessageFns<StopRequest, "termshim.v1.StopRequest"> = {
 };
 
 function createBaseStopResponse(): StopResponse {
-  return { stopped: false, running: 0 };
+  return { stopped: false, running: 0, ids: [] };
 }
 
 export const StopResponse: MessageFns<StopResponse, "termshim.v1.StopResponse"> = {
@@ -2007,6 +2022,9 @@ export const StopResponse: MessageFns<StopResponse, "termshim.v1.StopResponse"> 
     }
     if (message.running !== 0) {
       writer.uint32(16).uint32(message.running);
+    }
+    for (const v of message.ids) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -2038,6 +2056,14 @@ export const StopResponse: MessageFns<StopResponse, "termshim.v1.StopResponse"> 
             }
 
             message.running = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ids.push(reader.string());
             continue;
           }
         }
