@@ -18,7 +18,7 @@ export interface CaughtSignals extends ForegroundSignals {
  * user has detached. If a signal has stopped the work, the exit status is that of the signal.
  */
 export async function exitAsProcess(work: (signals: CaughtSignals) => Promise<number | undefined>): Promise<void> {
-  const signals = catchSignals();
+  const signals = new SignalCatcher();
   try {
     const status = await work(signals);
     process.exitCode = status ?? signals.status ?? 0;
@@ -38,46 +38,56 @@ const hangupGraceMs = 10_000;
 
 type Target = Parameters<ForegroundSignals['forwardTo']>[0];
 
-function catchSignals(): CaughtSignals {
-  const aborting = new AbortController();
-  let status: number | undefined;
-  let target: Target | undefined;
-  let count = 0;
-  let hangupTimer: NodeJS.Timeout | undefined;
-  let insist: () => void;
-  const insisted = new Promise<void>((resolve) => {
-    insist = resolve;
-  });
-  const kill = (): void => {
-    target?.signal(constants.signals.SIGKILL);
-    insist();
-  };
-  const forward = (name: NodeJS.Signals, { signal }: Target): void => {
-    signal(constants.signals[name]);
-    if (name !== 'SIGUSR2' && ++count >= insistence) kill();
-    if (name === 'SIGHUP') hangupTimer ??= setTimeout(kill, hangupGraceMs);
-  };
-  const handle = (name: NodeJS.Signals): void => {
+class SignalCatcher implements CaughtSignals {
+  readonly insisted: Promise<void>;
+  readonly #aborting = new AbortController();
+  readonly #stopHandling: () => void;
+  #insist = (): void => {};
+  #status: number | undefined;
+  #target: Target | undefined;
+  #count = 0;
+  #hangupTimer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.insisted = new Promise((resolve) => (this.#insist = resolve));
+    this.#stopHandling = onSignals([...endSignals, 'SIGUSR2'], (name) => this.#handle(name));
+  }
+
+  get aborted(): AbortSignal {
+    return this.#aborting.signal;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  forwardTo(running: Target): void {
+    this.aborted.throwIfAborted();
+    this.#target = running;
+  }
+
+  stop(): void {
+    clearTimeout(this.#hangupTimer);
+    this.#stopHandling();
+  }
+
+  #handle(name: NodeJS.Signals): void {
+    const target = this.#target;
     const onHangup = name === 'SIGHUP' ? target?.onHangup : undefined;
-    if (target !== undefined && onHangup === undefined) return forward(name, target);
-    status ??= 128 + constants.signals[name];
+    if (target !== undefined && onHangup === undefined) return this.#forward(name, target);
+    this.#status ??= 128 + constants.signals[name];
     if (onHangup !== undefined) onHangup();
-    else aborting.abort(new Error(`interrupted by ${name}`));
-  };
-  const stopHandling = onSignals([...endSignals, 'SIGUSR2'], handle);
-  return {
-    aborted: aborting.signal,
-    insisted,
-    get status() {
-      return status;
-    },
-    forwardTo(running) {
-      aborting.signal.throwIfAborted();
-      target = running;
-    },
-    stop() {
-      clearTimeout(hangupTimer);
-      stopHandling();
-    },
-  };
+    else this.#aborting.abort(new Error(`interrupted by ${name}`));
+  }
+
+  #forward(name: NodeJS.Signals, { signal }: Target): void {
+    signal(constants.signals[name]);
+    if (name !== 'SIGUSR2' && ++this.#count >= insistence) this.#kill();
+    if (name === 'SIGHUP') this.#hangupTimer ??= setTimeout(() => this.#kill(), hangupGraceMs);
+  }
+
+  #kill(): void {
+    this.#target?.signal(constants.signals.SIGKILL);
+    this.#insist();
+  }
 }

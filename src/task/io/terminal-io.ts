@@ -15,12 +15,12 @@ import { logTargetSink, type Sink } from '../../stdio/copy/sink.js';
 import { drain, ended } from './drain.js';
 import { followOutput, type LogSubscriber } from './follow-output.js';
 import { openSink } from './open-sink.js';
-import { openLogTargets, logTargetTimeoutMs } from './log-targets.js';
+import { type OpenLogTargets, openLogTargets, logTargetTimeoutMs } from './log-targets.js';
 import type { RuntimeIo, IoLimits, ProcessIo, TerminalSession, TerminalStdio } from './process-io.js';
 
 export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Promise<ProcessIo> {
   const { log } = stdio;
-  const { onError, drainTimeoutMs } = limits;
+  const { onError } = limits;
   const stdin = openStdin(stdio);
   // The log targets are open before the runtime starts.
   const logTargets = await openLogTargets([stdio.stdout, log], false, {
@@ -31,64 +31,107 @@ export async function openTerminalIo(stdio: TerminalStdio, limits: IoLimits): Pr
     stdin?.close();
     throw error;
   });
-  const [logTarget, logBeside] = [logTargets.find(stdio.stdout), logTargets.find(log)];
-  let { size } = stdio;
-  let console: Console | undefined;
-  let copy: ConsoleCopy | undefined;
-  let subscriber: LogSubscriber | undefined;
-  let terminal: TerminalSession | undefined;
-  // Stdout is opened while the runtime runs: its reader may give up when a short process has ended.
-  const closing = new AbortController();
-  const signal = limits.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, limits.signal]);
-  const opening = openStdout(stdio, logTarget, { ...limits, signal });
-  opening.catch(() => {});
-  return {
-    get terminal() {
-      return terminal;
-    },
-    async make(command) {
-      // Resize at once: crun runs an exec process before the runtime's command has ended.
-      console = await receiveFrom(command, limits, (it) => it.resize(size ?? sizeOr(it, usualSize)));
-    },
-    async connect() {
-      if (console === undefined) return;
-      console.resize(size ?? sizeOr(console, usualSize));
-      const stdout = await opening;
-      logTargets.started([logTarget?.stdout, logBeside?.stdout]);
-      const { stdinEnd = 'hangup' } = stdio;
-      copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
-      copy.done.catch(() => {});
-      if (logBeside !== undefined) subscriber = followOutput(copy.broadcast, logBeside.stdout, onError);
-      terminal = sessionOf(console, copy);
-      // Creates the ring now: without a stdout FIFO, a client that attaches later gets the output before it.
-      if (stdio.stdout?.kind !== 'fifo') void copy.broadcast;
-    },
-    resize(wanted) {
-      size = wanted;
-      if (console?.isOpen) console.resize(wanted);
-    },
-    closeStdin: () => stdin?.release(),
-    reopenLogs: () => logTargets.reopen(),
-    async drain() {
-      if (copy === undefined) return;
-      copy.processEnded();
-      const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
-      const passedOn = drain(copy, logTarget === undefined ? drainTimeoutMs : timeoutMs);
-      await logTargets.drain(passedOn, subscriber === undefined ? [] : [subscriber], timeoutMs);
-    },
-    async ended(timeoutMs) {
-      if (copy !== undefined) await ended(copy, logTargets, timeoutMs);
-    },
-    close() {
-      closing.abort();
-      if (copy === undefined) void closeWhenOpen(opening);
-      if (copy === undefined) console?.close();
-      copy?.abandon();
-      subscriber?.close();
-      stdin?.close();
-      logTargets.close();
-    },
-  };
+  return new TerminalIo(stdio, limits, stdin, logTargets);
+}
+
+class TerminalIo implements ProcessIo {
+  readonly #stdio: TerminalStdio;
+  readonly #limits: IoLimits;
+  readonly #stdin: FifoReader | undefined;
+  readonly #logTargets: OpenLogTargets;
+  readonly #logTarget: OpenLogTarget | undefined;
+  readonly #logBeside: OpenLogTarget | undefined;
+  readonly #closing = new AbortController();
+  readonly #opening: Promise<Sink>;
+  #size: Size | undefined;
+  #console: Console | undefined;
+  #copy: ConsoleCopy | undefined;
+  #subscriber: LogSubscriber | undefined;
+  #terminal: TerminalSession | undefined;
+
+  /** Takes over stdin and the log targets. */
+  constructor(stdio: TerminalStdio, limits: IoLimits, stdin: FifoReader | undefined, logTargets: OpenLogTargets) {
+    this.#stdio = stdio;
+    this.#limits = limits;
+    this.#stdin = stdin;
+    this.#logTargets = logTargets;
+    this.#logTarget = logTargets.find(stdio.stdout);
+    this.#logBeside = logTargets.find(stdio.log);
+    this.#size = stdio.size;
+    // Stdout is opened while the runtime runs: its reader may give up when a short process has ended.
+    const { signal } = this.#closing;
+    const either = limits.signal === undefined ? signal : AbortSignal.any([signal, limits.signal]);
+    this.#opening = openStdout(stdio, this.#logTarget, { ...limits, signal: either });
+    this.#opening.catch(() => {});
+  }
+
+  get terminal(): TerminalSession | undefined {
+    return this.#terminal;
+  }
+
+  async make(command: (io: RuntimeIo) => Promise<void>): Promise<void> {
+    // Resize at once: crun runs an exec process before the runtime's command has ended.
+    this.#console = await receiveFrom(command, this.#limits, (it) => this.#setSizeOf(it));
+  }
+
+  async connect(): Promise<void> {
+    const console = this.#console;
+    if (console === undefined) return;
+    this.#setSizeOf(console);
+    const stdout = await this.#opening;
+    this.#logTargets.started([this.#logTarget?.stdout, this.#logBeside?.stdout]);
+    const { stdinEnd = 'hangup' } = this.#stdio;
+    const stdin = this.#stdin;
+    const copy = copyConsole({ console, stdin, stdout, stdinEnd, endsOnHangup: false, drainTimeoutMs: 0 });
+    this.#copy = copy;
+    copy.done.catch(() => {});
+    if (this.#logBeside !== undefined) {
+      this.#subscriber = followOutput(copy.broadcast, this.#logBeside.stdout, this.#limits.onError);
+    }
+    this.#terminal = sessionOf(console, copy);
+    // Creates the ring now: without a stdout FIFO, a client that attaches later gets the output before it.
+    if (this.#stdio.stdout?.kind !== 'fifo') void copy.broadcast;
+  }
+
+  resize(wanted: Size): void {
+    this.#size = wanted;
+    if (this.#console?.isOpen) this.#console.resize(wanted);
+  }
+
+  closeStdin(): void {
+    this.#stdin?.release();
+  }
+
+  reopenLogs(): Promise<string[]> {
+    return this.#logTargets.reopen();
+  }
+
+  async drain(): Promise<void> {
+    if (this.#copy === undefined) return;
+    this.#copy.processEnded();
+    const { drainTimeoutMs } = this.#limits;
+    const timeoutMs = drainTimeoutMs || logTargetTimeoutMs;
+    const passedOn = drain(this.#copy, this.#logTarget === undefined ? drainTimeoutMs : timeoutMs);
+    await this.#logTargets.drain(passedOn, this.#subscriber === undefined ? [] : [this.#subscriber], timeoutMs);
+  }
+
+  async ended(timeoutMs: number): Promise<void> {
+    if (this.#copy !== undefined) await ended(this.#copy, this.#logTargets, timeoutMs);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    if (this.#copy === undefined) void closeWhenOpen(this.#opening);
+    if (this.#copy === undefined) this.#console?.close();
+    this.#copy?.abandon();
+    this.#subscriber?.close();
+    this.#stdin?.close();
+    this.#logTargets.close();
+  }
+
+  #setSizeOf(console: Console): void {
+    console.resize(this.#size ?? sizeOr(console, usualSize));
+  }
 }
 
 async function openStdout(
