@@ -47,7 +47,9 @@ SECONDS := 60
 
 # What runs on each Node: all unit tests on the oldest and the newest, those of the addon on the one between.
 units_of = $(call compiled,$(if $(filter 22,$(1)),$(ADDON_TESTS),$(UNIT_TESTS)))
-node_test = node --test --test-reporter=spec --test-concurrency=2
+# How many test files run at the same time. Unit tests wait more than they compute.
+JOBS := 2
+node_test = node --test --test-reporter=spec --test-concurrency=$(JOBS)
 compiled = $(patsubst %.ts,dist/%.js,$(1))
 # Messages alone: no JSON, no classes. 64-bit numbers are bigint, and a Timestamp keeps its nanoseconds.
 generate = protoc --proto_path=proto --plugin=node_modules/.bin/protoc-gen-ts_proto --ts_proto_out=$(1) \
@@ -104,6 +106,7 @@ test: setup ## install what the tests need, build, run every test (STRICT=1: a s
 	$(MAKE) build
 	@node scripts/run-parts.mjs $(LIMIT) $(PARTS)
 
+unit node-%: JOBS := 3
 unit: build ## run the unit tests on this Node (minutes, no root)
 	$(node_test) --test-timeout=120000 $(call compiled,$(UNIT_TESTS))
 
