@@ -45,6 +45,6 @@ test('the group is empty by default, and the id if each container has its own', 
   process.env['TERMSHIM_GROUP'] = 'Pod';
   await assert.rejects(
     groupOf('c1', '/nonexistent'),
-    isError('ERR_GROUP_INVALID', /"Pod".*namespace, container or pod/),
+    isError('ERR_GROUP_INVALID', /namespace, container or pod, but it is "Pod"/),
   );
 });
