@@ -117,10 +117,10 @@ test('Stop ends a daemon without a container, and otherwise names the containers
   const daemon = startDaemon(t, []);
   const client = await connect(daemon);
   const id = await createContainer(daemon, client);
-  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1 });
+  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1, ids: [id] });
   await client.task.kill({ id, signal: 9 });
   await client.task.wait({ id });
-  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1 });
+  assert.deepEqual(await client.sessions.stop({}), { stopped: false, running: 1, ids: [id] });
   await client.task.delete({ id });
   const { events } = await client.sessions.events({});
   assert.deepEqual(
@@ -130,7 +130,7 @@ test('Stop ends a daemon without a container, and otherwise names the containers
   const waiter = await connect(daemon);
   const waiting = waiter.sessions.events({ after: events.at(-1)?.number ?? 0n, waitMs: 60_000 });
   await waiter.sessions.list({});
-  assert.deepEqual(await client.sessions.stop({}), { stopped: true, running: 0 });
+  assert.deepEqual(await client.sessions.stop({}), { stopped: true, running: 0, ids: [] });
   assert.deepEqual(await within(waiting, 'the answer to who waits'), { events: [] });
   await within(client.connection.closed, 'the end of the connection');
   await assertEnds(daemon);

@@ -85,7 +85,10 @@ export interface ConsoleCopy {
    * is `close`.
    */
   abandon(): void;
-  /** Ends the copy: reads the output that is in the console, then closes. */
+  /**
+   * Ends the copy: reads the output that is in the console, then closes. After `processEnded` the copy then does not go
+   * on for other processes that have the tty open.
+   */
   shutdown(): void;
   /** Closes everything at once. Unread output is counted and lost. */
   close(): void;

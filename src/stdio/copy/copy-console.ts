@@ -83,6 +83,8 @@ class Copier implements ConsoleCopy {
   readonly #givingUp = new AbortController();
   #leftBytes = 0;
   #isAbandoned = false;
+  /** Whether the copy goes on after the exit, while other processes have the tty open. */
+  #waitsForOthers = true;
 
   constructor(options: ConsoleCopyOptions) {
     this.#options = {
@@ -149,7 +151,9 @@ class Copier implements ConsoleCopy {
   }
 
   shutdown(): void {
-    this.#drain('shutdown');
+    this.#waitsForOthers = false;
+    if (this.#state === 'late') this.#finish(this.#reason);
+    else this.#drain('shutdown');
   }
 
   abandon(): void {
@@ -196,13 +200,14 @@ class Copier implements ConsoleCopy {
     if (this.#state !== 'copying') return;
     this.#enter('draining');
     this.#reason = reason;
+    this.#waitsForOthers &&= reason === 'exit';
     this.#limitTime();
     this.#output.drain(heldByKernel);
   }
 
   /** After an exit, other processes that have the tty open may write without end. Their output is copied too. */
   #drained(hasHungUp: boolean): void {
-    if (hasHungUp || this.#reason !== 'exit') return this.#finish(this.#reason);
+    if (hasHungUp || !this.#waitsForOthers) return this.#finish(this.#reason);
     this.#enter('late');
     this.#inputs?.close();
     this.#consoleWatch?.change(EPOLLIN);

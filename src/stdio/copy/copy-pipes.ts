@@ -72,7 +72,10 @@ export interface PipeCopy {
    * `processEnded` it is `close`.
    */
   abandon(): void;
-  /** Ends the copy: reads the output that is in the pipes, then closes. */
+  /**
+   * Ends the copy: reads the output that is in the pipes, then closes. After `processEnded` the copy then does not go on
+   * for other processes that have the pipes open.
+   */
   shutdown(): void;
   /** Closes everything at once. Unread output is counted and lost. */
   close(): void;
@@ -174,6 +177,7 @@ class Copier implements PipeCopy {
 
   shutdown(): void {
     this.#end('shutdown');
+    for (const stream of this.#outputs) stream.endAfterDrain();
   }
 
   abandon(): void {

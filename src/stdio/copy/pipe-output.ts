@@ -115,6 +115,12 @@ export class PipeOutput {
     this.#output.drain(unread);
   }
 
+  /** After `drain`: does not go on with the output of other processes. */
+  endAfterDrain(): void {
+    this.#isLimited = true;
+    if (this.#isLate) this.#closePipe();
+  }
+
   /** After `drain`: closes the pipe, or reads and drops output of other processes until the last writer has gone. */
   abandon(): void {
     this.#isAbandoned = true;

@@ -122,7 +122,7 @@ test('--pid ends the copy with the process even if another process holds the ter
   const testbed = openTestbed(t);
   const console = Console.open({ columns: 80, rows: 24 });
   // It writes only once it is told to, by its own terminal. The other one outlives the hang-up.
-  const script = 'stty -echo; read go; (trap "" HUP; exec sleep 1000) & echo "the last words"';
+  const script = 'trap "" HUP; stty -echo; read go; (exec sleep 1000) & echo "the last words"';
   const leader = startOnTty(testbed, console.name, script);
   const copy = await startCopy(testbed, ['--pid', String(leader.pid)]);
   const client = startClient(testbed, copy);

@@ -118,6 +118,22 @@ describe('the time to drain', () => {
     assert.equal((await within(session.copy.done, 'the end')).undeliveredBytes, 120_000);
   });
 
+  leakTest('is endless for another process with the pipes, and `shutdown` ends the wait', async (scope) => {
+    const session = await startPipes(scope, { drainTimeoutMs: 0, tellsEnd: false });
+    const leader = session.run('(exec sleep 60) & echo early');
+    await within(leader.exited, 'the process');
+    session.copy.processEnded();
+    await within(session.copy.drained, 'what the process wrote', 1000);
+    session.copy.shutdown();
+    assert.deepEqual(await within(session.copy.done, 'the end', 1000), {
+      reason: 'exit',
+      stdinBytes: 0,
+      stdoutBytes: 6,
+      discardedBytes: 0,
+      undeliveredBytes: 0,
+    });
+  });
+
   leakTest('is endless if it is 0, and `close` ends the wait', async (scope) => {
     const session = await startPipes(scope, { drainTimeoutMs: 0 });
     session.stdout.leave();
@@ -205,7 +221,7 @@ describe('a copy that cannot start', () => {
     const owner = { uid: 2 ** 32 - 2, gid: -5 };
     assert.throws(() => copyPipes({ ...options, owner }), {
       code: 'ERR_SYSTEM',
-      message: /give the pipe for stdin to/,
+      message: /change the owner of the pipe for stdin to/,
     });
   });
 });

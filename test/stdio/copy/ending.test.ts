@@ -175,6 +175,17 @@ describe('shutdown', () => {
     assert.ok(undeliveredBytes > 30_000);
   });
 
+  leakTest('after the exit ends a copy that goes on for another process with the tty', async (scope) => {
+    const session = await startSession(scope, { drainTimeoutMs: 0, tellsEnd: false });
+    const leader = session.run('trap "" HUP; (exec sleep 60) & echo early');
+    await within(leader.exited, 'the leader');
+    session.copy.processEnded();
+    await within(session.copy.drained, 'what the leader wrote', 1000);
+    session.copy.shutdown();
+    assert.equal((await within(session.copy.done, 'the end', 1000)).reason, 'exit');
+    assert.equal((await session.screen.all()).toString(), 'early\r\n');
+  });
+
   leakTest('changes nothing while the copy drains and flushes, and after its end', async (scope) => {
     const session = await startSession(scope, { drainTimeoutMs: 150, hasStdin: false });
     session.leaveScreen();

@@ -6,9 +6,9 @@ import type { Console } from '../../../os/console.js';
 import { ConsoleSocket } from '../../../os/console-socket.js';
 import { FifoReader, FifoWriter } from '../../../os/fifo.js';
 import { writePidFile } from '../../../os/file/atomic-file.js';
-import { watchProcess } from '../../../os/process/process-watch.js';
+import { type ProcessWatch, watchProcess } from '../../../os/process/process-watch.js';
 import { type StdinEnd, stdinEndPolicies } from '../../../stdio/copy/console-input.js';
-import type { CopyResult } from '../../../stdio/copy/copy-api.js';
+import type { ConsoleCopy, CopyResult } from '../../../stdio/copy/copy-api.js';
 import { copyConsole } from '../../../stdio/copy/copy-console.js';
 import { type NoReader, fifoSink, noReaderPolicies } from '../../../stdio/copy/sink.js';
 import { onEndSignal, printJson } from '../../output/exit.js';
@@ -89,7 +89,7 @@ async function copy(options: CopyOptions): Promise<void> {
         endsOnHangup: watchedProcess === undefined,
       });
       ending.signal.addEventListener('abort', () => copying.shutdown());
-      void watchedProcess?.exited.then(() => copying.processEnded());
+      if (watchedProcess !== undefined) void endWith(watchedProcess, copying);
       printJson(await copying.done);
     } finally {
       stdin.close();
@@ -101,6 +101,14 @@ async function copy(options: CopyOptions): Promise<void> {
     removeHandlers();
     watchedProcess?.close();
   }
+}
+
+/** Other processes may hold the terminal without end, so the copy does not wait for them. */
+async function endWith({ exited }: ProcessWatch, copying: ConsoleCopy): Promise<void> {
+  await exited;
+  copying.processEnded();
+  await copying.drained;
+  copying.shutdown();
 }
 
 const nothingCopied: CopyResult = {
