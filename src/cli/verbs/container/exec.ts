@@ -41,7 +41,11 @@ export function command(): Command {
     .option('-t, --tty', 'give the process a terminal')
     .option('-d, --detach', 'print the exec id and exit')
     .addOption(detachKeysOption())
-    .option('-e, --env <name=value>', 'set an environment variable; NAME alone takes the value from here', addVariable)
+    .option(
+      '-e, --env <name=value>',
+      'set an environment variable; NAME alone: to its value in this command',
+      addVariable,
+    )
     .option('-w, --workdir <dir>', 'the working directory, a path in the container', parseDirectory)
     .option('-u, --user <uid[:gid]>', 'the user id, and the group id (default: 0)', parseUser)
     .addOption(recordOption())
@@ -53,7 +57,7 @@ export function command(): Command {
 }
 
 const example = `
-Everything that no option sets is as for the first process of the container.
+Without an option, a setting is that of the container's first process.
 
 The exit status is the status of the process, or 128 + N if signal N ended it.
 If the process could not be run, the exit status is 1. With -it, ctrl-p ctrl-q
@@ -92,7 +96,8 @@ async function exec(name: string, words: string[], options: ExecOptions, self: C
 
 function addVariable(text: string, before: readonly string[] = []): string[] {
   const [name = '', value] = text.split(/=(.*)/s, 2);
-  if (name === '') throw new InvalidArgumentError('A variable looks like NAME=value, or NAME for the value from here.');
+  if (name === '')
+    throw new InvalidArgumentError('A variable looks like NAME=value, or NAME for its value in this command.');
   const ours = process.env[name];
   return value !== undefined ? [...before, text] : ours === undefined ? [...before] : [...before, `${name}=${ours}`];
 }

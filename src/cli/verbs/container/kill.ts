@@ -31,7 +31,7 @@ export function command(): Command {
 const example = `
 Without --all and --exec, the first process of the container gets the signal. If
 it is the first process of a pid namespace, it ignores all signals for which it
-has no handler, except KILL.
+has no handler, except KILL and STOP.
 
 Examples:
   $ termshim kill web

@@ -27,10 +27,10 @@ export function command(): Command {
 }
 
 const example = `
-IN and OUT are the bytes that were typed into a terminal and that it has shown.
-WAITING is the time since the reader of the output FIFO stopped reading: if the
-process writes more, it waits. An attached client that does not read makes the
-process wait for at most 100 ms, and then misses output.
+IN counts the bytes that were typed into a terminal, OUT those that it has
+shown. WAITING is the time since the reader of the output FIFO stopped reading:
+if the process writes more, it waits. An attached client that does not read
+makes the process wait for at most 100 ms, and then misses output.
 
 With --shim, ps lists the processes that this user has started with that shim
 and has not deleted. IN and OUT are not shown, because a shim counts no bytes.
