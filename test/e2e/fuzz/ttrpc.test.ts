@@ -82,10 +82,10 @@ const field = fc
     return Buffer.concat([tag, Buffer.from([value & 127])]);
   });
 
-/** But for Reserve, which keeps the daemon for a minute. */
+/** But for Reserve, which keeps the daemon for a minute, and Stop, which ends it and its container by force. */
 const methods = [TaskDefinition, SessionsDefinition, ShimDefinition]
   .flatMap(({ fullName, methods: all }) => Object.values(all).map(({ name }) => ({ service: fullName, method: name })))
-  .filter(({ method }) => method !== 'Reserve');
+  .filter(({ method }) => method !== 'Reserve' && method !== 'Stop');
 
 const call = fc
   .record({
