@@ -61,9 +61,9 @@ E2E_TESTS  := $(sort $(wildcard test/e2e/*/*.test.ts))
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(sort $(shell find test -name '*.test.ts')))
 # The tests that go through the addon most, for the sanitizers.
 ADDON_TESTS := $(filter test/native/% test/os/% test/stdio/%,$(UNIT_TESTS))
-e2e_named   = $(wildcard $(addprefix test/e2e/,$(addsuffix .test.ts,$(1))))
+e2e_named   = $(foreach name,$(1),$(or $(wildcard test/e2e/$(name).test.ts),$(error there is no test/e2e/$(name).test.ts)))
 # Those that meet other versions of containerd, Docker and the runtimes. TESTS names others.
-NEWER_TESTS := $(call e2e_named,console/terminal cri/* external-shim/* logs/*-ctr run/exec run/human run/modes run/oci-runtime run/run \
+NEWER_TESTS := $(call e2e_named,console/terminal cri/* external-shim/* logs/*-ctr run/exec run/terminal run/modes run/oci-runtime run/run \
   run/signals shim/*)
 # `make test` runs these of them: where the versions differ most.
 NEWER_FIRST := $(call e2e_named,cri/* logs/*-ctr run/exec run/oci-runtime run/run shim/answers shim/ctr shim/docker shim/options \
