@@ -87,7 +87,7 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     host: tasks,
     async stop(force) {
       if (address !== undefined) return refuseToStop();
-      if (force) await endContainers(tasks, graceMs);
+      if (force) await endAll(graceMs);
       return await stop(tasks);
     },
     onError: (error, { container }) =>
@@ -130,9 +130,13 @@ export function serveDaemon(options: DaemonOptions): Daemon {
     if (tasks.count === 0) tasks.shutdown();
   }
 
+  function endAll(within: number): Promise<void> {
+    return endContainers(tasks, { graceMs: within, onError: (error) => log.error(messageOf(error)) });
+  }
+
   async function endWithContainers(how: 'by SIGTERM' | 'at once'): Promise<void> {
     isEndWanted = true;
-    await endContainers(tasks, how === 'at once' ? 0 : graceMs);
+    await endAll(how === 'at once' ? 0 : graceMs);
     endWhenEmpty();
   }
 

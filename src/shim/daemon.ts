@@ -9,7 +9,7 @@ import { errorLine } from '../errors/error-line.js';
 import { check } from '../errors/errors.js';
 import { beginProgram } from '../os/process/node-program.js';
 import { OwnedFd } from '../os/owned-fd.js';
-import { serveDaemon } from '../daemon/serve.js';
+import { type Daemon, serveDaemon } from '../daemon/serve.js';
 import { onSignals } from '../async/signals.js';
 
 beginProgram();
@@ -28,9 +28,14 @@ const { values } = parseArgs({
 
 // Such a signal is meant for containerd or a command that uses the daemon. The daemon outlives both.
 onSignals(['SIGINT', 'SIGHUP'], () => {});
+let daemon: Daemon | undefined;
+onSignals(['SIGTERM'], () => {
+  // The containers of containerd are containerd's to end.
+  if (values.address === undefined) void daemon?.endWithContainers('by SIGTERM');
+});
 
 try {
-  const daemon = serveDaemon({
+  daemon = serveDaemon({
     listener: new OwnedFd(check(addon.fd_adopt(3), 'fcntl', 'use the inherited socket'), 'the ttrpc socket'),
     socket: values.socket,
     log: values.log,
@@ -39,10 +44,6 @@ try {
     isDebug: values.debug,
     idleExitMs: values['idle-exit'] === undefined ? undefined : Number(values['idle-exit']) * 1000,
     onEnd: () => process.exit(0),
-  });
-  onSignals(['SIGTERM'], () => {
-    // The containers of containerd are containerd's to end.
-    if (values.address === undefined) void daemon.endWithContainers('by SIGTERM');
   });
   if (values.reserve !== undefined) daemon.tasks.reserve(values.reserve);
 } catch (error) {

@@ -280,6 +280,21 @@ test('a container whose creation was cancelled does not keep the daemon alive', 
   assert.deepEqual(await stop(testbed), { stdout: '', stderr: '', status: 0 });
 });
 
+test('SIGTERM also ends a container that is being created', async (t) => {
+  const testbed = openTestbed(t);
+  const began = testbed.path('began');
+  const runtime = fakeRuntime(testbed, { create: `touch ${began}; sleep 0.5` });
+  const bundle = makeBundle(testbed, { args: ['sleep', '1000'], terminal: true, isHost: true });
+  const { child, outcome } = await startForeground(testbed, termshimCommand('daemon'));
+  const name = testbed.newId();
+  const command = termshimCommand('run', '-d', '-t', '--runtime', runtime, '--name', name, '--bundle', bundle);
+  const run = runToEnd(command, { env: testbed.env });
+  await waitFor(() => existsSync(began), 'the runtime to be called');
+  child.kill('SIGTERM');
+  assert.equal((await within(outcome, 'the daemon to end', 20_000)).status, 0);
+  await within(run, 'the end of the run');
+});
+
 test('a daemon uses a socket of systemd, and leaves it there at its end', async (t) => {
   const testbed = openTestbed(t);
   mkdirSync(directoryOf(testbed), { mode: 0o700 });

@@ -49,7 +49,7 @@ for (const format of ['json-file', 'cri'] as const) {
       const after = readLog(format, path);
       assert.deepEqual(linesOf(after, 'stderr'), [expected]);
       assert.deepEqual(linesOf(after, 'stdout'), [...kept, 'there is room again', 'and there still is']);
-      assert.equal(after[kept.length]?.stream, 'stderr', 'it is told where it was lost');
+      assert.equal(after[kept.length]?.stream, 'stderr', 'the notice stands where the entries were lost');
       assert.equal(troubles.length, 1);
       await say(numbered(0, 10_000));
       assert.equal(troubles.length, 2);

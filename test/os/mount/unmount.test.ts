@@ -1,5 +1,5 @@
 /*
- * Whoever removes a bundle would also remove the files of a filesystem that is still mounted in it. unmountAll must
+ * If a filesystem is still mounted in a bundle, the removal of the bundle would remove its files too. unmountAll must
  * unmount everything there, even if it is stacked, hidden, strangely named or in use, and nothing else. The tests make
  * such mounts and compare what the kernel lists.
  */
