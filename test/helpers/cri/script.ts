@@ -133,7 +133,10 @@ export function byStream(log: string): string {
   return [...lines.filter((line) => !isError(line)), ...lines.filter(isError)].join('\n');
 }
 
-/** What differs from run to run: names of runtimes and of exec processes, times, pids, and figures that are not 0. */
+/**
+ * What differs from run to run: names of runtimes and of exec processes, times, pids, and figures that are not 0. The
+ * count of major page faults may be 0 or not: it depends on which pages of the program the host has in its cache.
+ */
 const changing = new RegExp(
   [
     '(?<="runtimeHandler": ")[a-z]+',
@@ -141,6 +144,7 @@ const changing = new RegExp(
     '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+(?:Z|[+-]\\d\\d:\\d\\d)',
     '\\b1\\d{18}\\b',
     '(?<="value": ")[1-9]\\d*',
+    '(?<="majorPageFaults": \\{\\s*"value": ")0',
     '^ *\\d+(?= +0 )',
   ].join('|'),
   'gm',
