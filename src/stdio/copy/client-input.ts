@@ -9,7 +9,7 @@ import type { InputTap } from '../broadcast/input-tap.js';
 
 /** One more source of input for a console. */
 export interface ClientInputOptions {
-  /** A non-blocking FIFO or socket. The caller owns it, and closes it only after the input. */
+  /** A non-blocking FIFO or socket. The caller owns it, and may close it after `onEnd` or after closing the input. */
   fd: number;
   /** Called with the number of bytes that the console took since the last call. */
   onTyped: (bytes: number) => void;
