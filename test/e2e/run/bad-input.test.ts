@@ -192,7 +192,8 @@ test('run fails and names the runtime if it exits with 0 but sends no console', 
   const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
   assert.match(stderr, /^termshim: no console arrived[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
-  assert.ok(performance.now() - began < 12_000);
+  // The time limit is 10 s, and a slow machine needs some more.
+  assert.ok(performance.now() - began < 25_000);
 });
 
 function fileWith(testbed: Testbed, name: string, content: string): string {
