@@ -190,10 +190,9 @@ test('run fails and names the runtime if it exits with 0 but sends no console', 
   const began = performance.now();
   const args = runWith(testbed, 'exit 0');
   const { stderr, status } = await runToEnd([termshimProgram, ...args], { env: testbed.env });
-  assert.match(stderr, /^termshim: no console arrived[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
+  assert.match(stderr, /^termshim: no console arrived[^\n]* within 10 s[^\n]* \[ERR_CONSOLE_TIMEOUT\]\n$/);
   assert.equal(status, 1);
-  // The time limit is 10 s, and a slow machine needs some more.
-  assert.ok(performance.now() - began < 25_000);
+  assert.ok(performance.now() - began < 12_000);
 });
 
 function fileWith(testbed: Testbed, name: string, content: string): string {
